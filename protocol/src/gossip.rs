@@ -1,0 +1,37 @@
+//! What is gossiped: small signed things that everybody should hear of at once.
+//!
+//! Whatever is gossiped can also be asked for (see `catchup`), because gossip does not reach who was away.
+
+use bincode::{Decode, Encode};
+
+use crate::{codec::Wire, head::Head, limits::MAX_GOSSIP, manifest::Manifest, signed::Signed};
+
+/// One gossip message.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Gossip {
+    /// A channel has a new head.
+    Announcement {
+        /// The head.
+        head: Signed<Head>,
+        /// The manifest of the release that is new in it, if both fit into one message; otherwise receivers
+        /// ask the sender for it by the digest in the head.
+        manifest: Option<Signed<Manifest>>,
+    },
+}
+
+impl Gossip {
+    /// Announces a head, with its manifest if both fit into one message.
+    pub fn announce(head: Signed<Head>, manifest: Option<Signed<Manifest>>) -> Self {
+        let together = Self::Announcement { head, manifest };
+        if crate::codec::encode(&together).is_ok() {
+            return together;
+        }
+        let Self::Announcement { head, .. } = together;
+        Self::Announcement { head, manifest: None }
+    }
+}
+
+impl Wire for Gossip {
+    const NAME: &'static str = "gossip message";
+    const MAX: usize = MAX_GOSSIP;
+}

@@ -1,0 +1,160 @@
+//! The head of a channel: which releases it offers now.
+//!
+//! Heads form a chain: each has the next sequence number and the digest of the one before. A node follows the
+//! chain link by link, so a stolen key can add to a channel's history but never jump over it or rewrite it.
+
+use bincode::{Decode, Encode};
+
+use crate::{
+    codec::{Invalid, Wire},
+    digest::Digest,
+    limits::{MAX_HEAD, MAX_LISTINGS},
+    name::{ChannelName, ComponentName, Target},
+    network::NetworkId,
+    signed::{Signable, Verified},
+    time::Timestamp,
+    version::ReleaseVersion,
+};
+
+/// A release that a channel offers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub struct Listing {
+    /// The component.
+    pub component: ComponentName,
+    /// The machines it is for.
+    pub target: Target,
+    /// The version.
+    pub version: ReleaseVersion,
+    /// Digest of the manifest's payload.
+    pub manifest: Digest,
+}
+
+/// What a channel offers from `time` on, until the next head or `expires`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Head {
+    /// The network it is for.
+    pub network: NetworkId,
+    /// The channel.
+    pub channel: ChannelName,
+    /// Its place in the chain, from 1.
+    pub seq: u64,
+    /// Digest of the head before it; `None` for the first.
+    pub prev: Option<Digest>,
+    /// When it was signed.
+    pub time: Timestamp,
+    /// After this moment it proves nothing about the present.
+    pub expires: Timestamp,
+    /// Releases on offer, in ascending order.
+    pub releases: Vec<Listing>,
+}
+
+/// Why a head does not continue a chain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
+    /// Its number was passed already: somebody plays back the past, or is behind.
+    #[error("head {offered} of the channel is older than head {trusted}, which is trusted")]
+    Older {
+        /// The trusted number.
+        trusted: u64,
+        /// The offered one.
+        offered: u64,
+    },
+    /// The same number with other contents: two histories of one channel.
+    #[error("two different heads {seq} of the channel are signed")]
+    Forked {
+        /// The number both have.
+        seq: u64,
+    },
+    /// Links between are missing; they have to be fetched first.
+    #[error("head {offered} of the channel came, head {expected} is the next")]
+    Gap {
+        /// The next number.
+        expected: u64,
+        /// The offered one.
+        offered: u64,
+    },
+    /// The next number, but it names another head as the one before.
+    #[error("head {seq} of the channel does not follow the trusted head")]
+    WrongLink {
+        /// Its number.
+        seq: u64,
+    },
+    /// The very head that is trusted.
+    #[error("head {seq} of the channel is known")]
+    Known {
+        /// Its number.
+        seq: u64,
+    },
+}
+
+impl Head {
+    /// The listing of a release, if it is on offer.
+    pub fn listing(&self, manifest: &Digest) -> Option<&Listing> {
+        self.releases.iter().find(|listing| listing.manifest == *manifest)
+    }
+
+    /// Whether it says nothing about `now` any more.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now > self.expires
+    }
+}
+
+/// Whether `offered` is the next link after `trusted` (`None`: nothing of the channel is known yet).
+///
+/// The only rule by which a channel moves.
+pub fn continues(
+    trusted: Option<&Verified<Head>>,
+    offered: &Verified<Head>,
+) -> Result<(), ChainError> {
+    let (trusted_seq, trusted_digest) =
+        trusted.map_or((0, None), |head| (head.seq, Some(head.digest())));
+    let seq = offered.seq;
+    if seq < trusted_seq {
+        return Err(ChainError::Older { trusted: trusted_seq, offered: seq });
+    }
+    if seq == trusted_seq {
+        let same = trusted_digest == Some(offered.digest());
+        return Err(if same { ChainError::Known { seq } } else { ChainError::Forked { seq } });
+    }
+    // `trusted_seq < seq`, so adding one cannot overflow.
+    if seq > trusted_seq + 1 {
+        return Err(ChainError::Gap { expected: trusted_seq + 1, offered: seq });
+    }
+    if offered.prev != trusted_digest {
+        return Err(ChainError::WrongLink { seq });
+    }
+    Ok(())
+}
+
+impl Wire for Head {
+    const NAME: &'static str = "head";
+    const MAX: usize = MAX_HEAD;
+
+    fn check(&self) -> Result<(), Invalid> {
+        if (self.seq == 0) || (self.seq == 1) != self.prev.is_none() {
+            return Err(Invalid::new(
+                "head",
+                "has a number that does not fit its link: only number 1 has no head before it",
+            ));
+        }
+        if self.expires <= self.time {
+            return Err(Invalid::new("head", "expires before it begins"));
+        }
+        Invalid::if_over("releases", self.releases.len(), MAX_LISTINGS)?;
+        // By component, target and version: one release of one name, whatever its manifest.
+        Invalid::if_unsorted(
+            "releases",
+            self.releases
+                .iter()
+                .map(|listing| (&listing.component, &listing.target, &listing.version)),
+        )
+    }
+}
+
+impl Signable for Head {
+    const DOMAIN: &'static str = "updraft/head/v1";
+
+    fn network(&self) -> &NetworkId {
+        &self.network
+    }
+}

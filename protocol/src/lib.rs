@@ -1,0 +1,60 @@
+//! What Updraft nodes say to each other. Pure: no clock, no file, no socket, no randomness.
+//!
+//! | said | type | file | how |
+//! |---|---|---|---|
+//! | who may sign what | [`Signed`]`<`[`Root`]`>` | `root.rs` | bootstrap answer; by ticket |
+//! | what a channel offers | [`Signed`]`<`[`Head`]`>` | `head.rs` | gossip, catch-up answer |
+//! | what a release is | [`Signed`]`<`[`Manifest`]`>` | `manifest.rs` | gossip, catch-up answer |
+//! | what is installed | [`Tree`] | `tree.rs` | object, named by the manifest |
+//! | the chunks of a blob | [`ChunkList`] | `blob.rs` | object, named by the manifest |
+//! | something new | [`Gossip`] | `gossip.rs` | gossipsub topic `updraft/<fork>/heads` |
+//! | what did I miss | [`BootstrapRequest`], [`CatchUpRequest`] | `catchup.rs` | `/updraft/bootstrap/1`, `/updraft/catchup/1` |
+//! | give me bytes | [`TransferRequest`] | `transfer.rs` | `/updraft/transfer/1` |
+//! | come and join | [`Ticket`] | `ticket.rs` | a line of text between people |
+//!
+//! The order of checks on anything received: size, decoding, rules of the type ([`codec`]); network, then
+//! signatures ([`signed`], [`threshold`]); place in its chain ([`head::continues`], [`root::trust_next`]);
+//! freshness and policy, which are the node's business. Limits are in [`limits`].
+//!
+//! A signed type carries its version in its signing domain, a message in its protocol's name. A change of bytes
+//! is a new version of one of them; the golden vectors in `tests/vectors` fail until it is.
+
+pub mod blob;
+pub mod catchup;
+pub mod codec;
+pub mod digest;
+pub mod gossip;
+pub mod head;
+pub mod key;
+pub mod limits;
+pub mod manifest;
+pub mod name;
+pub mod network;
+pub mod root;
+pub mod signed;
+pub mod threshold;
+pub mod ticket;
+pub mod time;
+pub mod transfer;
+pub mod tree;
+pub mod version;
+
+pub use blob::{Blob, ChunkList, ChunkSpan, ObjectRef};
+pub use catchup::{BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, HeadMark};
+pub use digest::{Digest, Hasher};
+pub use gossip::Gossip;
+pub use head::{Head, Listing};
+pub use key::{KeyId, PublicKey, SecretKey};
+pub use manifest::{
+    Compatibility, Manifest, PatchCodec, PatchOffer, ReleaseKind, Severity, TreeRef,
+};
+pub use name::{ChannelName, ComponentName, NetworkName, Target};
+pub use network::NetworkId;
+pub use root::{ChannelRole, NetworkKind, Root};
+pub use signed::{Signable, Signed, Verified};
+pub use threshold::{Role, Signature};
+pub use ticket::Ticket;
+pub use time::Timestamp;
+pub use transfer::{Holding, TransferAnswer, TransferRequest};
+pub use tree::{Entry, FileMode, LinkTarget, Node, Tree, TreePath};
+pub use version::{ReleaseVersion, VersionChange};

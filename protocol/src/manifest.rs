@@ -1,0 +1,170 @@
+//! The manifest: one release of one component for one target, as its publisher signs it.
+//!
+//! It names bytes by digest and never carries them, so a manifest of any release fits into a gossip message
+//! unless its notes are long.
+
+use bincode::{Decode, Encode};
+
+use crate::{
+    blob::{Blob, ObjectRef},
+    codec::{Invalid, Wire},
+    digest::Digest,
+    limits::{MAX_MANIFEST, MAX_NOTES, MAX_PATCHES, MAX_TREE_BYTES, MAX_TREE_ENTRIES},
+    name::{ChannelName, ComponentName, Target},
+    network::NetworkId,
+    signed::Signable,
+    time::Timestamp,
+    version::ReleaseVersion,
+};
+
+/// Why a release was made; nodes decide by it what they install without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub enum ReleaseKind {
+    /// Closes a hole.
+    Security,
+    /// Adds something.
+    Feature,
+    /// Mends something.
+    Bugfix,
+    /// Makes something faster.
+    Performance,
+    /// Speaks a new protocol version.
+    Protocol,
+    /// Takes newer libraries in.
+    Dependency,
+}
+
+/// How urgent a release is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub enum Severity {
+    /// Whenever it suits.
+    Low,
+    /// With the next round.
+    Normal,
+    /// Soon.
+    High,
+    /// Now.
+    Critical,
+}
+
+/// Whether a release changes something that its users rely on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum Compatibility {
+    /// Takes the place of the version before it.
+    Compatible,
+    /// Needs a person's consent.
+    Breaking,
+}
+
+/// The installed contents: their listing and how large they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct TreeRef {
+    /// The encoded [`Tree`](crate::Tree); its digest names the contents.
+    pub object: ObjectRef,
+    /// Entries in it.
+    pub entries: u32,
+    /// Bytes of all files.
+    pub bytes: u64,
+}
+
+/// How a patch is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub enum PatchCodec {
+    /// Plain bsdiff in separated streams under zstd.
+    BsdiffZstd,
+}
+
+/// A patch that turns the contents of an earlier release into this one's.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct PatchOffer {
+    /// The version it starts from, for people; `from_tree` decides.
+    pub from: ReleaseVersion,
+    /// Digest of the tree it starts from.
+    pub from_tree: Digest,
+    /// How it is encoded.
+    pub codec: PatchCodec,
+    /// The patch.
+    pub blob: Blob,
+}
+
+/// One release.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Manifest {
+    /// The network it is for.
+    pub network: NetworkId,
+    /// What it is a release of.
+    pub component: ComponentName,
+    /// Its version.
+    pub version: ReleaseVersion,
+    /// The machines it runs on.
+    pub target: Target,
+    /// The channel whose release keys sign it.
+    pub channel: ChannelName,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Why it was made.
+    pub kind: ReleaseKind,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// Whether it takes the place of earlier versions without care.
+    pub compatibility: Compatibility,
+    /// The lowest version that may go straight to this one.
+    pub min_version: Option<ReleaseVersion>,
+    /// Release notes, Markdown.
+    pub notes: String,
+    /// What is installed.
+    pub tree: TreeRef,
+    /// All contents, compressed: the route that needs nothing installed.
+    pub whole: Blob,
+    /// Cheaper routes, by the tree they start from.
+    pub patches: Vec<PatchOffer>,
+}
+
+impl Manifest {
+    /// `component@version`, as people name a release.
+    pub fn release_name(&self) -> String {
+        format!("{}@{}", self.component, self.version)
+    }
+
+    /// The patch that starts from the tree of this digest.
+    pub fn patch_from(&self, tree: &Digest) -> Option<&PatchOffer> {
+        self.patches.iter().find(|patch| patch.from_tree == *tree)
+    }
+
+    /// Every blob a seeder of this release holds: the whole first, then the patches.
+    pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
+        std::iter::once(&self.whole).chain(self.patches.iter().map(|patch| &patch.blob))
+    }
+}
+
+impl Wire for Manifest {
+    const NAME: &'static str = "manifest";
+    const MAX: usize = MAX_MANIFEST;
+
+    fn check(&self) -> Result<(), Invalid> {
+        Invalid::if_over("bytes of notes", self.notes.len(), MAX_NOTES)?;
+        Invalid::if_over("patches", self.patches.len(), MAX_PATCHES)?;
+        Invalid::if_unsorted("patches", self.patches.iter().map(|patch| patch.from_tree))?;
+        let entries = usize::try_from(self.tree.entries).unwrap_or(usize::MAX);
+        Invalid::if_over("tree entries", entries, MAX_TREE_ENTRIES)?;
+        if self.tree.bytes > MAX_TREE_BYTES {
+            return Err(Invalid::new(
+                "tree",
+                format!("has {} bytes, at most {MAX_TREE_BYTES} are allowed", self.tree.bytes),
+            ));
+        }
+        if self.min_version.as_ref().is_some_and(|min| *min > self.version) {
+            return Err(Invalid::new("minimum version", "is above the release's own"));
+        }
+        self.tree.object.check()?;
+        self.blobs().try_for_each(Blob::check)
+    }
+}
+
+impl Signable for Manifest {
+    const DOMAIN: &'static str = "updraft/manifest/v1";
+
+    fn network(&self) -> &NetworkId {
+        &self.network
+    }
+}

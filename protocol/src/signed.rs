@@ -1,0 +1,162 @@
+//! Signed objects: the received bytes and who signed them.
+//!
+//! A signature is over `domain ‖ 0x00 ‖ network id ‖ payload`. The domain names the type and its version, so a
+//! signature for one type can never pass for another; the network id keeps networks with shared keys apart.
+//! Verification runs over the payload as it was received and never over a second encoding of it, and the only
+//! way from [`Signed`] to a believed value is [`Signed::verify`].
+
+use std::{collections::BTreeSet, marker::PhantomData, ops::Deref};
+
+use bincode::{Decode, Encode};
+
+use crate::{
+    codec::{self, DecodeError, EncodeError, Invalid, Wire},
+    digest::Digest,
+    key::{KeyId, SecretKey},
+    limits::MAX_SIGNATURES,
+    network::NetworkId,
+    threshold::{self, Role, Signature, ThresholdNotMet},
+};
+
+/// Bytes of a signature list: its length and at most [`MAX_SIGNATURES`] of 32 + 64 bytes.
+const MAX_SIGNATURE_BYTES: usize = 16 + MAX_SIGNATURES * 96;
+
+/// A type that is signed.
+pub trait Signable: Wire {
+    /// Type and version as signed, `updraft/<type>/v<n>`.
+    const DOMAIN: &'static str;
+
+    /// The network this value is for.
+    fn network(&self) -> &NetworkId;
+}
+
+/// A payload and signatures over it; believed by nobody yet.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[bincode(
+    encode_bounds = "T: Signable",
+    decode_bounds = "T: Signable",
+    borrow_decode_bounds = "T: Signable"
+)]
+pub struct Signed<T> {
+    payload: Vec<u8>,
+    signatures: Vec<Signature>,
+    kind: PhantomData<T>,
+}
+
+impl<T: Signable> Wire for Signed<T> {
+    const NAME: &'static str = T::NAME;
+    const MAX: usize = T::MAX + MAX_SIGNATURE_BYTES;
+
+    fn check(&self) -> Result<(), Invalid> {
+        Invalid::if_over("signatures", self.signatures.len(), MAX_SIGNATURES)?;
+        Invalid::if_over("payload bytes", self.payload.len(), T::MAX)
+    }
+}
+
+/// Why a signed object is not believed, in the order of the checks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// The payload is not a value of its type.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// It was made for another network.
+    #[error("it is for network {got}, not for {expected}")]
+    WrongNetwork {
+        /// The network it names.
+        got: NetworkId,
+        /// The network it was offered in.
+        expected: NetworkId,
+    },
+    /// Too few distinct keys of the role signed it.
+    #[error(transparent)]
+    Threshold(#[from] ThresholdNotMet),
+}
+
+impl<T: Signable> Signed<T> {
+    /// A value that nobody has signed.
+    pub fn unsigned(value: &T) -> Result<Self, EncodeError> {
+        Ok(Self { payload: codec::encode(value)?, signatures: Vec::new(), kind: PhantomData })
+    }
+
+    /// Adds the signature of `key`; replaces an earlier one of the same key.
+    pub fn sign(&mut self, key: &SecretKey, network: &NetworkId) {
+        let signature =
+            Signature { key: key.public().id(), bytes: key.sign(&self.message(network)) };
+        self.signatures.retain(|earlier| earlier.key != signature.key);
+        self.signatures.push(signature);
+        self.signatures.sort_by_key(|signature| signature.key);
+    }
+
+    /// Digest of the payload. Signatures do not change it, so one value has one name whoever signed.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.payload)
+    }
+
+    /// The payload's bytes.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// Signatures as received, valid or not.
+    pub fn signatures(&self) -> &[Signature] {
+        &self.signatures
+    }
+
+    /// Reads the payload without believing it: for showing what is to be signed, and for finding out which
+    /// role would have to vouch for it.
+    pub fn peek(&self) -> Result<T, DecodeError> {
+        codec::decode(&self.payload)
+    }
+
+    /// Which keys of `role` have signed this for `network`.
+    pub fn signers(&self, network: &NetworkId, role: &Role) -> BTreeSet<KeyId> {
+        threshold::signers(role, &self.message(network), &self.signatures)
+    }
+
+    /// Believes the value if `role` vouches for it in `network`.
+    pub fn verify(&self, network: &NetworkId, role: &Role) -> Result<Verified<T>, VerifyError> {
+        let value = self.peek()?;
+        if value.network() != network {
+            return Err(VerifyError::WrongNetwork { got: *value.network(), expected: *network });
+        }
+        let signers = threshold::require(role, &self.message(network), &self.signatures)?;
+        Ok(Verified { value, digest: self.digest(), signers })
+    }
+
+    fn message(&self, network: &NetworkId) -> Vec<u8> {
+        [T::DOMAIN.as_bytes(), &[0], network.as_bytes(), &self.payload].concat()
+    }
+}
+
+/// A value that a role vouches for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified<T> {
+    value: T,
+    digest: Digest,
+    signers: BTreeSet<KeyId>,
+}
+
+impl<T> Verified<T> {
+    /// Digest of the payload that was verified.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The distinct keys that signed.
+    pub fn signers(&self) -> &BTreeSet<KeyId> {
+        &self.signers
+    }
+
+    /// The value alone; the proof is given up.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+}
+
+impl<T> Deref for Verified<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
