@@ -1,3 +1,4 @@
-//! The Updraft node: the rooms a release walks through, and the program `updraft` around them.
+//! THE TOUR: the rooms a release walks through.
 
+pub mod agent;
 pub mod problem;

@@ -1,0 +1,121 @@
+//! What happens on a node, for whoever watches: the event stream of the API.
+//!
+//! Events are news, not state: a watcher that missed some reads the status again.
+
+use updraft_protocol::{ChannelName, ComponentName, ReleaseVersion, Timestamp};
+
+/// One event.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// When it happened.
+    pub time: Timestamp,
+    /// What happened.
+    pub what: What,
+}
+
+/// Kinds of events.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// The node runs.
+    NodeStarted,
+    /// The node stops.
+    NodeStopping,
+    /// A peer that speaks Updraft is connected.
+    PeerConnected {
+        /// Its id.
+        peer: String,
+    },
+    /// A peer is gone.
+    PeerDisconnected {
+        /// Its id.
+        peer: String,
+    },
+    /// A release was believed for the first time.
+    ReleaseDiscovered {
+        /// Of what.
+        component: ComponentName,
+        /// Which.
+        version: ReleaseVersion,
+        /// Where.
+        channel: ChannelName,
+        /// Who told: a peer id, or `publisher`.
+        from: String,
+    },
+    /// A signed object was refused.
+    ReleaseRejected {
+        /// Why.
+        reason: String,
+        /// Who sent it.
+        from: String,
+    },
+    /// Work on an update goes on.
+    UpdateProgress {
+        /// The operation's id.
+        operation: String,
+        /// Of what.
+        component: ComponentName,
+        /// The phase's word.
+        phase: &'static str,
+        /// Bytes done of bytes needed.
+        progress: Option<(u64, u64)>,
+    },
+    /// An update was installed.
+    UpdateCompleted {
+        /// Of what.
+        component: ComponentName,
+        /// From.
+        from: Option<ReleaseVersion>,
+        /// To.
+        to: ReleaseVersion,
+        /// Bytes fetched.
+        fetched: u64,
+        /// Of these, bytes of patches.
+        patches: u64,
+        /// Bytes of the whole artifact.
+        whole: u64,
+        /// Peers they came from.
+        peers: usize,
+    },
+    /// An update failed.
+    UpdateFailed {
+        /// Of what.
+        component: ComponentName,
+        /// To.
+        to: ReleaseVersion,
+        /// Why.
+        error: String,
+    },
+    /// The operator went back.
+    RolledBack {
+        /// Of what.
+        component: ComponentName,
+        /// From.
+        from: Option<ReleaseVersion>,
+        /// To.
+        to: ReleaseVersion,
+    },
+    /// The trust root changed.
+    RootChanged {
+        /// Its new number.
+        version: u64,
+    },
+}
+
+impl What {
+    /// The type by which watchers filter.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::NodeStarted => "node.started",
+            Self::NodeStopping => "node.stopping",
+            Self::PeerConnected { .. } => "peer.connected",
+            Self::PeerDisconnected { .. } => "peer.disconnected",
+            Self::ReleaseDiscovered { .. } => "release.discovered",
+            Self::ReleaseRejected { .. } => "release.rejected",
+            Self::UpdateProgress { .. } => "update.progress",
+            Self::UpdateCompleted { .. } => "update.completed",
+            Self::UpdateFailed { .. } => "update.failed",
+            Self::RolledBack { .. } => "rollback.completed",
+            Self::RootChanged { .. } => "trust.rootChanged",
+        }
+    }
+}

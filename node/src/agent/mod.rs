@@ -1,0 +1,175 @@
+//! The corridor: joins the rooms that a release walks through, and owns no rule of its own.
+//!
+//! ```text
+//!  network events ─┐                       ┌─> network   (ask, announce, verdict)
+//!  orders (API) ───┼─> task ─> machine ────┼─> store     (persist before anything is promised)
+//!  effects' ends ──┘   │      (pure)       ├─> fetch     (chunks from many peers)
+//!                      └─> status, events  └─> install   (stage, switch, go back)
+//! ```
+//!
+//! | channel | bound | when full |
+//! |---|---|---|
+//! | orders | [`MAX_ORDERS`] | the asker waits |
+//! | status (`watch`) | 1 | the newest replaces the older |
+//! | events (`broadcast`) | [`MAX_EVENTS`] | a slow watcher misses the oldest and is told so |
+
+mod event;
+mod operation;
+mod order;
+mod status;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use updraft_protocol::{ChannelName, ComponentName, Digest};
+
+use self::order::{Order, Reply};
+pub use self::{
+    event::{Event, What},
+    operation::{Operation, OperationId, OperationKind, Outcome, Phase},
+    order::{
+        Answer, BlobFile, CheckReport, Consent, Extent, HistoryLine, InstallOrder, Peer, Plan,
+        Published, Release, RollbackOrder, RouteChoice,
+    },
+    status::{
+        Available, ChannelStatus, ComponentState, ComponentStatus, Freshness, Held, HoldReason,
+        LastUpdate, NodeStatus, PeerCounts, RootStatus, Status, StoreStatus, Totals,
+    },
+};
+use crate::problem::{Code, Problem};
+
+/// Orders that may wait for the agent.
+const MAX_ORDERS: usize = 64;
+/// Events kept for slow watchers.
+const MAX_EVENTS: usize = 1_024;
+
+/// A cheap handle on the running agent. Every call fails with a [`Problem`] once the node stops.
+#[derive(Debug, Clone)]
+pub struct AgentHandle {
+    orders: mpsc::Sender<Order>,
+    status: watch::Receiver<Arc<Status>>,
+    events: broadcast::Sender<Event>,
+}
+
+impl AgentHandle {
+    /// The newest snapshot.
+    pub fn status(&self) -> Arc<Status> {
+        self.status.borrow().clone()
+    }
+
+    /// Snapshots as they change.
+    pub fn watch(&self) -> watch::Receiver<Arc<Status>> {
+        self.status.clone()
+    }
+
+    /// Events from now on.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Asks connected peers for news and waits for their answers.
+    pub async fn check(&self) -> Answer<CheckReport> {
+        self.ask(|reply| Order::Check { reply }).await
+    }
+
+    /// Begins an installation; follow it with [`AgentHandle::operation`].
+    pub async fn install(&self, order: InstallOrder) -> Answer<OperationId> {
+        self.ask(|reply| Order::Install { order, reply }).await
+    }
+
+    /// What an installation would do.
+    pub async fn plan(&self, order: InstallOrder) -> Answer<Plan> {
+        self.ask(|reply| Order::Plan { order, reply }).await
+    }
+
+    /// Begins to go back to a kept version.
+    pub async fn rollback(&self, order: RollbackOrder) -> Answer<OperationId> {
+        self.ask(|reply| Order::Rollback { order, reply }).await
+    }
+
+    /// Operations of this run, oldest first.
+    pub async fn operations(&self) -> Answer<Vec<Operation>> {
+        self.ask(|reply| Order::Operations { reply }).await
+    }
+
+    /// One operation; `None` if it is unknown or forgotten.
+    pub async fn operation(&self, id: OperationId) -> Answer<Option<Operation>> {
+        Ok(self.operations().await?.into_iter().find(|operation| operation.id == id))
+    }
+
+    /// Every release that a trusted head lists, by channel, component, target and version.
+    pub async fn releases(&self) -> Answer<Vec<Release>> {
+        self.ask(|reply| Order::Releases { reply }).await
+    }
+
+    /// The encoded `Signed<Root>` of a version; the newest for `None`.
+    pub async fn signed_root(&self, version: Option<u64>) -> Answer<Option<Vec<u8>>> {
+        self.ask(|reply| Order::SignedRoot { version, reply }).await
+    }
+
+    /// The encoded `Signed<Head>` that is trusted for a channel.
+    pub async fn signed_head(&self, channel: ChannelName) -> Answer<Option<Vec<u8>>> {
+        self.ask(|reply| Order::SignedHead { channel, reply }).await
+    }
+
+    /// The encoded `Signed<Manifest>` of a digest.
+    pub async fn signed_manifest(&self, digest: Digest) -> Answer<Option<Vec<u8>>> {
+        self.ask(|reply| Order::SignedManifest { digest, reply }).await
+    }
+
+    /// Verifies a bundle file, keeps what is in it, and announces it. The file stays the caller's.
+    pub async fn import(&self, bundle: PathBuf, by: String) -> Answer<Published> {
+        self.ask(|reply| Order::Import { bundle, by, reply }).await
+    }
+
+    /// The newest lines of the history, newest first.
+    pub async fn history(
+        &self,
+        component: Option<ComponentName>,
+        limit: usize,
+    ) -> Answer<Vec<HistoryLine>> {
+        self.ask(|reply| Order::History { component, limit, reply }).await
+    }
+
+    /// Peers connected or banned.
+    pub async fn peers(&self) -> Answer<Vec<Peer>> {
+        self.ask(|reply| Order::Peers { reply }).await
+    }
+
+    /// Dials an address.
+    pub async fn dial(&self, address: String) -> Answer<()> {
+        self.ask(|reply| Order::Dial { address, reply }).await
+    }
+
+    /// Disconnects a peer and keeps it out for `time`.
+    pub async fn ban(&self, peer: String, time: Duration) -> Answer<()> {
+        self.ask(|reply| Order::Ban { peer, time, reply }).await
+    }
+
+    /// Lets a banned peer in again.
+    pub async fn unban(&self, peer: String) -> Answer<()> {
+        self.ask(|reply| Order::Unban { peer, reply }).await
+    }
+
+    /// An object from the store.
+    pub async fn object(&self, digest: Digest) -> Answer<Option<Vec<u8>>> {
+        self.ask(|reply| Order::Object { digest, reply }).await
+    }
+
+    /// A complete blob from the store.
+    pub async fn blob(&self, digest: Digest) -> Answer<Option<BlobFile>> {
+        self.ask(|reply| Order::Blob { digest, reply }).await
+    }
+
+    /// How many connected peers hold the whole artifact of a manifest now.
+    pub async fn replicas(&self, manifest: Digest) -> Answer<usize> {
+        self.ask(|reply| Order::Replicas { manifest, reply }).await
+    }
+
+    async fn ask<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Answer<T> {
+        let (reply, answer) = oneshot::channel();
+        let stopping = || Problem::new(Code::NodeNotRunning, "the node is stopping");
+        self.orders.send(order(reply)).await.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())?
+    }
+}

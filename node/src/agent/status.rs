@@ -1,0 +1,261 @@
+//! What a node knows about itself, as one value: API, dashboard and CLI show this and nothing deeper.
+//!
+//! Nothing here decides anything. Field names follow the trade; the API gives them their JSON form.
+
+use updraft_protocol::{
+    ChannelName, ComponentName, Digest, NetworkKind, NetworkName, ReleaseKind, ReleaseVersion,
+    Severity, Target, Timestamp,
+};
+
+/// A snapshot of the node.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// Who this node is.
+    pub node: NodeStatus,
+    /// The trust root in force.
+    pub root: RootStatus,
+    /// Addresses it listens on, with its peer id.
+    pub listening: Vec<String>,
+    /// Peers connected now.
+    pub peers: PeerCounts,
+    /// Channels it follows.
+    pub channels: Vec<ChannelStatus>,
+    /// Components it installs, by name.
+    pub components: Vec<ComponentStatus>,
+    /// Bytes moved since the start.
+    pub totals: Totals,
+    /// The store.
+    pub store: StoreStatus,
+    /// When peers were last asked for news.
+    pub last_check: Option<Timestamp>,
+}
+
+/// Who a node is.
+#[derive(Debug, Clone)]
+pub struct NodeStatus {
+    /// Peer id, whole.
+    pub id: String,
+    /// What its operator calls it.
+    pub name: String,
+    /// The network.
+    pub network: NetworkName,
+    /// Whether the network is meant to be relied on.
+    pub kind: NetworkKind,
+    /// `full`, `seed` or `client`.
+    pub role: &'static str,
+    /// Version of this program.
+    pub version: &'static str,
+    /// When it started.
+    pub started: Timestamp,
+}
+
+/// The trust root in force.
+#[derive(Debug, Clone)]
+pub struct RootStatus {
+    /// Its number.
+    pub version: u64,
+    /// Digest of root version 1, which people compare.
+    pub first: Digest,
+    /// When it goes stale.
+    pub expires: Timestamp,
+}
+
+/// Peers connected now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PeerCounts {
+    /// All.
+    pub connected: usize,
+    /// Those that dialled us.
+    pub inbound: usize,
+    /// Below this the node is degraded.
+    pub needed: usize,
+}
+
+/// How far a channel is followed.
+#[derive(Debug, Clone)]
+pub struct ChannelStatus {
+    /// The channel.
+    pub name: ChannelName,
+    /// Number of the trusted head; 0 before the first.
+    pub seq: u64,
+    /// When the head stops proving anything about the present.
+    pub expires: Option<Timestamp>,
+    /// Whether it has.
+    pub freshness: Freshness,
+}
+
+/// Whether what is known of a channel says something about now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// The head is in force.
+    Fresh,
+    /// The head expired at this moment; newer releases may be withheld from this node.
+    StaleSince(Timestamp),
+    /// No head was ever seen.
+    Unknown,
+}
+
+/// A component on this node.
+#[derive(Debug, Clone)]
+pub struct ComponentStatus {
+    /// Its name.
+    pub name: ComponentName,
+    /// The channel it follows.
+    pub channel: ChannelName,
+    /// The machine it is for.
+    pub target: Target,
+    /// What runs.
+    pub installed: Option<ReleaseVersion>,
+    /// The newest release on the channel, if it is newer than what runs.
+    pub available: Option<Available>,
+    /// What it is doing.
+    pub state: ComponentState,
+    /// Why it does not go on by itself.
+    pub held: Option<Held>,
+    /// Versions kept for going back, newest first; the installed one is not among them.
+    pub kept: Vec<ReleaseVersion>,
+    /// How the last update ended.
+    pub last_update: Option<LastUpdate>,
+}
+
+/// A release that could be installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Available {
+    /// Its version.
+    pub version: ReleaseVersion,
+    /// Digest of its manifest.
+    pub manifest: Digest,
+    /// Why it was made.
+    pub kind: ReleaseKind,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// Bytes of the route that needs nothing installed.
+    pub whole_bytes: u64,
+    /// Bytes of the patch from what is installed, if one is offered.
+    pub patch_bytes: Option<u64>,
+}
+
+/// What a component is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ComponentState {
+    /// Nothing is installed and nothing is on offer.
+    Absent,
+    /// The newest release runs.
+    UpToDate,
+    /// A newer one will be fetched.
+    Available,
+    /// Bytes are coming.
+    Fetching {
+        /// Bytes verified so far.
+        done: u64,
+        /// Bytes the route needs.
+        total: u64,
+    },
+    /// The new tree is being written and verified.
+    Staging,
+    /// `current` is being switched.
+    Switching,
+    /// Something has to happen first; see `held`.
+    Held,
+    /// The last attempt failed; it will be tried again.
+    Failed,
+    /// The operator went back and stays there.
+    Pinned,
+}
+
+/// Why a component waits, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// One of the closed list.
+    pub reason: HoldReason,
+    /// When it ends by itself, if it does.
+    pub until: Option<Timestamp>,
+    /// The whole sentence.
+    pub detail: String,
+}
+
+/// Reasons for waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HoldReason {
+    /// Settings do not install this kind without asking.
+    Policy,
+    /// The operator keeps it at a version.
+    Pin,
+    /// A version between has to be installed first.
+    Floor,
+    /// It breaks something and needs consent.
+    Breaking,
+    /// It failed here before.
+    Quarantine,
+    /// Nobody who holds it can be reached.
+    Peers,
+    /// There is no room for it.
+    Disk,
+    /// Its freshness cannot be proved; a person may install it.
+    Approval,
+}
+
+impl HoldReason {
+    /// Every reason, for tables and metrics.
+    pub const ALL: [Self; 8] = [
+        Self::Policy,
+        Self::Pin,
+        Self::Floor,
+        Self::Breaking,
+        Self::Quarantine,
+        Self::Peers,
+        Self::Disk,
+        Self::Approval,
+    ];
+
+    /// The word used by API, metrics and CLI.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Pin => "pin",
+            Self::Floor => "floor",
+            Self::Breaking => "breaking",
+            Self::Quarantine => "quarantine",
+            Self::Peers => "peers",
+            Self::Disk => "disk",
+            Self::Approval => "approval",
+        }
+    }
+}
+
+/// How an update ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastUpdate {
+    /// When.
+    pub at: Timestamp,
+    /// What it came from.
+    pub from: Option<ReleaseVersion>,
+    /// What it went to.
+    pub to: ReleaseVersion,
+    /// `None` when it went well, else what went wrong.
+    pub error: Option<String>,
+}
+
+/// Bytes moved since the node started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Chunk bytes received and verified.
+    pub received: u64,
+    /// Of these, bytes of patches.
+    pub received_patches: u64,
+    /// Chunk bytes sent.
+    pub sent: u64,
+    /// Bytes that patches made unnecessary.
+    pub saved: u64,
+}
+
+/// The store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoreStatus {
+    /// Bytes of blobs held.
+    pub bytes: u64,
+    /// Bytes allowed.
+    pub limit: u64,
+    /// Complete blobs.
+    pub blobs: usize,
+}
