@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod catalog;
+pub mod fetch;
 pub mod policy;
 pub mod problem;
 
