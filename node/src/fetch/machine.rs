@@ -193,8 +193,9 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         actions
     }
 
-    /// When to send [`Input::Tick`] if nothing else comes first.
-    pub fn next_wakeup(&self) -> Option<Elapsed> {
+    /// When to send [`Input::Tick`] if nothing else comes first; always later than `now`, because what was due
+    /// until then has been dealt with by the input of `now`.
+    pub fn next_wakeup(&self, now: Elapsed) -> Option<Elapsed> {
         let rests =
             self.peers.values().filter(|peer| peer.failures > 0).map(|peer| peer.rest_until);
         let reasks = self.peers.values().filter_map(|peer| peer.reask_at);
@@ -203,7 +204,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
             .values()
             .flat_map(|p| p.in_flight.values())
             .map(|asked| *asked + HEDGE_AFTER);
-        rests.chain(reasks).chain(hedges).chain(self.search_at).min()
+        rests.chain(reasks).chain(hedges).chain(self.search_at).filter(|at| *at > now).min()
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -367,6 +368,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
             .flat_map(|(_, other)| &other.in_flight)
             .filter(|(index, asked)| {
                 now.saturating_sub(**asked) >= HEDGE_AFTER
+                    && self.is_missing(**index)
                     && self.copies.get(index).is_none_or(|copies| *copies < MAX_COPIES)
                     && !peer.in_flight.contains_key(index)
                     && peer.holding.holds(**index)
@@ -397,6 +399,8 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         let short = self.queue.first().is_some_and(|(holders, _, _)| *holders == 0);
         if !short {
             self.search_pause = MIN_SEARCH;
+            // A search under way has its own end.
+            self.search_at = self.search_at.filter(|at| *at == Elapsed::MAX);
         }
         if self.search_at.is_none() && short {
             // The first holders came from a search by whoever began this fetch.
@@ -413,14 +417,19 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         self.queue.iter().any(|(_, _, index)| peer.holding.holds(*index))
     }
 
+    fn is_missing(&self, index: u32) -> bool {
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| self.held.get(index))
+            .is_some_and(|held| !*held)
+    }
+
     fn in_flight(&self) -> usize {
         self.peers.values().map(|peer| peer.in_flight.len()).sum()
     }
 
     fn enqueue(&mut self, index: u32) {
-        let missing =
-            usize::try_from(index).ok().and_then(|i| self.held.get(i)).is_some_and(|held| !*held);
-        if missing && !self.copies.contains_key(&index) {
+        if self.is_missing(index) && !self.copies.contains_key(&index) {
             self.queue.insert(self.rank(index));
         }
     }

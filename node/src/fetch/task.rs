@@ -112,8 +112,9 @@ impl<P: Peers, C: Chunks> Driver<P, C> {
             self.feed(Input::Found(holder));
         }
         loop {
+            let now = self.now();
             let wakeup =
-                self.machine.next_wakeup().unwrap_or(GIVE_UP_AFTER).min(self.now() + GIVE_UP_AFTER);
+                self.machine.next_wakeup(now).unwrap_or(Elapsed::MAX).min(now + GIVE_UP_AFTER);
             let done = tokio::select! {
                 // `join_next` is cancel-safe: an ended task stays in the set until it is taken.
                 Some(ended) = self.running.join_next() => match ended {

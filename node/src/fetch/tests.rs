@@ -81,7 +81,7 @@ fn a_stalled_chunk_is_asked_elsewhere_once_nothing_else_is_left() {
         asked.iter().filter(|(peer, _)| *peer == 1).map(|(_, i)| *i).collect();
     let quick = asked.iter().find(|(peer, _)| *peer == 2).expect("asked too").1;
     assert!(requests(&machine.handle(Input::Kept(2, quick), at(10))).is_empty());
-    let wakeup = machine.next_wakeup().expect("a hedge is due");
+    let wakeup = machine.next_wakeup(at(10)).expect("a hedge is due");
     let hedged = requests(&machine.handle(Input::Tick, wakeup));
     assert_eq!(hedged.iter().map(|(_, index)| *index).collect::<BTreeSet<_>>(), stalled);
     assert!(hedged.iter().all(|(peer, _)| *peer == 2));
@@ -113,7 +113,7 @@ fn a_partial_holder_is_asked_again_what_it_has() {
     let found = machine.handle(Input::Found(1), at(0));
     assert_eq!(found, vec![Action::AskHolding(1)]);
     machine.handle(Input::Holds(1, Holding::Nothing), at(0));
-    let again = machine.handle(Input::Tick, machine.next_wakeup().expect("a question is due"));
+    let again = machine.handle(Input::Tick, machine.next_wakeup(at(0)).expect("a question is due"));
     assert!(again.contains(&Action::AskHolding(1)));
 }
 
@@ -178,7 +178,7 @@ proptest! {
                 break;
             }
             if pending.is_empty() {
-                now = machine.next_wakeup().expect("never stuck without a wakeup").max(now + at(1));
+                now = machine.next_wakeup(now).expect("never stuck without a wakeup");
                 pending.extend(machine.handle(Input::Tick, now));
                 continue;
             }
