@@ -13,10 +13,17 @@
 //! | status (`watch`) | 1 | the newest replaces the older |
 //! | events (`broadcast`) | [`MAX_EVENTS`] | a slow watcher misses the oldest and is told so |
 
+mod action;
+mod asks;
 mod event;
+mod lifecycle;
+mod machine;
 mod operation;
 mod order;
 mod status;
+mod sync;
+mod updates;
+mod view;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -25,7 +32,10 @@ use updraft_protocol::{ChannelName, ComponentName, Digest};
 
 use self::order::{Order, Reply};
 pub use self::{
+    action::{Action, Fetched, Input, Installation, Job, JobError, Leg, Now},
     event::{Event, What},
+    lifecycle::{Component, InstalledVersion},
+    machine::{Duty, Machine, Rules},
     operation::{Operation, OperationId, OperationKind, Outcome, Phase},
     order::{
         Answer, BlobFile, CheckReport, Consent, Extent, HistoryLine, InstallOrder, Peer, Plan,

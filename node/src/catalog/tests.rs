@@ -1,84 +1,12 @@
 //! What the catalog takes and what it refuses, with values.
 
 use super::*;
-use updraft_protocol::{ChannelRole, NetworkId, NetworkKind, Role, SecretKey, signed::Signable};
 
-use crate::catalog::Verdict;
-
-const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
-
-/// A network with release keys 1, 2 and 3, two of which have to sign.
-struct Publisher {
-    network: NetworkId,
-    channel: ChannelName,
-}
-
-impl Publisher {
-    fn new() -> Self {
-        Self { network: NetworkId::from_bytes([9; 32]), channel: "stable".parse().expect("a name") }
-    }
-
-    fn key(n: u8) -> SecretKey {
-        SecretKey::from_seed(&[n; 32])
-    }
-
-    fn catalog(&self) -> Catalog {
-        let role = |threshold, keys: &[u8]| {
-            Role::new(threshold, keys.iter().map(|n| Self::key(*n).public()).collect())
-                .expect("a role")
-        };
-        let root = Root {
-            network: self.network,
-            name: "test".parse().expect("a name"),
-            kind: NetworkKind::Production,
-            version: 1,
-            prev: None,
-            issued: Timestamp::from_seconds(1),
-            expires: NOW.plus(1_000_000),
-            root: role(1, &[100]),
-            release: vec![ChannelRole { channel: self.channel.clone(), role: role(2, &[1, 2, 3]) }],
-        };
-        let mut signed = Signed::unsigned(&root).expect("valid");
-        signed.sign(&Self::key(100), &self.network);
-        Catalog::new(root::trust_first(&signed, &signed.digest()).expect("trusted"))
-    }
-
-    fn sign<T: Signable>(&self, value: &T, keys: &[u8]) -> Arc<Signed<T>> {
-        let mut signed = Signed::unsigned(value).expect("valid");
-        keys.iter().for_each(|n| signed.sign(&Self::key(*n), &self.network));
-        Arc::new(signed)
-    }
-
-    fn manifest(&self, version: &str) -> Manifest {
-        let manifest = crate::testing::manifest("demo-app", version);
-        Manifest { network: self.network, channel: self.channel.clone(), ..manifest }
-    }
-
-    fn head(&self, seq: u64, prev: Option<Digest>, manifests: &[&Arc<Signed<Manifest>>]) -> Head {
-        let mut releases: Vec<Listing> = manifests
-            .iter()
-            .map(|signed| {
-                let manifest = signed.peek().expect("valid");
-                Listing {
-                    component: manifest.component,
-                    target: manifest.target,
-                    version: manifest.version,
-                    manifest: signed.digest(),
-                }
-            })
-            .collect();
-        releases.sort();
-        Head {
-            network: self.network,
-            channel: self.channel.clone(),
-            seq,
-            prev,
-            time: NOW,
-            expires: NOW.plus(1_000),
-            releases,
-        }
-    }
-}
+use crate::{
+    catalog::Verdict,
+    testing::{NOW, Publisher},
+};
+use updraft_protocol::NetworkId;
 
 #[test]
 fn a_listed_and_signed_release_is_the_newest() {
