@@ -1,3 +1,11 @@
 //! The Updraft node: the rooms a release walks through, and the program `updraft` around them.
 
+pub mod build;
+pub mod clock;
+pub mod config;
+pub mod dirs;
+pub mod identity;
+pub mod lock;
+pub mod logging;
 pub mod problem;
+pub mod secret;
