@@ -7,5 +7,6 @@ pub mod dirs;
 pub mod identity;
 pub mod lock;
 pub mod logging;
+pub mod metrics;
 pub mod problem;
 pub mod secret;
