@@ -1,1 +1,3 @@
-//! stub
+//! The Updraft node, room by room.
+
+pub mod network;
