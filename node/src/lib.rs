@@ -1,1 +1,3 @@
-//! stub
+//! The rooms a release walks through.
+
+pub mod store;
