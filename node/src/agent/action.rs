@@ -144,6 +144,14 @@ pub struct Job {
     pub extent: Extent,
 }
 
+impl Job {
+    /// The release, among this one and the others of its component, whose contents have this tree.
+    pub fn release_with_tree(&self, tree: &Digest) -> Option<Arc<Manifest>> {
+        let all = std::iter::once(&self.manifest).chain(&self.others);
+        all.into_iter().find(|manifest| manifest.tree.object.digest == *tree).cloned()
+    }
+}
+
 /// One step of a route: a blob and the release whose contents it gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leg {
@@ -166,6 +174,18 @@ pub struct Fetched {
     pub patch_bytes: u64,
     /// Peers they came from.
     pub sources: BTreeMap<String, u64>,
+}
+
+impl Fetched {
+    /// Adds what another part of the same fetch brought.
+    pub fn add(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.patch_bytes += other.patch_bytes;
+        self.route.extend(other.route);
+        for (peer, bytes) in other.sources {
+            *self.sources.entry(peer).or_default() += bytes;
+        }
+    }
 }
 
 /// What an installation left.

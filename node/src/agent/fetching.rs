@@ -8,7 +8,10 @@ use std::{
 };
 
 use tokio::{sync::watch, task::JoinSet};
-use updraft_delta::plan::{self, BlobState, Excluded, Journey, Rates, Situation};
+use updraft_delta::{
+    journey::{Journey, journey},
+    plan::{self, BlobState, Excluded, Rates, Situation},
+};
 use updraft_protocol::{
     Blob, ChunkList, Digest, Holding, Manifest, ObjectRef, TransferAnswer, TransferRequest, codec,
 };
@@ -67,9 +70,9 @@ pub(super) async fn fetch_release(context: &Context, job: &Job) -> Result<Fetche
         let brought = fetch_one(context, &peers, &blob, known, |bytes| {
             context.note_progress(job.id, done + bytes, journey.missing);
         });
-        let brought = brought.await.map_err(|error| without_patch(error, job, &blob))?;
+        let mut brought = brought.await.map_err(|error| without_patch(error, job, &blob))?;
         if leg.route.is_patch() {
-            fetched.patch_bytes += brought.bytes;
+            brought.patch_bytes = brought.bytes;
         }
         fetched.add(brought);
     }
@@ -209,7 +212,7 @@ fn choose(context: &Context, job: &Job, holders: &Holders) -> Result<Journey, Jo
     let rates = Rates { line: LINE_RATE, holder: HOLDER_RATE, unpack: UNPACK_RATE, patch: PATCH_RATE };
     let situation = Situation { base: base.as_ref(), blobs: &blobs, rates, excluded: &excluded };
     let others: Vec<&Manifest> = job.others.iter().map(AsRef::as_ref).collect();
-    plan::journey(&job.manifest, &others, &situation).map_err(|error| JobError::Failed(error.to_string()))
+    journey(&job.manifest, &others, &situation).map_err(|error| JobError::Failed(error.to_string()))
 }
 
 /// Bytes of a blob that lie here and are verified.
