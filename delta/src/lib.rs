@@ -18,7 +18,7 @@
 //! | [`patch`] | how is that written, read and refused? |
 //! | [`offer`] | what does a publisher offer, and is a patch worth offering? |
 //! | [`plan`] | which route is the cheapest for this node? |
-//! | [`assemble`] | how is a route followed? |
+//! | [`mod@assemble`] | how is a route followed? |
 //! | [`error`] | what can go wrong, and whose fault is it? |
 //!
 //! The crate is pure: bytes come as slices, [`ReadAt`] or `Read` and leave through `Write`. It knows no path of
