@@ -18,8 +18,8 @@
 //! | [`patch`] | how is that written, read and refused? |
 //! | [`offer`] | what does a publisher offer, and is a patch worth offering? |
 //! | [`plan`] | which route is the cheapest for this node? |
-//! | [`journey`] | which way leads there through other releases? |
-//! | [`assemble`] | how is a route followed? |
+//! | [`mod@journey`] | which way leads there through other releases? |
+//! | [`mod@assemble`] | how is a route followed? |
 //! | [`error`] | what can go wrong, and whose fault is it? |
 //!
 //! The crate is pure: bytes come as slices, [`ReadAt`] or `Read` and leave through `Write`. It knows no path of

@@ -17,12 +17,16 @@ struct Pair {
     patch: Vec<u8>,
 }
 
-/// A small pair whose patch has all five streams, some stored and some compressed.
+/// A small pair whose patch has bytes in all five streams, some stored and some compressed.
 fn pair() -> Pair {
     let old = generate::program(1, 6_000);
     let mut new = generate::next_version(&old, 2);
     new.extend_from_slice(&[b'z'; 300]);
     let patch = patch::create(&old, &new, &Options { level: Level::FAST }).expect("small");
+    let streams = patch::inspect(&patch).expect("a patch").streams;
+    assert!(streams.iter().all(|size| size.raw > 0));
+    assert!(streams.iter().any(|size| size.raw == size.packed));
+    assert!(streams.iter().any(|size| size.raw > size.packed));
     Pair { old, new, patch }
 }
 

@@ -12,7 +12,9 @@
 
 pub mod agent;
 pub mod catalog;
+pub mod cli;
 pub mod fetch;
+pub mod install;
 pub mod network;
 pub mod policy;
 pub mod store;
