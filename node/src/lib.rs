@@ -1,6 +1,7 @@
 //! The Updraft node: the rooms a release walks through, and the program `updraft` around them.
 
 pub mod build;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dirs;
