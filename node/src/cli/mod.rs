@@ -4,7 +4,7 @@
 //! returns how it ended. Two kinds: *talking* commands ask a running node over its API, *standing* ones need
 //! none. Rules of the product live in the rooms; nothing here decides what may be installed or believed.
 //!
-//! To add a command: its file, a variant of [`Command`], an arm of [`dispatch`], its name in `help.rs`.
+//! To add a command: its file, a variant of `Command`, an arm of `dispatch`, its name in `help.rs`.
 
 mod completions;
 mod config;
