@@ -38,7 +38,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -101,10 +101,7 @@ impl Network {
     ) -> Result<Started, StartError> {
         let me = key.peer_id();
         let mut swarm = transport::swarm(key, &settings)?;
-        let mut awaited = HashMap::new();
-        for address in &settings.listen {
-            awaited.insert(transport::listen(&mut swarm, address)?, address.clone());
-        }
+        let awaited = transport::listen_on_all(&mut swarm, &settings.listen)?;
         for address in &settings.external {
             swarm.add_external_address(address.without_peer().to_multiaddr());
         }
