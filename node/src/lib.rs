@@ -1,3 +1,4 @@
 //! The rooms a release walks through.
 
+pub mod install;
 pub mod store;
