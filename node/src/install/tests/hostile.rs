@@ -52,6 +52,14 @@ fn folders_of_ours_that_became_links_are_refused() {
 }
 
 #[test]
+fn a_link_that_stays_inside_the_root_is_refused_as_well() {
+    let dir = with_two();
+    fs::rename(root(&dir).join("versions"), root(&dir).join("elsewhere")).expect("moves");
+    symlink("elsewhere", root(&dir).join("versions")).expect("links");
+    assert!(matches!(open_with(&dir, Fault::None).0, Err(InstallError::Io { .. })));
+}
+
+#[test]
 fn a_journal_that_became_a_link_is_refused() {
     let dir = with_two();
     let outside = outside(&dir);

@@ -106,113 +106,164 @@ fn at_version(name: &str) -> Pointer {
     Pointer::At(version(name))
 }
 
-#[test]
-fn a_start_decides_by_the_journal_and_the_link_alone() {
-    use Soundness::{NotShown, Sound};
-    let write = Action::Write;
-    let point = |to: &str| Action::Point(Some(version(to)));
-    let foreign = || Pointer::Foreign("a file".to_owned());
-    let both = ["1.0.0", "1.1.0"];
-    let three = ["1.0.0", "1.1.0", "1.2.0"];
+type Row = (&'static str, State, Facts, Vec<Action>);
+
+const TWO: [&str; 2] = ["1.0.0", "1.1.0"];
+const THREE: [&str; 3] = ["1.0.0", "1.1.0", "1.2.0"];
+
+fn point(to: &str) -> Action {
+    Action::Point(Some(version(to)))
+}
+
+fn foreign() -> Pointer {
+    Pointer::Foreign("a file".to_owned())
+}
+
+fn at_rest_and_staging() -> Vec<Row> {
     let staging = || two_and(&[intent("1.2.0")]);
+    vec![
+        ("rest", two_and(&[]), facts(at_version("1.1.0"), &TWO, Soundness::NotShown), vec![]),
+        ("empty", State::default(), facts(Pointer::Missing, &[], Soundness::NotShown), vec![]),
+        (
+            "gone link",
+            two_and(&[]),
+            facts(Pointer::Missing, &TWO, Soundness::Sound),
+            vec![point("1.1.0")],
+        ),
+        (
+            "gone link, unsound",
+            two_and(&[]),
+            facts(Pointer::Missing, &TWO, Soundness::NotShown),
+            vec![],
+        ),
+        ("replaced", two_and(&[]), facts(foreign(), &TWO, Soundness::NotShown), vec![]),
+        (
+            "led elsewhere",
+            two_and(&[]),
+            facts(at_version("1.0.0"), &TWO, Soundness::NotShown),
+            vec![],
+        ),
+        (
+            "old one gone",
+            two_and(&[]),
+            facts(at_version("1.1.0"), &["1.1.0"], Soundness::NotShown),
+            vec![Action::Write(gone("1.0.0"))],
+        ),
+        (
+            "live one gone",
+            two_and(&[]),
+            facts(at_version("1.1.0"), &["1.0.0"], Soundness::NotShown),
+            vec![],
+        ),
+        (
+            "staging",
+            staging(),
+            facts(at_version("1.1.0"), &TWO, Soundness::NotShown),
+            vec![Action::Write(Record::Drop)],
+        ),
+        (
+            "named, not said",
+            staging(),
+            facts(at_version("1.1.0"), &THREE, Soundness::NotShown),
+            vec![Action::Discard(version("1.2.0")), Action::Write(Record::Drop)],
+        ),
+    ]
+}
+
+fn switching_and_reverting() -> Vec<Row> {
     let switching = || two_and(&[intent("1.2.0"), staged("1.2.0"), tried("1.2.0")]);
     let reverting = || two_and(&[revert(Some("1.0.0"))]);
     let first = || after(&[intent("1.0.0"), staged("1.0.0"), tried("1.0.0")]);
     let to_nothing = || first().apply(&revert(None)).expect("legal");
-    let given_up = vec![write(Record::Drop)];
-    let table: Vec<(&str, State, Facts, Vec<Action>)> = vec![
-        ("rest", two_and(&[]), facts(at_version("1.1.0"), &both, NotShown), vec![]),
-        ("empty", State::default(), facts(Pointer::Missing, &[], NotShown), vec![]),
-        ("gone link", two_and(&[]), facts(Pointer::Missing, &both, Sound), vec![point("1.1.0")]),
-        ("gone link, unsound", two_and(&[]), facts(Pointer::Missing, &both, NotShown), vec![]),
-        ("replaced", two_and(&[]), facts(foreign(), &both, NotShown), vec![]),
-        ("led elsewhere", two_and(&[]), facts(at_version("1.0.0"), &both, NotShown), vec![]),
-        (
-            "old one gone",
-            two_and(&[]),
-            facts(at_version("1.1.0"), &["1.1.0"], NotShown),
-            vec![write(gone("1.0.0"))],
-        ),
-        ("live one gone", two_and(&[]), facts(at_version("1.1.0"), &["1.0.0"], NotShown), vec![]),
-        ("staging", staging(), facts(at_version("1.1.0"), &both, NotShown), given_up.clone()),
-        (
-            "named, not said",
-            staging(),
-            facts(at_version("1.1.0"), &three, NotShown),
-            vec![Action::Discard(version("1.2.0")), write(Record::Drop)],
-        ),
+    vec![
         (
             "tried, not led",
             switching(),
-            facts(at_version("1.1.0"), &three, NotShown),
-            given_up.clone(),
+            facts(at_version("1.1.0"), &THREE, Soundness::NotShown),
+            vec![Action::Write(Record::Drop)],
         ),
         (
             "led, sound",
             switching(),
-            facts(at_version("1.2.0"), &three, Sound),
-            vec![write(commit("1.2.0"))],
+            facts(at_version("1.2.0"), &THREE, Soundness::Sound),
+            vec![Action::Write(commit("1.2.0"))],
         ),
         (
             "led, unsound",
             switching(),
-            facts(at_version("1.2.0"), &three, NotShown),
+            facts(at_version("1.2.0"), &THREE, Soundness::NotShown),
             vec![
-                write(Record::Revert { to: Some(version("1.1.0")), at: at(5) }),
+                Action::Write(Record::Revert { to: Some(version("1.1.0")), at: at(5) }),
                 point("1.1.0"),
-                write(Record::Drop),
+                Action::Write(Record::Drop),
             ],
         ),
         (
             "tried, link gone",
             switching(),
-            facts(Pointer::Missing, &three, NotShown),
-            vec![point("1.1.0"), write(Record::Drop)],
+            facts(Pointer::Missing, &THREE, Soundness::NotShown),
+            vec![point("1.1.0"), Action::Write(Record::Drop)],
         ),
-        ("tried, replaced", switching(), facts(foreign(), &three, NotShown), given_up.clone()),
+        (
+            "tried, replaced",
+            switching(),
+            facts(foreign(), &THREE, Soundness::NotShown),
+            vec![Action::Write(Record::Drop)],
+        ),
         (
             "first, not led",
             first(),
-            facts(Pointer::Missing, &["1.0.0"], NotShown),
-            vec![Action::Point(None), write(Record::Drop)],
+            facts(Pointer::Missing, &["1.0.0"], Soundness::NotShown),
+            vec![Action::Point(None), Action::Write(Record::Drop)],
         ),
         (
             "first, unsound",
             first(),
-            facts(at_version("1.0.0"), &["1.0.0"], NotShown),
+            facts(at_version("1.0.0"), &["1.0.0"], Soundness::NotShown),
             vec![
-                write(Record::Revert { to: None, at: at(5) }),
+                Action::Write(Record::Revert { to: None, at: at(5) }),
                 Action::Point(None),
-                write(Record::Drop),
+                Action::Write(Record::Drop),
             ],
         ),
         (
             "to nothing",
             to_nothing(),
-            facts(at_version("1.0.0"), &["1.0.0"], NotShown),
-            vec![Action::Point(None), write(Record::Drop)],
+            facts(at_version("1.0.0"), &["1.0.0"], Soundness::NotShown),
+            vec![Action::Point(None), Action::Write(Record::Drop)],
         ),
         (
             "reverting, not led",
             reverting(),
-            facts(at_version("1.1.0"), &both, Sound),
-            vec![point("1.0.0"), write(commit("1.0.0"))],
+            facts(at_version("1.1.0"), &TWO, Soundness::Sound),
+            vec![point("1.0.0"), Action::Write(commit("1.0.0"))],
         ),
         (
             "reverting, unsound",
             reverting(),
-            facts(at_version("1.0.0"), &both, NotShown),
-            vec![point("1.1.0"), write(Record::Drop)],
+            facts(at_version("1.0.0"), &TWO, Soundness::NotShown),
+            vec![point("1.1.0"), Action::Write(Record::Drop)],
         ),
-        ("reverting, replaced", reverting(), facts(foreign(), &both, Sound), given_up.clone()),
+        (
+            "reverting, replaced",
+            reverting(),
+            facts(foreign(), &TWO, Soundness::Sound),
+            vec![Action::Write(Record::Drop)],
+        ),
         (
             "reverting, led elsewhere",
             reverting(),
-            facts(at_version("9.0.0"), &both, Sound),
-            given_up,
+            facts(at_version("9.0.0"), &TWO, Soundness::Sound),
+            vec![Action::Write(Record::Drop)],
         ),
-    ];
-    for (name, state, facts, expected) in table {
+    ]
+}
+
+#[test]
+fn a_start_decides_by_the_journal_and_the_link_alone() {
+    for (name, state, facts, expected) in
+        at_rest_and_staging().into_iter().chain(switching_and_reverting())
+    {
         assert_eq!(recover(&state, &facts), expected, "{name}");
     }
 }
