@@ -92,6 +92,35 @@ fn a_folder_that_becomes_a_link_while_files_are_written_leads_nowhere() {
 }
 
 #[test]
+fn a_link_in_the_middle_of_a_path_leads_nowhere() {
+    let dir = with_two();
+    let outside = outside(&dir);
+    fs::create_dir(outside.join("lib/deep")).expect("makes");
+    let versions = root(&dir).join("versions");
+    let new = release_of(
+        "1.2.0",
+        vec![
+            other("lib", Node::Folder),
+            other("lib/deep", Node::Folder),
+            file("lib/deep/a", FileMode::Plain, b"aaaa"),
+            file("lib/deep/b", FileMode::Plain, b"bbbb"),
+        ],
+    );
+    let mut installer = open(&dir);
+    let fill = |out: &mut dyn Write| {
+        out.write_all(b"aa")?;
+        let temporary = names(&versions).into_iter().find(|name| name.starts_with(".tmp-"));
+        let lib = versions.join(temporary.expect("is being staged")).join("lib");
+        fs::rename(&lib, lib.with_extension("moved"))?;
+        symlink(outside.join("lib"), &lib)?;
+        out.write_all(b"aabbbb")
+    };
+    let refused = installer.stage(&new.version, &new.digest, &new.tree, fill);
+    assert!(matches!(refused, Err(InstallError::Io { action: "open", .. })), "{refused:?}");
+    assert_eq!(names(&outside.join("lib/deep")), Vec::<String>::new());
+}
+
+#[test]
 fn a_racing_planter_gets_nothing_out_of_the_root() {
     let dir = with_two();
     let outside = outside(&dir);
