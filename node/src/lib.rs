@@ -20,7 +20,6 @@ pub mod policy;
 pub mod store;
 
 pub mod build;
-pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dirs;
