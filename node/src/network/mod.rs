@@ -9,7 +9,7 @@
 //! | node → loop | verdicts on gossip | 128, a place for each message out | cannot be full |
 //! | node → streams | answers to requests | one each, slots by peer and in all | the asker is told `Busy` or closed |
 //!
-//! The loop never waits for anybody else. Rules live in files without I/O: [`peers`] (scores, backoff),
+//! The loop never waits for anybody else. Rules live in files without I/O: `peers` (scores, backoff),
 //! `bans`, `serving` (rates and slots), `quota` (provider records), `redial`. Nothing that a peer says is
 //! believed here: signatures and digests are checked by who asked.
 

@@ -95,7 +95,8 @@ async fn a_dropped_responder_is_a_refusal() {
     connect(&mut a, &mut b).await;
     let to = b.id();
     let request = CatchUpRequest::Manifest(Digest::of(b"manifest"));
-    let (asked, _) = tokio::join!(a.network.catch_up(to, request), b.wait_for_request());
+    let dropping = async { drop(b.wait_for_request().await) };
+    let (asked, ()) = tokio::join!(a.network.catch_up(to, request), dropping);
     assert_eq!(asked, Err(RequestError::Refused { peer: to }));
 }
 
