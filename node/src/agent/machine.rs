@@ -130,6 +130,21 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         &self.operations
     }
 
+    /// Notes where a job is, for people.
+    pub fn set_phase(&mut self, job: OperationId, phase: super::operation::Phase) {
+        self.operations.update(job, |operation| operation.phase = phase);
+    }
+
+    /// Whether anything is being fetched or built.
+    pub fn is_fetching(&self) -> bool {
+        !self.jobs.is_empty() || self.mirrors.values().any(|mirror| mirror.running)
+    }
+
+    /// Digests of everything that must stay in the store: what the believed manifests name.
+    pub fn needed(&self) -> BTreeSet<Digest> {
+        self.catalog.listings().map(|(_, listing)| listing.manifest).collect()
+    }
+
     /// Asks every peer for news. Says how many, and how many answers came so far.
     pub fn check(&mut self, now: Now) -> (usize, u64, Vec<Action<P>>) {
         let asked = self.sync.ask_all();

@@ -14,14 +14,26 @@
 //! | events (`broadcast`) | [`MAX_EVENTS`] | a slow watcher misses the oldest and is told so |
 
 mod action;
+mod adapters;
 mod asks;
+mod context;
+mod effects;
 mod event;
+mod fetching;
+mod importing;
+mod installing;
 mod lifecycle;
+mod limiter;
 mod machine;
 mod operation;
 mod order;
+mod orders;
+mod serving;
+mod show;
+mod start;
 mod status;
 mod sync;
+mod task;
 mod updates;
 mod view;
 
@@ -41,6 +53,7 @@ pub use self::{
         Answer, BlobFile, CheckReport, Consent, Extent, HistoryLine, InstallOrder, Peer, Plan,
         Published, Release, RollbackOrder, RouteChoice,
     },
+    start::{Parts, Trust, start},
     status::{
         Available, ChannelStatus, ComponentState, ComponentStatus, Freshness, Held, HoldReason,
         LastUpdate, NodeStatus, PeerCounts, RootStatus, Status, StoreStatus, Totals,

@@ -145,6 +145,14 @@ impl Catalog {
         Ok(HeadOutcome::Accepted { channel, seq })
     }
 
+    /// Takes a head that this node kept before, as it is: its place in the chain was checked when it was
+    /// accepted, its signatures are checked again because disks and roots change.
+    pub fn restore_head(&mut self, signed: &Arc<Signed<Head>>) -> Result<(), Refusal> {
+        let head = self.verify_head(signed)?;
+        self.heads.insert(head.channel.clone(), ChannelHead { signed: signed.clone(), head });
+        Ok(())
+    }
+
     /// Takes a manifest if a trusted head lists it and its channel's keys signed it.
     pub fn offer_manifest(&mut self, signed: &Arc<Signed<Manifest>>) -> Result<&Known, Refusal> {
         let digest = signed.digest();
