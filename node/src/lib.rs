@@ -4,3 +4,4 @@ pub mod agent;
 pub mod bundle;
 pub mod keys;
 pub mod problem;
+pub mod publish;
