@@ -5,3 +5,4 @@ pub mod bundle;
 pub mod keys;
 pub mod problem;
 pub mod publish;
+pub mod store;
