@@ -25,7 +25,7 @@ use super::{
 
 const FIRST_LINE: &str = "updraft-key/1";
 /// A key file has under 500 bytes; anything much larger is something else.
-pub(super) const MAX_FILE: u64 = 4 * 1024;
+pub(super) const MAX_FILE: usize = 4 * 1024;
 
 const SALT: Hrp = Hrp::parse_unchecked("updsalt");
 const NONCE: Hrp = Hrp::parse_unchecked("updnonce");

@@ -4,17 +4,15 @@
 
 use std::{
     fmt, fs, io,
-    io::{Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
     str::FromStr,
 };
 
-use rustix::fs::{Mode, OFlags};
 use updraft_protocol::{ComponentName, SecretKey};
 use zeroize::Zeroizing;
 
 use super::{KeyError, KeyFile, Password, file::MAX_FILE, random_bytes};
+use crate::secret::{self, Created};
 
 const EXTENSION: &str = "key";
 /// Key files listed; a person has a handful.
@@ -102,14 +100,14 @@ impl KeyFolder {
     /// Draws a new key and keeps it under `name`. It is on disk when this returns.
     ///
     /// # Errors
-    /// [`KeyError::Exists`], [`KeyError::Io`], [`KeyError::NoRandomness`].
+    /// [`KeyError::Exists`], [`KeyError::File`], [`KeyError::NoRandomness`].
     pub fn generate(
         &self,
         name: ComponentName,
         protection: Protection<'_>,
     ) -> Result<KeyFile, KeyError> {
         let path = self.path_of(&KeyReference::Name(name.clone()));
-        if path.symlink_metadata().is_ok() {
+        if secret::exists(&path) {
             return Err(KeyError::Exists(path));
         }
         let seed = Zeroizing::new(random_bytes::<32>()?);
@@ -118,45 +116,39 @@ impl KeyFolder {
             Protection::None => None,
         };
         let key = KeyFile::new(name, &SecretKey::from_seed(&seed), password)?;
-        self.write(&path, &key)?;
+        Self::write(&path, &key)?;
         Ok(key)
     }
 
-    fn write(&self, path: &Path, key: &KeyFile) -> Result<(), KeyError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.path)
-            .map_err(KeyError::io("make the folder", &self.path))?;
-        // Complete and durable under another name first: a power cut must not leave half a key under this
-        // one. `tempfile` creates with O_EXCL and mode 0600.
-        let failed = |source| KeyError::io("write", path)(source);
-        let mut file = tempfile::NamedTempFile::new_in(&self.path).map_err(failed)?;
-        file.write_all(key.to_text().as_bytes()).map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist_noclobber(path).map_err(|error| match error.error.kind() {
-            io::ErrorKind::AlreadyExists => KeyError::Exists(path.to_owned()),
-            _ => failed(error.error),
-        })?;
-        fs::File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(failed)
+    fn write(path: &Path, key: &KeyFile) -> Result<(), KeyError> {
+        match secret::create(path, key.to_text().as_bytes())? {
+            Created::New => Ok(()),
+            Created::Existed => Err(KeyError::Exists(path.to_owned())),
+        }
     }
 
     /// Reads a key's file; nothing is unlocked.
     ///
     /// # Errors
-    /// [`KeyError::Unknown`], [`KeyError::Exposed`], [`KeyError::Damaged`], [`KeyError::OtherName`].
+    /// [`KeyError::Unknown`], [`KeyError::File`], [`KeyError::Damaged`], [`KeyError::OtherName`].
     pub fn load(&self, reference: &KeyReference) -> Result<KeyFile, KeyError> {
         let path = self.path_of(reference);
-        let key = read(&path).map_err(|error| match error {
-            KeyError::Io { ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                KeyError::Unknown {
-                    reference: reference.to_string(),
-                    path: path.clone(),
+        let text = secret::read(&path, MAX_FILE).map_err(|error| {
+            if error.is_missing() {
+                let (reference, path) = (reference.to_string(), path.clone());
+                return KeyError::Unknown {
+                    reference,
+                    path,
                     known: self.names().unwrap_or_default(),
-                }
+                };
             }
-            other => other,
+            KeyError::from(error)
         })?;
+        let text = std::str::from_utf8(&text).map_err(|_| KeyError::Damaged {
+            path: path.clone(),
+            reason: "it is not text".to_owned(),
+        })?;
+        let key = KeyFile::parse(text, &path)?;
         match reference {
             KeyReference::Name(name) if *name != key.name => {
                 Err(KeyError::OtherName { path, found: key.name.to_string() })
@@ -195,31 +187,4 @@ impl KeyFolder {
         names.sort();
         Ok(names)
     }
-}
-
-/// Reads a key file that only its owner can read. Judged on the open file, so that it cannot be swapped
-/// between the question and the reading; opened without waiting, so that a fifo cannot hold us.
-fn read(path: &Path) -> Result<KeyFile, KeyError> {
-    let failed = |source| KeyError::io("read", path)(source);
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| failed(e.into()))?;
-    let file = fs::File::from(file);
-    let facts = file.metadata().map_err(failed)?;
-    let damaged = |reason: &str| KeyError::Damaged { path: path.to_owned(), reason: reason.into() };
-    if !facts.is_file() {
-        return Err(damaged("it is not a regular file"));
-    }
-    let mode = facts.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(KeyError::Exposed { path: path.to_owned(), mode });
-    }
-    if facts.len() > MAX_FILE {
-        return Err(damaged("it is far larger than a key"));
-    }
-    let mut text = Zeroizing::new(String::with_capacity(4_096));
-    file.take(MAX_FILE).read_to_string(&mut text).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData => damaged("it is not text"),
-        _ => failed(error),
-    })?;
-    KeyFile::parse(&text, path)
 }

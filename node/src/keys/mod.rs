@@ -16,6 +16,8 @@ mod seal;
 
 use std::{io, path::PathBuf};
 
+use crate::secret::SecretError;
+
 pub use self::{
     file::{KeyFile, Lock},
     folder::{KeyFolder, KeyReference, ListedKey, Protection},
@@ -41,14 +43,9 @@ pub enum KeyError {
     /// A key of this name is there; keys are never overwritten.
     #[error("{0} exists, and a key is never overwritten")]
     Exists(PathBuf),
-    /// Others than the owner could read the secret.
-    #[error("{path} can be read by others (mode {mode:04o})")]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
+    /// The file cannot be read or made, or others can read it.
+    #[error(transparent)]
+    File(#[from] SecretError),
     /// The text is not a key file, or was changed.
     #[error("{path} is not a usable key file: {reason}")]
     Damaged {

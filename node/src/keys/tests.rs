@@ -6,6 +6,8 @@ use std::{
     path::PathBuf,
 };
 
+use crate::secret::SecretError;
+
 use super::{KeyError, KeyFolder, KeyReference, Lock, Password, Protection};
 
 struct Desk {
@@ -75,7 +77,7 @@ fn a_key_that_others_can_read_is_refused() {
     for mode in [0o640, 0o604, 0o660, 0o601] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("set");
         let refused = desk.folder.load(&reference("ci"));
-        assert!(matches!(refused, Err(KeyError::Exposed { .. })), "{mode:o}");
+        assert!(matches!(refused, Err(KeyError::File(SecretError::Exposed { .. }))), "{mode:o}");
     }
     fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).expect("set");
     assert!(desk.folder.load(&reference("ci")).is_ok());
