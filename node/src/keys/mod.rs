@@ -12,6 +12,7 @@
 mod file;
 mod folder;
 mod password;
+mod ring;
 mod seal;
 
 use std::{io, path::PathBuf};
@@ -22,6 +23,7 @@ pub use self::{
     file::{KeyFile, Lock},
     folder::{KeyFolder, KeyReference, ListedKey, Protection},
     password::{Asking, Password, PasswordSource},
+    ring::KeyRing,
 };
 
 /// Why a key could not be made, found or used.
