@@ -8,12 +8,17 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use updraft_protocol::{
     ChannelName, ComponentName, Digest, Head, Listing, NetworkId, ReleaseVersion, Target,
-    Timestamp, Verified, limits::MAX_LISTINGS,
+    Timestamp, Verified,
+    limits::{MAX_HEAD, MAX_LISTINGS},
 };
 
 /// Versions of one component for one target that stay on offer: as many as an operator looks back for a
 /// good one, and more than the patches that a release usually offers.
 pub const KEPT_VERSIONS: usize = 8;
+
+/// Bytes that listings may take: what a head may, less its other fields, which take under 200. Listings of
+/// the longest names reach this before [`MAX_LISTINGS`].
+const ROOM: usize = MAX_HEAD - 256;
 
 /// Why there is no next head.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -153,7 +158,11 @@ fn kept(releases: Vec<Listing>, new: &Digest) -> Result<Vec<Listing>, HeadError>
         group.sort_by(|a, b| b.version.cmp(&a.version));
         while group.len() > KEPT_VERSIONS && drop_oldest(group, new) {}
     }
-    while groups.values().map(Vec::len).sum::<usize>() > MAX_LISTINGS {
+    let over = |groups: &BTreeMap<_, Vec<Listing>>| {
+        let listings = || groups.values().flatten();
+        listings().count() > MAX_LISTINGS || listings().map(encoded_size).sum::<usize>() > ROOM
+    };
+    while over(&groups) {
         let largest = groups.values_mut().max_by_key(|group| group.len());
         if !largest.is_some_and(|group| drop_oldest(group, new)) {
             return Err(HeadError::Full);
@@ -162,6 +171,13 @@ fn kept(releases: Vec<Listing>, new: &Digest) -> Result<Vec<Listing>, HeadError>
     let mut kept: Vec<_> = groups.into_values().flatten().collect();
     kept.sort();
     Ok(kept)
+}
+
+/// Bytes that a listing takes in a head: three texts with their lengths, and a digest.
+fn encoded_size(listing: &Listing) -> usize {
+    let version = listing.version.to_string();
+    let texts = [listing.component.as_str(), listing.target.as_str(), version.as_str()];
+    texts.iter().map(|text| 8 + text.len()).sum::<usize>() + 32
 }
 
 /// Takes the last of a group that is sorted from the newest on, but not its first nor `new`.
@@ -262,17 +278,17 @@ mod tests {
     }
 
     #[test]
-    fn a_full_head_of_the_longest_names_fits_its_limit() {
-        let long = |n: usize| Listing {
-            component: format!("{n:0>64}").parse().expect("a name"),
+    fn a_full_head_of_the_longest_names_still_fits_a_message() {
+        let long = |component: usize, version: usize| Listing {
+            component: format!("{component:0>64}").parse().expect("a name"),
             target: "t".repeat(64).parse().expect("a target"),
-            version: format!("1.0.0-{}", "p".repeat(58)).parse().expect("a version"),
-            manifest: Digest::of(&n.to_le_bytes()),
+            version: format!("1.0.{version}-{}", "p".repeat(58)).parse().expect("a version"),
+            manifest: Digest::of(format!("{component} {version}").as_bytes()),
         };
-        let releases: Vec<_> = (0..MAX_LISTINGS).map(long).collect();
-        let channel = channel();
-        let head = following(None, releases, at(&channel, 10)).expect("a head");
-        assert!(codec::encode(&head).is_ok());
+        let listings = (0..25).flat_map(|component| (0..8).map(move |n| long(component, n)));
+        let head = publish(listings);
+        assert!(head.releases.len() > 190);
+        assert!(codec::encode(&*head).expect("fits").len() > MAX_HEAD - 512);
     }
 
     #[test]
