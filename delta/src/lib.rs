@@ -1,1 +1,44 @@
-//! stub
+//! How bytes change: from one version's files to the next one's, with as few bytes on the wire as can be.
+//!
+//! ```text
+//!  publisher   Tree ─ contents ─┬─────────────── blob::compress_whole ──▶ whole blob ─┐
+//!              (files in order) │                                                     ├─▶ chunk lists ─▶ manifest
+//!                      old ─────┴─ matching ─▶ Equivalence ─▶ patch::create ─▶ patch ─┘
+//!
+//!  node        manifest × what is here × who holds what ─▶ plan ─▶ Route
+//!              Route × blob × installed contents ─▶ assemble ─▶ contents ─▶ TreeWriter ─▶ files, each checked
+//! ```
+//!
+//! | file | question it answers |
+//! |---|---|
+//! | [`read_at`] | how are old bytes read by position? |
+//! | [`tree`] | which file does a byte of the contents belong to? |
+//! | [`blob`] | how are contents compressed whole, and a blob cut into chunks? |
+//! | [`matching`] | which parts of the new bytes resemble which old ones? |
+//! | [`patch`] | how is that written, read and refused? |
+//! | [`offer`] | what does a publisher offer, and is a patch worth offering? |
+//! | [`plan`] | which route is the cheapest for this node? |
+//! | [`assemble`] | how is a route followed? |
+//! | [`error`] | what can go wrong, and whose fault is it? |
+//!
+//! The crate is pure: bytes come as slices, [`ReadAt`] or `Read` and leave through `Write`. It knows no path of
+//! a disk, no peer and no clock. Nothing it is given is trusted: sizes are compared with what the signed
+//! manifest says before memory is taken, and a result counts only when its digest is the one announced.
+
+pub mod assemble;
+pub mod blob;
+pub mod error;
+mod frame;
+pub mod matching;
+pub mod offer;
+pub mod patch;
+pub mod plan;
+pub mod read_at;
+pub mod tree;
+
+pub use assemble::{assemble, assemble_tree};
+pub use blob::{Described, Level};
+pub use error::{AssembleError, Blame, BlobError, CreateError, FrameError, PatchError, SplitError};
+pub use plan::{Plan, Route};
+pub use read_at::ReadAt;
+pub use tree::{Contents, FileSink, FileSource, TreeWriter};

@@ -1,0 +1,165 @@
+//! A patch: what turns one version's contents into the next one's.
+//!
+//! ```text
+//!  header   magic, codec, sizes and digests of old and new, size of each stream      header.rs
+//!  streams  seek · add · copy · diff · extra, each stored or one zstd frame          streams.rs
+//!           what the streams mean is the codec's business                           plain.rs
+//! ```
+//!
+//! Whoever made a patch, applying it ends in exactly the announced bytes or in a [`PatchError`]; memory and
+//! work are bounded by the signed size of the new contents before the first byte of a stream is read.
+
+mod header;
+mod plain;
+mod streams;
+mod varint;
+
+#[cfg(test)]
+mod tests;
+
+pub use header::{Header, StreamSize};
+pub use streams::{StreamName, WINDOW_LOG_CONTROL, WINDOW_LOG_DATA};
+
+use std::io::Write;
+
+use updraft_protocol::{Digest, Hasher, PatchCodec};
+
+use crate::{
+    blob::Level,
+    error::{CreateError, PatchError},
+    matching,
+    read_at::ReadAt,
+};
+
+/// Old or new contents of one patch. A larger release travels whole.
+pub const MAX_SIDE: u64 = 2 * 1024 * 1024 * 1024;
+
+/// What a patch may say about positions and lengths beyond one byte for each byte it writes: records of a few
+/// bytes are rare, and a patch of nothing else would not be smaller than the whole.
+pub const CONTROL_ALLOWANCE: u64 = 1024 * 1024;
+
+/// Bytes of old contents hashed or written at a time.
+const BUFFER: usize = 64 * 1024;
+
+/// How a patch is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// How hard the streams are compressed.
+    pub level: Level,
+}
+
+/// What the signed manifest says about a patch; the patch may not say anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// Its codec.
+    pub codec: PatchCodec,
+    /// Bytes of the contents it makes.
+    pub new_size: u64,
+}
+
+/// Contents that were written in full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Applied {
+    /// Bytes written.
+    pub size: u64,
+    /// Their digest: the one the patch announced.
+    pub digest: Digest,
+}
+
+/// Makes the patch from `old` to `new`: the same bytes for the same input on any number of threads.
+///
+/// Takes up to ten times both sides in memory. A failure means no patch, never a bad release.
+pub fn create(old: &[u8], new: &[u8], options: &Options) -> Result<Vec<u8>, CreateError> {
+    let largest = old.len().max(new.len()) as u64;
+    if largest > MAX_SIDE {
+        return Err(CreateError::TooLarge { got: largest, limit: MAX_SIDE });
+    }
+    let equivalences = matching::equivalences(old, new)?;
+    plain::encode(old, new, &equivalences, options)
+}
+
+/// Reads the header of a patch without applying it. Checks what needs neither old contents nor a manifest.
+pub fn inspect<P: ReadAt + ?Sized>(patch: &P) -> Result<Header, PatchError> {
+    Header::read(patch)
+}
+
+/// Applies a patch: reads `old` by position and writes the new contents in order.
+///
+/// Takes at most 48 MiB of memory, whatever the sizes. Reads all of `old` once before it writes anything, to
+/// refuse contents that the patch is not for. What was written before an error is worth nothing. To stop
+/// early, let `out` fail.
+pub fn apply<O, P, W>(
+    old: &O,
+    patch: &P,
+    expected: &Expected,
+    out: W,
+) -> Result<Applied, PatchError>
+where
+    O: ReadAt + ?Sized,
+    P: ReadAt + ?Sized,
+    W: Write,
+{
+    let header = Header::read(patch)?;
+    if header.codec != expected.codec {
+        return Err(PatchError::OtherCodec { signed: expected.codec, got: header.codec });
+    }
+    if header.new_size != expected.new_size {
+        return Err(PatchError::OtherSize { signed: expected.new_size, got: header.new_size });
+    }
+    if header.old_size != old.size() {
+        return Err(PatchError::OtherBaseSize { expected: header.old_size, got: old.size() });
+    }
+    let base = digest_of(old)?;
+    if base != header.old_digest {
+        return Err(PatchError::OtherBase { expected: header.old_digest, got: base });
+    }
+    let mut output = Output { out, hasher: Hasher::new(), left: header.new_size };
+    match header.codec {
+        PatchCodec::BsdiffZstd => plain::decode(old, patch, &header, &mut output)?,
+    }
+    output.finish(&header)
+}
+
+fn digest_of<O: ReadAt + ?Sized>(old: &O) -> Result<Digest, PatchError> {
+    let mut hasher = Hasher::new();
+    let mut buffer = vec![0; BUFFER];
+    let mut offset = 0;
+    while offset < old.size() {
+        let len = piece(old.size() - offset);
+        old.read_exact_at(offset, &mut buffer[..len])
+            .map_err(|source| PatchError::ReadOld { offset, source })?;
+        hasher.update(&buffer[..len]);
+        offset += len as u64;
+    }
+    Ok(hasher.finish())
+}
+
+/// The part of `left` that fits into a buffer.
+fn piece(left: u64) -> usize {
+    usize::try_from(left).unwrap_or(usize::MAX).min(BUFFER)
+}
+
+/// Counts and hashes the new contents on their way out. Codecs check what they write against `left` first.
+#[derive(Debug)]
+struct Output<W> {
+    out: W,
+    hasher: Hasher,
+    left: u64,
+}
+
+impl<W: Write> Output<W> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), PatchError> {
+        self.left -= bytes.len() as u64;
+        self.hasher.update(bytes);
+        self.out.write_all(bytes).map_err(PatchError::Write)
+    }
+
+    fn finish(mut self, header: &Header) -> Result<Applied, PatchError> {
+        let digest = self.hasher.finish();
+        if digest != header.new_digest {
+            return Err(PatchError::WrongResult { expected: header.new_digest, got: digest });
+        }
+        self.out.flush().map_err(PatchError::Write)?;
+        Ok(Applied { size: header.new_size, digest })
+    }
+}

@@ -1,0 +1,206 @@
+//! Codec 1: bsdiff's records in five streams.
+//!
+//! A record is three numbers: move by `seek` in the old contents (from the end of the last old bytes used),
+//! take `add` old bytes, each changed by the next byte of `diff`, then take `copy` bytes of `extra`. That is
+//! bsdiff's own triple with the seek in front; shifted by one record, it can be given to any bspatch.
+//!
+//! What the decoder relies on is what it has checked: nothing of a record is done before all of it is known
+//! to be in range.
+
+use std::io::Write;
+
+use updraft_protocol::{Digest, PatchCodec};
+
+use super::{
+    BUFFER, Options, Output,
+    header::{Header, control_limit},
+    piece,
+    streams::{self, Raw, Stream, StreamName},
+    varint,
+};
+use crate::{
+    error::{CreateError, PatchError},
+    matching::Equivalence,
+    read_at::ReadAt,
+};
+
+/// Writes the patch that these equivalences give.
+pub(super) fn encode(
+    old: &[u8],
+    new: &[u8],
+    equivalences: &[Equivalence],
+    options: &Options,
+) -> Result<Vec<u8>, CreateError> {
+    let raw = raw_streams(old, new, equivalences);
+    let control = [StreamName::Seek, StreamName::Add, StreamName::Copy];
+    let got = control.iter().map(|name| raw[name.index()].len() as u64).sum();
+    let limit = control_limit(new.len() as u64);
+    if got > limit {
+        return Err(CreateError::Scattered { got, limit });
+    }
+    let (sizes, packed) = streams::pack(&raw, options.level).map_err(CreateError::Compress)?;
+    let header = Header {
+        codec: PatchCodec::BsdiffZstd,
+        old_size: old.len() as u64,
+        new_size: new.len() as u64,
+        old_digest: Digest::of(old),
+        new_digest: Digest::of(new),
+        streams: sizes,
+        streams_at: 0,
+    };
+    let mut patch = Vec::new();
+    header.write(&mut patch);
+    patch.extend_from_slice(&packed);
+    Ok(patch)
+}
+
+/// Takes the new contents apart into records.
+fn raw_streams(old: &[u8], new: &[u8], equivalences: &[Equivalence]) -> Raw {
+    let [mut seek, mut add, mut copy, mut diff, mut extra] = Raw::default();
+    let mut old_at = 0;
+    let mut record = |from: usize, part: Equivalence, until: usize| {
+        let end = part.new + part.len;
+        debug_assert!(from == part.new && end <= until, "records follow each other");
+        varint::push(&mut seek, varint::fold(offset(part.old) - offset(old_at)));
+        varint::push(&mut add, part.len as u64);
+        varint::push(&mut copy, (until - end) as u64);
+        let old_bytes = &old[part.old..part.old + part.len];
+        diff.extend(new[part.new..end].iter().zip(old_bytes).map(|(n, o)| n.wrapping_sub(*o)));
+        extra.extend_from_slice(&new[end..until]);
+        old_at = part.old + part.len;
+    };
+    let first = equivalences.first().map_or(new.len(), |e| e.new);
+    if first > 0 {
+        record(0, Equivalence { old: 0, new: 0, len: 0 }, first);
+    }
+    for (index, part) in equivalences.iter().enumerate() {
+        let until = equivalences.get(index + 1).map_or(new.len(), |next| next.new);
+        record(part.new, *part, until);
+    }
+    [seek, add, copy, diff, extra]
+}
+
+fn offset(at: usize) -> i64 {
+    i64::try_from(at).expect("a slice is never longer than 2^63 bytes")
+}
+
+/// Follows the records of a patch whose header and old contents were checked.
+pub(super) fn decode<O, P, W>(
+    old: &O,
+    patch: &P,
+    header: &Header,
+    output: &mut Output<W>,
+) -> Result<(), PatchError>
+where
+    O: ReadAt + ?Sized,
+    P: ReadAt + ?Sized,
+    W: Write,
+{
+    let open = |name| Stream::open(patch, header, name);
+    let mut reader = Reader {
+        old,
+        old_at: 0,
+        seek: open(StreamName::Seek)?,
+        add: open(StreamName::Add)?,
+        copy: open(StreamName::Copy)?,
+        diff: open(StreamName::Diff)?,
+        extra: open(StreamName::Extra)?,
+        old_bytes: vec![0; BUFFER],
+        patch_bytes: vec![0; BUFFER],
+    };
+    let mut record = 0;
+    while output.left > 0 {
+        reader.record(record, output)?;
+        record += 1;
+    }
+    for stream in [reader.seek, reader.add, reader.copy, reader.diff, reader.extra] {
+        stream.finish()?;
+    }
+    Ok(())
+}
+
+#[derive(Debug)]
+struct Reader<'a, O: ?Sized, P: ReadAt + ?Sized> {
+    old: &'a O,
+    /// Where the last record stopped in the old contents; never past their end.
+    old_at: u64,
+    seek: Stream<'a, P>,
+    add: Stream<'a, P>,
+    copy: Stream<'a, P>,
+    diff: Stream<'a, P>,
+    extra: Stream<'a, P>,
+    old_bytes: Vec<u8>,
+    patch_bytes: Vec<u8>,
+}
+
+impl<O: ReadAt + ?Sized, P: ReadAt + ?Sized> Reader<'_, O, P> {
+    /// Reads one record, checks all of it, then does it. Each writes at least one byte, so their number is
+    /// bounded by the size of the new contents.
+    fn record<W: Write>(
+        &mut self,
+        record: u64,
+        output: &mut Output<W>,
+    ) -> Result<(), PatchError> {
+        let seek = varint::unfold(self.seek.number(record)?);
+        let add = self.add.number(record)?;
+        let copy = self.copy.number(record)?;
+        if add == 0 && copy == 0 {
+            return Err(PatchError::NoProgress { record });
+        }
+        // The header's check made the two data streams together as long as the new contents, so a record that
+        // keeps to both keeps to the output as well.
+        for (got, left) in [(add, self.diff.remaining()), (copy, self.extra.remaining())] {
+            if got > left {
+                return Err(PatchError::Overrun { record, got, left });
+            }
+        }
+        let at = i128::from(self.old_at) + i128::from(seek);
+        let old_size = self.old.size();
+        let outside = PatchError::OutsideOld { record, at, len: add, old_size };
+        let Ok(start) = u64::try_from(at) else { return Err(outside) };
+        if start.checked_add(add).is_none_or(|end| end > old_size) {
+            return Err(outside);
+        }
+        self.old_at = start + add;
+        self.write_changed(start, add, output)?;
+        self.write_extra(copy, output)
+    }
+
+    fn write_changed<W: Write>(
+        &mut self,
+        mut at: u64,
+        mut left: u64,
+        output: &mut Output<W>,
+    ) -> Result<(), PatchError> {
+        while left > 0 {
+            let len = piece(left);
+            let bytes = &mut self.old_bytes[..len];
+            self.old
+                .read_exact_at(at, bytes)
+                .map_err(|source| PatchError::ReadOld { offset: at, source })?;
+            let changes = &mut self.patch_bytes[..len];
+            self.diff.read_exact(changes)?;
+            for (byte, change) in bytes.iter_mut().zip(changes) {
+                *byte = byte.wrapping_add(*change);
+            }
+            output.write(bytes)?;
+            at += len as u64;
+            left -= len as u64;
+        }
+        Ok(())
+    }
+
+    fn write_extra<W: Write>(
+        &mut self,
+        mut left: u64,
+        output: &mut Output<W>,
+    ) -> Result<(), PatchError> {
+        while left > 0 {
+            let bytes = &mut self.patch_bytes[..piece(left)];
+            self.extra.read_exact(bytes)?;
+            output.write(bytes)?;
+            left -= bytes.len() as u64;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! Which way to a release is the cheapest for this node. Pure: it decides, and nothing is fetched.
+//!
+//! A route's cost is the time it takes here: the bytes still missing over the rate at which its holders give
+//! them, plus the time to turn them into contents. Costs of steps add up. Bytes already here cost nothing, so
+//! a route that was begun stays attractive. The whole artifact is always among the routes: it needs nothing
+//! installed, and every other route is only a cheaper way to the same contents.
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU64,
+    time::Duration,
+};
+
+use updraft_protocol::{Blob, Digest, Manifest, PatchOffer, ReleaseVersion};
+
+/// What is installed and verified here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// Digest of the installed tree: what a patch must start from.
+    pub tree: Digest,
+    /// Its version: what the release's minimum is compared with.
+    pub version: ReleaseVersion,
+}
+
+/// What is known about one blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BlobState {
+    /// Bytes of it that lie here and are verified.
+    pub verified: u64,
+    /// Peers known to hold some of it.
+    pub holders: u32,
+}
+
+/// How fast things go here, measured or assumed; bytes per second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// What this node's own line takes in.
+    pub line: NonZeroU64,
+    /// What one holder gives.
+    pub holder: NonZeroU64,
+    /// Contents written when a whole artifact is unpacked.
+    pub unpack: NonZeroU64,
+    /// Contents written when a patch is applied.
+    pub patch: NonZeroU64,
+}
+
+/// Routes not to be taken: the blobs of those that failed. The caller keeps it for as long as it believes it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Excluded(BTreeSet<Digest>);
+
+impl Excluded {
+    /// Excludes the route through this blob.
+    pub fn exclude(&mut self, blob: Digest) {
+        self.0.insert(blob);
+    }
+
+    /// Whether the route through this blob is excluded.
+    pub fn contains(&self, blob: &Digest) -> bool {
+        self.0.contains(blob)
+    }
+}
+
+/// Everything about this node that a plan depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation<'a> {
+    /// What is installed, if anything is.
+    pub base: Option<&'a Base>,
+    /// What is known of each blob, by digest; what is missing is unknown and held by nobody.
+    pub blobs: &'a BTreeMap<Digest, BlobState>,
+    /// How fast things go.
+    pub rates: Rates,
+    /// Routes that failed.
+    pub excluded: &'a Excluded,
+}
+
+/// A way to the contents of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// Fetch and unpack the whole artifact.
+    Whole(Blob),
+    /// Fetch one patch and apply it to what is installed.
+    Patch(PatchOffer),
+}
+
+impl Route {
+    /// The blob to fetch.
+    pub fn blob(&self) -> &Blob {
+        match self {
+            Self::Whole(blob) => blob,
+            Self::Patch(offer) => &offer.blob,
+        }
+    }
+}
+
+/// Whether bytes that are missing can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Everything is here, or somebody is known to hold what is not.
+    Known,
+    /// Nobody is known to hold it yet: holders have to be looked for first.
+    Unknown,
+}
+
+/// A route and what it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The way.
+    pub route: Route,
+    /// Bytes to fetch.
+    pub missing: u64,
+    /// Whether they can be asked for.
+    pub reach: Reach,
+    /// Time it takes: fetching, then applying.
+    pub cost: Duration,
+}
+
+/// Why no route leads to a release.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoRoute {
+    /// What is installed is too old to go straight to this release.
+    #[error("version {installed} is installed, the release takes {minimum} or later")]
+    BelowMinimum {
+        /// The installed version.
+        installed: ReleaseVersion,
+        /// The release's minimum.
+        minimum: ReleaseVersion,
+    },
+    /// Every route failed before.
+    #[error("all {tried} routes to the release are excluded")]
+    AllExcluded {
+        /// Number of routes.
+        tried: usize,
+    },
+}
+
+/// The cheapest route to a release.
+///
+/// Routes whose holders are known come before others, then the cheapest; of equals the whole artifact, which
+/// depends on nothing installed. Plan again when holders, rates or exclusions change.
+pub fn plan(manifest: &Manifest, situation: &Situation<'_>) -> Result<Plan, NoRoute> {
+    let all = routes(manifest, situation)?;
+    let tried = all.len();
+    all.into_iter()
+        .find(|plan| !situation.excluded.contains(&plan.route.blob().digest))
+        .ok_or(NoRoute::AllExcluded { tried })
+}
+
+/// All routes to a release from here, the best first, the excluded ones among them.
+pub fn routes(manifest: &Manifest, situation: &Situation<'_>) -> Result<Vec<Plan>, NoRoute> {
+    if let (Some(base), Some(minimum)) = (situation.base, &manifest.min_version)
+        && base.version < *minimum
+    {
+        let (installed, minimum) = (base.version.clone(), minimum.clone());
+        return Err(NoRoute::BelowMinimum { installed, minimum });
+    }
+    let patch = situation.base.and_then(|base| manifest.patch_from(&base.tree)).cloned();
+    let mut plans: Vec<Plan> = std::iter::once(Route::Whole(manifest.whole))
+        .chain(patch.map(Route::Patch))
+        .map(|route| cost(route, manifest.tree.bytes, situation))
+        .collect();
+    // Stable: the whole artifact is first among equals because it is first in the list.
+    plans.sort_by(better);
+    Ok(plans)
+}
+
+fn better(a: &Plan, b: &Plan) -> Ordering {
+    a.reach.cmp(&b.reach).then(a.cost.cmp(&b.cost))
+}
+
+/// What a route takes that ends in `contents` bytes.
+fn cost(route: Route, contents: u64, situation: &Situation<'_>) -> Plan {
+    let rates = &situation.rates;
+    let blob = route.blob();
+    let state = situation.blobs.get(&blob.digest).copied().unwrap_or_default();
+    let missing = blob.size.saturating_sub(state.verified);
+    let apply_rate = match route {
+        Route::Whole(_) => rates.unpack,
+        Route::Patch(_) => rates.patch,
+    };
+    let cost = step(missing, fetch_rate(rates, state.holders), contents, apply_rate);
+    let reach = if missing > 0 && state.holders == 0 { Reach::Unknown } else { Reach::Known };
+    Plan { route, missing, reach, cost }
+}
+
+/// The cost of one step: fetch, then apply. Steps one after the other cost their sum.
+fn step(missing: u64, fetch: NonZeroU64, written: u64, apply: NonZeroU64) -> Duration {
+    time_for(missing, fetch).saturating_add(time_for(written, apply))
+}
+
+/// All holders together, but not more than the line takes. Where none is known, one is assumed to be found.
+fn fetch_rate(rates: &Rates, holders: u32) -> NonZeroU64 {
+    let holders = NonZeroU64::new(u64::from(holders)).unwrap_or(NonZeroU64::MIN);
+    rates.holder.saturating_mul(holders).min(rates.line)
+}
+
+fn time_for(bytes: u64, rate: NonZeroU64) -> Duration {
+    let micros = u128::from(bytes) * 1_000_000 / u128::from(rate.get());
+    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+}
