@@ -14,6 +14,8 @@
 //! | events (`broadcast`) | [`MAX_EVENTS`] | a slow watcher misses the oldest and is told so |
 
 mod event;
+#[cfg(test)]
+pub(crate) mod fake;
 mod operation;
 mod order;
 mod status;

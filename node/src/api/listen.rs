@@ -99,7 +99,11 @@ pub async fn serve(
                     }
                 };
                 let router = router(&api, Some(bound));
-                tasks.spawn(accept(Listener::Tcp(listener, note), router, stop.clone()));
+                tasks.spawn(accept(
+                    Listener::Tcp { listener, _address: note },
+                    router,
+                    stop.clone(),
+                ));
                 Ok(bound)
             }
             Err(error) => Err(error),
@@ -110,7 +114,7 @@ pub async fn serve(
         socket = Some(match file.bind().await {
             Ok((listener, bound)) => {
                 let router = router(&api, None);
-                tasks.spawn(accept(Listener::Unix(listener, bound), router, stop));
+                tasks.spawn(accept(Listener::Unix { listener, _file: bound }, router, stop));
                 Ok(file.path.clone())
             }
             Err(error) => Err(error),
@@ -152,8 +156,8 @@ impl Drop for AddressFile {
 /// A listener, and what has to go when it stops.
 #[derive(Debug)]
 enum Listener {
-    Tcp(TcpListener, Option<AddressFile>),
-    Unix(UnixListener, BoundSocket),
+    Tcp { listener: TcpListener, _address: Option<AddressFile> },
+    Unix { listener: UnixListener, _file: BoundSocket },
 }
 
 enum Stream {
@@ -164,13 +168,13 @@ enum Stream {
 impl Listener {
     async fn accept(&self) -> io::Result<(Stream, Caller)> {
         match self {
-            Self::Tcp(listener, _) => {
+            Self::Tcp { listener, .. } => {
                 let (stream, peer) = listener.accept().await?;
                 // Small answers should not wait for company.
                 stream.set_nodelay(true)?;
                 Ok((Stream::Tcp(stream), Caller::Tcp(peer)))
             }
-            Self::Unix(listener, _) => {
+            Self::Unix { listener, .. } => {
                 let (stream, _) = listener.accept().await?;
                 let uid = stream.peer_cred()?.uid();
                 Ok((Stream::Unix(stream), Caller::Socket { uid }))
