@@ -1,5 +1,14 @@
-//! THE TOUR: the rooms a release walks through.
+//! The Updraft node: the rooms a release walks through, and the program `updraft` around them.
 
 pub mod agent;
 pub mod api;
+pub mod build;
+pub mod clock;
+pub mod config;
+pub mod dirs;
+pub mod identity;
+pub mod lock;
+pub mod logging;
+pub mod metrics;
 pub mod problem;
+pub mod secret;
