@@ -1,7 +1,6 @@
 //! Tells the program what it is built from: target, compiler, and for release builds the commit.
 //!
 //! Debug builds leave the commit out, so that a commit does not compile the whole crate again.
-#![expect(clippy::print_stdout, reason = "cargo reads a build script's standard output")]
 
 use std::{env, process::Command};
 

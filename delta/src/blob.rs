@@ -108,11 +108,8 @@ impl Cutter {
         if self.room < usize_of(self.chunk_size) {
             self.end_chunk();
         }
-        let chunks = ChunkList {
-            blob_size: self.size,
-            chunk_size: self.chunk_size,
-            digests: self.digests,
-        };
+        let chunks =
+            ChunkList { blob_size: self.size, chunk_size: self.chunk_size, digests: self.digests };
         let object = codec::encode(&chunks).map_err(BlobError::Describe)?;
         let named = ObjectRef::of(&object)
             .expect("the encoder refuses what is larger than an object may be");

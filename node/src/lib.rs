@@ -1,6 +1,7 @@
-//! THE TOUR: the rooms a release walks through.
+//! The Updraft node: the rooms a release walks through, and the program `updraft` around them.
 
 pub mod agent;
+pub mod api;
 pub mod build;
 pub mod bundle;
 pub mod clock;
@@ -10,6 +11,7 @@ pub mod identity;
 pub mod keys;
 pub mod lock;
 pub mod logging;
+pub mod metrics;
 pub mod problem;
 pub mod publish;
 pub mod secret;

@@ -43,10 +43,8 @@ pub(super) fn neighbours(old: &[u8], new: &[u8]) -> Result<Neighbours, CreateErr
     }
     let array = sorted(old, new)?;
     let split = u32::try_from(new.len()).expect("both sides together fit into 31 bits");
-    let (before, after) = rayon::join(
-        || nearest_old(array.iter(), split),
-        || nearest_old(array.iter().rev(), split),
-    );
+    let (before, after) =
+        rayon::join(|| nearest_old(array.iter(), split), || nearest_old(array.iter().rev(), split));
     Ok(Neighbours { before, after })
 }
 

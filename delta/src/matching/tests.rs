@@ -40,8 +40,10 @@ fn a_moved_block_is_found_where_it_went() {
     let old = [a.clone(), b.clone()].concat();
     let new = [b, a].concat();
     let found = equivalences(&old, &new).expect("small");
-    let expected =
-        [Equivalence { old: 4000, new: 0, len: 3000 }, Equivalence { old: 0, new: 3000, len: 4000 }];
+    let expected = [
+        Equivalence { old: 4000, new: 0, len: 3000 },
+        Equivalence { old: 0, new: 3000, len: 4000 },
+    ];
     assert_eq!(found, expected);
 }
 

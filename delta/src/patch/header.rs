@@ -15,11 +15,7 @@
 
 use updraft_protocol::{Digest, PatchCodec};
 
-use super::{
-    CONTROL_ALLOWANCE, MAX_SIDE,
-    streams::StreamName,
-    varint,
-};
+use super::{CONTROL_ALLOWANCE, MAX_SIDE, streams::StreamName, varint};
 use crate::{error::PatchError, read_at::ReadAt};
 
 const MAGIC: [u8; 7] = *b"updelta";

@@ -136,11 +136,7 @@ struct Reader<'a, O: ?Sized, P: ReadAt + ?Sized> {
 impl<O: ReadAt + ?Sized, P: ReadAt + ?Sized> Reader<'_, O, P> {
     /// Reads one record, checks all of it, then does it. Each writes at least one byte, so their number is
     /// bounded by the size of the new contents.
-    fn record<W: Write>(
-        &mut self,
-        record: u64,
-        output: &mut Output<W>,
-    ) -> Result<(), PatchError> {
+    fn record<W: Write>(&mut self, record: u64, output: &mut Output<W>) -> Result<(), PatchError> {
         let seek = varint::unfold(self.seek.number(record)?);
         let add = self.add.number(record)?;
         let copy = self.copy.number(record)?;

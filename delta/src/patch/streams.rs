@@ -124,7 +124,11 @@ pub(super) struct Stream<'p, P: ReadAt + ?Sized> {
 
 impl<'p, P: ReadAt + ?Sized> Stream<'p, P> {
     /// Opens a stream of a patch whose header was checked.
-    pub(super) fn open(patch: &'p P, header: &Header, name: StreamName) -> Result<Self, PatchError> {
+    pub(super) fn open(
+        patch: &'p P,
+        header: &Header,
+        name: StreamName,
+    ) -> Result<Self, PatchError> {
         let before: u64 = header.streams[..name.index()].iter().map(|size| size.packed).sum();
         let StreamSize { raw, packed } = header.stream(name);
         let span = Span::new(patch, header.streams_at + before, packed);

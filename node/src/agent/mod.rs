@@ -14,6 +14,8 @@
 //! | events (`broadcast`) | [`MAX_EVENTS`] | a slow watcher misses the oldest and is told so |
 
 mod event;
+#[cfg(test)]
+pub(crate) mod fake;
 mod operation;
 mod order;
 mod status;
@@ -168,7 +170,7 @@ impl AgentHandle {
 
     async fn ask<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Answer<T> {
         let (reply, answer) = oneshot::channel();
-        let stopping = || Problem::new(Code::NodeNotRunning, "the node is stopping");
+        let stopping = || Problem::new(Code::Stopping, "the node is stopping");
         self.orders.send(order(reply)).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())?
     }

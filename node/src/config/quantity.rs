@@ -51,7 +51,8 @@ pub fn parse_size(text: &str) -> Result<u64, InvalidQuantity> {
 
 /// A size in the largest unit that shows it exactly, so that it can be read back.
 pub fn show_size(bytes: u64) -> String {
-    let exact = SIZES.iter().rev().find(|(_, factor)| bytes >= *factor && bytes % factor == 0);
+    let exact =
+        SIZES.iter().rev().find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor));
     let (unit, factor) = exact.copied().unwrap_or(("B", 1));
     format!("{}{unit}", bytes / factor)
 }
