@@ -12,6 +12,7 @@ pub mod keys;
 pub mod lock;
 pub mod logging;
 pub mod metrics;
+pub mod network;
 pub mod problem;
 pub mod publish;
 pub mod secret;
