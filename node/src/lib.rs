@@ -2,21 +2,32 @@
 //!
 //! | | room | what happens there |
 //! |---|---|---|
-//! | 1 | [`network`] | it travels: gossip, DHT, questions and answers (libp2p lives here and nowhere else) |
-//! | 2 | [`catalog`] | it is believed, or not |
-//! | 3 | [`policy`] | may this node take it now? |
-//! | 4 | [`fetch`] | it is carried home, from many peers at once |
-//! | 5 | [`store`] | it is kept |
-//! | 6 | [`install`] | it goes live, or back |
+//! | 1 | [`publish`] | it is made: cut, diffed, signed ([`keys`]) and put into a [`bundle`] |
+//! | 2 | [`network`] | it travels: gossip, DHT, questions and answers (libp2p lives here and nowhere else) |
+//! | 3 | [`catalog`] | it is believed, or not |
+//! | 4 | [`policy`] | may this node take it now? |
+//! | 5 | [`fetch`] | it is carried home, from many peers at once |
+//! | 6 | [`store`] | it is kept |
+//! | 7 | [`install`] | it goes live, or back |
 //! | – | [`agent`] | the corridor: joins the rooms, owns no rule of its own beyond their order |
+//! | – | [`join`] | how a newcomer comes to trust a network |
+//! | – | [`api`], [`cli`], [`devnet`] | windows for programs and people, and a whole network on one desk |
+//! | – | [`node`] | puts a node together from its settings and takes it apart again |
 
 pub mod agent;
+pub mod api;
+pub mod bundle;
 pub mod catalog;
 pub mod cli;
+pub mod devnet;
 pub mod fetch;
 pub mod install;
+pub mod join;
+pub mod keys;
 pub mod network;
+pub mod node;
 pub mod policy;
+pub mod publish;
 pub mod store;
 
 pub mod build;

@@ -19,6 +19,8 @@ mod asks;
 mod context;
 mod effects;
 mod event;
+#[cfg(test)]
+pub(crate) mod fake;
 mod fetching;
 mod importing;
 mod installing;
@@ -191,7 +193,7 @@ impl AgentHandle {
 
     async fn ask<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Answer<T> {
         let (reply, answer) = oneshot::channel();
-        let stopping = || Problem::new(Code::NodeNotRunning, "the node is stopping");
+        let stopping = || Problem::new(Code::Stopping, "the node is stopping");
         self.orders.send(order(reply)).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())?
     }

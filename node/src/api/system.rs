@@ -1,0 +1,105 @@
+//! About the node itself: is it alive, is it ready, what does it count, what happened.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use prometheus_client::encoding::text::encode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    auth::MetricsAccess,
+    body::{Asked, parse},
+    error::{Answered, Refused},
+    router::Api,
+    types::{HistoryEntry, Page, Readiness, Status, VersionInfo},
+};
+use crate::problem::Code;
+
+/// Items of a page when nothing is asked.
+pub(super) const DEFAULT_LIMIT: usize = 100;
+/// Most items of a page.
+pub(super) const MAX_LIMIT: usize = 500;
+
+/// The process lives.
+pub(super) async fn healthz() -> &'static str {
+    "ok"
+}
+
+/// 200 when the node can do its work, 503 when not; the body says why either way.
+pub(super) async fn readyz(State(api): State<Api>) -> Response {
+    let readiness = Readiness::of(&api.agent().status(), api.now());
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness)).into_response()
+}
+
+/// Everything counted, for Prometheus.
+pub(super) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Answered<Response> {
+    if api.settings().metrics == MetricsAccess::Off {
+        return Err(
+            Refused::new(Code::AddressUnknown, "metrics are off").hint("metrics.enabled = true")
+        );
+    }
+    let mut text = String::new();
+    encode(&mut text, api.registry())
+        .map_err(|error| Refused::new(Code::Failed, format!("cannot write metrics: {error}")))?;
+    let wants_open = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("application/openmetrics-text"));
+    let kind = if wants_open {
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    } else {
+        "text/plain; version=0.0.4; charset=utf-8"
+    };
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// Where things are.
+pub(super) async fn index(State(api): State<Api>) -> Json<Value> {
+    Json(json!({
+        "name": "updraft",
+        "version": api.agent().status().node.version,
+        "links": {
+            "status": "/api/v1/status",
+            "components": "/api/v1/components",
+            "releases": "/api/v1/releases",
+            "peers": "/api/v1/peers",
+            "history": "/api/v1/history",
+            "events": "/api/v1/events",
+            "updatesCheck": "/api/v1/updates/check",
+            "metrics": "/metrics",
+        },
+    }))
+}
+
+/// Which build this is.
+pub(super) async fn version() -> Json<VersionInfo> {
+    Json(VersionInfo::of_this_build())
+}
+
+/// The whole status.
+pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
+    Json(Status::at(&api.agent().status(), api.now()))
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct HistoryQuery {
+    component: Option<String>,
+    limit: Option<usize>,
+}
+
+/// The newest lines of the history, newest first.
+pub(super) async fn history(
+    State(api): State<Api>,
+    Asked(query): Asked<HistoryQuery>,
+) -> Answered<Json<Page<HistoryEntry>>> {
+    let component = query.component.as_deref().map(parse).transpose()?;
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
+    let lines = api.agent().history(component, limit).await?;
+    let items = lines.iter().take(limit).map(HistoryEntry::from).collect();
+    Ok(Json(Page { items, next: None }))
+}

@@ -1,0 +1,46 @@
+//! The JSON bodies of the API: what programs outside rely on.
+//!
+//! Every body is a type of its own, so that a change inside the node never changes the contract by accident.
+//! Names are camelCase, times RFC 3339, sizes bytes, versions strings. Fields are only added. The command
+//! line reads the same types, and readers ignore what they do not know. Nothing here decides anything.
+
+mod install;
+mod network;
+mod release;
+mod status;
+
+pub use self::{
+    install::{Accepted, InstallBody, Operation, Plan, Progress, RollbackBody, Source, Unit},
+    network::{
+        BanBody, CheckReport, DialBody, HistoryEntry, Peer, ProtocolRange, Replicas, Role, Trust,
+        VersionInfo,
+    },
+    release::{Checksums, Delta, Published, Release, Signer, UpdateOffer},
+    status::{
+        Channel, Component, Finding, HeldBy, LastUpdate, Node, Peers, PlanSizes, Readiness,
+        ReadinessCheck, Root, Status, Store, Totals,
+    },
+};
+
+use serde::{Deserialize, Serialize};
+use updraft_protocol::Timestamp;
+
+pub(super) use self::release::deltas;
+
+/// Version of the protocol that nodes of this build speak.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// A list that may be cut.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins; `null` when this is the last.
+    pub next: Option<String>,
+}
+
+/// A moment as the API writes it.
+pub(super) fn time(moment: Timestamp) -> String {
+    moment.to_string()
+}

@@ -1,0 +1,219 @@
+//! Bodies about the network: peers, trust, history, versions.
+
+use serde::{Deserialize, Serialize};
+use updraft_protocol::{Digest, Root};
+
+use super::{PROTOCOL_VERSION, time};
+use crate::agent;
+
+/// A peer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Peer {
+    /// Its id.
+    pub id: String,
+    /// Its addresses.
+    pub addrs: Vec<String>,
+    /// `in` or `out`.
+    pub direction: String,
+    /// What it says it runs.
+    pub agent: Option<String>,
+    /// Round trip in milliseconds.
+    pub rtt_ms: Option<u64>,
+    /// Its gossip score.
+    pub score: f64,
+    /// How it was found.
+    pub found_by: String,
+    /// Connected since.
+    pub since: String,
+    /// Banned until.
+    pub banned: Option<String>,
+}
+
+impl From<&agent::Peer> for Peer {
+    fn from(peer: &agent::Peer) -> Self {
+        Self {
+            id: peer.id.clone(),
+            addrs: peer.addresses.clone(),
+            direction: peer.direction.to_owned(),
+            agent: peer.agent.clone(),
+            rtt_ms: peer.rtt.map(|rtt| u64::try_from(rtt.as_millis()).unwrap_or(u64::MAX)),
+            score: peer.score,
+            found_by: peer.found_by.to_owned(),
+            since: time(peer.since),
+            banned: peer.banned.map(time),
+        }
+    }
+}
+
+/// Body of `POST /api/v1/peers`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DialBody {
+    /// The address to dial, a multiaddr.
+    pub addr: String,
+}
+
+/// Body of `PUT /api/v1/peers/{id}/ban`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BanBody {
+    /// For how many seconds; a day if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
+}
+
+/// Answer to `POST /api/v1/check`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckReport {
+    /// Peers that answered.
+    pub asked: usize,
+    /// Heads that were new.
+    pub new_heads: usize,
+}
+
+/// Answer to `GET /api/v1/replicas/{digest}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replicas {
+    /// Digest of the manifest.
+    pub manifest: String,
+    /// Connected peers that hold the whole artifact.
+    pub replicas: usize,
+}
+
+/// One line of the history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryEntry {
+    /// When.
+    pub at: String,
+    /// Of what.
+    pub component: String,
+    /// `install`, `rollback` or `publish`.
+    pub what: String,
+    /// From which version.
+    pub from: Option<String>,
+    /// To which.
+    pub to: String,
+    /// `ok` or `failed`.
+    pub result: String,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// Who asked.
+    pub by: String,
+    /// More, for people.
+    pub detail: String,
+}
+
+impl From<&agent::HistoryLine> for HistoryEntry {
+    fn from(line: &agent::HistoryLine) -> Self {
+        Self {
+            at: time(line.at),
+            component: line.component.to_string(),
+            what: line.what.clone(),
+            from: line.from.as_ref().map(ToString::to_string),
+            to: line.to.to_string(),
+            result: if line.error.is_none() { "ok" } else { "failed" }.to_owned(),
+            error: line.error.clone(),
+            by: line.by.clone(),
+            detail: line.detail.clone(),
+        }
+    }
+}
+
+/// `GET /api/v1/trust`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trust {
+    /// The network's name.
+    pub network: String,
+    /// The network's id.
+    pub network_id: String,
+    /// Number of the root in force.
+    pub root_version: u64,
+    /// Digest of root 1, which people compare.
+    pub first_root: String,
+    /// When the root goes stale.
+    pub expires_at: String,
+    /// Who may sign what.
+    pub roles: Vec<Role>,
+}
+
+/// Keys that may sign for something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Role {
+    /// `root` or `release`.
+    pub role: String,
+    /// The channel of a release role.
+    pub channel: Option<String>,
+    /// Signatures needed.
+    pub threshold: usize,
+    /// Ids of the keys.
+    pub keys: Vec<String>,
+}
+
+impl Trust {
+    /// What `root` says, on a network whose first root has the digest `first`.
+    pub fn of(root: &Root, first: &str) -> Self {
+        let role = |name: &str, channel: Option<String>, role: &updraft_protocol::Role| Role {
+            role: name.to_owned(),
+            channel,
+            threshold: role.threshold(),
+            keys: role.keys().iter().map(|key| key.id().to_hex()).collect(),
+        };
+        let releases = root
+            .release
+            .iter()
+            .map(|entry| role("release", Some(entry.channel.to_string()), &entry.role));
+        Self {
+            network: root.name.to_string(),
+            network_id: Digest::from_bytes(*root.network.as_bytes()).to_hex(),
+            root_version: root.version,
+            first_root: first.to_owned(),
+            expires_at: time(root.expires),
+            roles: std::iter::once(role("root", None, &root.root)).chain(releases).collect(),
+        }
+    }
+}
+
+/// `GET /api/v1/version`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VersionInfo {
+    /// Version of the program.
+    pub version: String,
+    /// The machine it was built for.
+    pub target: String,
+    /// Protocol versions.
+    pub protocol: ProtocolRange,
+}
+
+/// Protocol versions that a node can speak, and the one in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProtocolRange {
+    /// Lowest.
+    pub min: u32,
+    /// Highest.
+    pub max: u32,
+    /// In force.
+    pub active: u32,
+}
+
+impl VersionInfo {
+    /// This build.
+    pub fn of_this_build() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+            protocol: ProtocolRange {
+                min: PROTOCOL_VERSION,
+                max: PROTOCOL_VERSION,
+                active: PROTOCOL_VERSION,
+            },
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! The status of a node, and the findings that follow from it.
+
+use serde::{Deserialize, Serialize};
+use updraft_protocol::{NetworkKind, ReleaseKind, Severity, Timestamp};
+
+use super::{PROTOCOL_VERSION, install::Progress, time};
+use crate::{
+    agent::{self, ComponentState, Freshness},
+    problem::Code,
+};
+
+/// `GET /api/v1/status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// `updraft.status/1`.
+    pub schema: String,
+    /// Who the node is.
+    pub node: Node,
+    /// `ok`, or `degraded` when there are problems.
+    pub health: String,
+    /// What a person should know or do.
+    pub problems: Vec<Finding>,
+    /// Connections.
+    pub peers: Peers,
+    /// Addresses peers can dial, with the node's id.
+    pub listening: Vec<String>,
+    /// The trust root in force.
+    pub root: Root,
+    /// Channels followed.
+    pub channels: Vec<Channel>,
+    /// Bytes moved since the start.
+    pub totals: Totals,
+    /// The store.
+    pub store: Store,
+    /// Components on this node, by name.
+    pub components: Vec<Component>,
+    /// When peers were last asked for news.
+    pub last_check_at: Option<String>,
+}
+
+/// Who a node is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Node {
+    /// Its peer id.
+    pub id: String,
+    /// What its operator calls it.
+    pub name: String,
+    /// The network's name.
+    pub network: String,
+    /// `production` or `development`.
+    pub network_kind: String,
+    /// `full`, `seed` or `client`.
+    pub role: String,
+    /// Version of the program.
+    pub version: String,
+    /// Version of the protocol.
+    pub protocol: u32,
+    /// When it started.
+    pub started_at: String,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// The code of the table, for example `UD0701`.
+    pub code: String,
+    /// What.
+    pub detail: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// Connections.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Peers {
+    /// All.
+    pub connected: usize,
+    /// Below this the node is degraded.
+    pub needed: usize,
+    /// Those that dialled this node.
+    pub inbound: usize,
+}
+
+/// The trust root in force.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Root {
+    /// Its number.
+    pub version: u64,
+    /// Digest of root 1, which people compare.
+    pub first: String,
+    /// When it goes stale.
+    pub expires_at: String,
+}
+
+/// How far a channel is followed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Channel {
+    /// Its name.
+    pub name: String,
+    /// Number of the trusted head; 0 before the first.
+    pub seq: u64,
+    /// `fresh`, `stale` or `unknown`.
+    pub freshness: String,
+    /// When the head stops proving anything about the present.
+    pub expires_at: Option<String>,
+}
+
+/// Bytes moved since the start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Totals {
+    /// Received and verified.
+    pub received: u64,
+    /// Of these, bytes of patches.
+    pub received_patches: u64,
+    /// Sent.
+    pub sent: u64,
+    /// Not needed, thanks to patches.
+    pub saved_by_delta: u64,
+}
+
+/// The store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Store {
+    /// Bytes of blobs held.
+    pub bytes: u64,
+    /// Bytes allowed.
+    pub limit_bytes: u64,
+    /// Complete blobs.
+    pub blobs: usize,
+}
+
+/// A component on this node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Component {
+    /// Its name.
+    pub name: String,
+    /// The machine it is for.
+    pub target: String,
+    /// What runs.
+    pub installed: Option<String>,
+    /// The channel it follows.
+    pub channel: String,
+    /// A newer release.
+    pub available: Option<String>,
+    /// Why the newer release was made.
+    pub kind: Option<String>,
+    /// How urgent it is.
+    pub severity: Option<String>,
+    /// `absent upToDate available fetching verifying applying held failed pinned`.
+    pub state: String,
+    /// Bytes so far, while fetching.
+    pub progress: Option<Progress>,
+    /// Why it waits.
+    pub held_by: Option<HeldBy>,
+    /// Versions kept for going back, newest first.
+    pub kept: Vec<String>,
+    /// What the newer release would cost.
+    pub plan: Option<PlanSizes>,
+    /// How the last update ended.
+    pub last_update: Option<LastUpdate>,
+}
+
+/// Why a component waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldBy {
+    /// A word of the closed list.
+    pub reason: String,
+    /// When it ends by itself.
+    pub until: Option<String>,
+    /// The whole sentence.
+    pub detail: String,
+}
+
+/// Bytes of an update.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanSizes {
+    /// To fetch.
+    pub fetch_bytes: u64,
+    /// Of the whole artifact.
+    pub full_bytes: u64,
+    /// Versions on the way.
+    pub path: Vec<String>,
+}
+
+/// How an update ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastUpdate {
+    /// When.
+    pub at: String,
+    /// From which version.
+    pub from: Option<String>,
+    /// To which.
+    pub to: String,
+    /// `ok` or `failed`.
+    pub result: String,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
+/// `GET /readyz`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Readiness {
+    /// Whether every check passed.
+    pub ready: bool,
+    /// The checks.
+    pub checks: Vec<ReadinessCheck>,
+}
+
+/// One condition of being ready.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadinessCheck {
+    /// `store`, `trust`, `freshness` or `listening`.
+    pub name: String,
+    /// Whether it holds.
+    pub ok: bool,
+    /// What was found.
+    pub detail: String,
+}
+
+/// The word for why a release was made.
+pub(super) fn kind_word(kind: ReleaseKind) -> String {
+    match kind {
+        ReleaseKind::Security => "security",
+        ReleaseKind::Feature => "feature",
+        ReleaseKind::Bugfix => "bugfix",
+        ReleaseKind::Performance => "performance",
+        ReleaseKind::Protocol => "protocol",
+        ReleaseKind::Dependency => "dependency",
+    }
+    .to_owned()
+}
+
+/// The word for how urgent a release is.
+pub(super) fn severity_word(severity: Severity) -> String {
+    match severity {
+        Severity::Low => "low",
+        Severity::Normal => "normal",
+        Severity::High => "high",
+        Severity::Critical => "critical",
+    }
+    .to_owned()
+}
+
+fn state_word(state: ComponentState) -> &'static str {
+    match state {
+        ComponentState::Absent => "absent",
+        ComponentState::UpToDate => "upToDate",
+        ComponentState::Available => "available",
+        ComponentState::Fetching { .. } => "fetching",
+        ComponentState::Staging => "verifying",
+        ComponentState::Switching => "applying",
+        ComponentState::Held => "held",
+        ComponentState::Failed => "failed",
+        ComponentState::Pinned => "pinned",
+    }
+}
+
+impl From<&agent::ComponentStatus> for Component {
+    fn from(component: &agent::ComponentStatus) -> Self {
+        let available = component.available.as_ref();
+        let installed = component.installed.as_ref().map(ToString::to_string);
+        let progress = match component.state {
+            ComponentState::Fetching { done, total } => Some(Progress::bytes(done, total)),
+            _ => None,
+        };
+        Self {
+            name: component.name.to_string(),
+            target: component.target.to_string(),
+            channel: component.channel.to_string(),
+            available: available.map(|offer| offer.version.to_string()),
+            kind: available.map(|offer| kind_word(offer.kind)),
+            severity: available.map(|offer| severity_word(offer.severity)),
+            state: state_word(component.state).to_owned(),
+            progress,
+            held_by: component.held.as_ref().map(|held| HeldBy {
+                reason: held.reason.as_str().to_owned(),
+                until: held.until.map(time),
+                detail: held.detail.clone(),
+            }),
+            kept: component.kept.iter().map(ToString::to_string).collect(),
+            plan: available.map(|offer| PlanSizes {
+                fetch_bytes: offer.patch_bytes.unwrap_or(offer.whole_bytes),
+                full_bytes: offer.whole_bytes,
+                path: installed.iter().cloned().chain([offer.version.to_string()]).collect(),
+            }),
+            last_update: component.last_update.as_ref().map(|last| LastUpdate {
+                at: time(last.at),
+                from: last.from.as_ref().map(ToString::to_string),
+                to: last.to.to_string(),
+                result: if last.error.is_none() { "ok" } else { "failed" }.to_owned(),
+                error: last.error.clone(),
+            }),
+            installed,
+        }
+    }
+}
+
+impl Status {
+    /// The status as the API tells it at `now`.
+    pub fn at(status: &agent::Status, now: Timestamp) -> Self {
+        let problems = findings(status, now);
+        let peers = status.peers;
+        Self {
+            schema: "updraft.status/1".to_owned(),
+            node: Node::from(&status.node),
+            health: if problems.is_empty() { "ok" } else { "degraded" }.to_owned(),
+            problems,
+            peers: Peers {
+                connected: peers.connected,
+                needed: peers.needed,
+                inbound: peers.inbound,
+            },
+            listening: status.listening.clone(),
+            root: Root {
+                version: status.root.version,
+                first: status.root.first.to_string(),
+                expires_at: time(status.root.expires),
+            },
+            channels: status.channels.iter().map(Channel::from).collect(),
+            totals: Totals {
+                received: status.totals.received,
+                received_patches: status.totals.received_patches,
+                sent: status.totals.sent,
+                saved_by_delta: status.totals.saved,
+            },
+            store: Store {
+                bytes: status.store.bytes,
+                limit_bytes: status.store.limit,
+                blobs: status.store.blobs,
+            },
+            components: status.components.iter().map(Component::from).collect(),
+            last_check_at: status.last_check.map(time),
+        }
+    }
+}
+
+impl From<&agent::NodeStatus> for Node {
+    fn from(node: &agent::NodeStatus) -> Self {
+        let kind = match node.kind {
+            NetworkKind::Production => "production",
+            NetworkKind::Development => "development",
+        };
+        Self {
+            id: node.id.clone(),
+            name: node.name.clone(),
+            network: node.network.to_string(),
+            network_kind: kind.to_owned(),
+            role: node.role.to_owned(),
+            version: node.version.to_owned(),
+            protocol: PROTOCOL_VERSION,
+            started_at: time(node.started),
+        }
+    }
+}
+
+impl From<&agent::ChannelStatus> for Channel {
+    fn from(channel: &agent::ChannelStatus) -> Self {
+        let freshness = match channel.freshness {
+            Freshness::Fresh => "fresh",
+            Freshness::StaleSince(_) => "stale",
+            Freshness::Unknown => "unknown",
+        };
+        Self {
+            name: channel.name.to_string(),
+            seq: channel.seq,
+            freshness: freshness.to_owned(),
+            expires_at: channel.expires.map(time),
+        }
+    }
+}
+
+impl Finding {
+    fn new(code: Code, detail: String, hint: &str) -> Self {
+        Self { code: code.id().to_owned(), detail, hint: Some(hint.to_owned()) }
+    }
+}
+
+/// What is wrong with a node at `now`, the gravest first.
+fn findings(status: &agent::Status, now: Timestamp) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if now > status.root.expires {
+        findings.push(Finding::new(
+            Code::MetadataExpired,
+            format!("the trust root expired at {}", status.root.expires),
+            "the network's root keys have to sign a new root; check this machine's clock too",
+        ));
+    }
+    for channel in &status.channels {
+        if let Freshness::StaleSince(since) = channel.freshness {
+            findings.push(Finding::new(
+                Code::MetadataExpired,
+                format!("nothing proves that `{}` is current since {since}", channel.name),
+                "`updraft check` asks peers for news",
+            ));
+        }
+    }
+    for component in &status.components {
+        let error = component.last_update.as_ref().and_then(|last| last.error.as_ref());
+        if let (ComponentState::Failed, Some(error)) = (component.state, error) {
+            findings.push(Finding::new(
+                Code::Failed,
+                format!("the last update of {} failed: {error}", component.name),
+                "it is tried again; `updraft history` tells more",
+            ));
+        }
+    }
+    if status.peers.connected < status.peers.needed {
+        let detail = format!(
+            "{} peers are connected, {} are needed",
+            status.peers.connected, status.peers.needed
+        );
+        findings.push(Finding::new(
+            Code::NoPeers,
+            detail,
+            "`updraft peers add` dials an address; check `p2p.bootstrap`",
+        ));
+    }
+    findings
+}
+
+impl Readiness {
+    /// Whether a node that has this status can do its work at `now`.
+    pub fn of(status: &agent::Status, now: Timestamp) -> Self {
+        let root = &status.root;
+        let check =
+            |name: &str, ok, detail: String| ReadinessCheck { name: name.to_owned(), ok, detail };
+        let checks = vec![
+            check("store", true, format!("{} blobs", status.store.blobs)),
+            check("trust", root.version > 0, format!("root {}", root.version)),
+            check("freshness", now <= root.expires, format!("root expires {}", root.expires)),
+            check(
+                "listening",
+                !status.listening.is_empty(),
+                format!("{} addresses", status.listening.len()),
+            ),
+        ];
+        Self { ready: checks.iter().all(|check| check.ok), checks }
+    }
+}
