@@ -148,8 +148,13 @@ impl fmt::Display for Code {
 
 /// An error and everything that led to it, in one line: `what: why: why that`.
 pub fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        line = format!("{line}: {next}");
+        cause = next.source();
+    }
+    line
 }
 
 /// One problem, ready to be told: what happened, why, and what to do next.

@@ -42,13 +42,13 @@ impl Agent {
             Action::Record(line) => self.record(line).await,
             Action::AskNews(peer, request) => {
                 let network = self.context.network.clone();
-                self.ask(peer, |answer| Input::News(peer, answer), async move {
+                self.ask(peer, move |answer| Input::News(peer, answer), async move {
                     network.catch_up(peer, request).await
                 });
             }
             Action::AskRoots(peer, request) => {
                 let network = self.context.network.clone();
-                self.ask(peer, |answer: Option<BootstrapAnswer>| Input::Roots(peer, answer), async move {
+                self.ask(peer, move |answer: Option<BootstrapAnswer>| Input::Roots(peer, answer), async move {
                     network.bootstrap_roots(peer, request).await
                 });
             }

@@ -206,7 +206,7 @@ impl Agent {
                 FoundBy::Dialled => "dialled",
             },
             since: updraft_protocol::Timestamp::from_seconds(ago(peer.since.into())),
-            banned: peer.ban.map(|ban| now.plus(ban.left().as_secs())),
+            banned: peer.ban.map(|ban| now.plus(ban.until.saturating_duration_since(std::time::Instant::now()).as_secs())),
         });
         answer(reply, Ok(peers.collect()));
     }

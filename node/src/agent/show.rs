@@ -15,9 +15,9 @@ impl Agent {
     pub(super) fn store_status(&self) -> StoreStatus {
         let usage = self.context.store.usage().unwrap_or_default();
         StoreStatus {
-            bytes: usage.blob_bytes,
+            bytes: usage.bytes,
             limit: self.identity.store_limit,
-            blobs: self.machine.held.len(),
+            blobs: usage.complete,
         }
     }
 

@@ -1,14 +1,15 @@
 //! Signed and content-addressed bytes, as they are; whoever asks verifies them.
 
+use std::io::{self, Read as _};
+
 use axum::{
     Json,
-    body::Body,
+    body::{Body, Bytes},
     extract::{Path, State},
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use tokio::io::AsyncReadExt as _;
-use tokio_util::io::ReaderStream;
+use futures::Stream;
 use updraft_protocol::{Digest, Root, Signed, codec};
 
 use super::{
@@ -17,7 +18,10 @@ use super::{
     router::Api,
     types::Trust,
 };
-use crate::problem::{Code, Problem};
+use crate::{
+    agent::BlobFile,
+    problem::{Code, Problem},
+};
 
 /// Media type of a signed manifest.
 pub(super) const MANIFEST_TYPE: &str = "application/vnd.updraft.manifest";
@@ -27,6 +31,8 @@ const HEAD_TYPE: &str = "application/vnd.updraft.head";
 const ROOT_TYPE: &str = "application/vnd.updraft.root";
 /// Media type of objects and blobs.
 const BYTES_TYPE: &str = "application/octet-stream";
+/// Pieces of a blob read before the client has taken the earlier ones.
+const PIECES_AHEAD: usize = 4;
 /// Bytes of a blob read at once.
 const PIECE: usize = 64 * 1024;
 
@@ -91,10 +97,39 @@ pub(super) async fn blob(State(api): State<Api>, Path(digest): Path<String>) -> 
     let digest: Digest = parse(&digest)?;
     let blob = api.agent().blob(digest).await?;
     let blob = blob.ok_or_else(|| unknown(&format!("blob {digest}")))?;
-    // No more than was announced, whatever happens to the file meanwhile.
-    let file = tokio::fs::File::from_std(blob.file).take(blob.size);
-    let body = Body::from_stream(ReaderStream::with_capacity(file, PIECE));
+    let size = blob.size;
+    let body = Body::from_stream(pieces(blob));
     let mut response = ([(header::CONTENT_TYPE, BYTES_TYPE)], body).into_response();
-    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(blob.size));
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(size));
     Ok(response)
+}
+
+/// Reads on a thread that may block, at most [`PIECES_AHEAD`] pieces ahead of whoever takes them. A reader that
+/// fails ends the body short of its announced length, which the client sees as an error.
+fn pieces(blob: BlobFile) -> impl Stream<Item = io::Result<Bytes>> {
+    let (sender, receiver) = tokio::sync::mpsc::channel(PIECES_AHEAD);
+    tokio::task::spawn_blocking(move || {
+        // No more than was announced, whatever happens to the blob meanwhile.
+        let mut reader = blob.reader.take(blob.size);
+        loop {
+            let mut piece = vec![0; PIECE];
+            let next = match reader.read(&mut piece) {
+                Ok(0) => return,
+                Ok(read) => {
+                    piece.truncate(read);
+                    Ok(Bytes::from(piece))
+                }
+                Err(error) => Err(error),
+            };
+            let failed = next.is_err();
+            // The client has gone: nobody is left to read for.
+            if sender.blocking_send(next).is_err() || failed {
+                return;
+            }
+        }
+    });
+    futures::stream::unfold(receiver, |mut receiver| async move {
+        let piece = receiver.recv().await?;
+        Some((piece, receiver))
+    })
 }

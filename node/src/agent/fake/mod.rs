@@ -274,7 +274,7 @@ fn blob_file(bytes: &[u8]) -> BlobFile {
     let mut file = tempfile::tempfile().expect("a file");
     file.write_all(bytes).expect("room");
     file.rewind().expect("a file can be rewound");
-    BlobFile { file, size: bytes.len() as u64 }
+    BlobFile { reader: Box::new(file), size: bytes.len() as u64 }
 }
 
 /// A connected peer.
