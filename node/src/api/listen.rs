@@ -29,11 +29,10 @@ use tower::ServiceExt as _;
 use super::{
     auth::Caller,
     events,
-    metrics::HttpMetrics,
     router::{Api, ApiSettings, router},
     socket::{BindError, BoundSocket},
 };
-use crate::agent::AgentHandle;
+use crate::{agent::AgentHandle, metrics::Metrics};
 
 /// Connections of one listener; later ones wait in the system's queue.
 const MAX_CONNECTIONS: usize = 256;
@@ -76,7 +75,7 @@ pub async fn serve(
     settings: ApiSettings,
     agent: AgentHandle,
     registry: Arc<Registry>,
-    metrics: HttpMetrics,
+    metrics: Metrics,
     stop: CancellationToken,
 ) -> Serving {
     let mut tasks = JoinSet::new();

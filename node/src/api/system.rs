@@ -6,7 +6,6 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use prometheus_client::encoding::text::encode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -17,7 +16,7 @@ use super::{
     router::Api,
     types::{HistoryEntry, Page, Readiness, Status, VersionInfo},
 };
-use crate::problem::Code;
+use crate::{metrics, problem::Code};
 
 /// Items of a page when nothing is asked.
 pub(super) const DEFAULT_LIMIT: usize = 100;
@@ -37,24 +36,20 @@ pub(super) async fn readyz(State(api): State<Api>) -> Response {
 }
 
 /// Everything counted, for Prometheus.
-pub(super) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Answered<Response> {
+pub(super) async fn numbers(State(api): State<Api>, headers: HeaderMap) -> Answered<Response> {
     if api.settings().metrics == MetricsAccess::Off {
         return Err(
             Refused::new(Code::AddressUnknown, "metrics are off").hint("metrics.enabled = true")
         );
     }
-    let mut text = String::new();
-    encode(&mut text, api.registry())
+    let text = metrics::encode(api.registry())
         .map_err(|error| Refused::new(Code::Failed, format!("cannot write metrics: {error}")))?;
     let wants_open = headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("application/openmetrics-text"));
-    let kind = if wants_open {
-        "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    } else {
-        "text/plain; version=0.0.4; charset=utf-8"
-    };
+    let kind =
+        if wants_open { metrics::CONTENT_TYPE } else { "text/plain; version=0.0.4; charset=utf-8" };
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
 

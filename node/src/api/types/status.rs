@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use updraft_protocol::{NetworkKind, ReleaseKind, Severity, Timestamp};
 
-use super::{PROTOCOL_VERSION, install::Progress, time};
+use super::{install::Progress, time};
 use crate::{
     agent::{self, ComponentState, Freshness},
+    build,
     problem::Code,
 };
 
@@ -361,7 +362,7 @@ impl From<&agent::NodeStatus> for Node {
             network_kind: kind.to_owned(),
             role: node.role.to_owned(),
             version: node.version.to_owned(),
-            protocol: PROTOCOL_VERSION,
+            protocol: build::PROTOCOL_MAX,
             started_at: time(node.started),
         }
     }
