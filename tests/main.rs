@@ -1,1 +1,3 @@
-//! stub
+//! The real binary, from outside. One test program, one module for each promise.
+
+mod cli;

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod api;
 pub mod build;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dirs;

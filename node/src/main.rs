@@ -1,2 +1,7 @@
-//! stub
-fn main() {}
+//! The program `updraft`. Everything it does is in the library, where tests reach it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    updraft_node::cli::main()
+}

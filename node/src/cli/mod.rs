@@ -1,0 +1,111 @@
+//! The command line: the tree of commands, and the one match that runs them.
+//!
+//! A command is one file: its doc comment is the help text, `Args` are its arguments, `run` does the work and
+//! returns how it ended. Two kinds: *talking* commands ask a running node over its API, *standing* ones need
+//! none. Rules of the product live in the rooms; nothing here decides what may be installed or believed.
+//!
+//! To add a command: its file, a variant of `Command`, an arm of `dispatch`, its name in `help.rs`.
+
+mod completions;
+mod config;
+mod context;
+mod exit;
+mod global;
+mod help;
+pub mod output;
+mod paths;
+pub mod progress;
+pub mod reference;
+#[cfg(test)]
+mod tests;
+mod version;
+pub mod words;
+
+// Arguments of the commands whose work is done by rooms.
+pub mod check;
+pub mod devnet;
+pub mod get;
+pub mod history;
+pub mod init;
+pub mod install;
+pub mod join;
+pub mod key;
+pub mod list;
+pub mod peers;
+pub mod publish;
+pub mod rollback;
+pub mod run;
+pub mod show;
+pub mod sign;
+pub mod status;
+pub mod ticket;
+pub mod verify;
+
+use std::process::ExitCode;
+
+use clap::{FromArgMatches, Parser, Subcommand};
+pub use context::{Answer, Context};
+pub use exit::Exit;
+pub use global::{Color, Global};
+
+use crate::problem::Problem;
+
+/// Peer-to-peer software updates: publish once, every node helps deliver.
+#[derive(Debug, Parser)]
+#[command(
+    name = "updraft",
+    version,
+    styles = help::STYLES,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    max_term_width = 100,
+    after_help = help::START_HERE
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Configuration: show, check, every key
+    Config {
+        #[command(subcommand)]
+        command: config::Command,
+    },
+    /// Where updraft keeps its files
+    Paths(paths::Args),
+    /// Shell completions
+    Completions(completions::Args),
+    /// Version and build
+    Version(version::Args),
+}
+
+fn dispatch(command: Command, context: &Context) -> Result<Exit, Problem> {
+    match command {
+        Command::Config { command } => config::run(command, context),
+        Command::Paths(args) => paths::run(&args, context),
+        Command::Completions(args) => completions::run(&args, context),
+        Command::Version(args) => version::run(&args, context),
+    }
+}
+
+/// Runs the program `updraft`: parses, dispatches, prints the problem if there is one.
+///
+/// Wrong arguments end the process with code 2 and help with 0, both by clap.
+pub fn main() -> ExitCode {
+    let matches = help::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let context = Context::of_process(cli.global);
+    let ended = dispatch(cli.command, &context);
+    // A lost answer is a failure even if the work was done.
+    match ended.and_then(|exit| context.output.finish().map(|()| exit)) {
+        Ok(exit) => exit.into(),
+        Err(problem) => {
+            context.output.problem(&problem);
+            ExitCode::from(problem.code.exit_code())
+        }
+    }
+}

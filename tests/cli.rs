@@ -1,0 +1,106 @@
+//! The program's manners: exit codes, what goes to which stream, closed pipes, bad configuration.
+
+use std::{
+    fs,
+    process::{Command, Output, Stdio},
+};
+
+/// The program in an environment of its own: no home but `home`, no variables of the caller.
+fn updraft(home: &tempfile::TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_updraft"));
+    command.args(arguments).env_clear().env("HOME", home.path()).stdin(Stdio::null());
+    command
+}
+
+fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (status.code(), text(stdout), text(stderr))
+}
+
+fn home() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+#[test]
+fn version_is_a_document_for_programs() {
+    let (code, out, err) = run(&mut updraft(&home(), &["version", "--json"]));
+    let document: serde_json::Value = serde_json::from_str(&out).expect("json");
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert_eq!(document["schema"], "updraft.version/1");
+    assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(document["protocol"], serde_json::json!({ "min": 1, "max": 1 }));
+}
+
+#[test]
+fn wrong_arguments_end_with_2_and_say_nothing_on_standard_output() {
+    for arguments in
+        [&[][..], &["instal"], &["--token", "secret", "version"], &["version", "-q", "-v"]]
+    {
+        let (code, out, err) = run(&mut updraft(&home(), arguments));
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(!err.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_bad_configuration_is_refused_with_place_and_nearest_name() {
+    let home = home();
+    let folder = home.path().join(".config/updraft");
+    fs::create_dir_all(&folder).expect("own folder");
+    let file = folder.join("updraft.toml");
+    fs::write(&file, "[p2p]\nmdsn = true\n").expect("own folder");
+    let (code, out, err) = run(&mut updraft(&home, &["config", "check"]));
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    let place = format!("error[UD0201]: {}:2:1: unknown key `p2p.mdsn`", file.display());
+    assert!(err.starts_with(&place) && err.contains("the nearest is `p2p.mdns`"), "{err}");
+    assert!(!err.contains('\u{1b}'), "no colours in a pipe: {err:?}");
+
+    let (code, _, err) = run(&mut updraft(&home, &["config", "check", "--json"]));
+    let problem: serde_json::Value = serde_json::from_str(&err).expect("a problem document");
+    assert_eq!((code, &problem["code"]), (Some(2), &"UD0201".into()));
+    assert_eq!(problem["type"], "urn:updraft:problem:config-invalid");
+}
+
+#[test]
+fn what_config_default_prints_is_a_configuration_that_changes_nothing() {
+    let home = home();
+    let (_, defaults, _) = run(&mut updraft(&home, &["config", "default"]));
+    let file = home.path().join("all.toml");
+    fs::write(&file, defaults).expect("own folder");
+    let (_, without, _) = run(&mut updraft(&home, &["config", "show"]));
+    let path = file.to_str().expect("a plain path");
+    let (code, with, err) = run(&mut updraft(&home, &["-c", path, "config", "show"]));
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert_eq!(with, without);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let home = home();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = updraft(&home, &["completions", "bash"]);
+    let (code, _, err) = run(command.stdout(writer));
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn data_that_could_not_be_written_is_a_failure() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has one");
+    let (code, _, err) = run(updraft(&home(), &["config", "default"]).stdout(full));
+    assert_eq!(code, Some(1));
+    assert!(err.contains("cannot write standard output"), "{err}");
+}
+
+#[test]
+fn without_a_home_a_directory_has_to_be_named() {
+    let home = home();
+    let (code, _, err) = run(updraft(&home, &["paths"]).env_remove("HOME"));
+    assert_eq!(code, Some(2));
+    assert!(err.contains("--data-dir"), "{err}");
+    let data = home.path().to_str().expect("a plain path");
+    let (code, out, _) = run(updraft(&home, &["paths", "-d", data]).env_remove("HOME"));
+    assert_eq!(code, Some(0));
+    assert!(out.contains(&format!("{data}/identity.key")), "{out}");
+}
