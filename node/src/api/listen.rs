@@ -169,8 +169,10 @@ impl Listener {
         match self {
             Self::Tcp { listener, .. } => {
                 let (stream, peer) = listener.accept().await?;
-                // Small answers should not wait for company.
-                stream.set_nodelay(true)?;
+                // Small answers should not wait for company; a peer that is gone already notices nothing.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection keeps small answers back");
+                }
                 Ok((Stream::Tcp(stream), Caller::Tcp(peer)))
             }
             Self::Unix { listener, .. } => {

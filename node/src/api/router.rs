@@ -166,8 +166,11 @@ pub(super) fn router(api: &Api, bound: Option<SocketAddr>) -> Router {
         .layer(middleware::from_fn_with_state(api.0.metrics.clone(), count))
 }
 
-/// Each address's template and what answers there.
-const ROUTES: &[(&str, fn() -> MethodRouter<Api>)] = &[
+/// An address's template, and what makes the handlers of its methods.
+type Route = (&'static str, fn() -> MethodRouter<Api>);
+
+/// Every address.
+const ROUTES: &[Route] = &[
     ("/healthz", || get(system::healthz)),
     ("/readyz", || get(system::readyz)),
     ("/metrics", || get(system::numbers)),

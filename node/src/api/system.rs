@@ -1,5 +1,7 @@
 //! About the node itself: is it alive, is it ready, what does it count, what happened.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::State,
@@ -8,6 +10,8 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::timeout;
+use updraft_protocol::Digest;
 
 use super::{
     auth::MetricsAccess,
@@ -18,6 +22,8 @@ use super::{
 };
 use crate::{metrics, problem::Code};
 
+/// How long the store may take to say whether it has something.
+const STORE_TIME: Duration = Duration::from_secs(2);
 /// Items of a page when nothing is asked.
 pub(super) const DEFAULT_LIMIT: usize = 100;
 /// Most items of a page.
@@ -30,7 +36,14 @@ pub(super) async fn healthz() -> &'static str {
 
 /// 200 when the node can do its work, 503 when not; the body says why either way.
 pub(super) async fn readyz(State(api): State<Api>) -> Response {
-    let readiness = Readiness::of(&api.agent().status(), api.now());
+    // Nothing has this digest; the question is whether the store answers at all.
+    let nothing = Digest::of_with_context("updraft readiness v1", &[]);
+    let store = match timeout(STORE_TIME, api.agent().object(nothing)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(problem)) => Err(problem.detail),
+        Err(_) => Err(format!("no answer within {} s", STORE_TIME.as_secs())),
+    };
+    let readiness = Readiness::of(&api.agent().status(), store, api.now());
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness)).into_response()
 }

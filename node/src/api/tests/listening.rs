@@ -110,4 +110,13 @@ async fn a_stopped_agent_is_told_as_a_stopping_node() {
     let stream = TcpStream::connect(address).await.expect("it listens");
     let answer = Answer::read(exchange(stream, request).await).await;
     assert_eq!(answer.refusal(), ("UD0111", 503));
+
+    let request = super::request(Method::GET, "/readyz")
+        .header("host", "localhost")
+        .body(String::new())
+        .expect("a request");
+    let stream = TcpStream::connect(address).await.expect("it listens");
+    let ready = Answer::read(exchange(stream, request).await).await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ready.json()["checks"][0]["ok"], false);
 }
