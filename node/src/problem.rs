@@ -146,6 +146,12 @@ impl fmt::Display for Code {
     }
 }
 
+/// An error and everything that led to it, in one line: `what: why: why that`.
+pub fn chain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}
+
 /// One problem, ready to be told: what happened, why, and what to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
