@@ -104,3 +104,22 @@ fn without_a_home_a_directory_has_to_be_named() {
     assert_eq!(code, Some(0));
     assert!(out.contains(&format!("{data}/identity.key")), "{out}");
 }
+
+#[test]
+fn without_a_node_talking_commands_end_with_3_and_name_the_places() {
+    let home = home();
+    for arguments in [&["status"][..], &["check"], &["list"], &["install", "demo-app"], &["peers"]]
+    {
+        let (code, out, err) = run(&mut updraft(&home, arguments));
+        assert_eq!((code, out.as_str()), (Some(3), ""), "{arguments:?}: {err}");
+        assert!(err.starts_with("error[UD0101]: no node answers"), "{err}");
+        assert!(err.contains("api.sock   no such file"), "{err}");
+    }
+    let (code, _, err) = run(&mut updraft(&home, &["-d", "there", "status", "--json"]));
+    let problem: serde_json::Value = serde_json::from_str(&err).expect("a problem document");
+    assert_eq!((code, problem["code"].as_str()), (Some(3), Some("UD0101")));
+    assert!(
+        !err.contains("unix:/run/updraft/"),
+        "a named directory means that node and no other: {err}"
+    );
+}

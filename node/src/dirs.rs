@@ -82,6 +82,17 @@ impl Dirs {
         Ok(Self { config_candidates, config, data, runtime_base })
     }
 
+    /// The folders of a node that shares nothing with this machine's user: all of them lie in `data`, and
+    /// no configuration file is read. For nodes that forget everything, and for tests.
+    pub fn alone(data: &Path) -> Self {
+        Self {
+            config_candidates: Vec::new(),
+            config: data.join("config"),
+            data: data.to_owned(),
+            runtime_base: data.join("run"),
+        }
+    }
+
     /// The node's own key, which is not a publisher's.
     pub fn identity_key(&self) -> PathBuf {
         self.data.join("identity.key")
@@ -208,5 +219,13 @@ mod tests {
         let error = find(&[], None).expect_err("nowhere");
         assert!(error.to_string().contains("XDG_STATE_HOME"), "{error}");
         assert!(find(&[], Some("/data")).is_ok());
+    }
+    #[test]
+    fn a_node_alone_touches_nothing_outside_its_folder() {
+        let dirs = Dirs::alone(Path::new("/tmp/n"));
+        assert!(dirs.config_candidates.is_empty());
+        for path in [dirs.keys(), dirs.token_file(), dirs.store(), dirs.runtime_base.clone()] {
+            assert!(path.starts_with("/tmp/n"), "{}", path.display());
+        }
     }
 }

@@ -75,16 +75,6 @@ impl DataLock {
         write_pid(&mut file).map_err(unusable)?;
         Ok(Self { _file: file })
     }
-
-    /// The process that holds the directory now, if one does and has written its id. For messages only: by
-    /// the time it is read, it may be gone.
-    pub fn holder(directory: &Path) -> Option<u32> {
-        let mut file = OpenOptions::new().read(true).open(directory.join("lock")).ok()?;
-        match flock(&file, FlockOperation::NonBlockingLockShared) {
-            Err(Errno::WOULDBLOCK) => written_pid(&mut file),
-            _ => None,
-        }
-    }
 }
 
 fn write_pid(file: &mut File) -> io::Result<()> {
@@ -117,9 +107,7 @@ mod tests {
             refused.to_string(),
             format!("the data directory {} is in use by process {id}", data.display())
         );
-        assert_eq!(DataLock::holder(&data), Some(id));
         drop(lock);
-        assert_eq!(DataLock::holder(&data), None);
         DataLock::acquire(&data).expect("free again");
     }
 

@@ -24,6 +24,9 @@ use crate::problem::Code;
 const OPEN: [&str; 5] =
     ["/healthz", "/readyz", "/api/v1", "/api/v1/version", "/api/v1/updates/check"];
 
+/// Longest path and query together.
+const MAX_ADDRESS: usize = 2_048;
+
 /// Who sent a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Caller {
@@ -111,6 +114,7 @@ impl Guard {
         if tcp && self.needs_token(request.method(), request.uri().path()) {
             self.check_token(headers)?;
         }
+        check_address(request)?;
         self.check_body(headers)
     }
 
@@ -188,6 +192,16 @@ impl Guard {
 /// The refusal of a body over `limit` bytes.
 pub(super) fn too_large(limit: u64) -> Refused {
     Refused::new(Code::BodyTooLarge, format!("the body is over {limit} bytes"))
+}
+
+fn check_address(request: &Request) -> Answered<()> {
+    let uri = request.uri();
+    let length = uri.path().len() + uri.query().map_or(0, str::len);
+    if length <= MAX_ADDRESS {
+        return Ok(());
+    }
+    let detail = format!("the address has {length} bytes, at most {MAX_ADDRESS} are taken");
+    Err(Refused::new(Code::RequestInvalid, detail))
 }
 
 fn check_origin(headers: &HeaderMap) -> Answered<()> {

@@ -81,9 +81,9 @@ impl IntoResponse for Refused {
 pub(super) async fn dress(request: Request, next: Next) -> Response {
     let address = request.uri().path().to_owned();
     let response = next.run(request).await;
-    let mut response = match problem_in(response) {
-        Ok(problem) => document(problem.at(address)),
-        Err(response) => response,
+    let mut response = match sort(response) {
+        Outgoing::Problem(problem) => document(problem.at(address)),
+        Outgoing::Answer(response) => *response,
     };
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(value);
@@ -91,15 +91,24 @@ pub(super) async fn dress(request: Request, next: Next) -> Response {
     response
 }
 
-/// The problem that a response stands for, or the response itself.
-fn problem_in(mut response: Response) -> Result<Problem, Response> {
+/// What goes out.
+#[derive(Debug)]
+enum Outgoing {
+    /// A problem that is yet to be written.
+    Problem(Problem),
+    /// An answer that is complete.
+    Answer(Box<Response>),
+}
+
+/// Whether a response stands for a problem.
+fn sort(mut response: Response) -> Outgoing {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        return Ok(problem);
+        return Outgoing::Problem(problem);
     }
     let status = response.status();
     let is_json = content_type(response.headers()) == Some("application/json");
     if is_json || !(status.is_client_error() || status.is_server_error()) {
-        return Err(response);
+        return Outgoing::Answer(Box::new(response));
     }
     let code = match status {
         StatusCode::NOT_FOUND => Code::AddressUnknown,
@@ -109,7 +118,7 @@ fn problem_in(mut response: Response) -> Result<Problem, Response> {
         status if status.is_client_error() => Code::RequestInvalid,
         _ => Code::Failed,
     };
-    Ok(Problem::new(code, code.title()))
+    Outgoing::Problem(Problem::new(code, code.title()))
 }
 
 fn document(problem: Problem) -> Response {
@@ -136,10 +145,11 @@ mod tests {
     #[test]
     fn what_the_library_refuses_becomes_a_problem_and_answers_stay() {
         let plain = (StatusCode::BAD_REQUEST, "Invalid URL").into_response();
-        assert_eq!(problem_in(plain).expect("a problem").code, Code::RequestInvalid);
+        let Outgoing::Problem(problem) = sort(plain) else { panic!("a problem") };
+        assert_eq!(problem.code, Code::RequestInvalid);
         let ready = (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::json!({}))).into_response();
-        assert!(problem_in(ready).is_err());
-        assert!(problem_in(StatusCode::NO_CONTENT.into_response()).is_err());
+        assert!(matches!(sort(ready), Outgoing::Answer(_)));
+        assert!(matches!(sort(StatusCode::NO_CONTENT.into_response()), Outgoing::Answer(_)));
     }
 
     #[test]

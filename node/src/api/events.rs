@@ -20,7 +20,6 @@ use axum::{
     },
 };
 use futures::stream::{self, Stream};
-use prometheus_client::metrics::gauge::Gauge;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{
@@ -37,6 +36,7 @@ use super::{
 };
 use crate::{
     agent::{AgentHandle, Event},
+    metrics::Subscribed,
     problem::Code,
 };
 
@@ -195,22 +195,6 @@ async fn array(
     }
 }
 
-/// Counts an open stream as long as it lives.
-struct Counted(Gauge);
-
-impl Counted {
-    fn new(gauge: &Gauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
 /// One open stream: where it is, and what is ready to be sent.
 struct Reader {
     feed: Arc<Feed>,
@@ -221,7 +205,7 @@ struct Reader {
     caught_up: bool,
     ready: VecDeque<Frame>,
     _permit: OwnedSemaphorePermit,
-    _counted: Counted,
+    _counted: Subscribed,
 }
 
 impl Reader {
@@ -244,7 +228,7 @@ impl Reader {
             caught_up: false,
             ready: VecDeque::from([hello]),
             _permit: permit,
-            _counted: Counted::new(&api.metrics().subscribers),
+            _counted: api.metrics().subscribed(),
             feed,
         }
     }

@@ -29,11 +29,10 @@ use tower::ServiceExt as _;
 use super::{
     auth::Caller,
     events,
-    metrics::HttpMetrics,
     router::{Api, ApiSettings, router},
     socket::{BindError, BoundSocket},
 };
-use crate::agent::AgentHandle;
+use crate::{agent::AgentHandle, metrics::Metrics};
 
 /// Connections of one listener; later ones wait in the system's queue.
 const MAX_CONNECTIONS: usize = 256;
@@ -76,7 +75,7 @@ pub async fn serve(
     settings: ApiSettings,
     agent: AgentHandle,
     registry: Arc<Registry>,
-    metrics: HttpMetrics,
+    metrics: Metrics,
     stop: CancellationToken,
 ) -> Serving {
     let mut tasks = JoinSet::new();
@@ -170,8 +169,10 @@ impl Listener {
         match self {
             Self::Tcp { listener, .. } => {
                 let (stream, peer) = listener.accept().await?;
-                // Small answers should not wait for company.
-                stream.set_nodelay(true)?;
+                // Small answers should not wait for company; a peer that is gone already notices nothing.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection keeps small answers back");
+                }
                 Ok((Stream::Tcp(stream), Caller::Tcp(peer)))
             }
             Self::Unix { listener, .. } => {

@@ -21,10 +21,10 @@
 mod auth;
 mod body;
 mod components;
+mod count;
 mod error;
 mod events;
 mod listen;
-mod metrics;
 mod network;
 mod objects;
 mod releases;
@@ -41,7 +41,6 @@ mod upload;
 pub use self::{
     auth::{MetricsAccess, TokenHash},
     listen::{Serving, serve},
-    metrics::HttpMetrics,
-    router::{ApiSettings, Now},
+    router::ApiSettings,
     socket::{BindError, SocketFile},
 };

@@ -1,10 +1,12 @@
 //! The table of addresses, and what every handler is handed.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use axum::{
-    Router, middleware,
-    routing::{get, post, put},
+    Router,
+    extract::MatchedPath,
+    middleware,
+    routing::{MethodRouter, get, post, put},
 };
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
@@ -13,36 +15,17 @@ use updraft_protocol::Timestamp;
 use super::{
     auth::{Guard, MetricsAccess, TokenHash, guard, literal_host},
     components,
+    count::count,
     error::{Refused, dress},
     events::{self, Feed},
-    metrics::{HttpMetrics, count},
     network, objects, releases,
     socket::SocketFile,
     system, updates, upload,
 };
-use crate::{agent::AgentHandle, problem::Code};
-
-/// Tells the time; handed in so that nothing here reads a clock.
-#[derive(Clone)]
-pub struct Now(Arc<dyn Fn() -> Timestamp + Send + Sync>);
-
-impl Now {
-    /// Time as `read` tells it.
-    pub fn new(read: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self(Arc::new(read))
-    }
-
-    /// The present.
-    pub fn get(&self) -> Timestamp {
-        (self.0)()
-    }
-}
-
-impl fmt::Debug for Now {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Now({})", self.get())
-    }
-}
+use crate::{
+    agent::AgentHandle, clock::Clock, config, dirs::Dirs, identity::ApiToken, metrics::Metrics,
+    problem::Code,
+};
 
 /// How the API is set up.
 #[derive(Debug, Clone)]
@@ -66,12 +49,39 @@ pub struct ApiSettings {
     /// The folder for bundles that are coming in; on the data directory's file system.
     pub uploads: PathBuf,
     /// The clock.
-    pub now: Now,
+    pub clock: Clock,
 }
 
 impl ApiSettings {
     /// Most bytes of a bundle unless a test says otherwise: 4 GiB.
     pub const MAX_BUNDLE: u64 = 4 * 1024 * 1024 * 1024;
+
+    /// The API of a node with these settings, folders and token.
+    pub fn of_node(
+        http: &config::Http,
+        metrics: &config::Metrics,
+        dirs: &Dirs,
+        token: &ApiToken,
+        clock: Clock,
+    ) -> Self {
+        let mode = http.socket_mode;
+        Self {
+            listen: http.listen,
+            socket: http.socket.clone().map(|path| SocketFile { path, mode }),
+            address_file: Some(dirs.http_address_file()),
+            allowed_hosts: http.allowed_hosts.clone(),
+            token: TokenHash::of(token.expose()),
+            metrics: match (metrics.enabled, metrics.require_token) {
+                (false, _) => MetricsAccess::Off,
+                (true, true) => MetricsAccess::Token,
+                (true, false) => MetricsAccess::Open,
+            },
+            max_body: http.max_body as u64,
+            max_bundle: Self::MAX_BUNDLE,
+            uploads: dirs.data.join("tmp"),
+            clock,
+        }
+    }
 }
 
 /// What every handler is handed.
@@ -82,7 +92,7 @@ struct Inner {
     agent: AgentHandle,
     settings: ApiSettings,
     registry: Arc<Registry>,
-    metrics: Arc<HttpMetrics>,
+    metrics: Metrics,
     feed: Arc<Feed>,
     checksums: updates::Checksums,
     stop: CancellationToken,
@@ -93,11 +103,10 @@ impl Api {
         agent: AgentHandle,
         settings: ApiSettings,
         registry: Arc<Registry>,
-        metrics: HttpMetrics,
+        metrics: Metrics,
         feed: Arc<Feed>,
         stop: CancellationToken,
     ) -> Self {
-        let metrics = Arc::new(metrics);
         let checksums = updates::Checksums::default();
         Self(Arc::new(Inner { agent, settings, registry, metrics, feed, checksums, stop }))
     }
@@ -114,7 +123,7 @@ impl Api {
         &self.0.registry
     }
 
-    pub(super) fn metrics(&self) -> &HttpMetrics {
+    pub(super) fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }
 
@@ -131,7 +140,7 @@ impl Api {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.0.settings.now.get()
+        self.0.settings.clock.now()
     }
 }
 
@@ -146,7 +155,9 @@ pub(super) fn router(api: &Api, bound: Option<SocketAddr>) -> Router {
         max_body: settings.max_body,
         max_bundle: settings.max_bundle,
     });
-    routes()
+    let routes =
+        ROUTES.iter().fold(Router::new(), |router, (path, answer)| router.route(path, answer()));
+    routes
         .fallback(|| async { Refused::new(Code::AddressUnknown, "nothing is at this address") })
         .with_state(api.clone())
         // The last layer added is the first that a request meets.
@@ -155,35 +166,44 @@ pub(super) fn router(api: &Api, bound: Option<SocketAddr>) -> Router {
         .layer(middleware::from_fn_with_state(api.0.metrics.clone(), count))
 }
 
-fn routes() -> Router<Api> {
-    Router::new()
-        .route("/healthz", get(system::healthz))
-        .route("/readyz", get(system::readyz))
-        .route("/metrics", get(system::metrics))
-        .route("/api/v1", get(system::index))
-        .route("/api/v1/version", get(system::version))
-        .route("/api/v1/status", get(system::status))
-        .route("/api/v1/history", get(system::history))
-        .route("/api/v1/check", post(network::check))
-        .route("/api/v1/components", get(components::list))
-        .route("/api/v1/components/{name}", get(components::one))
-        .route("/api/v1/components/{name}/plan", get(components::plan))
-        .route("/api/v1/components/{name}/install", post(components::install))
-        .route("/api/v1/components/{name}/rollback", post(components::rollback))
-        .route("/api/v1/operations", get(components::operations))
-        .route("/api/v1/operations/{id}", get(components::operation))
-        .route("/api/v1/releases", get(releases::list).post(upload::publish))
-        .route("/api/v1/releases/{component}/{version}", get(releases::one))
-        .route("/api/v1/releases/{component}/{version}/manifest", get(releases::manifest))
-        .route("/api/v1/channels/{channel}/head", get(objects::head))
-        .route("/api/v1/trust", get(objects::trust))
-        .route("/api/v1/trust/root", get(objects::newest_root))
-        .route("/api/v1/trust/root/{version}", get(objects::root))
-        .route("/api/v1/objects/{digest}", get(objects::object))
-        .route("/api/v1/blobs/{digest}", get(objects::blob))
-        .route("/api/v1/replicas/{digest}", get(network::replicas))
-        .route("/api/v1/peers", get(network::peers).post(network::dial))
-        .route("/api/v1/peers/{id}/ban", put(network::ban).delete(network::unban))
-        .route("/api/v1/events", get(events::events))
-        .route("/api/v1/updates/check", get(updates::check))
+/// An address's template, and what makes the handlers of its methods.
+type Route = (&'static str, fn() -> MethodRouter<Api>);
+
+/// Every address.
+const ROUTES: &[Route] = &[
+    ("/healthz", || get(system::healthz)),
+    ("/readyz", || get(system::readyz)),
+    ("/metrics", || get(system::numbers)),
+    ("/api/v1", || get(system::index)),
+    ("/api/v1/version", || get(system::version)),
+    ("/api/v1/status", || get(system::status)),
+    ("/api/v1/history", || get(system::history)),
+    ("/api/v1/check", || post(network::check)),
+    ("/api/v1/components", || get(components::list)),
+    ("/api/v1/components/{name}", || get(components::one)),
+    ("/api/v1/components/{name}/plan", || get(components::plan)),
+    ("/api/v1/components/{name}/install", || post(components::install)),
+    ("/api/v1/components/{name}/rollback", || post(components::rollback)),
+    ("/api/v1/operations", || get(components::operations)),
+    ("/api/v1/operations/{id}", || get(components::operation)),
+    ("/api/v1/releases", || get(releases::list).post(upload::publish)),
+    ("/api/v1/releases/{component}/{version}", || get(releases::one)),
+    ("/api/v1/releases/{component}/{version}/manifest", || get(releases::manifest)),
+    ("/api/v1/channels/{channel}/head", || get(objects::head)),
+    ("/api/v1/trust", || get(objects::trust)),
+    ("/api/v1/trust/root", || get(objects::newest_root)),
+    ("/api/v1/trust/root/{version}", || get(objects::root)),
+    ("/api/v1/objects/{digest}", || get(objects::object)),
+    ("/api/v1/blobs/{digest}", || get(objects::blob)),
+    ("/api/v1/replicas/{digest}", || get(network::replicas)),
+    ("/api/v1/peers", || get(network::peers).post(network::dial)),
+    ("/api/v1/peers/{id}/ban", || put(network::ban).delete(network::unban)),
+    ("/api/v1/events", || get(events::events)),
+    ("/api/v1/updates/check", || get(updates::check)),
+];
+
+/// The template that matched, as a label of metrics: from this table, so that labels cannot grow.
+pub(super) fn label(matched: Option<&MatchedPath>) -> &'static str {
+    let found = matched.and_then(|path| ROUTES.iter().find(|(route, _)| *route == path.as_str()));
+    found.map_or("other", |(route, _)| *route)
 }

@@ -16,9 +16,10 @@ use tokio::{
     time::timeout,
 };
 
-/// Longest path of a socket: `sun_path` holds 108 bytes on Linux and 104 elsewhere, with the zero at its
-/// end, and the socket is made under a name 4 bytes longer.
-const MAX_PATH: usize = 99;
+/// Longest path of a socket: `sun_path` holds 108 bytes, with the zero at its end.
+const MAX_PATH: usize = 107;
+/// The name under which a socket is made before it gets its own; short, so that it fits where that fits.
+const FRESH_NAME: &str = ".new";
 /// A live node accepts at once; its queue would have to be full for this long to be taken for dead.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
 
@@ -108,9 +109,7 @@ impl SocketFile {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
         }
         self.check_free().await?;
-        let mut name = path.clone().into_os_string();
-        name.push(".new");
-        let fresh = PathBuf::from(name);
+        let fresh = path.with_file_name(FRESH_NAME);
         match fs::remove_file(&fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}

@@ -1,14 +1,17 @@
 //! About the node itself: is it alive, is it ready, what does it count, what happened.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use prometheus_client::encoding::text::encode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::timeout;
+use updraft_protocol::Digest;
 
 use super::{
     auth::MetricsAccess,
@@ -17,8 +20,10 @@ use super::{
     router::Api,
     types::{HistoryEntry, Page, Readiness, Status, VersionInfo},
 };
-use crate::problem::Code;
+use crate::{metrics, problem::Code};
 
+/// How long the store may take to say whether it has something.
+const STORE_TIME: Duration = Duration::from_secs(2);
 /// Items of a page when nothing is asked.
 pub(super) const DEFAULT_LIMIT: usize = 100;
 /// Most items of a page.
@@ -31,30 +36,33 @@ pub(super) async fn healthz() -> &'static str {
 
 /// 200 when the node can do its work, 503 when not; the body says why either way.
 pub(super) async fn readyz(State(api): State<Api>) -> Response {
-    let readiness = Readiness::of(&api.agent().status(), api.now());
+    // Nothing has this digest; the question is whether the store answers at all.
+    let nothing = Digest::of_with_context("updraft readiness v1", &[]);
+    let store = match timeout(STORE_TIME, api.agent().object(nothing)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(problem)) => Err(problem.detail),
+        Err(_) => Err(format!("no answer within {} s", STORE_TIME.as_secs())),
+    };
+    let readiness = Readiness::of(&api.agent().status(), store, api.now());
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness)).into_response()
 }
 
 /// Everything counted, for Prometheus.
-pub(super) async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Answered<Response> {
+pub(super) async fn numbers(State(api): State<Api>, headers: HeaderMap) -> Answered<Response> {
     if api.settings().metrics == MetricsAccess::Off {
         return Err(
             Refused::new(Code::AddressUnknown, "metrics are off").hint("metrics.enabled = true")
         );
     }
-    let mut text = String::new();
-    encode(&mut text, api.registry())
+    let text = metrics::encode(api.registry())
         .map_err(|error| Refused::new(Code::Failed, format!("cannot write metrics: {error}")))?;
     let wants_open = headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("application/openmetrics-text"));
-    let kind = if wants_open {
-        "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    } else {
-        "text/plain; version=0.0.4; charset=utf-8"
-    };
+    let kind =
+        if wants_open { metrics::CONTENT_TYPE } else { "text/plain; version=0.0.4; charset=utf-8" };
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
 

@@ -9,7 +9,11 @@ use std::{
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Global, output::Output};
+use super::{
+    Exit, Global,
+    client::{Client, Places},
+    output::{Format, Output},
+};
 use crate::{
     config::{InvalidConfig, Loaded, Log, Override, Sources, load},
     dirs::Dirs,
@@ -112,6 +116,35 @@ impl Context {
         Builder::new_multi_thread().enable_all().build().map_err(|error| {
             Problem::new(Code::Failed, "cannot start the runtime").cause(error.to_string())
         })
+    }
+
+    /// Finds the running node and has `work` talk to it. Ctrl-C ends that with 130; the node goes on.
+    ///
+    /// # Errors
+    /// If no node answers, and whatever `work` fails with.
+    pub fn talk<W>(&self, work: impl FnOnce(Client) -> W) -> Result<Exit, Problem>
+    where
+        W: Future<Output = Result<Exit, Problem>>,
+    {
+        let places = Places::of(self)?;
+        self.runtime()?.block_on(async {
+            let talking = async { work(Client::find(&places).await?).await };
+            tokio::select! {
+                ended = talking => ended,
+                pressed = tokio::signal::ctrl_c() => {
+                    // Without a handler the system ends the process by itself.
+                    pressed.map(|()| Exit::Interrupted).map_err(|error| {
+                        Problem::new(Code::Failed, "cannot listen for Ctrl-C").because(Some(&error))
+                    })
+                }
+            }
+        })
+    }
+
+    /// Where the data goes of a command that is often asked for its exit code alone; nowhere with `-q`.
+    pub fn data(&self) -> Option<&Output> {
+        let wanted = self.global.quiet == 0 || self.output.format() == Format::Json;
+        wanted.then_some(&self.output)
     }
 
     /// Asks a question that is answered with yes or no; only on a terminal, elsewhere the answer is no.

@@ -4,21 +4,28 @@
 //! returns how it ended. Two kinds: *talking* commands ask a running node over its API, *standing* ones need
 //! none. Rules of the product live in the rooms; nothing here decides what may be installed or believed.
 //!
-//! To add a command: its file, a variant of [`Command`], an arm of [`dispatch`], its name in `help.rs`.
+//! To add a command: its file, a variant of `Command`, an arm of `dispatch`, its name in `help.rs`.
 
+mod client;
 mod completions;
 mod config;
 mod context;
 mod exit;
+mod follow;
 mod global;
 mod help;
 pub mod output;
 mod paths;
 pub mod progress;
 pub mod reference;
+mod releases;
+#[cfg(test)]
+mod talking;
 #[cfg(test)]
 mod tests;
+mod unpack;
 mod version;
+mod vouched;
 pub mod words;
 
 // Arguments of the commands whose work is done by rooms.
@@ -70,6 +77,16 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Status(status::Args),
+    Check(check::Args),
+    List(list::Args),
+    Show(show::Args),
+    #[command(visible_alias = "update")]
+    Install(install::Args),
+    Rollback(rollback::Args),
+    History(history::Args),
+    Peers(peers::Args),
+    Get(get::Args),
     /// Configuration: show, check, every key
     Config {
         #[command(subcommand)]
@@ -85,6 +102,15 @@ enum Command {
 
 fn dispatch(command: Command, context: &Context) -> Result<Exit, Problem> {
     match command {
+        Command::Status(args) => status::run(&args, context),
+        Command::Check(args) => check::run(&args, context),
+        Command::List(args) => list::run(&args, context),
+        Command::Show(args) => show::run(&args, context),
+        Command::Install(args) => install::run(&args, context),
+        Command::Rollback(args) => rollback::run(&args, context),
+        Command::History(args) => history::run(&args, context),
+        Command::Peers(args) => peers::run(&args, context),
+        Command::Get(args) => get::run(&args, context),
         Command::Config { command } => config::run(command, context),
         Command::Paths(args) => paths::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),

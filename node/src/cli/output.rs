@@ -89,6 +89,7 @@ pub struct Output {
     data: Arc<Mutex<Sink>>,
     talk: Arc<Mutex<Sink>>,
     format: Format,
+    data_terminal: bool,
     data_colour: bool,
     talk_colour: bool,
     quiet: u8,
@@ -111,11 +112,30 @@ impl Output {
             data: sink(io::stdout()),
             talk: sink(io::stderr()),
             format: if global.json { Format::Json } else { Format::Text },
+            data_terminal: out,
             data_colour: wants_colour(global.color, out, variable),
             talk_colour: wants_colour(global.color, err, variable),
             quiet: global.quiet,
             progress,
         }
+    }
+
+    /// Prints into two pages, data and talk, that a test reads.
+    #[cfg(test)]
+    pub(crate) fn to_pages(format: Format) -> (Self, [Page; 2]) {
+        let pages = [Page::default(), Page::default()];
+        let [data, talk] = pages.clone();
+        let output = Self {
+            data: sink(data),
+            talk: sink(talk),
+            format,
+            data_terminal: false,
+            data_colour: false,
+            talk_colour: false,
+            quiet: 0,
+            progress: false,
+        };
+        (output, pages)
     }
 
     /// What standard output carries.
@@ -126,6 +146,11 @@ impl Output {
     /// Whether standard error has colours, for those who write there by other ways.
     pub fn talks_in_colour(&self) -> bool {
         self.talk_colour
+    }
+
+    /// Whether people watch standard output, so that a picture on it may be replaced by the next.
+    pub fn is_terminal(&self) -> bool {
+        self.data_terminal
     }
 
     /// Whether bars may move on standard error.
@@ -246,6 +271,29 @@ impl Output {
     }
 }
 
+/// What was printed, for a test.
+#[cfg(test)]
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Page(Arc<Mutex<Vec<u8>>>);
+
+#[cfg(test)]
+impl Page {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("no test panics here").clone()).expect("text")
+    }
+}
+
+#[cfg(test)]
+impl Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no test panics here").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn sink(writer: impl Write + Send + 'static) -> Arc<Mutex<Sink>> {
     Arc::new(Mutex::new(Sink { writer: Box::new(writer), state: Stream::Open }))
 }
@@ -349,6 +397,7 @@ mod tests {
             data: pipe(0, writes),
             talk: pipe(1, usize::MAX),
             format,
+            data_terminal: false,
             data_colour: false,
             talk_colour: false,
             quiet: 0,

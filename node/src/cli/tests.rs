@@ -128,7 +128,6 @@ fn arguments_are_checked_before_anything_is_done() {
     for bad in [
         "updraft install Demo",
         "updraft install demo-app 2",
-        "updraft install a --staged --download-only",
         "updraft install a 1.0.0 --channel beta",
         "updraft publish dist",
         "updraft publish",

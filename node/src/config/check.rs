@@ -220,9 +220,11 @@ fn components(
     let mut all = BTreeMap::new();
     for (text, origin) in named {
         match text.parse::<ComponentName>() {
+            // One that does not fit has left its fault; the others are looked at all the same.
             Ok(name) => {
-                let component = component(r, &name, auto, dirs)?;
-                all.insert(name, component);
+                if let Some(component) = component(r, &name, auto, dirs) {
+                    all.insert(name, component);
+                }
             }
             Err(error) => {
                 let message = format!("[components.{text:?}]: {error}");

@@ -29,3 +29,16 @@ pub struct Sources {
     /// This machine's name, for `%h`.
     pub host_name: String,
 }
+
+impl Sources {
+    /// Only the built-in values, for a node in these folders.
+    pub fn builtin(dirs: Dirs, host_name: &str) -> Self {
+        Self {
+            files: Vec::new(),
+            dirs: Dirs { config_candidates: Vec::new(), ..dirs },
+            environment: Vec::new(),
+            flags: Vec::new(),
+            host_name: host_name.to_owned(),
+        }
+    }
+}

@@ -14,18 +14,10 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let sources = Sources {
-            files: Vec::new(),
-            dirs: Dirs {
-                config_candidates: vec![folder.path().join("user"), folder.path().join("system")],
-                config: folder.path().join("user"),
-                data: "/data".into(),
-                runtime_base: "/run".into(),
-            },
-            environment: Vec::new(),
-            flags: Vec::new(),
-            host_name: "desk".to_owned(),
-        };
+        let mut sources = Sources::builtin(Dirs::alone(Path::new("/data")), "desk");
+        sources.dirs.config_candidates =
+            vec![folder.path().join("user"), folder.path().join("system")];
+        sources.dirs.runtime_base = "/run".into();
         Self { folder, sources }
     }
 
@@ -236,10 +228,14 @@ fn keys_nothing_obeys_yet_are_refused_instead_of_being_accepted_and_broken() {
 
 #[test]
 fn all_faults_of_all_layers_are_told_at_once() {
-    let desk = Desk::with_file("[p2p]\nmdsn = 1\npeers_max = 5\n[log]\nlevel = \"loud\"")
-        .variable("UPDRAFT_STORE_KEEP_VERSIONS", "many")
-        .flag("--http", "http.listen", "nowhere");
-    assert_eq!(desk.refusal().lines().count(), 5);
+    let file = "[p2p]\nmdsn = 1\npeers_max = 5\n[log]\nlevel = \"loud\"
+[components.a]\nchannel = 1\n[components.b]\nroot = 2";
+    let desk = Desk::with_file(file).variable("UPDRAFT_STORE_KEEP_VERSIONS", "many").flag(
+        "--http",
+        "http.listen",
+        "nowhere",
+    );
+    assert_eq!(desk.refusal().lines().count(), 7, "{}", desk.refusal());
 }
 
 #[test]

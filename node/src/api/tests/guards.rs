@@ -1,5 +1,9 @@
 //! Who is let in, and in which order the checks refuse.
 
+use futures::stream;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+
 use super::*;
 
 /// One request without a token, with these headers.
@@ -131,4 +135,26 @@ async fn every_answer_carries_the_headers_that_keep_browsers_away() {
         assert!(answer.header("content-security-policy").contains("default-src 'none'"));
         assert!(!answer.headers.contains_key("access-control-allow-origin"));
     }
+}
+
+#[tokio::test]
+async fn what_is_too_long_is_refused_whether_it_says_so_or_not() {
+    let desk = Desk::new().await;
+    let long = format!("/api/v1/{}", "x".repeat(2_048));
+    assert_eq!(desk.get(&long).await.refusal(), ("UD0204", 400));
+
+    // A chunked body does not say how long it is.
+    let body: Vec<Result<Frame<Bytes>, std::io::Error>> =
+        (0..9).map(|_| Ok(Frame::data(Bytes::from(vec![b' '; 1_000])))).collect();
+    let request = request(Method::POST, "/api/v1/components/demo-app/install")
+        .header("host", "localhost")
+        .header("authorization", format!("Bearer {TOKEN}"))
+        .header("content-type", "application/json")
+        .body(StreamBody::new(stream::iter(body)))
+        .expect("a request");
+    let connection = TcpStream::connect(desk.address).await.expect("it listens");
+    let (mut sender, connection) = http1::handshake(TokioIo::new(connection)).await.expect("http");
+    tokio::spawn(connection);
+    let response = sender.send_request(request).await.expect("an answer");
+    assert_eq!(Answer::read(response).await.refusal(), ("UD0109", 413));
 }

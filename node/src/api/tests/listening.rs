@@ -8,7 +8,7 @@ use crate::api::BindError;
 async fn served(settings: ApiSettings, agent: &FakeAgent) -> (Serving, CancellationToken) {
     let stop = CancellationToken::new();
     let mut registry = Registry::default();
-    let metrics = HttpMetrics::register(&mut registry);
+    let metrics = Metrics::register(&mut registry, STARTED);
     let serving =
         serve(settings, agent.handle.clone(), Arc::new(registry), metrics, stop.clone()).await;
     (serving, stop)
@@ -99,7 +99,7 @@ async fn a_stopped_agent_is_told_as_a_stopping_node() {
     let handle = crate::agent::AgentHandle::without_a_task();
     let stop = CancellationToken::new();
     let mut registry = Registry::default();
-    let metrics = HttpMetrics::register(&mut registry);
+    let metrics = Metrics::register(&mut registry, STARTED);
     let serving = serve(settings(&folder), handle, Arc::new(registry), metrics, stop.clone()).await;
     let Some(Ok(address)) = serving.http else { panic!("not listening") };
     let request = request(Method::GET, "/api/v1/peers")
@@ -110,4 +110,13 @@ async fn a_stopped_agent_is_told_as_a_stopping_node() {
     let stream = TcpStream::connect(address).await.expect("it listens");
     let answer = Answer::read(exchange(stream, request).await).await;
     assert_eq!(answer.refusal(), ("UD0111", 503));
+
+    let request = super::request(Method::GET, "/readyz")
+        .header("host", "localhost")
+        .body(String::new())
+        .expect("a request");
+    let stream = TcpStream::connect(address).await.expect("it listens");
+    let ready = Answer::read(exchange(stream, request).await).await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ready.json()["checks"][0]["ok"], false);
 }

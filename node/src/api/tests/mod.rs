@@ -24,9 +24,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{ApiSettings, HttpMetrics, MetricsAccess, Now, Serving, SocketFile, TokenHash, serve};
+use super::{ApiSettings, MetricsAccess, Serving, SocketFile, TokenHash, serve};
 use crate::{
     agent::fake::{FakeAgent, STARTED},
+    clock::Clock,
+    metrics::Metrics,
     problem::Problem,
 };
 
@@ -53,7 +55,7 @@ fn settings(folder: &TempDir) -> ApiSettings {
         max_body: 4_096,
         max_bundle: 100_000,
         uploads: folder.path().join("tmp"),
-        now: Now::new(|| STARTED.plus(60)),
+        clock: Clock::moved_by_hand(STARTED.plus(60)).0,
     }
 }
 
@@ -68,8 +70,8 @@ impl Desk {
         change(&mut settings);
         let agent = FakeAgent::start();
         let stop = CancellationToken::new();
-        let mut registry = Registry::with_prefix("updraft");
-        let metrics = HttpMetrics::register(&mut registry);
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry, STARTED);
         let serving =
             serve(settings, agent.handle.clone(), Arc::new(registry), metrics, stop.clone()).await;
         let address = match &serving.http {

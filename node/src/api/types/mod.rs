@@ -27,9 +27,6 @@ use updraft_protocol::Timestamp;
 
 pub(super) use self::release::deltas;
 
-/// Version of the protocol that nodes of this build speak.
-pub const PROTOCOL_VERSION: u32 = 1;
-
 /// A list that may be cut.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use updraft_protocol::{Digest, Root};
 
-use super::{PROTOCOL_VERSION, time};
-use crate::agent;
+use super::time;
+use crate::{agent, build};
 
 /// A peer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -185,6 +185,8 @@ impl Trust {
 pub struct VersionInfo {
     /// Version of the program.
     pub version: String,
+    /// The commit of a release build.
+    pub commit: String,
     /// The machine it was built for.
     pub target: String,
     /// Protocol versions.
@@ -207,12 +209,13 @@ impl VersionInfo {
     /// This build.
     pub fn of_this_build() -> Self {
         Self {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+            version: build::VERSION.to_owned(),
+            commit: build::COMMIT.to_owned(),
+            target: build::TARGET.to_owned(),
             protocol: ProtocolRange {
-                min: PROTOCOL_VERSION,
-                max: PROTOCOL_VERSION,
-                active: PROTOCOL_VERSION,
+                min: build::PROTOCOL_MIN,
+                max: build::PROTOCOL_MAX,
+                active: build::PROTOCOL_MAX,
             },
         }
     }

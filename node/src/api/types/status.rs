@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use updraft_protocol::{NetworkKind, ReleaseKind, Severity, Timestamp};
 
-use super::{PROTOCOL_VERSION, install::Progress, time};
+use super::{install::Progress, time};
 use crate::{
     agent::{self, ComponentState, Freshness},
+    build,
     problem::Code,
 };
 
@@ -361,7 +362,7 @@ impl From<&agent::NodeStatus> for Node {
             network_kind: kind.to_owned(),
             role: node.role.to_owned(),
             version: node.version.to_owned(),
-            protocol: PROTOCOL_VERSION,
+            protocol: build::PROTOCOL_MAX,
             started_at: time(node.started),
         }
     }
@@ -433,13 +434,17 @@ fn findings(status: &agent::Status, now: Timestamp) -> Vec<Finding> {
 }
 
 impl Readiness {
-    /// Whether a node that has this status can do its work at `now`.
-    pub fn of(status: &agent::Status, now: Timestamp) -> Self {
+    /// Whether a node that has this status can do its work at `now`; `store` says what is wrong with it.
+    pub fn of(status: &agent::Status, store: Result<(), String>, now: Timestamp) -> Self {
         let root = &status.root;
         let check =
             |name: &str, ok, detail: String| ReadinessCheck { name: name.to_owned(), ok, detail };
         let checks = vec![
-            check("store", true, format!("{} blobs", status.store.blobs)),
+            check(
+                "store",
+                store.is_ok(),
+                store.err().unwrap_or_else(|| format!("{} blobs", status.store.blobs)),
+            ),
             check("trust", root.version > 0, format!("root {}", root.version)),
             check("freshness", now <= root.expires, format!("root expires {}", root.expires)),
             check(
