@@ -133,7 +133,9 @@ impl What {
             Self::ReleaseDiscovered { component, version, channel, from } => {
                 format!("{component}@{version} is on {channel}, heard from {from}")
             }
-            Self::ReleaseRejected { reason, from } => format!("refused something from {from}: {reason}"),
+            Self::ReleaseRejected { reason, from } => {
+                format!("refused something from {from}: {reason}")
+            }
             Self::UpdateProgress { operation, component, phase, .. } => {
                 format!("{operation}: {component} is {phase}")
             }
@@ -141,7 +143,9 @@ impl What {
                 "{component} {} is installed; {fetched} bytes from {peers} peers instead of {whole}",
                 from_to(from, to)
             ),
-            Self::UpdateFailed { component, to, error } => format!("{component}@{to} failed: {error}"),
+            Self::UpdateFailed { component, to, error } => {
+                format!("{component}@{to} failed: {error}")
+            }
             Self::RolledBack { component, from, to } => {
                 format!("{component} went back: {}", from_to(from, to))
             }

@@ -77,6 +77,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Args),
     Status(status::Args),
     Check(check::Args),
     List(list::Args),
@@ -102,6 +103,7 @@ enum Command {
 
 fn dispatch(command: Command, context: &Context) -> Result<Exit, Problem> {
     match command {
+        Command::Run(args) => run::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Check(args) => check::run(&args, context),
         Command::List(args) => list::run(&args, context),

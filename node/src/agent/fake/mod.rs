@@ -241,6 +241,7 @@ impl World {
             phase: Phase::Planning,
             progress: Some((0, plan.fetch_bytes)),
             sources: BTreeMap::from([("12D3KooWPeer".to_owned(), plan.fetch_bytes)]),
+            patch_bytes: 0,
             started: STARTED,
             ended: None,
             by: by.to_owned(),
