@@ -21,7 +21,7 @@ use crate::problem::Code;
 /// Media type of JSON.
 pub(super) const JSON_TYPE: &str = "application/json";
 /// Media type of a bundle: a signed release with everything it names.
-pub(super) const BUNDLE_TYPE: &str = "application/vnd.updraft.bundle";
+pub const BUNDLE_TYPE: &str = "application/vnd.updraft.bundle";
 /// A body that takes longer is given up.
 pub(super) const BODY_TIME: Duration = Duration::from_secs(30);
 

@@ -40,6 +40,7 @@ mod upload;
 
 pub use self::{
     auth::{MetricsAccess, TokenHash},
+    body::BUNDLE_TYPE,
     listen::{Serving, serve},
     router::ApiSettings,
     socket::{BindError, SocketFile},

@@ -1,8 +1,33 @@
 //! `updraft init`: makes a network: its keys and its trust root.
+//!
+//! Can be run again: keys and root that are there are used as they are, what is missing is made.
 
-use std::{num::NonZeroU8, path::PathBuf, str::FromStr};
+use std::{
+    fs, io,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
-use updraft_protocol::NetworkName;
+use serde_json::json;
+use updraft_protocol::{
+    ComponentName, NetworkId, NetworkKind, NetworkName, PublicKey, Root, SecretKey, Signed, codec,
+};
+
+use super::{
+    Context, Exit,
+    output::{Format, Style},
+    publisher::passwords,
+};
+use crate::{
+    clock::Clock,
+    join::{self, Chain},
+    keys::{self, KeyError, KeyFolder, KeyReference, PasswordSource, Protection},
+    problem::{Code, Problem},
+    publish::{
+        founding::{self, Holders, Quorum},
+        project,
+    },
+};
 
 /// Create a network: trust root and keys
 #[derive(Debug, clap::Args)]
@@ -15,55 +40,249 @@ pub struct Args {
     pub network: Option<NetworkName>,
     /// Threshold and number of root keys
     #[arg(long, value_name = "T/N", default_value = "2/3", conflicts_with = "dev")]
-    pub root_keys: Share,
+    pub root_keys: Quorum,
+    /// Threshold and number of release keys
+    #[arg(long, value_name = "T/N", default_value = "1/1", conflicts_with = "dev")]
+    pub release_keys: Quorum,
+    /// Keep the keys unprotected: whoever reads the files can sign
+    #[arg(long)]
+    pub no_password: bool,
     /// One unprotected key that expires in 30 days, for trying things out
     #[arg(long)]
     pub dev: bool,
 }
 
-/// So many of so many, written `2/3`; never more than there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share {
-    /// How many are needed.
-    pub needed: NonZeroU8,
-    /// How many there are.
-    pub of: NonZeroU8,
+/// What the network will be.
+struct Plan {
+    name: NetworkName,
+    kind: NetworkKind,
+    root: Quorum,
+    release: Quorum,
+    root_names: Vec<ComponentName>,
+    release_names: Vec<ComponentName>,
 }
 
-impl std::fmt::Display for Share {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.needed, self.of)
-    }
-}
-
-impl FromStr for Share {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let form = || "expected two numbers such as 2/3, the first not above the second".to_owned();
-        let (needed, of) = text.split_once('/').ok_or_else(form)?;
-        let share = Self {
-            needed: needed.parse().map_err(|_| form())?,
-            of: of.parse().map_err(|_| form())?,
+impl Plan {
+    fn of(args: &Args, folder: &Path) -> Result<Self, Problem> {
+        let name = match &args.network {
+            Some(name) => name.clone(),
+            None => name_of(folder)?,
         };
-        let most = u8::try_from(updraft_protocol::limits::MAX_KEYS_PER_ROLE).unwrap_or(u8::MAX);
-        if share.of.get() > most {
-            return Err(format!("at most {most} keys for one role"));
+        if args.dev {
+            let one = Quorum { threshold: 1, keys: 1 };
+            let names = key_names("dev", 1);
+            return Ok(Self {
+                name,
+                kind: NetworkKind::Development,
+                root: one,
+                release: one,
+                root_names: names.clone(),
+                release_names: names,
+            });
         }
-        if share.needed > share.of { Err(form()) } else { Ok(share) }
+        let (root, release) = (args.root_keys, args.release_keys);
+        founding::check(NetworkKind::Production, root)?;
+        Ok(Self {
+            name,
+            kind: NetworkKind::Production,
+            root,
+            release,
+            root_names: key_names("root", root.keys),
+            release_names: key_names("ci", release.keys),
+        })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn name_of(folder: &Path) -> Result<NetworkName, Problem> {
+    let name = folder.file_name().map(|name| name.to_string_lossy().to_lowercase());
+    name.unwrap_or_default().parse().map_err(|error| {
+        Problem::from_error(Code::RequestInvalid, &error).hint("name it with `--network NAME`")
+    })
+}
 
-    #[test]
-    fn a_share_needs_no_more_than_there_are() {
-        let share: Share = "2/3".parse().expect("a share");
-        assert_eq!((share.needed.get(), share.of.get(), share.to_string().as_str()), (2, 3, "2/3"));
-        for wrong in ["", "2", "0/3", "4/3", "2/33", "2/300", "-1/3", "2/3/4", "two/three"] {
-            assert!(wrong.parse::<Share>().is_err(), "{wrong:?}");
-        }
+/// `dev`, or `root-1` to `root-3`.
+fn key_names(word: &str, count: u16) -> Vec<ComponentName> {
+    let name = |text: String| text.parse().expect("a word and a number are a name");
+    match count {
+        1 => vec![name(word.to_owned())],
+        count => (1..=count).map(|n| name(format!("{word}-{n}"))).collect(),
     }
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
+    let failed = |error: io::Error| {
+        Problem::new(Code::FileUnusable, format!("cannot make {}", args.dir.display()))
+            .cause(error.to_string())
+    };
+    fs::create_dir_all(&args.dir).map_err(failed)?;
+    let folder = fs::canonicalize(&args.dir).map_err(failed)?;
+    let root_path = folder.join(project::ROOT);
+    let (root, plan) = match project::read_root(&root_path)? {
+        Some(root) => (root, None),
+        None => {
+            let plan = Plan::of(args, &folder)?;
+            let root = found(args, &plan, &folder, context)?;
+            write_whole(&root_path, &codec::encode(&root).map_err(unwritable)?)?;
+            (root, Some(plan))
+        }
+    };
+    let chain = Chain::begin(root.clone(), &root.digest()).map_err(|error| {
+        Problem::new(Code::RootMismatch, format!("{} is no first root", root_path.display()))
+            .because(Some(&error))
+    })?;
+    if args.network.as_ref().is_some_and(|name| *name != chain.newest().name) {
+        let there = &chain.newest().name;
+        let detail = format!("{} holds the network `{there}` already", folder.display());
+        return Err(
+            Problem::new(Code::RootMismatch, detail).hint("make another in its own directory")
+        );
+    }
+    let file = folder.join(project::FILE);
+    if !file.exists() {
+        let network = chain.newest().name.clone();
+        let component = name_of(&folder).unwrap_or_else(|_| network.clone());
+        let component = component.as_str().parse().expect("a network's name is a component's too");
+        write_whole(&file, project::template(&network, &component).as_bytes())?;
+    }
+    join::keep(&context.dirs()?.data, &chain, &[])?;
+    tell(&chain, plan.as_ref(), &folder, context)
+}
+
+fn unwritable(error: codec::EncodeError) -> Problem {
+    Problem::from_error(Code::RequestInvalid, &error)
+}
+
+/// Makes or finds the keys and signs the first root with all of them that have a say in it.
+fn found(
+    args: &Args,
+    plan: &Plan,
+    folder: &Path,
+    context: &Context,
+) -> Result<Signed<Root>, Problem> {
+    let keys = KeyFolder::new(folder.join(project::KEYS));
+    let desk =
+        Desk { keys, passwords: passwords(context), unprotected: args.dev || args.no_password };
+    let owners = desk.all(&plan.root_names)?;
+    let publishers = match plan.kind {
+        NetworkKind::Development => public(&owners),
+        NetworkKind::Production => public(&desk.all(&plan.release_names)?),
+    };
+    let network = NetworkId::from_bytes(keys::random_bytes()?);
+    let root = Holders { threshold: plan.root.threshold, keys: public(&owners) };
+    let release = Holders { threshold: plan.release.threshold, keys: publishers };
+    let now = Clock::system().now();
+    Ok(founding::first_root(network, plan.name.clone(), plan.kind, root, release, &owners, now)?)
+}
+
+fn public(keys: &[SecretKey]) -> Vec<PublicKey> {
+    keys.iter().map(SecretKey::public).collect()
+}
+
+/// Where keys are made.
+struct Desk {
+    keys: KeyFolder,
+    passwords: PasswordSource,
+    unprotected: bool,
+}
+
+impl Desk {
+    fn all(&self, names: &[ComponentName]) -> Result<Vec<SecretKey>, Problem> {
+        names.iter().map(|name| self.one(name)).collect()
+    }
+
+    /// The key of this name: the one an interrupted run has left, or a new one.
+    fn one(&self, name: &ComponentName) -> Result<SecretKey, Problem> {
+        match self.keys.load(&KeyReference::Name(name.clone())) {
+            Ok(key) => return Ok(key.unlock_with(&self.passwords)?),
+            Err(KeyError::Unknown { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if self.unprotected {
+            return Ok(self.keys.generate(name.clone(), Protection::None)?.unlock(None)?);
+        }
+        let password = self.passwords.new_one(name.as_str())?.ok_or_else(|| {
+            Problem::from(KeyError::PasswordNeeded(name.to_string()))
+                .cause("`--no-password` keeps keys unprotected, `--dev` makes a network to try out")
+        })?;
+        let key = self.keys.generate(name.clone(), Protection::Password(&password))?;
+        Ok(key.unlock(Some(&password))?)
+    }
+}
+
+/// Writes a file whole or not at all.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        fs::File::open(folder)?.sync_all()
+    };
+    write().map_err(|error| {
+        Problem::new(Code::FileUnusable, format!("cannot write {}", path.display()))
+            .cause(error.to_string())
+    })
+}
+
+fn tell(
+    chain: &Chain,
+    made: Option<&Plan>,
+    folder: &Path,
+    context: &Context,
+) -> Result<Exit, Problem> {
+    let root = chain.newest();
+    let first = chain.fingerprint().expect("a chain has a first root");
+    let output = &context.output;
+    if output.format() == Format::Json {
+        let kind = match root.kind {
+            NetworkKind::Development => "development",
+            NetworkKind::Production => "production",
+        };
+        output.document(
+            "init",
+            &json!({
+                "network": root.name.as_str(),
+                "kind": kind,
+                "root": first.to_string(),
+                "expires": root.expires.to_string(),
+                "created": made.is_some(),
+                "directory": folder.display().to_string(),
+            }),
+        )?;
+        return Ok(Exit::Done);
+    }
+    if root.kind == NetworkKind::Development {
+        output.line(
+            &output.paint(Style::Warning, "DEV NETWORK: one unprotected key, for trying out"),
+        );
+    }
+    let verb = if made.is_some() { "Created" } else { "Found" };
+    output.line(&format!("{verb} network {}", output.paint(Style::Name, root.name.as_str())));
+    if let Some(plan) = made {
+        let files = |names: &[ComponentName]| {
+            names.iter().map(|name| format!("{name}.key")).collect::<Vec<_>>().join("  ")
+        };
+        let (root, release) = (files(&plan.root_names), files(&plan.release_names));
+        output.line(&format!("  root     {}   {root}   keep these offline", plan.root));
+        output
+            .line(&format!("  release  {}   {release}   used by `updraft publish`", plan.release));
+    }
+    output.line(&format!("  written  {}, {}, {}/", project::FILE, project::ROOT, project::KEYS));
+    output.line(&format!("Root fingerprint  {}", fingerprint(&first)));
+    let next = "start a node with `updraft run`, publish with `updraft publish PATH --as 1.0.0`,\n  \
+                and let others in with `updraft ticket create`";
+    let keep = "take the root keys in keys/ to other media: they change the network, and are not needed \
+                to publish\n  ";
+    output.hint(&match root.kind {
+        NetworkKind::Production => format!("{keep}{next}"),
+        NetworkKind::Development => next.to_owned(),
+    });
+    Ok(Exit::Done)
+}
+
+/// The first 16 digits in groups of four, for people to compare.
+pub(super) fn fingerprint(digest: &updraft_protocol::Digest) -> String {
+    let hex = digest.to_hex();
+    format!("{} {} {} {}", &hex[0..4], &hex[4..8], &hex[8..12], &hex[12..16])
 }

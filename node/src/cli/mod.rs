@@ -14,9 +14,12 @@ mod exit;
 mod follow;
 mod global;
 mod help;
+mod node_ledger;
 pub mod output;
 mod paths;
+mod problem_of;
 pub mod progress;
+mod publisher;
 pub mod reference;
 mod releases;
 #[cfg(test)]
@@ -77,6 +80,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Args),
+    Join(join::Args),
     Run(run::Args),
     Status(status::Args),
     Check(check::Args),
@@ -88,6 +93,19 @@ enum Command {
     History(history::Args),
     Peers(peers::Args),
     Get(get::Args),
+    Verify(verify::Args),
+    Publish(Box<publish::Args>),
+    Sign(sign::Args),
+    /// Signing keys
+    Key {
+        #[command(subcommand)]
+        command: key::Command,
+    },
+    /// Make or read a ticket others can join with
+    Ticket {
+        #[command(subcommand)]
+        command: ticket::Command,
+    },
     /// Configuration: show, check, every key
     Config {
         #[command(subcommand)]
@@ -103,6 +121,8 @@ enum Command {
 
 fn dispatch(command: Command, context: &Context) -> Result<Exit, Problem> {
     match command {
+        Command::Init(args) => init::run(&args, context),
+        Command::Join(args) => join::run(&args, context),
         Command::Run(args) => run::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Check(args) => check::run(&args, context),
@@ -113,6 +133,11 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Problem> {
         Command::History(args) => history::run(&args, context),
         Command::Peers(args) => peers::run(&args, context),
         Command::Get(args) => get::run(&args, context),
+        Command::Verify(args) => verify::run(&args, context),
+        Command::Publish(args) => publish::run(&args, context),
+        Command::Sign(args) => sign::run(&args, context),
+        Command::Key { command } => key::run(command, context),
+        Command::Ticket { command } => ticket::run(command, context),
         Command::Config { command } => config::run(command, context),
         Command::Paths(args) => paths::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),

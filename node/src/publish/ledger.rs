@@ -41,12 +41,47 @@ pub trait Ledger {
     fn root(&self, version: u64) -> Result<Option<Signed<Root>>, LedgerError>;
     /// The newest head of a channel.
     fn head(&self, channel: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError>;
-    /// The manifest of a listed release.
-    fn manifest(&self, listing: &Listing) -> Result<Option<Signed<Manifest>>, LedgerError>;
+    /// The manifest of a release that a channel lists.
+    fn manifest(
+        &self,
+        channel: &ChannelName,
+        listing: &Listing,
+    ) -> Result<Option<Signed<Manifest>>, LedgerError>;
     /// An object.
     fn object(&self, digest: &Digest) -> Result<Option<Vec<u8>>, LedgerError>;
     /// Copies a blob; `false` if it is not held. What was written before an error is worth nothing.
     fn blob(&self, blob: &Blob, out: &mut dyn Write) -> Result<bool, LedgerError>;
+}
+
+/// Knows a first root and nothing else: enough to judge who may sign, on a machine that has joined nothing.
+/// Not fit for making a release, because a channel's head would seem not to exist.
+#[derive(Debug, Clone)]
+pub struct OnlyRoot(pub Signed<Root>);
+
+impl Ledger for OnlyRoot {
+    fn root(&self, version: u64) -> Result<Option<Signed<Root>>, LedgerError> {
+        Ok((version == 1).then(|| self.0.clone()))
+    }
+
+    fn head(&self, _: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError> {
+        Ok(None)
+    }
+
+    fn manifest(
+        &self,
+        _: &ChannelName,
+        _: &Listing,
+    ) -> Result<Option<Signed<Manifest>>, LedgerError> {
+        Ok(None)
+    }
+
+    fn object(&self, _: &Digest) -> Result<Option<Vec<u8>>, LedgerError> {
+        Ok(None)
+    }
+
+    fn blob(&self, _: &Blob, _: &mut dyn Write) -> Result<bool, LedgerError> {
+        Ok(false)
+    }
 }
 
 /// The data directory of this machine. Whoever opens the store holds the directory's lock.
@@ -60,7 +95,11 @@ impl Ledger for Store {
         self.newest_head(channel).map_err(failed("the channel's head"))
     }
 
-    fn manifest(&self, listing: &Listing) -> Result<Option<Signed<Manifest>>, LedgerError> {
+    fn manifest(
+        &self,
+        _: &ChannelName,
+        listing: &Listing,
+    ) -> Result<Option<Signed<Manifest>>, LedgerError> {
         Self::manifest(self, &listing.manifest).map_err(failed("a manifest"))
     }
 
@@ -198,7 +237,7 @@ impl<'a> Trusted<'a> {
         listing: &Listing,
     ) -> Result<Option<(Signed<Manifest>, Verified<Manifest>)>, TrustError> {
         let role = self.role(channel)?;
-        let Some(signed) = self.ledger.manifest(listing)? else { return Ok(None) };
+        let Some(signed) = self.ledger.manifest(channel, listing)? else { return Ok(None) };
         let release = format!("{}@{}", listing.component, listing.version);
         if signed.digest() != listing.manifest {
             return Err(TrustError::Damaged { what: format!("the manifest of {release}") });

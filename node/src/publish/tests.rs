@@ -389,10 +389,14 @@ impl Ledger for Liar<'_> {
         }
     }
 
-    fn manifest(&self, listing: &Listing) -> Result<Option<Signed<Manifest>>, LedgerError> {
+    fn manifest(
+        &self,
+        channel: &ChannelName,
+        listing: &Listing,
+    ) -> Result<Option<Signed<Manifest>>, LedgerError> {
         match &self.lie {
             Lie::Manifest(manifest) => Ok(Some((**manifest).clone())),
-            _ => Ledger::manifest(self.honest, listing),
+            _ => Ledger::manifest(self.honest, channel, listing),
         }
     }
 

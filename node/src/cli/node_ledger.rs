@@ -1,0 +1,174 @@
+//! What a running node knows of earlier releases, asked over its API; and the door a new one leaves by.
+//!
+//! Answers are bounded before they are read and believed by nobody: `publish::ledger` checks them.
+
+use std::{io::Write, path::Path, time::Duration};
+
+use http_body_util::BodyExt as _;
+use tokio::{runtime::Runtime, time::Instant};
+use updraft_protocol::{
+    Blob, ChannelName, Digest, Head, Listing, Manifest, Root, Signed,
+    codec::{self, Wire},
+    limits::MAX_OBJECT,
+};
+
+use super::{
+    Context,
+    client::{Client, Places, segment},
+};
+use crate::{
+    api::BUNDLE_TYPE,
+    api::types::{Published, Replicas, Status},
+    problem::{Code, Problem},
+    publish::ledger::{Ledger, LedgerError},
+};
+
+/// How often a node is asked how many peers hold a release.
+const REPLICAS_EVERY: Duration = Duration::from_millis(500);
+/// How long a publisher waits for replicas: as long as a person watches a slow link.
+const REPLICAS_WAIT: Duration = Duration::from_secs(600);
+
+/// A running node, asked by a program that waits.
+#[derive(Debug)]
+pub(super) struct NodeLedger {
+    client: Client,
+    runtime: Runtime,
+}
+
+/// The node that answers here; `None` if none runs. A node that was named and does not answer is an error.
+pub(super) fn find(context: &Context) -> Result<Option<NodeLedger>, Problem> {
+    let runtime = context.runtime()?;
+    match runtime.block_on(Client::find(&Places::of(context)?)) {
+        Ok(client) => Ok(Some(NodeLedger { client, runtime })),
+        Err(problem) if problem.code == Code::NodeNotRunning && context.global.api.is_none() => {
+            Ok(None)
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// The node that answers here.
+pub(super) fn require(context: &Context) -> Result<NodeLedger, Problem> {
+    let runtime = context.runtime()?;
+    let client = runtime.block_on(Client::find(&Places::of(context)?))?;
+    Ok(NodeLedger { client, runtime })
+}
+
+impl NodeLedger {
+    /// Addresses the node listens on, with its peer id.
+    pub(super) fn listening(&self) -> Result<Vec<String>, Problem> {
+        let status: Status = self.runtime.block_on(self.client.get("/api/v1/status"))?;
+        Ok(status.listening)
+    }
+
+    /// Hands a bundle over; the node verifies it, keeps it and announces it.
+    pub(super) fn upload(&self, bundle: &Path) -> Result<Published, Problem> {
+        self.runtime.block_on(self.client.upload("/api/v1/releases", bundle, BUNDLE_TYPE))
+    }
+
+    /// Waits until `wanted` peers hold a release, and tells each change.
+    pub(super) fn wait_for_replicas(
+        &self,
+        manifest: &Digest,
+        wanted: usize,
+        mut told: impl FnMut(usize),
+    ) -> Result<usize, Problem> {
+        self.runtime.block_on(async {
+            let path = format!("/api/v1/replicas/{}", segment(&manifest.to_string()));
+            let deadline = Instant::now() + REPLICAS_WAIT;
+            let mut tick = tokio::time::interval(REPLICAS_EVERY);
+            let mut last = None;
+            loop {
+                tick.tick().await;
+                let replicas: Replicas = self.client.get(&path).await?;
+                if last != Some(replicas.replicas) {
+                    told(replicas.replicas);
+                    last = Some(replicas.replicas);
+                }
+                if replicas.replicas >= wanted {
+                    return Ok(replicas.replicas);
+                }
+                if Instant::now() >= deadline {
+                    let detail =
+                        format!("{} of {wanted} peers hold the release", replicas.replicas);
+                    return Err(Problem::new(Code::NoProviders, detail)
+                        .cause(format!("waited {} s", REPLICAS_WAIT.as_secs()))
+                        .hint("it is announced; peers that come later still fetch it"));
+                }
+            }
+        })
+    }
+
+    /// Bytes at a path of the API; `None` if the node has nothing there.
+    fn held(&self, what: &str, path: &str, limit: usize) -> Result<Option<Vec<u8>>, LedgerError> {
+        match self.runtime.block_on(self.client.bytes(path, limit)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(problem) => absent(what, problem).map(|()| None),
+        }
+    }
+
+    fn signed<T: Wire>(&self, what: &str, path: &str) -> Result<Option<T>, LedgerError> {
+        let Some(bytes) = self.held(what, path, T::MAX)? else { return Ok(None) };
+        codec::decode(&bytes).map(Some).map_err(|error| LedgerError::new(what, error))
+    }
+}
+
+/// Tells "not held" from a failure.
+fn absent(what: &str, problem: Problem) -> Result<(), LedgerError> {
+    match problem.code {
+        Code::ReleaseUnknown | Code::ComponentUnknown => Ok(()),
+        _ => Err(LedgerError::new(what, problem)),
+    }
+}
+
+impl Ledger for NodeLedger {
+    fn root(&self, version: u64) -> Result<Option<Signed<Root>>, LedgerError> {
+        self.signed("the trust root", &format!("/api/v1/trust/root/{version}"))
+    }
+
+    fn head(&self, channel: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError> {
+        self.signed("the channel's head", &format!("/api/v1/channels/{channel}/head"))
+    }
+
+    fn manifest(
+        &self,
+        channel: &ChannelName,
+        listing: &Listing,
+    ) -> Result<Option<Signed<Manifest>>, LedgerError> {
+        let (component, version) = (&listing.component, segment(&listing.version.to_string()));
+        let target = segment(listing.target.as_str());
+        let path = format!(
+            "/api/v1/releases/{component}/{version}/manifest?channel={channel}&target={target}"
+        );
+        self.signed("a manifest", &path)
+    }
+
+    fn object(&self, digest: &Digest) -> Result<Option<Vec<u8>>, LedgerError> {
+        let path = format!("/api/v1/objects/{}", segment(&digest.to_string()));
+        self.held("an object", &path, MAX_OBJECT)
+    }
+
+    fn blob(&self, blob: &Blob, out: &mut dyn Write) -> Result<bool, LedgerError> {
+        let path = format!("/api/v1/blobs/{}", segment(&blob.digest.to_string()));
+        let failed = |error: Problem| LedgerError::new("a blob", error);
+        self.runtime.block_on(async {
+            let mut body = match self.client.stream(&path).await {
+                Ok(body) => body,
+                Err(problem) => return absent("a blob", problem).map(|()| false),
+            };
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|error| {
+                    failed(
+                        Problem::new(Code::NodeNotRunning, "the node's answer broke off")
+                            .cause(error.to_string()),
+                    )
+                })?;
+                if let Some(bytes) = frame.data_ref() {
+                    // `Trusted` refuses more than the blob has.
+                    out.write_all(bytes).map_err(|error| LedgerError::new("a blob", error))?;
+                }
+            }
+            Ok(true)
+        })
+    }
+}

@@ -1,0 +1,290 @@
+//! What a publisher's rooms refuse, as problems: code, causes, and the next thing to do.
+//!
+//! The rooms know nothing of codes; this is their border. Nothing here decides what is refused.
+
+use std::{error::Error, io};
+
+use updraft_protocol::signed::VerifyError;
+
+use crate::{
+    bundle::BundleError,
+    join::JoinError,
+    keys::KeyError,
+    lock::LockError,
+    problem::{Code, Problem},
+    publish::{
+        PublishError,
+        build::BuildError,
+        founding::FoundingError,
+        head::HeadError,
+        ledger::{LedgerError, TrustError},
+        project::ProjectError,
+        sign::SignError,
+        source::SourceError,
+    },
+    secret::SecretError,
+    store::StoreError,
+};
+
+/// A full disk is told as such, wherever in the chain it is met.
+fn file_code(error: &(dyn Error + 'static)) -> Code {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let full = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if matches!(full, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)) {
+            return Code::DiskFull;
+        }
+        next = error.source();
+    }
+    Code::FileUnusable
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        let code = match &error {
+            KeyError::Unknown { .. } => Code::KeyUnknown,
+            KeyError::NotAReference(_) | KeyError::BadPassword(_) => Code::RequestInvalid,
+            KeyError::File(SecretError::Exposed { .. })
+            | KeyError::Damaged { .. }
+            | KeyError::OtherName { .. }
+            | KeyError::PasswordNeeded(_)
+            | KeyError::WrongPassword(_)
+            | KeyError::Cancelled => Code::KeyLocked,
+            KeyError::Exists(_) | KeyError::File(_) | KeyError::Io { .. } => file_code(&error),
+            KeyError::NoRandomness(_) => Code::Failed,
+        };
+        let problem = Self::from_error(code, &error);
+        match error {
+            KeyError::Unknown { known, .. } if known.is_empty() => {
+                problem.hint("make one with `updraft key generate NAME`")
+            }
+            KeyError::Unknown { known, .. } => {
+                problem.cause(format!("there are {}", known.join(", ")))
+            }
+            KeyError::PasswordNeeded(_) => problem.hint(
+                "name a file that holds the password with UPDRAFT_KEY_PASSWORD_FILE, or an open \
+                 descriptor with UPDRAFT_KEY_PASSWORD_FD",
+            ),
+            KeyError::OtherName { .. } => problem.hint("use `file:PATH`, or rename the file"),
+            _ => problem,
+        }
+    }
+}
+
+impl From<BundleError> for Problem {
+    fn from(error: BundleError) -> Self {
+        let code = match &error {
+            BundleError::Io { .. } => file_code(&error),
+            BundleError::Damaged(_) => Code::ChunkMismatch,
+            BundleError::NotABundle(_)
+            | BundleError::Header(_)
+            | BundleError::Unwritable(_)
+            | BundleError::Length { .. }
+            | BundleError::Unfitting(_)
+            | BundleError::Missing(_) => Code::SourceRefused,
+        };
+        Self::from_error(code, &error)
+    }
+}
+
+impl From<SignError> for Problem {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::Key(error) => error.into(),
+            SignError::Bundle(error) => error.into(),
+            SignError::NotInRole { ref could, .. } => {
+                let could = could.join(", ");
+                Self::from_error(Code::ThresholdNotMet, &error).cause(format!("could sign {could}"))
+            }
+            SignError::TooFew { ref signed, ref could, .. } => {
+                let names = |names: &[String]| match names {
+                    [] => "nobody".to_owned(),
+                    names => names.join(", "),
+                };
+                Self::from_error(Code::ThresholdNotMet, &error)
+                    .cause(format!("signed by  {}", names(signed)))
+                    .cause(format!("could sign {}", names(could)))
+            }
+        }
+    }
+}
+
+impl From<SourceError> for Problem {
+    fn from(error: SourceError) -> Self {
+        let code = match &error {
+            SourceError::Unreadable { .. } => file_code(&error),
+            SourceError::Missing(_)
+            | SourceError::Refused { .. }
+            | SourceError::TooLarge { .. }
+            | SourceError::Changed(_) => Code::SourceRefused,
+        };
+        let problem = Self::from_error(code, &error);
+        match error {
+            SourceError::Refused { others, .. } => {
+                others.iter().fold(problem, |problem, other| problem.cause(other.to_string()))
+            }
+            _ => problem,
+        }
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        // What the node said is the problem; that it was asked is its circumstance.
+        let LedgerError { what, source } = error;
+        match source.downcast::<Self>() {
+            Ok(problem) => Self::cause(*problem, format!("while reading {what}")),
+            Err(source) => {
+                let error = LedgerError { what, source };
+                Self::from_error(file_code(&error), &error)
+            }
+        }
+    }
+}
+
+fn verify_code(error: &VerifyError) -> Code {
+    match error {
+        VerifyError::Threshold(_) => Code::ThresholdNotMet,
+        VerifyError::Decode(_) | VerifyError::WrongNetwork { .. } => Code::SignatureInvalid,
+    }
+}
+
+impl From<TrustError> for Problem {
+    fn from(error: TrustError) -> Self {
+        let told = |code| Self::from_error(code, &error);
+        match &error {
+            TrustError::Ledger(_) => {}
+            TrustError::NoRoot => {
+                return told(Code::ConfigInvalid).hint(
+                    "make a network with `updraft init`, or enter one with `updraft join TICKET`",
+                );
+            }
+            TrustError::Root(_) => return told(Code::RootMismatch),
+            TrustError::NoChannel { .. } => return told(Code::RequestInvalid),
+            TrustError::Head { source, .. } | TrustError::Manifest { source, .. } => {
+                return told(verify_code(source));
+            }
+            TrustError::Damaged { .. } | TrustError::Object(_) => {
+                return told(Code::ChunkMismatch);
+            }
+        }
+        match error {
+            TrustError::Ledger(error) => error.into(),
+            other => Self::from_error(Code::Failed, &other),
+        }
+    }
+}
+
+impl From<HeadError> for Problem {
+    fn from(error: HeadError) -> Self {
+        let code = match &error {
+            HeadError::Listed { .. } | HeadError::Taken { .. } => Code::SourceRefused,
+            HeadError::Nothing(_) => Code::ReleaseUnknown,
+            HeadError::Full | HeadError::UsedUp => Code::Failed,
+        };
+        let problem = Self::from_error(code, &error);
+        match error {
+            HeadError::Listed { .. } | HeadError::Taken { .. } => {
+                problem.hint("a version keeps its contents for ever; publish the next one")
+            }
+            _ => problem,
+        }
+    }
+}
+
+impl From<BuildError> for Problem {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::Source(error) => error.into(),
+            BuildError::Describe(_) => Self::from_error(Code::SourceRefused, &error),
+            BuildError::Compress(_) | BuildError::Work { .. } => {
+                Self::from_error(file_code(&error), &error)
+            }
+        }
+    }
+}
+
+impl From<PublishError> for Problem {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Trust(error) => error.into(),
+            PublishError::Head(error) => error.into(),
+            PublishError::Build(error) => error.into(),
+            PublishError::Sign(error) => error.into(),
+            PublishError::Bundle(error) => error.into(),
+            PublishError::Describe(_) => Self::from_error(Code::SourceRefused, &error),
+        }
+    }
+}
+
+impl From<FoundingError> for Problem {
+    fn from(error: FoundingError) -> Self {
+        match &error {
+            FoundingError::NoSpareKey(_) => Self::from_error(Code::ThresholdUnsafe, &error)
+                .hint("use for example `--root-keys 2/3`, or `--dev` for trying things out"),
+            FoundingError::Role(_) | FoundingError::Root(_) => {
+                Self::from_error(Code::RequestInvalid, &error)
+            }
+        }
+    }
+}
+
+impl From<ProjectError> for Problem {
+    fn from(error: ProjectError) -> Self {
+        let code = match &error {
+            ProjectError::Unreadable { .. } => file_code(&error),
+            ProjectError::Invalid { .. } => Code::ConfigInvalid,
+            ProjectError::Root { .. } => Code::TrustDamaged,
+        };
+        Self::from_error(code, &error)
+    }
+}
+
+impl From<LockError> for Problem {
+    fn from(error: LockError) -> Self {
+        let code = match &error {
+            LockError::InUse { .. } => Code::DataDirectoryInUse,
+            LockError::Unusable { .. } => file_code(&error),
+        };
+        Self::from_error(code, &error)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let code = match &error {
+            StoreError::DiskFull { .. } => Code::DiskFull,
+            StoreError::OtherNetwork { .. } | StoreError::RootDiffers { .. } => Code::RootMismatch,
+            StoreError::DamagedRoot { .. } | StoreError::SeveralNetworks { .. } => {
+                Code::TrustDamaged
+            }
+            _ => file_code(&error),
+        };
+        let problem = Self::from_error(code, &error);
+        match code {
+            Code::RootMismatch => {
+                problem.hint("a data directory has one network; name another with `--data-dir DIR`")
+            }
+            _ => problem,
+        }
+    }
+}
+
+impl From<JoinError> for Problem {
+    fn from(error: JoinError) -> Self {
+        match error {
+            JoinError::Lock(error) => error.into(),
+            JoinError::Store(error) => error.into(),
+            JoinError::OtherRoot { .. } => Self::from_error(Code::RootMismatch, &error)
+                .hint("do not go on: ask whoever gave you the ticket for the root's fingerprint"),
+            JoinError::NobodyAnswers { ref tried } => {
+                let problem = Self::from_error(Code::NoPeers, &error);
+                tried.iter().fold(problem, |problem, line| problem.cause(line)).hint(
+                    "ask for a newer ticket, or whether the node that made this one is running",
+                )
+            }
+            JoinError::Start(_) => Self::from_error(Code::Failed, &error),
+            JoinError::File { .. } => Self::from_error(file_code(&error), &error),
+        }
+    }
+}
