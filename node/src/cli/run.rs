@@ -1,7 +1,10 @@
 //! `updraft run`: a node in the foreground.
 
 use serde::Serialize;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    io::AsyncReadExt as _,
+    signal::unix::{Signal, SignalKind, signal},
+};
 use updraft_protocol::NetworkKind;
 
 use super::{Context, Exit, output::Format};
@@ -30,6 +33,9 @@ pub struct Args {
     /// Check the configuration and the data directory, then exit
     #[arg(long)]
     pub dry_run: bool,
+    /// Stop when standard input closes: for programs that start a node and may be killed
+    #[arg(long, hide = true)]
+    pub stop_with_stdin: bool,
 }
 
 impl Args {
@@ -89,6 +95,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
         let exit = tokio::select! {
             exit = signals.next() => exit,
             () = node.ended() => Exit::Done,
+            () = stdin_closed(), if args.stop_with_stdin => Exit::Done,
         };
         tokio::select! {
             () = node.stop() => {}
@@ -136,6 +143,13 @@ fn introduce(node: &Node, name: &str, trust: &Trust, context: &Context) -> Resul
         out.warn(&format!("the node runs, but {without}"));
     }
     Ok(())
+}
+
+/// Ends when whoever started this program closes its standard input, or is gone.
+async fn stdin_closed() {
+    let mut stdin = tokio::io::stdin();
+    let mut nothing = [0; 64];
+    while matches!(stdin.read(&mut nothing).await, Ok(read) if read > 0) {}
 }
 
 /// What people and service managers stop a node with.
