@@ -195,6 +195,6 @@ mod tests {
         stream.next().await.expect("a piece").expect("bytes");
         drop(stream);
         let back = timeout(Duration::from_secs(10), places.acquire()).await;
-        back.expect("in time").expect("open");
+        assert!(back.is_ok(), "the place comes back in time");
     }
 }
