@@ -1,0 +1,228 @@
+//! The network room: how releases travel between nodes. libp2p lives here and nowhere else.
+//!
+//! One task owns the swarm; everybody else holds a [`Network`] and asks. Who may wait for whom:
+//!
+//! | from → to | what | bound | when full |
+//! |---|---|---|---|
+//! | handles → loop | commands | 256 | the caller waits |
+//! | loop → node | [`NetworkEvent`]s | 512, of which 128 only for news about peers | gossip is ignored, requests are answered `Busy` or closed, counted |
+//! | node → loop | verdicts on gossip | 128, a place for each message out | cannot be full |
+//! | node → streams | answers to requests | one each, slots by peer and in all | the asker is told `Busy` or closed |
+//!
+//! The loop never waits for anybody else. Rules live in files without I/O: `peers` (scores, backoff),
+//! `bans`, `serving` (rates and slots), `quota` (provider records), `redial`. Nothing that a peer says is
+//! believed here: signatures and digests are checked by who asked.
+
+mod address;
+mod bans;
+mod behaviour;
+mod command;
+mod dialling;
+mod discovery;
+mod error;
+mod event;
+mod gate;
+mod gossip;
+mod identity;
+mod metrics;
+mod peers;
+mod quota;
+mod redial;
+mod serving;
+mod settings;
+mod task;
+mod transfer;
+mod transport;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+use updraft_protocol::{
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, Gossip,
+    TransferAnswer, TransferRequest,
+};
+
+pub use self::{
+    address::{Address, InvalidAddress},
+    bans::Ban,
+    command::Reach,
+    error::{AnnounceError, DhtError, DialError, RequestError, StartError, Stopped},
+    event::{GossipToken, InboundRequest, NetworkEvent, Responder, Verdict},
+    identity::{InvalidNodeKey, InvalidPeerId, NodeKey, PeerId},
+    metrics::{BanReason, Direction, NetworkMetrics, Service},
+    peers::{Conduct, FoundBy, PeerInfo},
+    settings::{DhtMode, Mdns, NetworkSettings},
+};
+use self::{
+    command::{Ask, COMMANDS, Command},
+    task::{EVENTS, Startup, Task, Wires},
+};
+
+/// The system has to say within this where a listener listens.
+const LISTEN_WAIT: Duration = Duration::from_secs(5);
+
+/// A running network. Cheap to clone; the room ends when the last clone is dropped, when its event receiver
+/// is dropped, or when it is told to stop.
+#[derive(Debug, Clone)]
+pub struct Network {
+    me: PeerId,
+    commands: mpsc::Sender<Command>,
+}
+
+/// What starting gives.
+#[derive(Debug)]
+pub struct Started {
+    /// To ask things of the network.
+    pub network: Network,
+    /// What happens on it. Has to be read all the time; see [`NetworkEvent`].
+    pub events: mpsc::Receiver<NetworkEvent>,
+    /// Ends when the room has stopped and its sockets are closed.
+    pub task: JoinHandle<()>,
+}
+
+impl Network {
+    /// Opens the listeners and starts the loop. Returns when each listener has an address.
+    ///
+    /// `stop` ends the room; cancelling it is the way to stop and leaves nothing half done, because nothing
+    /// here is on disk.
+    pub async fn start(
+        settings: NetworkSettings,
+        key: NodeKey,
+        metrics: NetworkMetrics,
+        stop: CancellationToken,
+    ) -> Result<Started, StartError> {
+        let me = key.peer_id();
+        let mut swarm = transport::swarm(key, &settings)?;
+        let awaited = transport::listen_on_all(&mut swarm, &settings.listen)?;
+        for address in &settings.external {
+            swarm.add_external_address(address.without_peer().to_multiaddr());
+        }
+        let (ready, is_ready) = oneshot::channel();
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        let (outbox, events) = mpsc::channel(EVENTS);
+        let stop = stop.child_token();
+        let wires = Wires { events: outbox, commands: inbox, stop: stop.clone() };
+        let startup = Startup { awaited, ready: Some(ready) };
+        let task = tokio::spawn(Task::new(swarm, &settings, metrics, startup, wires).run());
+        match tokio::time::timeout(LISTEN_WAIT, is_ready).await {
+            Ok(Ok(Ok(()))) => Ok(Started { network: Self { me, commands }, events, task }),
+            Ok(Ok(Err(error))) => {
+                stop.cancel();
+                Err(error)
+            }
+            Ok(Err(_)) => {
+                Err(StartError::Setup { part: "the loop", reason: "it was stopped".to_owned() })
+            }
+            Err(_) => {
+                stop.cancel();
+                Err(StartError::ListenTimeout { waited: LISTEN_WAIT })
+            }
+        }
+    }
+
+    /// This node's name.
+    pub const fn peer_id(&self) -> PeerId {
+        self.me
+    }
+
+    /// Tells everybody who is listening. That nobody is, is not an error: who comes later asks.
+    pub async fn announce(&self, message: Gossip) -> Result<Reach, AnnounceError> {
+        self.call(|reply| Command::Announce(message, reply)).await?
+    }
+
+    /// Asks a peer for the root chain. Connects if need be; ends within a bounded time.
+    pub async fn bootstrap_roots(
+        &self,
+        peer: PeerId,
+        request: BootstrapRequest,
+    ) -> Result<BootstrapAnswer, RequestError> {
+        self.call(|reply| Command::Ask(peer, Ask::Bootstrap(request, reply))).await?
+    }
+
+    /// Asks a peer for heads or a manifest. Connects if need be; ends within a bounded time.
+    pub async fn catch_up(
+        &self,
+        peer: PeerId,
+        request: CatchUpRequest,
+    ) -> Result<CatchUpAnswer, RequestError> {
+        self.call(|reply| Command::Ask(peer, Ask::CatchUp(request, reply))).await?
+    }
+
+    /// Asks a peer for bytes. Connects if need be. The answer has to begin within 10 s and to be complete
+    /// within 30 s, larger ones at 128 KiB/s; its contents are unchecked.
+    pub async fn transfer(
+        &self,
+        peer: PeerId,
+        request: TransferRequest,
+    ) -> Result<TransferAnswer, RequestError> {
+        self.call(|reply| Command::Ask(peer, Ask::Transfer(request, reply))).await?
+    }
+
+    /// Tells the DHT from here on that this node holds the blob of this digest: now, every 20 minutes, and
+    /// whenever the routing table has changed. Does not wait for the first time to be done.
+    pub async fn provide(&self, key: Digest) -> Result<(), DhtError> {
+        self.call(|reply| Command::Provide(key, reply)).await?
+    }
+
+    /// Stops telling. Others forget within the hour.
+    pub async fn stop_providing(&self, key: Digest) -> Result<(), Stopped> {
+        self.order(Command::StopProviding(key)).await
+    }
+
+    /// Who holds a blob, according to the DHT: about eight at most, this node not among them, within 15 s.
+    /// Connections to them are being opened when this returns. Empty if nobody is known.
+    pub async fn providers(&self, key: Digest) -> Result<Vec<PeerId>, DhtError> {
+        self.call(|reply| Command::Providers(key, reply)).await?
+    }
+
+    /// Connects to whoever is at an address.
+    pub async fn dial(&self, address: Address) -> Result<PeerId, DialError> {
+        self.call(|reply| Command::Dial(address, reply)).await?
+    }
+
+    /// Closes all connections to a peer and takes none for a while, at most 30 days.
+    pub async fn ban(&self, peer: PeerId, length: Duration) -> Result<(), Stopped> {
+        self.order(Command::Ban(peer, length)).await
+    }
+
+    /// Lifts a ban and forgets what led to it.
+    pub async fn unban(&self, peer: PeerId) -> Result<(), Stopped> {
+        self.order(Command::Unban(peer)).await
+    }
+
+    /// Says what a peer did. A bad chunk bans it for a day at once, other things when they add up.
+    pub async fn report(&self, peer: PeerId, conduct: Conduct) -> Result<(), Stopped> {
+        self.order(Command::Report(peer, conduct)).await
+    }
+
+    /// All peers known, connected or not, in order of id.
+    pub async fn peers(&self) -> Result<Vec<PeerInfo>, Stopped> {
+        self.call(Command::Peers).await
+    }
+
+    /// Where this node listens, with the ports the system chose.
+    pub async fn listen_addresses(&self) -> Result<Vec<Address>, Stopped> {
+        self.call(Command::ListenAddresses).await
+    }
+
+    async fn order(&self, command: Command) -> Result<(), Stopped> {
+        self.commands.send(command).await.map_err(|_| Stopped)
+    }
+
+    async fn call<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.order(command(reply)).await?;
+        answer.await.map_err(|_| Stopped)
+    }
+}

@@ -1,0 +1,214 @@
+//! How much of this node one peer may use: slots for requests under way, and requests per second. Pure.
+//!
+//! The bytes a peer can have on their way are bounded by slots, so the rates only keep cheap questions cheap.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use super::{identity::PeerId, metrics::Service};
+
+/// Weight of the requests under way of one peer. An object may take 16 MiB and weighs four, everything else
+/// at most 1 MiB and weighs one: 2 × 16 MiB, the 32 MiB that one peer may cost.
+pub(super) const MAX_WEIGHT_PER_PEER: u32 = 8;
+/// Weight of all requests under way.
+pub(super) const MAX_WEIGHT: u32 = 64;
+/// Weight of a request for an object.
+pub(super) const OBJECT_WEIGHT: u32 = 4;
+
+/// Peers whose rates are remembered. When full, those with full purses are forgotten, which loses nothing; if
+/// there are none, newcomers are refused until one has filled.
+const MAX_PURSES: usize = 4_096;
+
+/// Requests in a burst, and per second after it.
+#[derive(Debug, Clone, Copy)]
+struct Rate {
+    burst: u32,
+    per_second: u32,
+}
+
+/// The reasons for the numbers:
+/// - transfer: 512 chunks of 256 KiB a second are 128 MiB/s, more than a gigabit link carries, so a fetch over
+///   a LAN never waits for this; 512 questions that are answered from an index cost about 3 % of a core;
+/// - catch-up: a node that was away asks once for each channel and then for each manifest, up to 200 in a
+///   head; it has them in one go and does not ask as often again;
+/// - bootstrap: 1,024 root steps in pages of 16 are 64 requests, in the worst case, once.
+const fn rate(service: Service) -> Rate {
+    match service {
+        Service::Transfer => Rate { burst: 1_024, per_second: 512 },
+        Service::CatchUp => Rate { burst: 256, per_second: 16 },
+        Service::Bootstrap => Rate { burst: 64, per_second: 2 },
+    }
+}
+
+/// Tokens left, in thousandths, and since when.
+#[derive(Debug, Clone, Copy)]
+struct Purse {
+    milli_tokens: u64,
+    filled_at: Instant,
+}
+
+/// Why a request is not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Overuse {
+    /// More requests per second than allowed.
+    Rate,
+    /// More requests at once than allowed.
+    Slots,
+}
+
+/// Requests of peers under way; `R` is what tells the requests of a service apart.
+#[derive(Debug)]
+pub(super) struct Serving<R> {
+    purses: BTreeMap<(PeerId, Service), Purse>,
+    slots: BTreeMap<(Service, R), (PeerId, u32)>,
+}
+
+impl<R> Default for Serving<R> {
+    fn default() -> Self {
+        Self { purses: BTreeMap::new(), slots: BTreeMap::new() }
+    }
+}
+
+impl<R: Ord> Serving<R> {
+    /// Takes a slot for a request, or says why not.
+    pub(super) fn admit(
+        &mut self,
+        peer: PeerId,
+        service: Service,
+        request: R,
+        weight: u32,
+        now: Instant,
+    ) -> Result<(), Overuse> {
+        self.pay(peer, service, now)?;
+        let (own, all) = self.slots.values().fold((0, 0), |(own, all), (holder, weight)| {
+            (own + if *holder == peer { *weight } else { 0 }, all + weight)
+        });
+        if own + weight > MAX_WEIGHT_PER_PEER || all + weight > MAX_WEIGHT {
+            return Err(Overuse::Slots);
+        }
+        self.slots.insert((service, request), (peer, weight));
+        Ok(())
+    }
+
+    /// A request has ended, in whatever way. Gives whether it had a slot.
+    pub(super) fn release(&mut self, service: Service, request: R) -> bool {
+        self.slots.remove(&(service, request)).is_some()
+    }
+
+    fn pay(&mut self, peer: PeerId, service: Service, now: Instant) -> Result<(), Overuse> {
+        let rate = rate(service);
+        let full = u64::from(rate.burst) * 1_000;
+        let key = (peer, service);
+        if self.purses.len() >= MAX_PURSES && !self.purses.contains_key(&key) {
+            self.purses.retain(|(_, service), purse| !purse.is_full(*service, now));
+            if self.purses.len() >= MAX_PURSES {
+                return Err(Overuse::Rate);
+            }
+        }
+        let purse = self.purses.entry(key).or_insert(Purse { milli_tokens: full, filled_at: now });
+        purse.milli_tokens = purse.tokens_at(service, now);
+        purse.filled_at = now;
+        match purse.milli_tokens.checked_sub(1_000) {
+            Some(rest) => {
+                purse.milli_tokens = rest;
+                Ok(())
+            }
+            None => Err(Overuse::Rate),
+        }
+    }
+}
+
+impl Purse {
+    fn tokens_at(&self, service: Service, now: Instant) -> u64 {
+        let rate = rate(service);
+        let waited = now.saturating_duration_since(self.filled_at).min(Duration::from_secs(3_600));
+        let millis = u64::try_from(waited.as_millis()).expect("an hour fits");
+        (self.milli_tokens + millis * u64::from(rate.per_second)).min(u64::from(rate.burst) * 1_000)
+    }
+
+    fn is_full(&self, service: Service, now: Instant) -> bool {
+        self.tokens_at(service, now) == u64::from(rate(service).burst) * 1_000
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::identity::NodeKey;
+
+    fn peer() -> PeerId {
+        NodeKey::generate().peer_id()
+    }
+
+    #[test]
+    fn one_peer_has_eight_slots_and_gets_one_back_when_it_is_free() {
+        let (mut serving, now, peer) = (Serving::<u64>::default(), Instant::now(), peer());
+        for request in 0..8 {
+            assert_eq!(serving.admit(peer, Service::Transfer, request, 1, now), Ok(()));
+        }
+        assert_eq!(serving.admit(peer, Service::CatchUp, 8, 1, now), Err(Overuse::Slots));
+        assert!(serving.release(Service::Transfer, 3));
+        assert!(!serving.release(Service::Transfer, 3));
+        assert_eq!(serving.admit(peer, Service::CatchUp, 8, 1, now), Ok(()));
+    }
+
+    #[test]
+    fn a_peer_gets_two_objects_at_once() {
+        let (mut serving, now, peer) = (Serving::<u64>::default(), Instant::now(), peer());
+        let object = |serving: &mut Serving<u64>, n| {
+            serving.admit(peer, Service::Transfer, n, OBJECT_WEIGHT, now)
+        };
+        assert_eq!(object(&mut serving, 0), Ok(()));
+        assert_eq!(object(&mut serving, 1), Ok(()));
+        assert_eq!(object(&mut serving, 2), Err(Overuse::Slots));
+    }
+
+    #[test]
+    fn many_peers_together_have_sixty_four_slots() {
+        let (mut serving, now) = (Serving::<u64>::default(), Instant::now());
+        for request in 0..64 {
+            assert_eq!(serving.admit(peer(), Service::Transfer, request, 1, now), Ok(()));
+        }
+        assert_eq!(serving.admit(peer(), Service::Transfer, 64, 1, now), Err(Overuse::Slots));
+    }
+
+    #[test]
+    fn a_fast_asker_is_slowed_to_the_rate_and_others_are_not() {
+        let (mut serving, now, fast, other) =
+            (Serving::<u64>::default(), Instant::now(), peer(), peer());
+        let ask = |serving: &mut Serving<u64>, peer, now| {
+            let answer = serving.admit(peer, Service::Bootstrap, 1, 1, now);
+            serving.release(Service::Bootstrap, 1);
+            answer
+        };
+        for _ in 0..64 {
+            assert_eq!(ask(&mut serving, fast, now), Ok(()));
+        }
+        assert_eq!(ask(&mut serving, fast, now), Err(Overuse::Rate));
+        assert_eq!(ask(&mut serving, other, now), Ok(()));
+        let later = now + Duration::from_millis(500);
+        assert_eq!(ask(&mut serving, fast, later), Ok(()));
+        assert_eq!(ask(&mut serving, fast, later), Err(Overuse::Rate));
+    }
+
+    #[test]
+    fn purses_are_bounded_and_full_ones_are_forgotten_first() {
+        let (mut serving, now, spent) = (Serving::<u64>::default(), Instant::now(), peer());
+        for n in 0..64 {
+            serving.admit(spent, Service::Bootstrap, n, 0, now).expect("within the burst");
+        }
+        let later = now + Duration::from_secs(1);
+        let mut bytes = peer().to_bytes();
+        for n in 0..2 * u32::try_from(MAX_PURSES).expect("small") {
+            let end = bytes.len();
+            bytes[end - 4..].copy_from_slice(&n.to_be_bytes());
+            let peer = PeerId::from_bytes(&bytes).expect("still an id");
+            let at = later + Duration::from_millis(u64::from(n));
+            serving.admit(peer, Service::Transfer, 0, 0, at).expect("others have refilled");
+        }
+        assert!(serving.purses.len() <= MAX_PURSES);
+        assert!(serving.purses.contains_key(&(spent, Service::Bootstrap)));
+    }
+}

@@ -1,0 +1,8 @@
+//! Promises of the whole room, kept by real nodes on loopback with ports that the system chooses.
+
+mod harness;
+
+mod exchanges;
+mod gossiping;
+mod limits;
+mod meeting;

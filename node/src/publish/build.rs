@@ -1,0 +1,319 @@
+//! From files to a manifest and the bytes it names: the tree, the whole blob, patches from earlier releases.
+//!
+//! Needs no network and no key, and signs nothing. A patch that cannot be made is told and left out; a release
+//! never fails for want of a patch, because the whole artifact is always there.
+
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::{self, BufReader, Read as _, Seek as _},
+    path::{Path, PathBuf},
+};
+
+use tempfile::NamedTempFile;
+use updraft_delta::{
+    BlobError, Described, Level, blob,
+    offer::{self, PatchResult},
+    patch,
+};
+use updraft_protocol::{
+    Blob, ChannelName, Compatibility, ComponentName, Digest, Head, Manifest, NetworkId, ObjectRef,
+    PatchCodec, PatchOffer, ReleaseKind, ReleaseVersion, Severity, Signed, Target, Timestamp,
+    TreeRef, Verified,
+    codec::{self, EncodeError},
+};
+
+use super::{
+    Step,
+    ledger::Trusted,
+    source::{Source, SourceError},
+};
+use crate::bundle::{BundleError, BundleWriter};
+
+/// Contents larger than this get no patches: making one takes up to ten times both sides in memory.
+const MAX_PATCHED: u64 = 128 * 1024 * 1024;
+
+/// What a person says about a release.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The network.
+    pub network: NetworkId,
+    /// Of what.
+    pub component: ComponentName,
+    /// Which.
+    pub version: ReleaseVersion,
+    /// For which machines.
+    pub target: Target,
+    /// Where.
+    pub channel: ChannelName,
+    /// When.
+    pub created: Timestamp,
+    /// Why.
+    pub kind: ReleaseKind,
+    /// How urgent.
+    pub severity: Severity,
+    /// Whether it breaks something.
+    pub compatibility: Compatibility,
+    /// The lowest version that may go straight to it.
+    pub min_version: Option<ReleaseVersion>,
+    /// Notes, Markdown.
+    pub notes: String,
+}
+
+/// Why a release could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The files are not fit.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Compressing failed.
+    #[error("cannot compress the contents")]
+    Compress(#[source] BlobError),
+    /// The bytes cannot be kept while the release is built.
+    #[error("cannot keep the release's bytes in {path} while it is built")]
+    Work {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The release breaks a limit.
+    #[error("the release cannot be described")]
+    Describe(#[source] EncodeError),
+}
+
+/// A release that nobody has signed, and its bytes.
+#[derive(Debug)]
+pub struct Built {
+    /// What will be signed.
+    pub manifest: Manifest,
+    tree: Vec<u8>,
+    whole: NamedTempFile,
+    whole_list: Vec<u8>,
+    patches: Vec<MadePatch>,
+}
+
+#[derive(Debug)]
+struct MadePatch {
+    offer: PatchOffer,
+    bytes: Vec<u8>,
+    list: Vec<u8>,
+}
+
+impl Built {
+    /// Puts the bytes into a bundle with the signed head and manifest and writes it.
+    ///
+    /// # Errors
+    /// Those of [`BundleWriter::write`].
+    pub fn write(
+        &self,
+        head: Signed<Head>,
+        manifest: Signed<Manifest>,
+        path: &Path,
+    ) -> Result<(), BundleError> {
+        let mut bundle = BundleWriter::new(head, manifest);
+        for object in [&self.tree, &self.whole_list] {
+            bundle.object(object.clone())?;
+        }
+        let whole = File::open(self.whole.path()).map_err(|source| BundleError::Io {
+            doing: "read",
+            path: self.whole.path().to_owned(),
+            source,
+        })?;
+        bundle.blob(&self.manifest.whole, whole);
+        for patch in &self.patches {
+            bundle.object(patch.list.clone())?;
+            bundle.blob(&patch.offer.blob, &*patch.bytes);
+        }
+        bundle.write(path)
+    }
+}
+
+/// Builds a release of `source`. `past` are releases that a patch may start from, the most wanted first; their
+/// bytes come from `trusted`. Temporary files go to `work`.
+///
+/// # Errors
+/// Every [`BuildError`]; never for want of a patch.
+pub fn build(
+    source: &Source,
+    draft: Draft,
+    past: &[Verified<Manifest>],
+    trusted: &Trusted<'_>,
+    work: &Path,
+    level: Level,
+    told: &mut dyn FnMut(Step),
+) -> Result<Built, BuildError> {
+    let tree = codec::encode(source.tree()).map_err(BuildError::Describe)?;
+    let size = source.tree().content_size();
+    let failed = |source| BuildError::Work { path: work.to_owned(), source };
+    let mut whole = NamedTempFile::new_in(work).map_err(failed)?;
+    told(Step::Compressing { files: source.tree().files().count(), bytes: size });
+    // Patches need all contents at once; without them the contents only stream by.
+    let wanted = !past.is_empty() && size <= MAX_PATCHED;
+    let new = if wanted { Some(read_all(source)?) } else { None };
+    let described = match &new {
+        Some(new) => offer::whole(&**new, size, level, whole.as_file_mut()),
+        None => offer::whole(source.contents(), size, level, whole.as_file_mut()),
+    }
+    .map_err(compress_error)?;
+    told(Step::Compressed {
+        bytes: size,
+        blob: described.blob.size,
+        chunks: described.chunks.len(),
+    });
+    let tree_ref = TreeRef {
+        object: ObjectRef::of(&tree).expect("the encoder refuses what is larger"),
+        entries: u32::try_from(source.tree().entries.len())
+            .expect("a checked tree has few entries"),
+        bytes: size,
+    };
+    let patches = match new {
+        Some(new) => {
+            let goal = Goal { new: &new, tree: tree_ref.object.digest, whole: described.blob.size };
+            make_patches(&goal, past, trusted, work, level, told)
+        }
+        None => {
+            for past in past {
+                let why = format!("contents over {MAX_PATCHED} bytes are sent whole");
+                told(Step::NoPatch { from: past.version.clone(), why });
+            }
+            Vec::new()
+        }
+    };
+    let manifest = describe(draft, tree_ref, described.blob, &patches);
+    codec::encode(&manifest).map_err(BuildError::Describe)?;
+    Ok(Built { manifest, tree, whole, whole_list: described.object, patches })
+}
+
+fn read_all(source: &Source) -> Result<Vec<u8>, BuildError> {
+    let mut bytes = Vec::new();
+    source.contents().read_to_end(&mut bytes).map_err(source_error)?;
+    Ok(bytes)
+}
+
+/// What a person can mend is inside the error of the reader.
+fn source_error(error: io::Error) -> BuildError {
+    match error.downcast::<SourceError>() {
+        Ok(error) => BuildError::Source(error),
+        Err(error) => BuildError::Compress(BlobError::Read(error)),
+    }
+}
+
+fn compress_error(error: BlobError) -> BuildError {
+    match error {
+        BlobError::Read(error) => source_error(error),
+        other => BuildError::Compress(other),
+    }
+}
+
+fn describe(draft: Draft, tree: TreeRef, whole: Blob, patches: &[MadePatch]) -> Manifest {
+    Manifest {
+        network: draft.network,
+        component: draft.component,
+        version: draft.version,
+        target: draft.target,
+        channel: draft.channel,
+        created: draft.created,
+        kind: draft.kind,
+        severity: draft.severity,
+        compatibility: draft.compatibility,
+        min_version: draft.min_version,
+        notes: draft.notes,
+        tree,
+        whole,
+        patches: patches.iter().map(|patch| patch.offer.clone()).collect(),
+    }
+}
+
+/// What every patch has to lead to.
+struct Goal<'a> {
+    new: &'a [u8],
+    tree: Digest,
+    whole: u64,
+}
+
+fn make_patches(
+    goal: &Goal<'_>,
+    past: &[Verified<Manifest>],
+    trusted: &Trusted<'_>,
+    work: &Path,
+    level: Level,
+    told: &mut dyn FnMut(Step),
+) -> Vec<MadePatch> {
+    let mut made = Vec::new();
+    let mut seen = BTreeSet::from([goal.tree]);
+    for past in past {
+        let from = past.version.clone();
+        if !seen.insert(past.tree.object.digest) {
+            let why = "it has the same contents as another of these releases".to_owned();
+            told(Step::NoPatch { from, why });
+            continue;
+        }
+        match make_patch(goal, past, trusted, work, level) {
+            Ok(patch) => {
+                let (bytes, whole) = (patch.offer.blob.size, goal.whole);
+                told(Step::Patch { from, bytes, whole });
+                made.push(patch);
+            }
+            Err(why) => told(Step::NoPatch { from, why }),
+        }
+    }
+    made.sort_by_key(|patch| patch.offer.from_tree);
+    made
+}
+
+/// A patch, or a person's words why there is none.
+fn make_patch(
+    goal: &Goal<'_>,
+    past: &Manifest,
+    trusted: &Trusted<'_>,
+    work: &Path,
+    level: Level,
+) -> Result<MadePatch, String> {
+    let old = contents_of(past, trusted, work)?;
+    let options = patch::Options { level };
+    let result = offer::patch(&old, goal.new, &options, goal.whole).map_err(chain)?;
+    match result {
+        PatchResult::Offer { bytes, described } => Ok(patch_of(past, bytes, described)),
+        PatchResult::NotWorth { patch_size, .. } => {
+            Err(format!("{patch_size} bytes are not worth it, the whole is sent"))
+        }
+    }
+}
+
+fn patch_of(past: &Manifest, bytes: Vec<u8>, described: Described) -> MadePatch {
+    let offer = PatchOffer {
+        from: past.version.clone(),
+        from_tree: past.tree.object.digest,
+        codec: PatchCodec::BsdiffZstd,
+        blob: described.blob,
+    };
+    MadePatch { offer, bytes, list: described.object }
+}
+
+/// The contents of an earlier release, unpacked from its whole blob.
+fn contents_of(past: &Manifest, trusted: &Trusted<'_>, work: &Path) -> Result<Vec<u8>, String> {
+    if past.tree.bytes > MAX_PATCHED {
+        return Err(format!("its contents are over {MAX_PATCHED} bytes"));
+    }
+    let mut file = tempfile::tempfile_in(work).map_err(chain)?;
+    if !trusted.blob(&past.whole, &mut file).map_err(chain)? {
+        return Err("its bytes are not kept here any more".to_owned());
+    }
+    file.rewind().map_err(chain)?;
+    let mut contents = Vec::new();
+    blob::decompress_whole(BufReader::new(file), past.tree.bytes, &mut contents).map_err(chain)?;
+    Ok(contents)
+}
+
+/// An error and its sources in one line.
+fn chain(error: impl std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text = format!("{text}: {source}");
+        next = source.source();
+    }
+    text
+}

@@ -1,0 +1,263 @@
+//! What was published before: the root, the channel's head, and old releases' bytes.
+//!
+//! A publisher needs them to continue the chain and to make patches. They come from a running node, or from
+//! this machine's data directory when none runs. Whatever a ledger says about heads and manifests is checked
+//! against the root by [`Trusted`]; bytes are checked against the digests that were asked for.
+//! All calls block.
+
+use std::{error::Error, io::Write};
+
+use updraft_protocol::{
+    Blob, ChannelName, Digest, Hasher, Head, Listing, Manifest, Role, Root, Signed, Verified,
+    codec::{self, DecodeError},
+    limits::MAX_ROOT_STEPS,
+    root::{self, RootError},
+    signed::VerifyError,
+};
+
+use crate::store::{Store, StoreError};
+
+/// Why a ledger did not answer.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {what}")]
+pub struct LedgerError {
+    /// What was asked for.
+    pub what: String,
+    /// Why not.
+    #[source]
+    pub source: Box<dyn Error + Send + Sync>,
+}
+
+impl LedgerError {
+    /// A failure to read `what`.
+    pub fn new(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { what: what.into(), source: source.into() }
+    }
+}
+
+/// Somebody who remembers. Every answer may be missing; none is believed without a check.
+pub trait Ledger {
+    /// The root of a version.
+    fn root(&self, version: u64) -> Result<Option<Signed<Root>>, LedgerError>;
+    /// The newest head of a channel.
+    fn head(&self, channel: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError>;
+    /// The manifest of a listed release.
+    fn manifest(&self, listing: &Listing) -> Result<Option<Signed<Manifest>>, LedgerError>;
+    /// An object.
+    fn object(&self, digest: &Digest) -> Result<Option<Vec<u8>>, LedgerError>;
+    /// Copies a blob; `false` if it is not held. What was written before an error is worth nothing.
+    fn blob(&self, blob: &Blob, out: &mut dyn Write) -> Result<bool, LedgerError>;
+}
+
+/// The data directory of this machine. Whoever opens the store holds the directory's lock.
+impl Ledger for Store {
+    fn root(&self, version: u64) -> Result<Option<Signed<Root>>, LedgerError> {
+        let roots = self.roots(version.saturating_sub(1), 1).map_err(failed("the trust root"))?;
+        Ok(roots.into_iter().next())
+    }
+
+    fn head(&self, channel: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError> {
+        self.newest_head(channel).map_err(failed("the channel's head"))
+    }
+
+    fn manifest(&self, listing: &Listing) -> Result<Option<Signed<Manifest>>, LedgerError> {
+        Self::manifest(self, &listing.manifest).map_err(failed("a manifest"))
+    }
+
+    fn object(&self, digest: &Digest) -> Result<Option<Vec<u8>>, LedgerError> {
+        Self::object(self, digest).map_err(failed("an object"))
+    }
+
+    fn blob(&self, blob: &Blob, out: &mut dyn Write) -> Result<bool, LedgerError> {
+        let Some(mut bytes) = self.open_blob(&blob.digest).map_err(failed("a blob"))? else {
+            return Ok(false);
+        };
+        std::io::copy(&mut bytes, out).map_err(|error| LedgerError::new("a blob", error))?;
+        Ok(true)
+    }
+}
+
+fn failed(what: &'static str) -> impl FnOnce(StoreError) -> LedgerError {
+    move |error| LedgerError::new(what, error)
+}
+
+/// Why what a ledger said is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// It did not answer.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// It has no root at all.
+    #[error("no trust root is known here")]
+    NoRoot,
+    /// Its roots do not follow from the one that is trusted.
+    #[error("the trust root is not the expected one")]
+    Root(#[source] RootError),
+    /// The root knows no such channel.
+    #[error("the network has no channel `{channel}`; it has {}", known.join(", "))]
+    NoChannel {
+        /// The channel.
+        channel: ChannelName,
+        /// The channels there are.
+        known: Vec<String>,
+    },
+    /// Its head is not signed as the root asks.
+    #[error("the head of `{channel}` is not believed")]
+    Head {
+        /// The channel.
+        channel: ChannelName,
+        /// Why not.
+        #[source]
+        source: VerifyError,
+    },
+    /// A manifest is not the one listed, or not signed as the root asks.
+    #[error("the manifest of {release} is not believed")]
+    Manifest {
+        /// Of which release.
+        release: String,
+        /// Why not.
+        #[source]
+        source: VerifyError,
+    },
+    /// Bytes that do not have the digest they were asked for by.
+    #[error("{what} is damaged where it is kept")]
+    Damaged {
+        /// What.
+        what: String,
+    },
+    /// An object that is not what its place says.
+    #[error("an object cannot be read")]
+    Object(#[source] DecodeError),
+}
+
+/// A ledger and the newest root, through which everything it says is checked.
+pub struct Trusted<'a> {
+    ledger: &'a dyn Ledger,
+    root: Verified<Root>,
+}
+
+impl std::fmt::Debug for Trusted<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Trusted(root {})", self.root.version)
+    }
+}
+
+impl<'a> Trusted<'a> {
+    /// Follows the chain of roots from the first one on, which has to be `first` if one is named: the file
+    /// that `init` wrote protects a publisher from signing for a network that only has the same name.
+    ///
+    /// # Errors
+    /// [`TrustError::NoRoot`], [`TrustError::Root`], [`TrustError::Ledger`].
+    pub fn follow(ledger: &'a dyn Ledger, first: Option<&Digest>) -> Result<Self, TrustError> {
+        let signed = ledger.root(1)?.ok_or(TrustError::NoRoot)?;
+        let named = first.copied().unwrap_or_else(|| signed.digest());
+        let mut trusted = root::trust_first(&signed, &named).map_err(TrustError::Root)?;
+        for version in 2..=MAX_ROOT_STEPS {
+            let Some(next) = ledger.root(version)? else { break };
+            trusted = root::trust_next(&trusted, &next).map_err(TrustError::Root)?;
+        }
+        Ok(Self { ledger, root: trusted })
+    }
+
+    /// The newest root.
+    pub fn root(&self) -> &Verified<Root> {
+        &self.root
+    }
+
+    /// Who may sign for a channel.
+    ///
+    /// # Errors
+    /// [`TrustError::NoChannel`].
+    pub fn role(&self, channel: &ChannelName) -> Result<&Role, TrustError> {
+        self.root.release_role(channel).ok_or_else(|| TrustError::NoChannel {
+            channel: channel.clone(),
+            known: self.root.release.iter().map(|role| role.channel.to_string()).collect(),
+        })
+    }
+
+    /// The channel's newest head.
+    ///
+    /// # Errors
+    /// [`TrustError::Head`] and those of [`Trusted::role`].
+    pub fn head(&self, channel: &ChannelName) -> Result<Option<Verified<Head>>, TrustError> {
+        let role = self.role(channel)?;
+        let Some(signed) = self.ledger.head(channel)? else { return Ok(None) };
+        signed
+            .verify(&self.root.network, role)
+            .map(Some)
+            .map_err(|source| TrustError::Head { channel: channel.clone(), source })
+    }
+
+    /// A listed release's manifest with its signatures, if it is held.
+    ///
+    /// # Errors
+    /// [`TrustError::Manifest`], [`TrustError::Damaged`] and those of [`Trusted::role`].
+    pub fn manifest(
+        &self,
+        channel: &ChannelName,
+        listing: &Listing,
+    ) -> Result<Option<(Signed<Manifest>, Verified<Manifest>)>, TrustError> {
+        let role = self.role(channel)?;
+        let Some(signed) = self.ledger.manifest(listing)? else { return Ok(None) };
+        let release = format!("{}@{}", listing.component, listing.version);
+        if signed.digest() != listing.manifest {
+            return Err(TrustError::Damaged { what: format!("the manifest of {release}") });
+        }
+        let verified = signed
+            .verify(&self.root.network, role)
+            .map_err(|source| TrustError::Manifest { release, source })?;
+        Ok(Some((signed, verified)))
+    }
+
+    /// An object of a known type, if it is held.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Object`], [`TrustError::Ledger`].
+    pub fn object<T: codec::Wire>(&self, digest: &Digest) -> Result<Option<T>, TrustError> {
+        let Some(bytes) = self.ledger.object(digest)? else { return Ok(None) };
+        if Digest::of(&bytes) != *digest {
+            return Err(TrustError::Damaged { what: format!("the {} {digest}", T::NAME) });
+        }
+        codec::decode(&bytes).map(Some).map_err(TrustError::Object)
+    }
+
+    /// Copies a blob if it is held; `false` if not. What was written before an error is worth nothing.
+    ///
+    /// # Errors
+    /// [`TrustError::Damaged`], [`TrustError::Ledger`].
+    pub fn blob(&self, blob: &Blob, out: &mut dyn Write) -> Result<bool, TrustError> {
+        let mut hashing = Hashing { out, hasher: Hasher::new(), left: blob.size };
+        if !self.ledger.blob(blob, &mut hashing)? {
+            return Ok(false);
+        }
+        if hashing.left == 0 && hashing.hasher.finish() == blob.digest {
+            return Ok(true);
+        }
+        Err(TrustError::Damaged { what: format!("the blob {}", blob.digest) })
+    }
+}
+
+/// Hashes what is written, and takes no more than the blob has.
+struct Hashing<'a> {
+    out: &'a mut dyn Write,
+    hasher: Hasher,
+    left: u64,
+}
+
+impl Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let over = || std::io::Error::other("the blob is longer than its manifest says");
+        let most = u64::try_from(bytes.len()).map_err(|_| over())?;
+        if most > self.left {
+            return Err(over());
+        }
+        let written = self.out.write(bytes)?;
+        self.left -= u64::try_from(written).map_err(|_| over())?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}

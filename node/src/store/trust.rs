@@ -1,0 +1,204 @@
+//! What was believed: the chain of roots as files, heads and manifests in the database.
+//!
+//! Keeps order and refuses to forget; verifies no signature. Who hands something in has verified it, and who
+//! reads something verifies it again by the root it trusts. Every accepting function returns after the thing
+//! is durable, because the node then tells others of it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use updraft_protocol::{
+    ChannelName, Digest, Head, Manifest, NetworkName, Root, Signed,
+    codec::{self, Wire as _},
+};
+
+use super::{
+    Store,
+    disk::{self, lock},
+    error::StoreError,
+};
+
+/// The one network of this store and how many roots it has.
+#[derive(Debug)]
+pub(super) struct Trusted {
+    name: NetworkName,
+    roots: u64,
+}
+
+/// Finds the trusted network. `None`: a store that has not joined one.
+pub(super) fn find(trust: &Path) -> Result<Option<Trusted>, StoreError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(trust).map_err(StoreError::io("list", trust))? {
+        let entry = entry.map_err(StoreError::io("list", trust))?;
+        if entry.path().join("root.1").exists() {
+            names.extend(entry.file_name().into_string().ok());
+        }
+    }
+    names.sort();
+    if names.len() > 1 {
+        return Err(StoreError::SeveralNetworks { names });
+    }
+    let Some(name) = names.pop() else { return Ok(None) };
+    let folder = trust.join(&name);
+    disk::remove_leftovers(&folder)?;
+    let name = name.parse().map_err(|_| StoreError::DamagedRoot {
+        path: folder.clone(),
+        reason: "its name is no network's".to_owned(),
+    })?;
+    let mut roots = 1;
+    while root_path(&folder, roots + 1).exists() {
+        roots += 1;
+    }
+    Ok(Some(Trusted { name, roots }))
+}
+
+fn root_path(folder: &Path, version: u64) -> PathBuf {
+    folder.join(format!("root.{version}"))
+}
+
+impl Store {
+    fn trust_folder(&self, name: &NetworkName) -> PathBuf {
+        self.inner.data_dir.join("trust").join(name.as_str())
+    }
+
+    /// The name of the network that this store has joined.
+    pub fn network(&self) -> Option<NetworkName> {
+        lock(&self.inner.trusted).as_ref().map(|trusted| trusted.name.clone())
+    }
+
+    /// Keeps the next root. The first one decides which network this store is of.
+    ///
+    /// Keeping a root that is there does nothing; another one of its version is refused.
+    pub fn append_root(&self, signed: &Signed<Root>) -> Result<(), StoreError> {
+        let root = signed.peek().map_err(StoreError::Payload)?;
+        let bytes = codec::encode(signed).map_err(StoreError::Encode)?;
+        // Held while the file is written: two callers must not write one version.
+        let mut trusted = lock(&self.inner.trusted);
+        let have = trusted.as_ref().map_or(0, |trusted| trusted.roots);
+        if let Some(name) = trusted.as_ref().map(|trusted| trusted.name.clone()) {
+            let first = self.read_root(&name, 1)?.peek().map_err(StoreError::Payload)?;
+            if first.network != root.network {
+                return Err(StoreError::OtherNetwork { trusted: name.to_string() });
+            }
+            if root.version <= have {
+                let same = self.read_root(&name, root.version)?.digest() == signed.digest();
+                let differs = StoreError::RootDiffers { version: root.version };
+                return if same { Ok(()) } else { Err(differs) };
+            }
+        }
+        if root.version != have + 1 {
+            return Err(StoreError::RootOrder { expected: have + 1, offered: root.version });
+        }
+        let name = trusted.as_ref().map_or(root.name, |trusted| trusted.name.clone());
+        let folder = self.trust_folder(&name);
+        disk::create_folder(&folder)?;
+        disk::write_durable(&folder, &format!("root.{}", root.version), &bytes)?;
+        *trusted = Some(Trusted { name, roots: root.version });
+        Ok(())
+    }
+
+    fn read_root(&self, name: &NetworkName, version: u64) -> Result<Signed<Root>, StoreError> {
+        let path = root_path(&self.trust_folder(name), version);
+        let damaged = |reason: String| StoreError::DamagedRoot { path: path.clone(), reason };
+        let bytes = disk::read_bounded(&path, Signed::<Root>::MAX)?
+            .ok_or_else(|| damaged("it is gone".to_owned()))?;
+        let signed: Signed<Root> =
+            codec::decode(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let root = signed.peek().map_err(|error| damaged(error.to_string()))?;
+        if root.version != version {
+            return Err(damaged(format!("it holds root {}", root.version)));
+        }
+        Ok(signed)
+    }
+
+    /// The roots after version `after`, in order, at most `max`.
+    ///
+    /// A damaged file is an error and never skipped: skipping it would bring revoked keys back.
+    pub fn roots(&self, after: u64, max: usize) -> Result<Vec<Signed<Root>>, StoreError> {
+        let (name, last) = match &*lock(&self.inner.trusted) {
+            Some(trusted) => (trusted.name.clone(), trusted.roots),
+            None => return Ok(Vec::new()),
+        };
+        let versions = after.saturating_add(1)..=last;
+        versions.take(max).map(|version| self.read_root(&name, version)).collect()
+    }
+
+    /// The last root of the chain.
+    pub fn newest_root(&self) -> Result<Option<Signed<Root>>, StoreError> {
+        let last = lock(&self.inner.trusted).as_ref().map_or(0, |trusted| trusted.roots);
+        Ok(self.roots(last.saturating_sub(1), 1)?.pop())
+    }
+
+    /// Keeps the next head of its channel.
+    ///
+    /// Keeping a head that is there does nothing; another one of its number, or a gap, is refused.
+    pub fn accept_head(&self, signed: &Signed<Head>) -> Result<(), StoreError> {
+        let head = signed.peek().map_err(StoreError::Payload)?;
+        let (channel, seq) = (head.channel, head.seq);
+        let _writer = lock(&self.inner.writers);
+        if let Some(held) = self.inner.meta.head(&channel, seq)? {
+            let same = held.digest() == signed.digest();
+            return if same { Ok(()) } else { Err(StoreError::HeadDiffers { channel, seq }) };
+        }
+        let expected = self.inner.meta.newest_seq(&channel)?.map_or(1, |seq| seq.saturating_add(1));
+        if seq != expected {
+            return Err(StoreError::HeadOrder { channel, expected, offered: seq });
+        }
+        self.inner.meta.put_head(&channel, seq, signed)
+    }
+
+    /// One head of a channel.
+    pub fn head(
+        &self,
+        channel: &ChannelName,
+        seq: u64,
+    ) -> Result<Option<Signed<Head>>, StoreError> {
+        self.inner.meta.head(channel, seq)
+    }
+
+    /// The heads after number `seq`, in order: at most `max_count`, and at most `max_bytes` of encodings.
+    pub fn heads_after(
+        &self,
+        channel: &ChannelName,
+        seq: u64,
+        max_count: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<Signed<Head>>, StoreError> {
+        self.inner.meta.heads_after(channel, seq, max_count, max_bytes)
+    }
+
+    /// The last head of a channel.
+    pub fn newest_head(&self, channel: &ChannelName) -> Result<Option<Signed<Head>>, StoreError> {
+        match self.inner.meta.newest_seq(channel)? {
+            Some(seq) => self.inner.meta.head(channel, seq),
+            None => Ok(None),
+        }
+    }
+
+    /// The channels of which a head is held.
+    pub fn channels(&self) -> Result<Vec<ChannelName>, StoreError> {
+        self.inner.meta.channels()
+    }
+
+    /// Keeps a manifest; of two with one payload the later one stays, with its signatures.
+    pub fn put_manifest(&self, signed: &Signed<Manifest>) -> Result<(), StoreError> {
+        signed.peek().map_err(StoreError::Payload)?;
+        let _not_sweeping = self.inner.while_not_sweeping();
+        if self.inner.meta.manifest(&signed.digest())?.as_ref() == Some(signed) {
+            return Ok(());
+        }
+        self.inner.meta.put_manifest(signed)
+    }
+
+    /// The manifest whose payload has this digest.
+    pub fn manifest(&self, digest: &Digest) -> Result<Option<Signed<Manifest>>, StoreError> {
+        self.inner.meta.manifest(digest)
+    }
+
+    /// All manifests, in order of their digests.
+    pub fn manifests(&self) -> Result<Vec<Signed<Manifest>>, StoreError> {
+        self.inner.meta.manifests()
+    }
+}
