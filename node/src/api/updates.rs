@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -306,11 +307,11 @@ impl Checksums {
     }
 }
 
-fn sum_of(mut blob: impl std::io::Read) -> std::io::Result<String> {
+fn sum_of(mut reader: impl io::Read) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
     loop {
-        let read = blob.read(&mut buffer)?;
+        let read = reader.read(&mut buffer)?;
         if read == 0 {
             return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
         }

@@ -149,8 +149,7 @@ pub struct Operation {
     pub progress: Option<Progress>,
     /// Peers that bytes came from.
     pub sources: Vec<Source>,
-    /// Of these bytes, bytes of patches.
-    #[serde(default)]
+    /// Of their bytes, bytes of patches.
     pub patch_bytes: u64,
     /// When it started.
     pub started_at: String,

@@ -147,7 +147,7 @@ pub struct Component {
     pub kind: Option<String>,
     /// How urgent it is.
     pub severity: Option<String>,
-    /// `absent upToDate available fetching verifying applying held failed pinned`.
+    /// `absent upToDate available fetching staged applying held failed pinned`.
     pub state: String,
     /// Bytes so far, while fetching.
     pub progress: Option<Progress>,
@@ -225,20 +225,6 @@ pub(super) fn severity_word(severity: Severity) -> String {
     .to_owned()
 }
 
-fn state_word(state: ComponentState) -> &'static str {
-    match state {
-        ComponentState::Absent => "absent",
-        ComponentState::UpToDate => "upToDate",
-        ComponentState::Available => "available",
-        ComponentState::Fetching { .. } => "fetching",
-        ComponentState::Staging => "verifying",
-        ComponentState::Switching => "applying",
-        ComponentState::Held => "held",
-        ComponentState::Failed => "failed",
-        ComponentState::Pinned => "pinned",
-    }
-}
-
 impl From<&agent::ComponentStatus> for Component {
     fn from(component: &agent::ComponentStatus) -> Self {
         let available = component.available.as_ref();
@@ -254,7 +240,7 @@ impl From<&agent::ComponentStatus> for Component {
             available: available.map(|offer| offer.version.to_string()),
             kind: available.map(|offer| kind_word(offer.kind)),
             severity: available.map(|offer| severity_word(offer.severity)),
-            state: state_word(component.state).to_owned(),
+            state: component.state.as_str().to_owned(),
             progress,
             held_by: component.held.as_ref().map(|held| HeldBy {
                 reason: held.reason.as_str().to_owned(),
