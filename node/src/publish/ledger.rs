@@ -181,6 +181,9 @@ impl std::fmt::Debug for Trusted<'_> {
     }
 }
 
+/// A manifest as it was signed, and what it says now that it is believed.
+pub type Vouched = (Signed<Manifest>, Verified<Manifest>);
+
 impl<'a> Trusted<'a> {
     /// Follows the chain of roots from the first one on, which has to be `first` if one is named: the file
     /// that `init` wrote protects a publisher from signing for a network that only has the same name.
@@ -235,7 +238,7 @@ impl<'a> Trusted<'a> {
         &self,
         channel: &ChannelName,
         listing: &Listing,
-    ) -> Result<Option<(Signed<Manifest>, Verified<Manifest>)>, TrustError> {
+    ) -> Result<Option<Vouched>, TrustError> {
         let role = self.role(channel)?;
         let Some(signed) = self.ledger.manifest(channel, listing)? else { return Ok(None) };
         let release = format!("{}@{}", listing.component, listing.version);
