@@ -19,3 +19,4 @@ pub mod problem;
 pub mod publish;
 pub mod secret;
 pub mod store;
+pub mod whole;
