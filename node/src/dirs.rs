@@ -158,7 +158,7 @@ mod tests {
             let found = environment.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| OsString::from(value))
         };
-        Dirs::find(variable, data_dir.map(Path::new), Path::new("/work"))
+        Dirs::find(variable, data_dir.map(Path::new), Path::new("/here"))
     }
 
     #[test]
@@ -210,8 +210,8 @@ mod tests {
         let dirs =
             find(&[("HOME", "/home/ann"), ("XDG_RUNTIME_DIR", "/run/user/1")], Some("node-a"))
                 .expect("named");
-        assert_eq!(dirs.data, Path::new("/work/node-a"));
-        assert_eq!(dirs.runtime_base, Path::new("/work/node-a/run"));
+        assert_eq!(dirs.data, Path::new("/here/node-a"));
+        assert_eq!(dirs.runtime_base, Path::new("/here/node-a/run"));
     }
 
     #[test]
