@@ -210,13 +210,13 @@ mod tests {
 
     #[test]
     fn a_window_above_the_limit_is_refused() {
-        let noise: Vec<u8> = (0..1_u32 << 20).map(|i| blake3_byte(i)).collect();
+        let noise: Vec<u8> = (0..1_u32 << 20).map(mixed_byte).collect();
         let packed = compress(&noise, OPTIONS).expect("compresses");
         assert!(unpack(&packed, 1 << 20, 20).is_ok());
         assert!(matches!(unpack(&packed, 1 << 20, 19), Err(FrameError::Broken { at: 0, .. })));
     }
 
-    fn blake3_byte(seed: u32) -> u8 {
+    fn mixed_byte(seed: u32) -> u8 {
         (seed.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0]
     }
 

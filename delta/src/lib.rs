@@ -18,7 +18,8 @@
 //! | [`patch`] | how is that written, read and refused? |
 //! | [`offer`] | what does a publisher offer, and is a patch worth offering? |
 //! | [`plan`] | which route is the cheapest for this node? |
-//! | [`assemble`] | how is a route followed? |
+//! | [`mod@journey`] | which way leads there through other releases? |
+//! | [`mod@assemble`] | how is a route followed? |
 //! | [`error`] | what can go wrong, and whose fault is it? |
 //!
 //! The crate is pure: bytes come as slices, [`ReadAt`] or `Read` and leave through `Write`. It knows no path of
@@ -29,6 +30,7 @@ pub mod assemble;
 pub mod blob;
 pub mod error;
 mod frame;
+pub mod journey;
 pub mod matching;
 pub mod offer;
 pub mod patch;
@@ -39,6 +41,7 @@ pub mod tree;
 pub use assemble::{assemble, assemble_tree};
 pub use blob::{Described, Level};
 pub use error::{AssembleError, Blame, BlobError, CreateError, FrameError, PatchError, SplitError};
+pub use journey::Journey;
 pub use plan::{Plan, Route};
 pub use read_at::ReadAt;
 pub use tree::{Contents, FileSink, FileSource, TreeWriter};

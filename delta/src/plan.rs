@@ -84,6 +84,19 @@ pub enum Route {
 }
 
 impl Route {
+    /// Whether it starts from something installed.
+    pub fn is_patch(&self) -> bool {
+        matches!(self, Self::Patch(_))
+    }
+
+    /// The patch, if it is one.
+    pub fn patch(&self) -> Option<&PatchOffer> {
+        match self {
+            Self::Patch(offer) => Some(offer),
+            Self::Whole(_) => None,
+        }
+    }
+
     /// The blob to fetch.
     pub fn blob(&self) -> &Blob {
         match self {
@@ -169,7 +182,7 @@ fn better(a: &Plan, b: &Plan) -> Ordering {
 }
 
 /// What a route takes that ends in `contents` bytes.
-fn cost(route: Route, contents: u64, situation: &Situation<'_>) -> Plan {
+pub(crate) fn cost(route: Route, contents: u64, situation: &Situation<'_>) -> Plan {
     let rates = &situation.rates;
     let blob = route.blob();
     let state = situation.blobs.get(&blob.digest).copied().unwrap_or_default();

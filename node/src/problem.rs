@@ -146,6 +146,17 @@ impl fmt::Display for Code {
     }
 }
 
+/// An error and everything that led to it, in one line: `what: why: why that`.
+pub fn chain(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        line = format!("{line}: {next}");
+        cause = next.source();
+    }
+    line
+}
+
 /// One problem, ready to be told: what happened, why, and what to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {

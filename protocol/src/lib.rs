@@ -41,6 +41,7 @@ pub mod version;
 
 pub use blob::{Blob, ChunkList, ChunkSpan, ObjectRef};
 pub use catchup::{BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, HeadMark};
+pub use codec::Wire;
 pub use digest::{Digest, Hasher};
 pub use gossip::Gossip;
 pub use head::{Head, Listing};

@@ -13,9 +13,11 @@ use super::{Equivalence, suffix::Neighbours};
 /// border costs at most one control record, so 2 MiB make that invisible.
 const SEGMENT: usize = 2 * 1024 * 1024;
 
-/// A match must explain this many bytes more than the current alignment does. A record costs about as much as
-/// eight bytes of a difference that compresses badly: the number of bsdiff, confirmed by 20 years of use.
-const GAIN: usize = 8;
+/// A match must explain this many bytes more than the current alignment does; fewer do not pay for a record.
+///
+/// Measured, with bsdiff's own 8 as the measure: 6 gives esbuild 0.28.1 → 0.28.2 3.5 % fewer bytes and ruff
+/// 0.17.4 → 0.17.5 3.9 % more, 11 gives 1.1 % more and 2.5 % fewer, 14 gives 4.1 % more and 3.1 % fewer.
+const GAIN: usize = 11;
 
 /// Finds the equivalences of all segments, in order.
 pub(super) fn scan(old: &[u8], new: &[u8], neighbours: &Neighbours) -> Vec<Equivalence> {
@@ -67,6 +69,8 @@ struct Measure<'a> {
     neighbours: &'a Neighbours,
     at: usize,
     lens: [usize; 2],
+    /// Equal bytes seen so far: at most twice those of the segment, once for each neighbour.
+    compared: usize,
 }
 
 impl Measure<'_> {
@@ -77,9 +81,10 @@ impl Measure<'_> {
         let mut best = Match { old: 0, len: 0 };
         for (neighbour, len) in self.neighbours.of(at).into_iter().zip(&mut self.lens) {
             let known = len.saturating_sub(step);
-            *len = neighbour.map_or(0, |old| {
-                known + common_prefix(&self.old[old + known..], &self.new[at + known..])
-            });
+            let more = neighbour
+                .map_or(0, |old| common_prefix(&self.old[old + known..], &self.new[at + known..]));
+            self.compared += more;
+            *len = known + more;
             if let Some(old) = neighbour.filter(|_| *len > best.len) {
                 best = Match { old, len: *len };
             }
@@ -108,14 +113,15 @@ struct Scan<'a> {
 
 impl<'a> Scan<'a> {
     fn new(old: &'a [u8], new: &'a [u8], start: usize, neighbours: &'a Neighbours) -> Self {
-        let measure = Measure { old, new, neighbours, at: start, lens: [0; 2] };
+        let measure = Measure { old, new, neighbours, at: start, lens: [0; 2], compared: 0 };
         // The alignment to begin with: most files begin as they did, and segments mostly stay in place.
         let aligned = Place { old: start.min(old.len()), new: start };
         Self { old, new, measure, aligned, found: Vec::new() }
     }
 
     fn run(mut self) -> Vec<Equivalence> {
-        let mut at = self.aligned.new;
+        let start = self.aligned.new;
+        let mut at = start;
         while at < self.new.len() {
             let (found_at, matched, explained) = self.next_match(at);
             at = found_at;
@@ -130,6 +136,7 @@ impl<'a> Scan<'a> {
         if self.aligned.new < self.new.len() {
             self.close(None, self.new.len());
         }
+        debug_assert!(self.measure.compared <= 2 * (self.new.len() - start), "not linear");
         self.found
     }
 
@@ -248,13 +255,27 @@ mod tests {
         ) {
             let neighbours = neighbours(&old, &new).expect("small");
             let mut measure =
-                Measure { old: &old, new: &new, neighbours: &neighbours, at: 0, lens: [0; 2] };
+                Measure { old: &old, new: &new, neighbours: &neighbours, at: 0, lens: [0; 2], compared: 0 };
             for at in (0..new.len()).step_by(step) {
                 let found = measure.longest(at);
                 prop_assert_eq!(found.len, longest_by_trying(&old, &new[at..]), "at {}", at);
                 prop_assert_eq!(common_prefix(&old[found.old..], &new[at..]), found.len);
             }
         }
+    }
+
+    /// The current alignment explains all but the last bytes, too many to leave it and too few to keep to it,
+    /// so the scan looks at every place, and at every place the match is as long as what is left.
+    #[test]
+    fn a_match_met_at_every_place_is_measured_once() {
+        let almost: Vec<u8> = (0..4000_u32).map(|i| ((i * i) >> 7).to_le_bytes()[0]).collect();
+        let mut new = almost.clone();
+        new[3990..3995].fill(255);
+        let old = [almost, new.clone()].concat();
+        let neighbours = neighbours(&old, &new).expect("small");
+        let mut scan = Scan::new(&old, &new, 0, &neighbours);
+        assert!(scan.next_match(0).0 > 3900, "the scan does not leave early");
+        assert!(scan.measure.compared <= 2 * new.len(), "{}", scan.measure.compared);
     }
 
     #[test]

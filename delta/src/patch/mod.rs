@@ -113,7 +113,7 @@ where
     if base != header.old_digest {
         return Err(PatchError::OtherBase { expected: header.old_digest, got: base });
     }
-    let mut output = Output { out, hasher: Hasher::new(), left: header.new_size };
+    let mut output = Output::new(out, header.new_size);
     match header.codec {
         PatchCodec::BsdiffZstd => plain::decode(old, patch, &header, &mut output)?,
     }
@@ -145,16 +145,35 @@ struct Output<W> {
     out: W,
     hasher: Hasher,
     left: u64,
+    /// Not yet hashed and written: a patch has many records of a few bytes, and writing each costs a call.
+    /// Never longer than [`BUFFER`].
+    waiting: Vec<u8>,
 }
 
 impl<W: Write> Output<W> {
+    fn new(out: W, size: u64) -> Self {
+        Self { out, hasher: Hasher::new(), left: size, waiting: Vec::with_capacity(BUFFER) }
+    }
+
+    /// Takes at most [`BUFFER`] bytes, and no more than are left.
     fn write(&mut self, bytes: &[u8]) -> Result<(), PatchError> {
         self.left -= bytes.len() as u64;
-        self.hasher.update(bytes);
-        self.out.write_all(bytes).map_err(PatchError::Write)
+        if self.waiting.len() + bytes.len() > BUFFER {
+            self.pass_on()?;
+        }
+        self.waiting.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn pass_on(&mut self) -> Result<(), PatchError> {
+        self.hasher.update(&self.waiting);
+        self.out.write_all(&self.waiting).map_err(PatchError::Write)?;
+        self.waiting.clear();
+        Ok(())
     }
 
     fn finish(mut self, header: &Header) -> Result<Applied, PatchError> {
+        self.pass_on()?;
         let digest = self.hasher.finish();
         if digest != header.new_digest {
             return Err(PatchError::WrongResult { expected: header.new_digest, got: digest });

@@ -118,4 +118,38 @@ impl What {
             Self::RootChanged { .. } => "trust.rootChanged",
         }
     }
+
+    /// The event as a sentence, for the log.
+    pub fn in_words(&self) -> String {
+        let from_to = |from: &Option<ReleaseVersion>, to: &ReleaseVersion| match from {
+            Some(from) => format!("{from} → {to}"),
+            None => to.to_string(),
+        };
+        match self {
+            Self::NodeStarted => "the node runs".to_owned(),
+            Self::NodeStopping => "the node stops".to_owned(),
+            Self::PeerConnected { peer } => format!("peer {peer} is connected"),
+            Self::PeerDisconnected { peer } => format!("peer {peer} is gone"),
+            Self::ReleaseDiscovered { component, version, channel, from } => {
+                format!("{component}@{version} is on {channel}, heard from {from}")
+            }
+            Self::ReleaseRejected { reason, from } => {
+                format!("refused something from {from}: {reason}")
+            }
+            Self::UpdateProgress { operation, component, phase, .. } => {
+                format!("{operation}: {component} is {phase}")
+            }
+            Self::UpdateCompleted { component, from, to, fetched, whole, peers, .. } => format!(
+                "{component} {} is installed; {fetched} bytes from {peers} peers instead of {whole}",
+                from_to(from, to)
+            ),
+            Self::UpdateFailed { component, to, error } => {
+                format!("{component}@{to} failed: {error}")
+            }
+            Self::RolledBack { component, from, to } => {
+                format!("{component} went back: {}", from_to(from, to))
+            }
+            Self::RootChanged { version } => format!("trust root {version} is in force"),
+        }
+    }
 }

@@ -13,12 +13,31 @@
 //! | status (`watch`) | 1 | the newest replaces the older |
 //! | events (`broadcast`) | [`MAX_EVENTS`] | a slow watcher misses the oldest and is told so |
 
+mod action;
+mod adapters;
+mod asks;
+mod context;
+mod effects;
 mod event;
 #[cfg(test)]
 pub(crate) mod fake;
+mod fetching;
+mod importing;
+mod installing;
+mod lifecycle;
+mod limiter;
+mod machine;
 mod operation;
 mod order;
+mod orders;
+mod serving;
+mod show;
+mod start;
 mod status;
+mod sync;
+mod task;
+mod updates;
+mod view;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -27,12 +46,16 @@ use updraft_protocol::{ChannelName, ComponentName, Digest};
 
 use self::order::{Order, Reply};
 pub use self::{
+    action::{Action, Fetched, Input, Installation, Job, JobError, Leg, Now},
     event::{Event, What},
+    lifecycle::{Component, InstalledVersion},
+    machine::{Duty, Machine, Rules},
     operation::{Operation, OperationId, OperationKind, Outcome, Phase},
     order::{
         Answer, BlobFile, CheckReport, Consent, Extent, HistoryLine, InstallOrder, Peer, Plan,
         Published, Release, RollbackOrder, RouteChoice,
     },
+    start::{Parts, Trust, start},
     status::{
         Available, ChannelStatus, ComponentState, ComponentStatus, Freshness, Held, HoldReason,
         LastUpdate, NodeStatus, PeerCounts, RootStatus, Status, StoreStatus, Totals,

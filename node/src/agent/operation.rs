@@ -96,6 +96,8 @@ pub struct Operation {
     pub progress: Option<(u64, u64)>,
     /// Peers that bytes came from, and how many bytes.
     pub sources: BTreeMap<String, u64>,
+    /// Of these bytes, bytes of patches.
+    pub patch_bytes: u64,
     /// When it started.
     pub started: Timestamp,
     /// When it ended.
@@ -172,6 +174,7 @@ mod tests {
             phase: Phase::Planning,
             progress: None,
             sources: BTreeMap::new(),
+            patch_bytes: 0,
             started: Timestamp::from_seconds(1),
             ended: None,
             by: "test".to_owned(),

@@ -178,12 +178,17 @@ pub struct Published {
 }
 
 /// Bytes of a complete blob.
-#[derive(Debug)]
 pub struct BlobFile {
-    /// The open file, at its beginning.
-    pub file: std::fs::File,
-    /// Its size.
+    /// Reads them from the beginning; every chunk is checked before a byte of it comes out. Blocks.
+    pub reader: Box<dyn std::io::Read + Send>,
+    /// How many there are.
     pub size: u64,
+}
+
+impl std::fmt::Debug for BlobFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BlobFile").field("size", &self.size).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]

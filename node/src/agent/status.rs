@@ -163,6 +163,28 @@ pub enum ComponentState {
     Pinned,
 }
 
+impl ComponentState {
+    /// Whether something is under way.
+    pub const fn is_busy(self) -> bool {
+        matches!(self, Self::Fetching { .. } | Self::Staging | Self::Switching)
+    }
+
+    /// The word used by API, metrics and CLI.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::UpToDate => "upToDate",
+            Self::Available => "available",
+            Self::Fetching { .. } => "fetching",
+            Self::Staging => "staged",
+            Self::Switching => "applying",
+            Self::Held => "held",
+            Self::Failed => "failed",
+            Self::Pinned => "pinned",
+        }
+    }
+}
+
 /// Why a component waits, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {

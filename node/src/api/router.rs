@@ -9,6 +9,7 @@ use axum::{
     routing::{MethodRouter, get, post, put},
 };
 use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use updraft_protocol::Timestamp;
 
@@ -95,6 +96,7 @@ struct Inner {
     metrics: Metrics,
     feed: Arc<Feed>,
     checksums: updates::Checksums,
+    blob_streams: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
@@ -108,7 +110,17 @@ impl Api {
         stop: CancellationToken,
     ) -> Self {
         let checksums = updates::Checksums::default();
-        Self(Arc::new(Inner { agent, settings, registry, metrics, feed, checksums, stop }))
+        let blob_streams = Arc::new(Semaphore::new(objects::MAX_BLOB_STREAMS));
+        Self(Arc::new(Inner {
+            agent,
+            settings,
+            registry,
+            metrics,
+            feed,
+            checksums,
+            blob_streams,
+            stop,
+        }))
     }
 
     pub(super) fn agent(&self) -> &AgentHandle {
@@ -133,6 +145,10 @@ impl Api {
 
     pub(super) fn checksums(&self) -> &updates::Checksums {
         &self.0.checksums
+    }
+
+    pub(super) fn blob_streams(&self) -> &Arc<Semaphore> {
+        &self.0.blob_streams
     }
 
     pub(super) fn stop(&self) -> &CancellationToken {

@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
+    io,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -291,7 +291,7 @@ impl Checksums {
         // The turn goes along, so that a client that goes away does not let the next one start too.
         let made = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            let sum = sum_of(blob.file).ok()?;
+            let sum = sum_of(blob.reader).ok()?;
             let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
             if known.len() >= MAX_SUMS {
                 known.clear();
@@ -307,11 +307,11 @@ impl Checksums {
     }
 }
 
-fn sum_of(mut file: File) -> std::io::Result<String> {
+fn sum_of(mut reader: impl io::Read) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
     loop {
-        let read = std::io::Read::read(&mut file, &mut buffer)?;
+        let read = reader.read(&mut buffer)?;
         if read == 0 {
             return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
         }

@@ -169,7 +169,7 @@ pub(super) fn state(component: &Component, now: Timestamp) -> String {
     let words = match component.state.as_str() {
         "absent" => "not installed",
         "upToDate" => "up to date",
-        "verifying" => "verifying",
+        "staged" => "checking files",
         "applying" => "switching",
         "fetching" => {
             return component.progress.map_or("fetching".to_owned(), |progress| {

@@ -66,6 +66,16 @@ pub enum Rate {
     BytesPerSecond(NonZeroU64),
 }
 
+impl Rate {
+    /// Bytes in one second; `None` without a limit.
+    pub const fn bytes_per_second(self) -> Option<NonZeroU64> {
+        match self {
+            Self::Unlimited => None,
+            Self::BytesPerSecond(rate) => Some(rate),
+        }
+    }
+}
+
 impl FromStr for Rate {
     type Err = InvalidQuantity;
 

@@ -96,7 +96,7 @@ fn message_id(message: &gossipsub::Message) -> MessageId {
 
 /// A release a day is a quiet topic: the scores for delivering often (P3, P3b) would punish every honest peer
 /// and are off. One rejected message costs 100 points, which fade over two minutes; a peer below −80 is not
-/// listened to, so it can make this node check about five bad signatures a minute.
+/// listened to, so it can make this node check about one bad signature a minute.
 fn scores(topic: &IdentTopic) -> PeerScoreParams {
     let heads = TopicScoreParams {
         topic_weight: 1.0,

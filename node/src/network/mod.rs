@@ -9,7 +9,7 @@
 //! | node → loop | verdicts on gossip | 128, a place for each message out | cannot be full |
 //! | node → streams | answers to requests | one each, slots by peer and in all | the asker is told `Busy` or closed |
 //!
-//! The loop never waits for anybody else. Rules live in files without I/O: [`peers`] (scores, backoff),
+//! The loop never waits for anybody else. Rules live in files without I/O: `peers` (scores, backoff),
 //! `bans`, `serving` (rates and slots), `quota` (provider records), `redial`. Nothing that a peer says is
 //! believed here: signatures and digests are checked by who asked.
 
@@ -38,7 +38,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -101,10 +101,7 @@ impl Network {
     ) -> Result<Started, StartError> {
         let me = key.peer_id();
         let mut swarm = transport::swarm(key, &settings)?;
-        let mut awaited = HashMap::new();
-        for address in &settings.listen {
-            awaited.insert(transport::listen(&mut swarm, address)?, address.clone());
-        }
+        let awaited = transport::listen_on_all(&mut swarm, &settings.listen)?;
         for address in &settings.external {
             swarm.add_external_address(address.without_peer().to_multiaddr());
         }

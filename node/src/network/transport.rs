@@ -1,11 +1,6 @@
 //! The stack below the protocols: TCP with noise and yamux, QUIC. Builds the swarm and opens its listeners.
 
-use std::{
-    error::Error,
-    io,
-    net::{TcpListener, UdpSocket},
-    time::Duration,
-};
+use std::{collections::HashMap, error::Error, io, net::SocketAddr, time::Duration};
 
 use libp2p::{
     Swarm, SwarmBuilder, TransportError, core::transport::ListenerId, noise, quic, tcp, yamux,
@@ -62,11 +57,38 @@ pub(super) fn swarm(
         .build())
 }
 
-/// Opens a listener. The socket is open when this returns.
-pub(super) fn listen(
+/// Opens all listeners. That a machine has no IPv6 is no reason not to start: the default settings listen on
+/// `::` beside `0.0.0.0`. Every other failure is one, and so is a node that would listen nowhere.
+pub(super) fn listen_on_all(
     swarm: &mut Swarm<Protocols>,
-    address: &Address,
-) -> Result<ListenerId, StartError> {
+    addresses: &[Address],
+) -> Result<HashMap<ListenerId, Address>, StartError> {
+    let mut open = HashMap::new();
+    let mut forgiven = None;
+    for address in addresses {
+        match listen(swarm, address) {
+            Ok(listener) => {
+                open.insert(listener, address.clone());
+            }
+            Err(error @ StartError::Listen { .. }) if is_any_ipv6(address) => {
+                tracing::warn!(%address, error = &error as &dyn Error, "not listening there");
+                forgiven = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match forgiven {
+        Some(error) if open.is_empty() => Err(error),
+        _ => Ok(open),
+    }
+}
+
+fn is_any_ipv6(address: &Address) -> bool {
+    address.is_unspecified() && address.ip().is_some_and(|ip| ip.is_ipv6())
+}
+
+/// Opens a listener. The socket is open when this returns.
+fn listen(swarm: &mut Swarm<Protocols>, address: &Address) -> Result<ListenerId, StartError> {
     check_free(address).map_err(|source| refusal(address, source))?;
     swarm.listen_on(address.without_peer().to_multiaddr()).map_err(|error| {
         let source = match error {
@@ -86,10 +108,26 @@ fn check_free(address: &Address) -> io::Result<()> {
     if socket.port() == 0 {
         return Ok(());
     }
-    match address.carrier() {
-        Carrier::Tcp => TcpListener::bind(socket).map(drop),
-        Carrier::Quic => UdpSocket::bind(socket).map(drop),
+    Ok(bind_alone(socket, address.carrier())?)
+}
+
+/// Binds as the transports do, but without sharing: IPv6 for itself, because the IPv4 listener next to it has
+/// the same port, and TCP over connections that are only waiting to be forgotten.
+fn bind_alone(socket: SocketAddr, carrier: Carrier) -> rustix::io::Result<()> {
+    use rustix::net::{self, AddressFamily, SocketType, sockopt};
+    let family = if socket.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+    let kind = match carrier {
+        Carrier::Tcp => SocketType::STREAM,
+        Carrier::Quic => SocketType::DGRAM,
+    };
+    let probe = net::socket(family, kind, None)?;
+    if socket.is_ipv6() {
+        sockopt::set_ipv6_v6only(&probe, true)?;
     }
+    if carrier == Carrier::Tcp {
+        sockopt::set_socket_reuseaddr(&probe, true)?;
+    }
+    net::bind(&probe, &socket)
 }
 
 fn refusal(address: &Address, source: io::Error) -> StartError {

@@ -195,8 +195,9 @@ impl Meta {
         read.collect()
     }
 
-    /// Callers hold the lock of writers: the next number is read and then used.
-    pub(super) fn append_history(&self, entry: &HistoryEntry) -> Result<(), StoreError> {
+    /// Adds a line and lets the oldest go until at most `most` are left. Callers hold the lock of writers: the
+    /// next number is read and then used.
+    pub(super) fn append_history(&self, entry: &HistoryEntry, most: u64) -> Result<(), StoreError> {
         let end = |key: Option<_>| -> Result<Option<u64>, StoreError> {
             let Some((key, _)) = key else { return Ok(None) };
             let key: sled::IVec = key;
@@ -206,7 +207,7 @@ impl Meta {
         let number = last.map_or(0, |last| last.saturating_add(1));
         self.history.insert(number.to_be_bytes(), entry.encode()).map_err(failed("write to"))?;
         while let Some(first) = end(self.history.first().map_err(failed("read"))?)?
-            && number - first >= MAX_HISTORY
+            && number - first >= most
         {
             self.history.remove(first.to_be_bytes()).map_err(failed("remove from"))?;
         }

@@ -183,7 +183,7 @@ impl Store {
     /// Adds a line to the history; the oldest goes when there are more than [`MAX_HISTORY`].
     pub fn history_append(&self, entry: &HistoryEntry) -> Result<(), StoreError> {
         let _writer = disk::lock(&self.inner.writers);
-        self.inner.meta.append_history(entry)
+        self.inner.meta.append_history(entry, MAX_HISTORY)
     }
 
     /// The history from the newest line on, of one component or of all.

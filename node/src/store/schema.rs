@@ -5,7 +5,7 @@ use super::error::StoreError;
 /// The schema this program writes.
 ///
 /// A change of layout, of a key or of a record raises it and brings the step that turns the last schema into
-/// the new one; [`judge`] then has a third answer.
+/// the new one.
 pub const SCHEMA: u32 = 1;
 
 /// What a found version asks for.

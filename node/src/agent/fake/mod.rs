@@ -6,7 +6,7 @@ pub(crate) mod release;
 
 use std::{
     collections::BTreeMap,
-    io::{Seek as _, Write as _},
+    io,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -241,6 +241,7 @@ impl World {
             phase: Phase::Planning,
             progress: Some((0, plan.fetch_bytes)),
             sources: BTreeMap::from([("12D3KooWPeer".to_owned(), plan.fetch_bytes)]),
+            patch_bytes: 0,
             started: STARTED,
             ended: None,
             by: by.to_owned(),
@@ -271,10 +272,7 @@ impl World {
 }
 
 fn blob_file(bytes: &[u8]) -> BlobFile {
-    let mut file = tempfile::tempfile().expect("a file");
-    file.write_all(bytes).expect("room");
-    file.rewind().expect("a file can be rewound");
-    BlobFile { file, size: bytes.len() as u64 }
+    BlobFile { reader: Box::new(io::Cursor::new(bytes.to_vec())), size: bytes.len() as u64 }
 }
 
 /// A connected peer.

@@ -149,6 +149,8 @@ pub struct Operation {
     pub progress: Option<Progress>,
     /// Peers that bytes came from.
     pub sources: Vec<Source>,
+    /// Of their bytes, bytes of patches.
+    pub patch_bytes: u64,
     /// When it started.
     pub started_at: String,
     /// When it ended.
@@ -185,6 +187,7 @@ impl From<&agent::Operation> for Operation {
                 .iter()
                 .map(|(peer, bytes)| Source { peer: peer.clone(), bytes: *bytes })
                 .collect(),
+            patch_bytes: operation.patch_bytes,
             started_at: time(operation.started),
             ended_at: operation.ended.map(time),
             by: operation.by.clone(),

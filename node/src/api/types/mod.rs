@@ -4,12 +4,14 @@
 //! Names are camelCase, times RFC 3339, sizes bytes, versions strings. Fields are only added. The command
 //! line reads the same types, and readers ignore what they do not know. Nothing here decides anything.
 
+mod health;
 mod install;
 mod network;
 mod release;
 mod status;
 
 pub use self::{
+    health::{Finding, Readiness, ReadinessCheck},
     install::{Accepted, InstallBody, Operation, Plan, Progress, RollbackBody, Source, Unit},
     network::{
         BanBody, CheckReport, DialBody, HistoryEntry, Peer, ProtocolRange, Replicas, Role, Trust,
@@ -17,8 +19,7 @@ pub use self::{
     },
     release::{Checksums, Delta, Published, Release, Signer, UpdateOffer},
     status::{
-        Channel, Component, Finding, HeldBy, LastUpdate, Node, Peers, PlanSizes, Readiness,
-        ReadinessCheck, Root, Status, Store, Totals,
+        Channel, Component, HeldBy, LastUpdate, Node, Peers, PlanSizes, Root, Status, Store, Totals,
     },
 };
 

@@ -3,11 +3,14 @@
 use serde::{Deserialize, Serialize};
 use updraft_protocol::{NetworkKind, ReleaseKind, Severity, Timestamp};
 
-use super::{install::Progress, time};
+use super::{
+    health::{Finding, findings},
+    install::Progress,
+    time,
+};
 use crate::{
     agent::{self, ComponentState, Freshness},
     build,
-    problem::Code,
 };
 
 /// `GET /api/v1/status`.
@@ -60,18 +63,6 @@ pub struct Node {
     pub protocol: u32,
     /// When it started.
     pub started_at: String,
-}
-
-/// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Finding {
-    /// The code of the table, for example `UD0701`.
-    pub code: String,
-    /// What.
-    pub detail: String,
-    /// What to do.
-    pub hint: Option<String>,
 }
 
 /// Connections.
@@ -156,7 +147,7 @@ pub struct Component {
     pub kind: Option<String>,
     /// How urgent it is.
     pub severity: Option<String>,
-    /// `absent upToDate available fetching verifying applying held failed pinned`.
+    /// `absent upToDate available fetching staged applying held failed pinned`.
     pub state: String,
     /// Bytes so far, while fetching.
     pub progress: Option<Progress>,
@@ -210,28 +201,6 @@ pub struct LastUpdate {
     pub error: Option<String>,
 }
 
-/// `GET /readyz`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Readiness {
-    /// Whether every check passed.
-    pub ready: bool,
-    /// The checks.
-    pub checks: Vec<ReadinessCheck>,
-}
-
-/// One condition of being ready.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReadinessCheck {
-    /// `store`, `trust`, `freshness` or `listening`.
-    pub name: String,
-    /// Whether it holds.
-    pub ok: bool,
-    /// What was found.
-    pub detail: String,
-}
-
 /// The word for why a release was made.
 pub(super) fn kind_word(kind: ReleaseKind) -> String {
     match kind {
@@ -256,20 +225,6 @@ pub(super) fn severity_word(severity: Severity) -> String {
     .to_owned()
 }
 
-fn state_word(state: ComponentState) -> &'static str {
-    match state {
-        ComponentState::Absent => "absent",
-        ComponentState::UpToDate => "upToDate",
-        ComponentState::Available => "available",
-        ComponentState::Fetching { .. } => "fetching",
-        ComponentState::Staging => "verifying",
-        ComponentState::Switching => "applying",
-        ComponentState::Held => "held",
-        ComponentState::Failed => "failed",
-        ComponentState::Pinned => "pinned",
-    }
-}
-
 impl From<&agent::ComponentStatus> for Component {
     fn from(component: &agent::ComponentStatus) -> Self {
         let available = component.available.as_ref();
@@ -285,7 +240,7 @@ impl From<&agent::ComponentStatus> for Component {
             available: available.map(|offer| offer.version.to_string()),
             kind: available.map(|offer| kind_word(offer.kind)),
             severity: available.map(|offer| severity_word(offer.severity)),
-            state: state_word(component.state).to_owned(),
+            state: component.state.as_str().to_owned(),
             progress,
             held_by: component.held.as_ref().map(|held| HeldBy {
                 reason: held.reason.as_str().to_owned(),
@@ -381,78 +336,5 @@ impl From<&agent::ChannelStatus> for Channel {
             freshness: freshness.to_owned(),
             expires_at: channel.expires.map(time),
         }
-    }
-}
-
-impl Finding {
-    fn new(code: Code, detail: String, hint: &str) -> Self {
-        Self { code: code.id().to_owned(), detail, hint: Some(hint.to_owned()) }
-    }
-}
-
-/// What is wrong with a node at `now`, the gravest first.
-fn findings(status: &agent::Status, now: Timestamp) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if now > status.root.expires {
-        findings.push(Finding::new(
-            Code::MetadataExpired,
-            format!("the trust root expired at {}", status.root.expires),
-            "the network's root keys have to sign a new root; check this machine's clock too",
-        ));
-    }
-    for channel in &status.channels {
-        if let Freshness::StaleSince(since) = channel.freshness {
-            findings.push(Finding::new(
-                Code::MetadataExpired,
-                format!("nothing proves that `{}` is current since {since}", channel.name),
-                "`updraft check` asks peers for news",
-            ));
-        }
-    }
-    for component in &status.components {
-        let error = component.last_update.as_ref().and_then(|last| last.error.as_ref());
-        if let (ComponentState::Failed, Some(error)) = (component.state, error) {
-            findings.push(Finding::new(
-                Code::Failed,
-                format!("the last update of {} failed: {error}", component.name),
-                "it is tried again; `updraft history` tells more",
-            ));
-        }
-    }
-    if status.peers.connected < status.peers.needed {
-        let detail = format!(
-            "{} peers are connected, {} are needed",
-            status.peers.connected, status.peers.needed
-        );
-        findings.push(Finding::new(
-            Code::NoPeers,
-            detail,
-            "`updraft peers add` dials an address; check `p2p.bootstrap`",
-        ));
-    }
-    findings
-}
-
-impl Readiness {
-    /// Whether a node that has this status can do its work at `now`; `store` says what is wrong with it.
-    pub fn of(status: &agent::Status, store: Result<(), String>, now: Timestamp) -> Self {
-        let root = &status.root;
-        let check =
-            |name: &str, ok, detail: String| ReadinessCheck { name: name.to_owned(), ok, detail };
-        let checks = vec![
-            check(
-                "store",
-                store.is_ok(),
-                store.err().unwrap_or_else(|| format!("{} blobs", status.store.blobs)),
-            ),
-            check("trust", root.version > 0, format!("root {}", root.version)),
-            check("freshness", now <= root.expires, format!("root expires {}", root.expires)),
-            check(
-                "listening",
-                !status.listening.is_empty(),
-                format!("{} addresses", status.listening.len()),
-            ),
-        ];
-        Self { ready: checks.iter().all(|check| check.ok), checks }
     }
 }

@@ -95,7 +95,8 @@ async fn a_dropped_responder_is_a_refusal() {
     connect(&mut a, &mut b).await;
     let to = b.id();
     let request = CatchUpRequest::Manifest(Digest::of(b"manifest"));
-    let (asked, _) = tokio::join!(a.network.catch_up(to, request), b.wait_for_request());
+    let dropping = async { drop(b.wait_for_request().await) };
+    let (asked, ()) = tokio::join!(a.network.catch_up(to, request), dropping);
     assert_eq!(asked, Err(RequestError::Refused { peer: to }));
 }
 
@@ -146,6 +147,7 @@ async fn questions_to_one_peer_are_bounded_on_the_asking_side() {
     connect(&mut a, &mut b).await;
     let to = b.id();
     let request = CatchUpRequest::Manifest(Digest::of(b"manifest"));
+    let refusing = tokio::spawn(async move { while b.events.recv().await.is_some() {} });
     let mut asking: Vec<_> =
         (0..40).map(|_| Box::pin(a.network.catch_up(to, request.clone()))).collect();
     let mut overloaded = 0;
@@ -153,12 +155,12 @@ async fn questions_to_one_peer_are_bounded_on_the_asking_side() {
         overloaded += usize::from(matches!(asked, Err(RequestError::Overloaded { .. })));
     }
     assert!(overloaded >= 24, "{overloaded}");
-    drop(b);
+    refusing.abort();
 }
 
 /// What a liar sends in place of an answer.
 #[derive(Debug, Clone)]
-struct Liar(Vec<u8>);
+struct Liar;
 
 impl Codec for Liar {
     type Protocol = StreamProtocol;
@@ -213,7 +215,7 @@ async fn liar(bytes: Vec<u8>) -> Address {
         .expect("noise")
         .with_behaviour(|_| {
             request_response::Behaviour::with_codec(
-                Liar(bytes.clone()),
+                Liar,
                 [(StreamProtocol::new(TRANSFER_PROTOCOL), ProtocolSupport::Full)],
                 request_response::Config::default(),
             )

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use updraft_protocol::{Gossip, Head, NetworkId, Signed, Timestamp};
 
 use crate::network::{
-    Address, Network, NetworkEvent, NetworkMetrics, NetworkSettings, NodeKey, PeerId, Started,
+    Address, Network, NetworkEvent, NetworkMetrics, NetworkSettings, NodeKey, PeerId, StartError,
+    Started,
 };
 
 /// Long enough for a busy machine; only failing tests wait for it.
@@ -45,15 +46,27 @@ pub(super) fn settings() -> NetworkSettings {
 }
 
 pub(super) async fn start(settings: NetworkSettings) -> TestNode {
-    start_with(settings, NodeKey::generate()).await
+    start_again(settings, NodeKey::generate()).await
 }
 
-pub(super) async fn start_with(settings: NetworkSettings, key: NodeKey) -> TestNode {
-    let metrics = NetworkMetrics::register(&mut Registry::default());
-    let stop = CancellationToken::new();
-    let Started { network, events, task } =
-        Network::start(settings, key, metrics.clone(), stop.clone()).await.expect("starts");
-    TestNode { network, events, task, stop, metrics }
+/// Starts at an address that was in use before. Between the two another test may have been given its port;
+/// then this waits until it is free again.
+pub(super) async fn start_again(settings: NetworkSettings, key: NodeKey) -> TestNode {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let metrics = NetworkMetrics::register(&mut Registry::default());
+        let stop = CancellationToken::new();
+        let start = Network::start(settings.clone(), key.clone(), metrics.clone(), stop.clone());
+        match start.await {
+            Ok(Started { network, events, task }) => {
+                return TestNode { network, events, task, stop, metrics };
+            }
+            Err(StartError::PortInUse { .. }) if Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 pub(super) async fn node() -> TestNode {

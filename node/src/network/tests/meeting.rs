@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use updraft_protocol::Digest;
 
-use super::harness::{DEADLINE, connect, node, settings, start, start_with, until};
+use super::harness::{DEADLINE, connect, node, settings, start, start_again, until};
 use crate::network::{
     Address, DialError, Direction, Network, NetworkMetrics, NodeKey, RequestError, StartError,
     Stopped,
@@ -47,6 +47,19 @@ async fn a_port_in_use_is_named() {
             other => panic!("expected PortInUse, got {other:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn one_port_serves_ipv4_and_ipv6_and_a_machine_without_ipv6() {
+    let port = node().await.address().await.port();
+    let mut both = settings();
+    both.listen = ["/ip4/0.0.0.0/tcp/PORT", "/ip6/::/tcp/PORT"]
+        .map(|text| text.replace("PORT", &port.to_string()).parse().expect("an address"))
+        .to_vec();
+    let both = start(both).await;
+    let listens = both.network.listen_addresses().await.expect("runs");
+    assert!(listens.iter().all(|address| address.port() == port), "{listens:?}");
+    assert!(listens.iter().any(|address| address.is_loopback()), "{listens:?}");
 }
 
 #[tokio::test]
@@ -118,7 +131,7 @@ async fn names_are_looked_up() {
 async fn a_bootstrap_address_is_dialled_until_somebody_is_there() {
     let key = NodeKey::generate();
     let place = {
-        let early = start_with(settings(), key.clone()).await;
+        let early = start_again(settings(), key.clone()).await;
         early.address().await
     };
     let mut waiting = settings();
@@ -127,7 +140,7 @@ async fn a_bootstrap_address_is_dialled_until_somebody_is_there() {
     let mut waiting = start(waiting).await;
     let mut late = settings();
     late.listen = vec![place.without_peer()];
-    let late = start_with(late, key).await;
+    let late = start_again(late, key).await;
     waiting.wait_for_peer(late.id()).await;
 }
 

@@ -1,0 +1,281 @@
+//! The planner as a table: what is here and who holds what, and the route that follows.
+
+use std::{collections::BTreeMap, num::NonZeroU64, time::Duration};
+
+use updraft_delta::{
+    Plan, Route,
+    plan::{Base, BlobState, Excluded, NoRoute, Rates, Reach, Situation, plan, routes},
+};
+use updraft_protocol::{
+    Blob, Compatibility, Digest, Manifest, NetworkId, ObjectRef, PatchCodec, PatchOffer,
+    ReleaseKind, Severity, Timestamp, TreeRef,
+};
+
+const MB: u64 = 1_000_000;
+const WHOLE: u64 = 10 * MB;
+const PATCH: u64 = MB;
+const CONTENTS: u64 = 30 * MB;
+
+fn blob(name: &str, size: u64) -> Blob {
+    let chunks = ObjectRef::of(name.as_bytes()).expect("small");
+    Blob { digest: Digest::of(name.as_bytes()), size, chunks }
+}
+
+fn tree(name: &str) -> Digest {
+    Digest::of(name.as_bytes())
+}
+
+/// Release 2.0.0 with a patch from `tree 1`.
+fn manifest() -> Manifest {
+    let object = ObjectRef::of(b"tree 2").expect("small");
+    Manifest {
+        network: NetworkId::from_bytes([7; 32]),
+        component: "demo-app".parse().expect("a name"),
+        version: "2.0.0".parse().expect("a version"),
+        target: "linux-x86_64".parse().expect("a target"),
+        channel: "stable".parse().expect("a name"),
+        created: Timestamp::from_seconds(1),
+        kind: ReleaseKind::Feature,
+        severity: Severity::Normal,
+        compatibility: Compatibility::Compatible,
+        min_version: None,
+        notes: String::new(),
+        tree: TreeRef { object, entries: 1, bytes: CONTENTS },
+        whole: blob("whole", WHOLE),
+        patches: vec![PatchOffer {
+            from: "1.0.0".parse().expect("a version"),
+            from_tree: tree("tree 1"),
+            codec: PatchCodec::BsdiffZstd,
+            blob: blob("patch", PATCH),
+        }],
+    }
+}
+
+fn rate(bytes: u64) -> NonZeroU64 {
+    NonZeroU64::new(bytes).expect("not zero")
+}
+
+/// A line of 10 MB/s, holders of 1 MB/s each, unpacking at 100 MB/s and patching at 30 MB/s.
+fn rates() -> Rates {
+    Rates { line: rate(10 * MB), holder: rate(MB), unpack: rate(100 * MB), patch: rate(30 * MB) }
+}
+
+/// One line of the table.
+struct Case {
+    name: &'static str,
+    base: Option<&'static str>,
+    whole: BlobState,
+    patch: BlobState,
+    rates: Rates,
+    excluded: &'static [&'static str],
+    expected: &'static str,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        Self {
+            name: "",
+            base: Some("tree 1"),
+            whole: held(0, 2),
+            patch: held(0, 2),
+            rates: rates(),
+            excluded: &[],
+            expected: "",
+        }
+    }
+}
+
+fn held(verified: u64, holders: u32) -> BlobState {
+    BlobState { verified, holders }
+}
+
+impl Case {
+    fn plan(&self) -> Result<Plan, NoRoute> {
+        let base = self
+            .base
+            .map(|name| Base { tree: tree(name), version: "1.0.0".parse().expect("a version") });
+        let blobs = BTreeMap::from([
+            (Digest::of(b"whole"), self.whole),
+            (Digest::of(b"patch"), self.patch),
+        ]);
+        let mut excluded = Excluded::default();
+        for name in self.excluded {
+            excluded.exclude(Digest::of(name.as_bytes()));
+        }
+        let situation = Situation {
+            base: base.as_ref(),
+            blobs: &blobs,
+            rates: self.rates,
+            excluded: &excluded,
+        };
+        plan(&manifest(), &situation)
+    }
+}
+
+fn name(plan: &Result<Plan, NoRoute>) -> &'static str {
+    match plan {
+        Ok(Plan { route: Route::Whole(_), .. }) => "whole",
+        Ok(Plan { route: Route::Patch(_), .. }) => "patch",
+        Err(_) => "none",
+    }
+}
+
+#[test]
+fn the_cheapest_route_is_taken() {
+    let slow_patching = Rates { patch: rate(MB), ..rates() };
+    let cases = [
+        Case { name: "a patch saves bytes", expected: "patch", ..Case::default() },
+        Case { name: "nothing installed", base: None, expected: "whole", ..Case::default() },
+        Case {
+            name: "another tree is installed",
+            base: Some("tree 0"),
+            expected: "whole",
+            ..Case::default()
+        },
+        Case {
+            name: "the whole is here already",
+            whole: held(WHOLE, 0),
+            expected: "whole",
+            ..Case::default()
+        },
+        Case {
+            name: "most of the whole is here",
+            whole: held(WHOLE - 100_000, 2),
+            expected: "whole",
+            ..Case::default()
+        },
+        Case {
+            name: "the patch is here and the whole almost",
+            whole: held(WHOLE - 5 * MB, 2),
+            patch: held(PATCH, 0),
+            expected: "patch",
+            ..Case::default()
+        },
+        Case {
+            name: "nobody is known to hold the patch",
+            patch: held(0, 0),
+            expected: "whole",
+            ..Case::default()
+        },
+        Case {
+            name: "nobody is known to hold anything yet",
+            whole: held(0, 0),
+            patch: held(0, 0),
+            expected: "patch",
+            ..Case::default()
+        },
+        Case {
+            name: "nobody holds the patch, but it is here",
+            patch: held(PATCH, 0),
+            expected: "patch",
+            ..Case::default()
+        },
+        Case {
+            name: "patching is slower than the line",
+            rates: slow_patching,
+            expected: "whole",
+            ..Case::default()
+        },
+        Case {
+            name: "the whole has many more holders",
+            whole: held(0, 100),
+            patch: held(0, 1),
+            rates: Rates { line: rate(1_000 * MB), ..rates() },
+            expected: "whole",
+            ..Case::default()
+        },
+        Case {
+            name: "more holders do not widen the line",
+            whole: held(0, 1_000),
+            patch: held(0, 1),
+            rates: Rates { line: rate(MB), ..rates() },
+            expected: "patch",
+            ..Case::default()
+        },
+        Case {
+            name: "the patch failed before",
+            excluded: &["patch"],
+            expected: "whole",
+            ..Case::default()
+        },
+        Case {
+            name: "the whole failed before",
+            excluded: &["whole"],
+            expected: "patch",
+            ..Case::default()
+        },
+        Case {
+            name: "both failed before",
+            excluded: &["whole", "patch"],
+            expected: "none",
+            ..Case::default()
+        },
+    ];
+    for case in cases {
+        assert_eq!(name(&case.plan()), case.expected, "{}", case.name);
+    }
+}
+
+#[test]
+fn a_plan_says_what_it_takes() {
+    let case = Case { patch: held(PATCH / 2, 2), ..Case::default() };
+    let plan = case.plan().expect("a route");
+    assert_eq!(plan.missing, PATCH / 2);
+    assert_eq!(plan.reach, Reach::Known);
+    // Half a megabyte at 2 MB/s, then 30 MB at 30 MB/s.
+    assert_eq!(plan.cost, Duration::from_millis(1_250));
+}
+
+#[test]
+fn the_whole_is_first_among_equals() {
+    let same = Rates { patch: rate(100 * MB), ..rates() };
+    let case =
+        Case { whole: held(WHOLE, 0), patch: held(PATCH, 0), rates: same, ..Case::default() };
+    assert_eq!(name(&case.plan()), "whole");
+}
+
+#[test]
+fn the_whole_is_always_among_the_routes() {
+    let blobs = BTreeMap::new();
+    let excluded = Excluded::default();
+    let base = Base { tree: tree("tree 1"), version: "1.0.0".parse().expect("a version") };
+    for base in [None, Some(&base)] {
+        let situation = Situation { base, blobs: &blobs, rates: rates(), excluded: &excluded };
+        let all = routes(&manifest(), &situation).expect("routes");
+        assert!(all.iter().any(|plan| matches!(plan.route, Route::Whole(_))));
+        assert!(all.iter().all(|plan| plan.reach == Reach::Unknown));
+    }
+}
+
+#[test]
+fn a_version_below_the_minimum_has_no_direct_route_and_a_fresh_install_has() {
+    let blobs = BTreeMap::new();
+    let excluded = Excluded::default();
+    let manifest = Manifest { min_version: "1.5.0".parse().ok(), ..manifest() };
+    let with = |version: Option<&str>| {
+        let base = version.map(|version| Base {
+            tree: tree("tree 1"),
+            version: version.parse().expect("a version"),
+        });
+        let situation =
+            Situation { base: base.as_ref(), blobs: &blobs, rates: rates(), excluded: &excluded };
+        plan(&manifest, &situation)
+    };
+    assert!(matches!(with(Some("1.4.9")), Err(NoRoute::BelowMinimum { .. })));
+    assert!(with(Some("1.5.0")).is_ok());
+    assert!(with(None).is_ok());
+}
+
+#[test]
+fn numbers_from_a_manifest_cannot_overflow_a_cost() {
+    let mut manifest = manifest();
+    manifest.whole.size = u64::MAX;
+    manifest.tree.bytes = u64::MAX;
+    let blobs = BTreeMap::from([(Digest::of(b"whole"), held(u64::MAX, u32::MAX))]);
+    let excluded = Excluded::default();
+    let rates = Rates { line: rate(1), holder: rate(u64::MAX), unpack: rate(1), patch: rate(1) };
+    let situation = Situation { base: None, blobs: &blobs, rates, excluded: &excluded };
+    assert_eq!(plan(&manifest, &situation).expect("a route").missing, 0);
+    manifest.whole.digest = Digest::of(b"other");
+    assert_eq!(plan(&manifest, &situation).expect("a route").missing, u64::MAX);
+}

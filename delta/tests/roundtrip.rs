@@ -1,0 +1,183 @@
+//! A patch gives exactly the new contents back, is the same every time, and is about as small as bsdiff's.
+
+mod generate;
+
+use std::io;
+
+use proptest::prelude::*;
+use updraft_delta::{
+    Level,
+    patch::{self, Expected, Options, StreamName},
+};
+use updraft_protocol::{Digest, PatchCodec};
+
+const FAST: Options = Options { level: Level::FAST };
+
+fn apply(old: &[u8], patch: &[u8], new_size: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    let expected = Expected { codec: PatchCodec::BsdiffZstd, new_size: new_size as u64 };
+    let applied = patch::apply(old, patch, &expected, &mut out).expect("an honest patch");
+    assert_eq!((applied.size, applied.digest), (out.len() as u64, Digest::of(&out)));
+    out
+}
+
+fn round_trip(old: &[u8], new: &[u8]) -> Vec<u8> {
+    let patch = patch::create(old, new, &FAST).expect("small");
+    assert_eq!(apply(old, &patch, new.len()), new, "{} -> {}", old.len(), new.len());
+    patch
+}
+
+#[test]
+fn the_smallest_contents_come_back() {
+    for (old, new) in [("", ""), ("", "n"), ("o", ""), ("o", "n"), ("o", "o"), ("on", "no")] {
+        round_trip(old.as_bytes(), new.as_bytes());
+    }
+}
+
+#[test]
+fn equal_contents_cost_a_header() {
+    let bytes = generate::noise(1, 100_000);
+    assert!(round_trip(&bytes, &bytes).len() < 200);
+}
+
+#[test]
+fn contents_without_anything_in_common_cost_themselves() {
+    let new = generate::noise(2, 100_000);
+    assert!(round_trip(&[], &new).len() < 100_200);
+    assert!(round_trip(&generate::noise(3, 100_000), &new).len() < 103_000);
+}
+
+#[test]
+fn a_moved_block_costs_a_record() {
+    let (a, b) = (generate::noise(4, 50_000), generate::noise(5, 50_000));
+    let patch = round_trip(&[a.clone(), b.clone()].concat(), &[b, a].concat());
+    assert!(patch.len() < 250, "{}", patch.len());
+}
+
+#[test]
+fn contents_larger_than_every_buffer_and_segment_come_back() {
+    let old = generate::program(6, 5_000_000);
+    round_trip(&old, &generate::next_version(&old, 7));
+}
+
+#[test]
+fn the_same_input_gives_the_same_patch_on_any_number_of_threads() {
+    let old = generate::program(8, 3_000_000);
+    let new = generate::next_version(&old, 9);
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        pool.install(|| patch::create(&old, &new, &FAST).expect("small"))
+    };
+    assert_eq!(with(1), with(3));
+}
+
+#[test]
+fn the_header_says_what_the_patch_is() {
+    let (old, new) = (generate::noise(10, 9_000), generate::noise(11, 10_000));
+    let header = patch::inspect(&round_trip(&old, &new)).expect("a patch");
+    assert_eq!((header.old_size, header.new_size), (9_000, 10_000));
+    assert_eq!((header.old_digest, header.new_digest), (Digest::of(&old), Digest::of(&new)));
+    let data = header.stream(StreamName::Diff).raw + header.stream(StreamName::Extra).raw;
+    assert_eq!(data, 10_000);
+}
+
+/// The reference: the `bsdiff` crate, its output under the same compressor.
+#[test]
+fn patches_are_at_most_five_percent_larger_than_bsdiffs() {
+    for seed in [20, 30, 40] {
+        let old = generate::program(seed, 400_000);
+        for new in [generate::next_version(&old, seed + 1), generate::program(seed + 2, 50_000)] {
+            let options = Options::default();
+            let ours = patch::create(&old, &new, &options).expect("small");
+            let mut theirs = Vec::new();
+            bsdiff::diff(&old, &new, &mut theirs).expect("memory");
+            let theirs =
+                zstd::encode_all(io::Cursor::new(theirs), options.level.get()).expect("memory");
+            assert!(
+                ours.len() * 100 <= theirs.len() * 105,
+                "seed {seed}: {} bytes, bsdiff needs {}",
+                ours.len(),
+                theirs.len()
+            );
+        }
+    }
+}
+
+/// One change to contents.
+#[derive(Debug, Clone)]
+enum Edit {
+    Overwrite { at: usize, bytes: Vec<u8> },
+    Insert { at: usize, bytes: Vec<u8> },
+    Delete { at: usize, len: usize },
+    Move { at: usize, len: usize, to: usize },
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let bytes = || prop::collection::vec(any::<u8>(), 1..80);
+    let at = 0_usize..4000;
+    prop_oneof![
+        (at.clone(), bytes()).prop_map(|(at, bytes)| Edit::Overwrite { at, bytes }),
+        (at.clone(), bytes()).prop_map(|(at, bytes)| Edit::Insert { at, bytes }),
+        (at.clone(), 1_usize..500).prop_map(|(at, len)| Edit::Delete { at, len }),
+        (at.clone(), 1_usize..900, at).prop_map(|(at, len, to)| Edit::Move { at, len, to }),
+    ]
+}
+
+fn edited(mut bytes: Vec<u8>, edits: &[Edit]) -> Vec<u8> {
+    for edit in edits {
+        let size = bytes.len();
+        match edit {
+            Edit::Overwrite { at, bytes: fresh } => {
+                for (slot, byte) in bytes.iter_mut().skip(*at).zip(fresh) {
+                    *slot = *byte;
+                }
+            }
+            Edit::Insert { at, bytes: fresh } => {
+                let at = (*at).min(size);
+                bytes.splice(at..at, fresh.iter().copied());
+            }
+            Edit::Delete { at, len } => {
+                bytes.drain((*at).min(size)..(at + len).min(size));
+            }
+            Edit::Move { at, len, to } => {
+                let block: Vec<u8> = bytes.drain((*at).min(size)..(at + len).min(size)).collect();
+                let to = (*to).min(bytes.len());
+                bytes.splice(to..to, block);
+            }
+        }
+    }
+    bytes
+}
+
+proptest! {
+    #[test]
+    fn any_edits_of_noise_come_back(
+        seed: u64,
+        size in 0_usize..4000,
+        edits in prop::collection::vec(edit(), 0..12),
+    ) {
+        let old = generate::noise(seed, size);
+        let new = edited(old.clone(), &edits);
+        round_trip(&old, &new);
+        round_trip(&new, &old);
+    }
+
+    #[test]
+    fn any_edits_of_repeats_come_back(
+        period in prop::collection::vec(0_u8..2, 1..6),
+        size in 0_usize..4000,
+        edits in prop::collection::vec(edit(), 0..6),
+    ) {
+        let old: Vec<u8> = period.iter().copied().cycle().take(size).collect();
+        let new = edited(old.clone(), &edits);
+        round_trip(&old, &new);
+    }
+
+    #[test]
+    fn any_two_contents_come_back(
+        old in prop::collection::vec(0_u8..5, 0..400),
+        new in prop::collection::vec(0_u8..5, 0..400),
+    ) {
+        round_trip(&old, &new);
+    }
+}

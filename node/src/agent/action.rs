@@ -1,0 +1,229 @@
+//! What comes into the agent's machine and what it asks to be done.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use updraft_protocol::{
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, ComponentName, Digest,
+    Gossip, Head, Manifest, Root, Signed, Timestamp,
+};
+
+use super::{
+    event::What,
+    lifecycle::InstalledVersion,
+    operation::OperationId,
+    order::{Extent, HistoryLine, RouteChoice},
+};
+use crate::catalog::Verdict;
+
+/// The time of an input, by both clocks.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// For signed things and history.
+    pub wall: Timestamp,
+    /// Since the node started, for pauses; never jumps.
+    pub elapsed: Duration,
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Input<P> {
+    /// A gossip message came; `token` names it in [`Action::Verdict`].
+    Gossip {
+        /// Names the message.
+        token: u64,
+        /// The peer that sent it on.
+        from: P,
+        /// What it says.
+        message: Gossip,
+    },
+    /// A peer that speaks Updraft is there.
+    PeerCame(P),
+    /// A peer is gone.
+    PeerWent(P),
+    /// A question for news was answered; `None` if it came to nothing.
+    News(P, Option<CatchUpAnswer>),
+    /// A question for roots was answered.
+    Roots(P, Option<BootstrapAnswer>),
+    /// A question for a manifest was answered.
+    Manifest(P, Digest, Option<CatchUpAnswer>),
+    /// A bundle's bytes lie in the store; its head and manifest were judged good before.
+    Imported {
+        /// The bundle's head.
+        head: Arc<Signed<Head>>,
+        /// Its manifest.
+        manifest: Arc<Signed<Manifest>>,
+        /// Who published it.
+        by: String,
+    },
+    /// A fetch ended.
+    Fetched(OperationId, Result<Fetched, JobError>),
+    /// An installation or a rollback ended.
+    Installed(OperationId, Result<Installation, JobError>),
+    /// A seed's copy of a release is complete, or not.
+    Mirrored(Digest, Result<Vec<Digest>, JobError>),
+    /// Nothing; time passed.
+    Tick,
+}
+
+/// Something to do.
+#[derive(Debug)]
+pub enum Action<P> {
+    /// Tell gossip what to do with a message.
+    Verdict(u64, Verdict),
+    /// Keep a root for ever.
+    KeepRoot(Arc<Signed<Root>>, u64),
+    /// Keep a head for ever.
+    KeepHead(Arc<Signed<Head>>),
+    /// Keep a manifest while it is listed.
+    KeepManifest(Arc<Signed<Manifest>>),
+    /// Keep what was decided about a component.
+    KeepComponent(ComponentName),
+    /// Add a line to the history.
+    Record(HistoryLine),
+    /// Ask a peer for news.
+    AskNews(P, CatchUpRequest),
+    /// Ask a peer for roots.
+    AskRoots(P, BootstrapRequest),
+    /// Ask a peer for a manifest.
+    AskManifest(P, Digest),
+    /// The peer sent what no honest node sends.
+    Accuse(P),
+    /// Fetch a release.
+    Fetch(Job),
+    /// Build and switch to a release whose bytes are here.
+    Install(Job, Fetched),
+    /// Switch back to a kept version.
+    SwitchBack {
+        /// The operation.
+        job: OperationId,
+        /// Of what.
+        component: ComponentName,
+        /// To which.
+        to: InstalledVersion,
+    },
+    /// Fetch all blobs of a release for others.
+    Mirror(Digest, Arc<Manifest>),
+    /// Tell the DHT that this node holds these blobs.
+    Provide(Vec<Digest>),
+    /// Tell everybody about a head.
+    Announce(Gossip),
+    /// Remove blobs that no listed release names.
+    Sweep,
+    /// Tell watchers.
+    Emit(What),
+    /// Count a refusal.
+    CountRefusal(&'static str),
+    /// Count a manifest that was believed; seconds since it was made.
+    CountManifest(u64),
+}
+
+/// A release to be brought here.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The operation it belongs to.
+    pub id: OperationId,
+    /// Of what.
+    pub component: ComponentName,
+    /// Digest of the manifest.
+    pub release: Digest,
+    /// The manifest.
+    pub manifest: Arc<Manifest>,
+    /// Other releases of the same component that a route may lead through.
+    pub others: Vec<Arc<Manifest>>,
+    /// What is installed.
+    pub base: Option<InstalledVersion>,
+    /// Which routes may be taken.
+    pub route: RouteChoice,
+    /// Blobs that did not lead to the release.
+    pub excluded: BTreeSet<Digest>,
+    /// How far to go.
+    pub extent: Extent,
+}
+
+impl Job {
+    /// The release, among this one and the others of its component, whose contents have this tree.
+    pub fn release_with_tree(&self, tree: &Digest) -> Option<Arc<Manifest>> {
+        let all = std::iter::once(&self.manifest).chain(&self.others);
+        all.into_iter().find(|manifest| manifest.tree.object.digest == *tree).cloned()
+    }
+}
+
+/// One step of a route: a blob and the release whose contents it gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leg {
+    /// The release it leads to.
+    pub to: Arc<Manifest>,
+    /// The tree it starts from; `None` for a whole artifact.
+    pub from: Option<Digest>,
+    /// The blob.
+    pub blob: Digest,
+}
+
+/// What a fetch brought.
+#[derive(Debug, Clone, Default)]
+pub struct Fetched {
+    /// The way to the release, in order; its blobs are complete in the store.
+    pub route: Vec<Leg>,
+    /// Chunk bytes that came.
+    pub bytes: u64,
+    /// Of these, bytes of patches.
+    pub patch_bytes: u64,
+    /// Peers they came from.
+    pub sources: BTreeMap<String, u64>,
+}
+
+impl Fetched {
+    /// Adds what another part of the same fetch brought.
+    pub fn add(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.patch_bytes += other.patch_bytes;
+        self.route.extend(other.route);
+        for (peer, bytes) in other.sources {
+            *self.sources.entry(peer).or_default() += bytes;
+        }
+    }
+}
+
+/// What an installation left.
+#[derive(Debug, Clone)]
+pub struct Installation {
+    /// What runs now.
+    pub installed: InstalledVersion,
+    /// What is kept, newest first.
+    pub kept: Vec<InstalledVersion>,
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobError {
+    /// Nobody who was reached holds it.
+    NoHolders(String),
+    /// There is no room.
+    Disk(String),
+    /// This blob did not lead to the release; another route may.
+    WrongRoute {
+        /// The blob.
+        blob: Digest,
+        /// What was wrong.
+        error: String,
+    },
+    /// Even the whole artifact does not give what is signed.
+    Damaged(String),
+    /// Something else.
+    Failed(String),
+}
+
+impl std::fmt::Display for JobError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoHolders(text) | Self::Disk(text) | Self::Damaged(text) | Self::Failed(text) => {
+                f.write_str(text)
+            }
+            Self::WrongRoute { error, .. } => f.write_str(error),
+        }
+    }
+}

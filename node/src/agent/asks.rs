@@ -1,0 +1,309 @@
+//! What people ask of the agent: every refusal names its reason and the way round it.
+
+use std::fmt::{Debug, Display};
+
+use updraft_protocol::{Compatibility, ComponentName, Digest, VersionChange};
+
+use super::{
+    action::{Action, Now},
+    lifecycle::{Component, InstalledVersion},
+    machine::{Duty, Machine},
+    operation::{Operation, OperationId, OperationKind, Outcome, Phase},
+    order::{Consent, Extent, InstallOrder, Release, RollbackOrder},
+    updates::Wish,
+};
+use crate::{
+    catalog::Known,
+    policy,
+    problem::{Code, Problem},
+};
+
+/// A release that was found for an order, and what its component has installed.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The release.
+    pub known: Known,
+    /// Other releases of the same component that a route may lead through.
+    pub others: Vec<std::sync::Arc<updraft_protocol::Manifest>>,
+    /// What is installed.
+    pub base: Option<InstalledVersion>,
+}
+
+impl<P: Copy + Ord + Debug + Display> Machine<P> {
+    /// Begins an installation that a person asks for.
+    pub fn install(
+        &mut self,
+        order: &InstallOrder,
+        now: Now,
+    ) -> Result<(OperationId, Vec<Action<P>>), Problem> {
+        if self.rules.duty == Duty::Seed && order.extent == Extent::Install {
+            return Err(Problem::new(
+                Code::Failed,
+                "this node is a seed: it stores and serves, and installs nothing",
+            )
+            .hint("set node.role = \"full\", or use --download-only"));
+        }
+        let found = self.find(order)?;
+        if order.extent == Extent::Install {
+            self.consent(order, &found)?;
+        }
+        let mut actions = Vec::new();
+        self.follow(order, &mut actions);
+        let component = self.components.get_mut(&order.component).expect("`follow` has added it");
+        if let Some(id) = component.busy() {
+            return Err(Problem::new(
+                Code::OperationConflict,
+                format!("{id} is under way on {}", order.component),
+            )
+            .hint(format!("wait for it: `updraft status {}`", order.component)));
+        }
+        if order.extent == Extent::Install {
+            // Who asks for a release by hand wants it: an earlier decision to stay back is over.
+            component.pinned = false;
+            component.quarantined.remove(&found.known.signed.digest());
+            actions.push(Action::KeepComponent(order.component.clone()));
+        }
+        let wish = Wish { route: order.route, extent: order.extent, by: order.by.clone() };
+        let id = self
+            .begin(&order.component, &found.known, wish, now, &mut actions)
+            .ok_or_else(|| Problem::new(Code::Failed, "the component could not begin"))?;
+        Ok((id, self.finish(actions, now)))
+    }
+
+    /// The release that an order means.
+    pub fn find(&self, order: &InstallOrder) -> Result<Found, Problem> {
+        let name = &order.component;
+        let followed = self.components.get(name);
+        let channel = order
+            .channel
+            .as_ref()
+            .or(followed.map(|c| &c.channel))
+            .unwrap_or(&self.rules.channel)
+            .clone();
+        let target = followed.map_or(&self.rules.target, |component| &component.target);
+        let candidates: Vec<&Known> = self.catalog.candidates(name, &channel, target).collect();
+        if candidates.is_empty() {
+            return Err(self.unknown(name, &channel.to_string()));
+        }
+        let known = match &order.version {
+            Some(version) => {
+                self.catalog.release(name, &channel, target, version).ok_or_else(|| {
+                    let mut versions: Vec<_> =
+                        candidates.iter().map(|known| &known.manifest.version).collect();
+                    versions.sort();
+                    let newest: Vec<String> =
+                        versions.iter().rev().take(3).map(ToString::to_string).collect();
+                    Problem::new(
+                        Code::ReleaseUnknown,
+                        format!("{name}@{version} is not on `{channel}`"),
+                    )
+                    .hint(format!("on offer: {}", newest.join(", ")))
+                })?
+            }
+            None => self.catalog.newest(name, &channel, target).expect("there are candidates"),
+        };
+        let tree = known.manifest.tree.object.digest;
+        let others = candidates.iter().filter(|other| other.manifest.tree.object.digest != tree);
+        Ok(Found {
+            known: known.clone(),
+            others: others.map(|other| other.manifest.clone()).collect(),
+            base: followed.and_then(|component| component.installed.clone()),
+        })
+    }
+
+    /// Begins to go back to a kept version, and stays there until somebody asks for a release again.
+    pub fn rollback(
+        &mut self,
+        order: &RollbackOrder,
+        now: Now,
+    ) -> Result<(OperationId, Vec<Action<P>>), Problem> {
+        let name = &order.component;
+        let Some(component) = self.components.get(name) else {
+            return Err(self.unknown(name, "any channel"));
+        };
+        if let Some(id) = component.busy() {
+            return Err(Problem::new(
+                Code::OperationConflict,
+                format!("{id} is under way on {name}"),
+            )
+            .hint(format!("wait for it: `updraft status {name}`")));
+        }
+        let kept = || {
+            component
+                .kept
+                .iter()
+                .map(|kept| kept.version.to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let to = match &order.to {
+            None => component.kept.first().cloned().ok_or_else(|| {
+                Problem::new(
+                    Code::ReleaseUnknown,
+                    format!("no earlier version of {name} is kept here"),
+                )
+                .hint("store.keep_versions says how many are kept")
+            })?,
+            Some(version) => {
+                component.kept.iter().find(|k| k.version == *version).cloned().ok_or_else(|| {
+                    Problem::new(Code::ReleaseUnknown, format!("{name}@{version} is not kept here"))
+                        .hint(format!(
+                            "kept: {}",
+                            if component.kept.is_empty() { "none".into() } else { kept() }
+                        ))
+                })?
+            }
+        };
+        let release =
+            self.release_of(component, &to.version).map_or(to.tree, |known| known.signed.digest());
+        let id = self.operations.begin(Operation {
+            id: OperationId(0),
+            kind: OperationKind::Rollback,
+            component: name.clone(),
+            from: component.installed.as_ref().map(|installed| installed.version.clone()),
+            to: to.version.clone(),
+            phase: Phase::Switching,
+            progress: None,
+            sources: Default::default(),
+            patch_bytes: 0,
+            started: now.wall,
+            ended: None,
+            by: order.by.clone(),
+            outcome: Outcome::Running,
+        });
+        let component = self.components.get_mut(name).expect("it was found above");
+        // Kept before the switch: a power cut between the two must not bring the newer version back.
+        component.pinned = true;
+        let moved = component.begin_rollback(id, release);
+        if !self.legal(moved, id, now) {
+            return Err(Problem::new(Code::Failed, "the component could not begin"));
+        }
+        let actions = vec![
+            Action::KeepComponent(name.clone()),
+            Action::SwitchBack { job: id, component: name.clone(), to },
+        ];
+        Ok((id, self.finish(actions, now)))
+    }
+
+    /// Everything on offer, with the manifests that have come.
+    pub fn releases(&self) -> Vec<Release> {
+        let root = self.catalog.root();
+        self.catalog
+            .listings()
+            .map(|(channel, listing)| {
+                let known = self.catalog.manifest(&listing.manifest);
+                let signed_on = known.map_or(channel, |known| &known.manifest.channel);
+                Release {
+                    channel: channel.clone(),
+                    listing: listing.clone(),
+                    manifest: known.map(|known| known.manifest.clone()),
+                    signers: known.map(|known| known.signers.clone()).unwrap_or_default(),
+                    threshold: root
+                        .release_role(signed_on)
+                        .map_or(0, updraft_protocol::Role::threshold),
+                    held: known
+                        .is_some_and(|known| self.held.contains(&known.manifest.whole.digest)),
+                }
+            })
+            .collect()
+    }
+
+    /// Notes that blobs were removed from the store.
+    pub fn swept(&mut self, blobs: &[Digest]) {
+        blobs.iter().for_each(|blob| {
+            self.held.remove(blob);
+        });
+    }
+
+    fn consent(&self, order: &InstallOrder, found: &Found) -> Result<(), Problem> {
+        let Consent { downgrade, force } = order.consent;
+        let manifest = &found.known.manifest;
+        let release = manifest.release_name();
+        let installed = found.base.as_ref().map(|base| &base.version);
+        if let Some(installed) = installed {
+            match manifest.version.change_from(installed) {
+                VersionChange::Downgrade if !downgrade => {
+                    return Err(Problem::new(
+                        Code::DowngradeRefused,
+                        format!("{release} is older than the installed {installed}"),
+                    )
+                    .hint("`--allow-downgrade` installs it; `updraft rollback` returns to a kept version"));
+                }
+                VersionChange::Same if !force => {
+                    return Err(Problem::new(
+                        Code::Failed,
+                        format!("{release} is installed already"),
+                    )
+                    .hint("`--force` installs it again"));
+                }
+                _ => {}
+            }
+        }
+        if let Some(floor) = policy::floor(manifest, installed) {
+            return Err(Problem::new(
+                Code::FloorRequired,
+                format!("{release} needs at least {floor} before it"),
+            )
+            .hint(format!("updraft install {} {floor}", order.component)));
+        }
+        if manifest.compatibility == Compatibility::Breaking && !force {
+            return Err(Problem::new(
+                Code::BreakingChange,
+                format!("{release} is marked as breaking"),
+            )
+            .hint(format!("read `updraft show {release}`, then `--force`")));
+        }
+        let quarantined = self
+            .components
+            .get(&order.component)
+            .and_then(|component| component.quarantined.get(&found.known.signed.digest()));
+        if let Some(reason) = quarantined
+            && !force
+        {
+            return Err(Problem::new(
+                Code::Quarantined,
+                format!("{release} failed here: {reason}"),
+            )
+            .hint("`--force` tries it again"));
+        }
+        Ok(())
+    }
+
+    /// Follows a component from now on, if it was not followed before.
+    fn follow(&mut self, order: &InstallOrder, actions: &mut Vec<Action<P>>) {
+        if !self.components.contains_key(&order.component) {
+            let component = Component::new(
+                order.component.clone(),
+                order.channel.clone().unwrap_or_else(|| self.rules.channel.clone()),
+                self.rules.target.clone(),
+                self.rules.auto,
+            );
+            self.components.insert(order.component.clone(), component);
+            actions.push(Action::KeepComponent(order.component.clone()));
+        } else if let Some(channel) = &order.channel
+            && let Some(component) = self.components.get_mut(&order.component)
+            && component.channel != *channel
+        {
+            component.channel = channel.clone();
+            actions.push(Action::KeepComponent(order.component.clone()));
+        }
+    }
+
+    fn unknown(&self, name: &ComponentName, place: &str) -> Problem {
+        let mut near: Vec<&str> =
+            self.catalog.listings().map(|(_, l)| l.component.as_str()).collect();
+        near.extend(self.components.keys().map(ComponentName::as_str));
+        near.sort_unstable();
+        near.dedup();
+        let hint = if near.is_empty() {
+            "no release is known yet: `updraft peers` shows whether anybody is connected".to_owned()
+        } else {
+            format!("known: {}", near.into_iter().take(8).collect::<Vec<_>>().join(", "))
+        };
+        Problem::new(
+            Code::ComponentUnknown,
+            format!("no release of `{name}` on `{place}` for this machine"),
+        )
+        .hint(hint)
+    }
+}

@@ -1,0 +1,55 @@
+//! What every effect of the agent works with; cheap to clone.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use updraft_protocol::ComponentName;
+
+use super::{limiter::Limiter, operation::OperationId};
+use crate::{clock::Clock, fetch, install::Installer, metrics::Metrics, network::Network, store::Store};
+
+/// Bytes done of bytes needed, by operation; read by the status, written by fetches.
+pub(super) type ProgressTable = Arc<Mutex<BTreeMap<OperationId, (u64, u64)>>>;
+/// One installer for each component; whoever installs holds its lock for as long as it takes, on a thread that
+/// may block.
+pub(super) type Installers = Arc<Mutex<BTreeMap<ComponentName, Arc<Mutex<Installer>>>>>;
+
+/// The rooms, and what is shared between effects.
+#[derive(Debug, Clone)]
+pub(super) struct Context {
+    pub(super) network: Network,
+    pub(super) store: Store,
+    pub(super) installers: Installers,
+    pub(super) clock: Clock,
+    pub(super) metrics: Metrics,
+    pub(super) progress: ProgressTable,
+    pub(super) limits: fetch::Limits,
+    pub(super) chunk_timeout: std::time::Duration,
+    pub(super) download: Arc<Limiter>,
+    pub(super) upload: Arc<Limiter>,
+    /// For files that exist only while something is under way; emptied at start.
+    pub(super) temporary: PathBuf,
+    pub(super) keep_versions: usize,
+}
+
+impl Context {
+    pub(super) fn note_progress(&self, job: OperationId, done: u64, total: u64) {
+        lock(&self.progress).insert(job, (done, total));
+    }
+
+    pub(super) fn forget_progress(&self, job: OperationId) {
+        lock(&self.progress).remove(&job);
+    }
+
+    pub(super) fn installer(&self, component: &ComponentName) -> Option<Arc<Mutex<Installer>>> {
+        lock(&self.installers).get(component).cloned()
+    }
+}
+
+/// A panic of one effect must not stop the others: what it guarded is only read or replaced as a whole.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,265 @@
+//! Carries out the machine's actions. Each effect ends as exactly one input.
+
+use std::{future::Future, sync::Arc};
+
+use updraft_protocol::{BootstrapAnswer, CatchUpAnswer, ComponentName, Digest, Manifest, Timestamp};
+
+use super::{
+    action::{Action, Fetched, Input, Installation, Job, JobError},
+    fetching, importing::Imported, installing,
+    lifecycle::{Component, InstalledVersion},
+    operation::{OperationId, Phase},
+    order::{HistoryLine, Published, Reply},
+    task::Agent,
+};
+use crate::{
+    catalog,
+    network::{Conduct, PeerId, RequestError, Verdict},
+    problem::{Problem, chain},
+    store::{ComponentRecord, Happening, HistoryEntry, Hold, Quarantined, StoreError},
+};
+
+/// How an effect ended.
+pub(super) enum Ended {
+    /// The machine hears of it.
+    Input(Box<Input<PeerId>>),
+    /// A bundle was taken into the store, or not.
+    Imported { result: Box<Result<Imported, Problem>>, by: String, reply: Reply<Published> },
+    /// Nobody needs to hear of it.
+    Nothing,
+}
+
+impl Agent {
+    pub(super) async fn act(&mut self, action: Action<PeerId>) {
+        match action {
+            Action::Verdict(token, verdict) => self.settle(token, verdict),
+            Action::KeepRoot(root, _) => self.keep("a root", move |store| store.append_root(&root)).await,
+            Action::KeepHead(head) => self.keep("a head", move |store| store.accept_head(&head)).await,
+            Action::KeepManifest(manifest) => {
+                self.keep("a manifest", move |store| store.put_manifest(&manifest)).await;
+            }
+            Action::KeepComponent(name) => self.keep_component(&name).await,
+            Action::Record(line) => self.record(line).await,
+            Action::AskNews(peer, request) => {
+                let network = self.context.network.clone();
+                self.ask(peer, move |answer| Input::News(peer, answer), async move {
+                    network.catch_up(peer, request).await
+                });
+            }
+            Action::AskRoots(peer, request) => {
+                let network = self.context.network.clone();
+                self.ask(peer, move |answer: Option<BootstrapAnswer>| Input::Roots(peer, answer), async move {
+                    network.bootstrap_roots(peer, request).await
+                });
+            }
+            Action::AskManifest(peer, digest) => {
+                let network = self.context.network.clone();
+                let request = updraft_protocol::CatchUpRequest::Manifest(digest);
+                let input = move |answer: Option<CatchUpAnswer>| Input::Manifest(peer, digest, answer);
+                self.ask(peer, input, async move { network.catch_up(peer, request).await });
+            }
+            Action::Accuse(peer) => {
+                let network = self.context.network.clone();
+                self.effects.spawn(async move {
+                    // A network that has stopped has nobody left to tell.
+                    let _ = network.report(peer, Conduct::Invalid).await;
+                    Ended::Nothing
+                });
+            }
+            Action::Fetch(job) => self.fetch(job),
+            Action::Install(job, fetched) => self.install(job, fetched),
+            Action::SwitchBack { job, component, to } => self.switch_back(job, component, to),
+            Action::Mirror(release, manifest) => self.mirror(release, manifest),
+            Action::Provide(blobs) => self.provide(blobs),
+            Action::Announce(gossip) => {
+                let network = self.context.network.clone();
+                self.effects.spawn(async move {
+                    match network.announce(gossip).await {
+                        Ok(reach) => tracing::info!(?reach, "announced"),
+                        Err(error) => tracing::warn!(error = %chain(&error), "not announced; peers will ask"),
+                    }
+                    Ended::Nothing
+                });
+            }
+            Action::Sweep => self.sweep().await,
+            Action::Emit(what) => self.emit(what),
+            Action::CountRefusal(label) => self.count_refusal(label),
+            Action::CountManifest(seconds) => {
+                self.context.metrics.manifest_judged(crate::metrics::Verdict::Accepted);
+                self.context.metrics.manifest_travelled(std::time::Duration::from_secs(seconds));
+            }
+        }
+    }
+
+    fn settle(&mut self, token: u64, verdict: catalog::Verdict) {
+        let verdict = match verdict {
+            catalog::Verdict::Accept => Verdict::Accept,
+            catalog::Verdict::Ignore => Verdict::Ignore,
+            catalog::Verdict::Reject => Verdict::Reject,
+        };
+        if let Some(token) = self.tokens.remove(&token) {
+            token.settle(verdict);
+        }
+    }
+
+    /// Keeps something and waits until it is kept: what stands behind it in the actions relies on that.
+    async fn keep(
+        &self,
+        what: &'static str,
+        work: impl FnOnce(&crate::store::Store) -> Result<(), StoreError> + Send + 'static,
+    ) {
+        let store = self.context.store.clone();
+        match tokio::task::spawn_blocking(move || work(&store)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(what, error = %chain(&error), "could not be kept; it is asked for again"),
+            Err(error) => tracing::error!(what, %error, "could not be kept"),
+        }
+    }
+
+    async fn keep_component(&mut self, name: &ComponentName) {
+        self.open_installer(name).await;
+        let Some(component) = self.machine.component(name) else { return };
+        let record = record(component, self.context.clock.now());
+        let name = name.clone();
+        self.keep("a component", move |store| store.put_component(&name, &record)).await;
+    }
+
+    async fn record(&self, line: HistoryLine) {
+        let what = match (line.what.as_str(), &line.error) {
+            (_, Some(_)) => Happening::Failed,
+            ("rollback", _) => Happening::RolledBack,
+            ("publish", _) => Happening::Published,
+            _ => Happening::Installed,
+        };
+        let entry = HistoryEntry {
+            at: line.at,
+            component: line.component,
+            from: line.from,
+            to: Some(line.to),
+            what,
+            by: line.by,
+            detail: line.error.unwrap_or(line.detail),
+        };
+        self.keep("a line of the history", move |store| store.history_append(&entry)).await;
+    }
+
+    fn ask<T: Send + 'static>(
+        &mut self,
+        peer: PeerId,
+        input: impl FnOnce(Option<T>) -> Input<PeerId> + Send + 'static,
+        answer: impl Future<Output = Result<T, RequestError>> + Send + 'static,
+    ) {
+        self.effects.spawn(async move {
+            let answer = answer.await.inspect_err(|error| tracing::debug!(%peer, %error, "no answer")).ok();
+            Ended::Input(Box::new(input(answer)))
+        });
+    }
+
+    fn fetch(&mut self, job: Job) {
+        let context = self.context.clone();
+        let id = job.id;
+        self.machine.set_phase(id, Phase::Fetching);
+        self.spawn_job(move |result| Input::Fetched(id, result), async move {
+            fetching::fetch_release(&context, &job).await
+        });
+    }
+
+    fn install(&mut self, job: Job, fetched: Fetched) {
+        let context = self.context.clone();
+        let id = job.id;
+        self.spawn_job(move |result| Input::Installed(id, result), async move {
+            on_thread(move || installing::install(&context, &job, &fetched)).await
+        });
+    }
+
+    fn switch_back(&mut self, id: OperationId, component: ComponentName, to: InstalledVersion) {
+        let context = self.context.clone();
+        self.spawn_job(move |result| Input::Installed(id, result), async move {
+            on_thread::<Installation>(move || installing::switch_back(&context, &component, &to)).await
+        });
+    }
+
+    fn mirror(&mut self, release: Digest, manifest: Arc<Manifest>) {
+        let context = self.context.clone();
+        self.spawn_job(move |result| Input::Mirrored(release, result), async move {
+            fetching::mirror_release(&context, &manifest).await
+        });
+    }
+
+    /// Runs a job; a panic in it is a failed job, not a job that never ends.
+    fn spawn_job<T: Send + 'static>(
+        &mut self,
+        input: impl FnOnce(Result<T, JobError>) -> Input<PeerId> + Send + 'static,
+        work: impl Future<Output = Result<T, JobError>> + Send + 'static,
+    ) {
+        self.effects.spawn(async move {
+            // Aborted with this effect, because the handle is dropped with it.
+            let job = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(work));
+            let result = job.await.unwrap_or_else(|error| Err(JobError::Failed(format!("a bug: {error}"))));
+            Ended::Input(Box::new(input(result)))
+        });
+    }
+
+    fn provide(&mut self, blobs: Vec<Digest>) {
+        let network = self.context.network.clone();
+        self.effects.spawn(async move {
+            for blob in blobs {
+                if let Err(error) = network.provide(blob).await {
+                    tracing::warn!(%blob, error = %chain(&error), "the DHT does not learn of a blob");
+                }
+            }
+            Ended::Nothing
+        });
+    }
+
+    /// Removes what no believed release names and nothing installed needs.
+    async fn sweep(&mut self) {
+        if self.machine.is_fetching() {
+            // A fetch may be through a release that has just left its channel; the next head sweeps.
+            return;
+        }
+        let roots = self.machine.needed();
+        let store = self.context.store.clone();
+        match tokio::task::spawn_blocking(move || store.sweep(&roots)).await {
+            Ok(Ok(swept)) => tracing::debug!(?swept, "swept"),
+            Ok(Err(error)) => tracing::warn!(error = %chain(&error), "the store could not be swept"),
+            Err(error) => tracing::error!(%error, "the sweep ended badly"),
+        }
+        let held = self.machine.held.clone();
+        let gone: Vec<Digest> = held.into_iter().filter(|blob| !self.context.store.has_blob(blob)).collect();
+        self.machine.swept(&gone);
+        let network = self.context.network.clone();
+        self.effects.spawn(async move {
+            for blob in gone {
+                // A network that has stopped provides nothing.
+                let _ = network.stop_providing(blob).await;
+            }
+            Ended::Nothing
+        });
+    }
+
+    fn count_refusal(&self, label: &'static str) {
+        tracing::debug!(reason = label, "refused");
+        self.context.metrics.manifest_judged(crate::metrics::Verdict::Refused);
+    }
+}
+
+async fn on_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
+) -> Result<T, JobError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(JobError::Failed(format!("a bug: {error}"))))
+}
+
+fn record(component: &Component, now: Timestamp) -> ComponentRecord {
+    let mut record = ComponentRecord::following(component.channel.clone());
+    if component.pinned
+        && let Some(installed) = &component.installed
+    {
+        let reason = "the operator went back".to_owned();
+        record.hold = Some(Hold { version: installed.version.clone(), reason, since: now });
+    }
+    for (manifest, reason) in &component.quarantined {
+        record.quarantine(Quarantined { manifest: *manifest, reason: reason.clone(), at: now });
+    }
+    record
+}

@@ -1,0 +1,178 @@
+//! Builds a release from its blobs and makes it live, or goes back to a kept version. Blocks.
+//!
+//! Every step of a route but the last writes its contents into a temporary file, which the next one reads; the
+//! last one writes straight into the staged tree, where every file is checked against the signed listing.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+use updraft_delta::{AssembleError, Blame, ReadAt, Route, assemble::assemble};
+use updraft_protocol::{ComponentName, Tree, codec};
+
+use super::{
+    action::{Fetched, Installation, Job, JobError, Leg},
+    adapters::{PlainFile, StoredBlob},
+    context::{Context, lock},
+    lifecycle::InstalledVersion,
+};
+use crate::{
+    install::{InstallError, Installer},
+    problem::chain,
+};
+
+/// Builds, switches to and commits a release whose blobs are in the store.
+pub(super) fn install(context: &Context, job: &Job, fetched: &Fetched) -> Result<Installation, JobError> {
+    let installer = installer(context, &job.component)?;
+    let mut installer = lock(&installer);
+    installer.check_current().map_err(|error| refused(&error))?;
+    let tree = tree(context, job)?;
+    let base = base(&installer, job, fetched)?;
+    let version = &job.manifest.version;
+    installer
+        .stage(version, &job.manifest.tree.object.digest, &tree, |out| build(context, &fetched.route, &*base, out))
+        .map_err(|error| blame(&error, fetched))?;
+    match installer.switch(version, context.clock.now()) {
+        Ok(()) => installer.commit(version).map_err(|error| refused(&error))?,
+        // What was asked for runs already, with the contents asked for: `stage` has compared them.
+        Err(InstallError::AlreadyLive { .. }) => {}
+        Err(error) => return Err(refused(&error)),
+    }
+    if let Err(error) = installer.keep(context.keep_versions) {
+        tracing::warn!(component = %job.component, error = %chain(&error), "old versions could not be removed");
+    }
+    installation(&installer)
+}
+
+/// Goes back to a kept version, whose files are read again first.
+pub(super) fn switch_back(
+    context: &Context,
+    component: &ComponentName,
+    to: &InstalledVersion,
+) -> Result<Installation, JobError> {
+    let installer = installer(context, component)?;
+    let mut installer = lock(&installer);
+    installer.rollback_to(&to.version, context.clock.now()).map_err(|error| refused(&error))?;
+    installation(&installer)
+}
+
+/// What a component has installed and kept, the newest version first.
+pub(super) fn inventory(installer: &Installer) -> (Option<InstalledVersion>, Vec<InstalledVersion>) {
+    let of = |installed: crate::install::Installed| InstalledVersion {
+        version: installed.version,
+        tree: installed.tree,
+    };
+    let installed = installer.installed().map(of);
+    let previous = installer.previous().map(of);
+    let mut kept: Vec<InstalledVersion> = installer.kept().into_iter().map(of).collect();
+    kept.retain(|version| Some(version) != installed.as_ref());
+    // The one that ran before is what "go back" means; the others follow by version.
+    kept.sort_by(|a, b| {
+        (Some(b) == previous.as_ref(), &b.version).cmp(&(Some(a) == previous.as_ref(), &a.version))
+    });
+    (installed, kept)
+}
+
+fn installation(installer: &Installer) -> Result<Installation, JobError> {
+    let (installed, kept) = inventory(installer);
+    let installed = installed.ok_or_else(|| JobError::Failed("nothing is committed after a commit".to_owned()))?;
+    Ok(Installation { installed, kept })
+}
+
+fn installer(context: &Context, component: &ComponentName) -> Result<Arc<Mutex<Installer>>, JobError> {
+    context
+        .installer(component)
+        .ok_or_else(|| JobError::Failed(format!("the folder of `{component}` could not be opened; the log says why")))
+}
+
+fn tree(context: &Context, job: &Job) -> Result<Tree, JobError> {
+    let digest = job.manifest.tree.object.digest;
+    let bytes = context.store.object(&digest).map_err(|error| JobError::Failed(chain(&error)))?;
+    let bytes = bytes.ok_or_else(|| JobError::Failed("the listing of the release was damaged on disk".to_owned()))?;
+    codec::decode(&bytes).map_err(|error| JobError::Damaged(format!("the signed listing is {error}")))
+}
+
+/// The installed contents that the route starts from; nothing for a whole artifact.
+fn base(installer: &Installer, job: &Job, fetched: &Fetched) -> Result<Box<dyn ReadAt>, JobError> {
+    let from = fetched.route.first().and_then(|leg| leg.from);
+    let Some(base) = job.base.as_ref().filter(|base| Some(base.tree) == from) else {
+        return Ok(Box::new(Vec::new()));
+    };
+    let tree = installer.listing(&base.version).map_err(|error| refused(&error))?;
+    let contents = installer.contents(&base.version, &tree).map_err(|error| refused(&error))?;
+    Ok(Box::new(contents))
+}
+
+/// Why contents were not made, and which blob led there.
+#[derive(Debug, thiserror::Error)]
+enum BuildError {
+    #[error("the step through {} failed", leg.blob)]
+    Leg {
+        leg: Box<Leg>,
+        #[source]
+        source: AssembleError,
+    },
+    #[error("the blob {blob} is no longer complete here")]
+    BlobLost { blob: updraft_protocol::Digest },
+    #[error("the step is not one that its release offers")]
+    NotOffered,
+    #[error("cannot keep contents between two steps")]
+    Temporary(#[source] io::Error),
+    #[error("cannot read the store")]
+    Store(#[source] crate::store::StoreError),
+}
+
+fn build(context: &Context, route: &[Leg], base: &dyn ReadAt, out: &mut dyn Write) -> Result<(), BuildError> {
+    let Some((last, before)) = route.split_last() else { return Err(BuildError::NotOffered) };
+    let mut between: Option<PlainFile> = None;
+    for leg in before {
+        let mut file = tempfile::tempfile_in(&context.temporary).map_err(BuildError::Temporary)?;
+        let from = between.as_ref().map_or(base, |file| file as &dyn ReadAt);
+        step(context, leg, from, &mut io::BufWriter::new(&mut file))?;
+        between = Some(PlainFile::new(file).map_err(BuildError::Temporary)?);
+    }
+    step(context, last, between.as_ref().map_or(base, |file| file as &dyn ReadAt), out)
+}
+
+fn step(context: &Context, leg: &Leg, from: &dyn ReadAt, out: &mut dyn Write) -> Result<(), BuildError> {
+    let blob = StoredBlob::open(&context.store, leg.blob).map_err(BuildError::Store)?;
+    let blob = blob.ok_or(BuildError::BlobLost { blob: leg.blob })?;
+    let route = match leg.from {
+        None => Route::Whole(leg.to.whole),
+        Some(tree) => Route::Patch(leg.to.patch_from(&tree).ok_or(BuildError::NotOffered)?.clone()),
+    };
+    assemble(&route, leg.to.tree.bytes, &blob, from, &mut *out)
+        .and_then(|()| out.flush().map_err(|error| AssembleError::Whole(updraft_delta::BlobError::Write(error))))
+        .map_err(|source| BuildError::Leg { leg: Box::new(leg.clone()), source })
+}
+
+/// Whose fault a failed staging is: the route's, or this machine's.
+fn blame(error: &InstallError, fetched: &Fetched) -> JobError {
+    let last = fetched.route.last().map(|leg| leg.blob);
+    let wrong = |blob| JobError::WrongRoute { blob, error: chain(error) };
+    match error {
+        InstallError::Fill { source, .. } => match source.downcast_ref::<BuildError>() {
+            Some(BuildError::Leg { leg, source }) => match source.blame() {
+                // A base that is not what it should be makes this very patch useless here, too.
+                Blame::Blob | Blame::Base => wrong(leg.blob),
+                Blame::Here => refused(error),
+            },
+            _ => refused(error),
+        },
+        InstallError::TooFewBytes { .. } | InstallError::TooManyBytes { .. } | InstallError::Differs { .. } => {
+            last.map_or_else(|| refused(error), wrong)
+        }
+        _ => refused(error),
+    }
+}
+
+fn refused(error: &InstallError) -> JobError {
+    match error {
+        InstallError::DiskFull { .. } => JobError::Disk(error.to_string()),
+        InstallError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+            JobError::Disk(chain(error))
+        }
+        _ => JobError::Failed(chain(error)),
+    }
+}

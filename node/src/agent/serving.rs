@@ -1,0 +1,133 @@
+//! Answers what peers ask: the root chain, heads, manifests, objects and chunks, all from the store.
+//!
+//! Gives out only what was verified before it was kept. The network room bounds how many requests are under way;
+//! here the upload rate is kept, and a chunk that would have to wait too long is answered with `Busy`.
+
+use std::time::Duration;
+
+use updraft_protocol::{
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, HeadMark, Holding, NetworkId, TransferAnswer,
+    TransferRequest,
+    limits::{MAX_HEAD_BYTES_PER_ANSWER, MAX_HEADS_PER_ANSWER, MAX_ROOTS_PER_ANSWER},
+};
+
+use super::context::Context;
+use crate::{
+    metrics::{Direction, Source},
+    network::InboundRequest,
+    store::{Store, StoreError},
+};
+
+/// A chunk that has to wait longer for the upload rate is refused: its asker has other peers. Below the eight
+/// seconds after which the network room gives an answer up.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// What is given to peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Generosity {
+    /// Everything held.
+    All,
+    /// Records only; no bytes.
+    RecordsOnly,
+}
+
+/// Answers one request; says how many chunk bytes went out.
+pub(super) async fn serve(context: &Context, network: NetworkId, generosity: Generosity, request: InboundRequest) -> u64 {
+    match request {
+        InboundRequest::Bootstrap(request, responder) => {
+            let none = BootstrapAnswer { roots: Vec::new() };
+            responder.answer(read(context, move |store| bootstrap(store, network, request)).await.unwrap_or(none));
+            0
+        }
+        InboundRequest::CatchUp(request, responder) => {
+            let answer = read(context, move |store| catch_up(store, network, request)).await;
+            responder.answer(answer.unwrap_or(CatchUpAnswer::NotHeld));
+            0
+        }
+        InboundRequest::Transfer(_, responder) if generosity == Generosity::RecordsOnly => {
+            responder.answer(TransferAnswer::NotHeld);
+            0
+        }
+        InboundRequest::Transfer(request, responder) => {
+            let answer = read(context, move |store| transfer(store, request)).await;
+            let answer = answer.unwrap_or(TransferAnswer::NotHeld);
+            let TransferAnswer::Chunk(bytes) = &answer else {
+                responder.answer(answer);
+                return 0;
+            };
+            let sent = bytes.len() as u64;
+            if !context.upload.pass(sent, PATIENCE).await {
+                responder.answer(TransferAnswer::Busy);
+                return 0;
+            }
+            context.metrics.chunk_moved(Direction::Out, Source::Peer, sent);
+            responder.answer(answer);
+            sent
+        }
+    }
+}
+
+/// Reads from the store on a thread that may block. A store that fails is our trouble, not the asker's.
+async fn read<T: Send + 'static>(
+    context: &Context,
+    work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+) -> Option<T> {
+    let store = context.store.clone();
+    match tokio::task::spawn_blocking(move || work(&store)).await {
+        Ok(Ok(answer)) => Some(answer),
+        Ok(Err(error)) => {
+            tracing::warn!(error = %crate::problem::chain(&error), "the store cannot answer a peer");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+fn bootstrap(store: &Store, network: NetworkId, request: BootstrapRequest) -> Result<BootstrapAnswer, StoreError> {
+    if request.network != network {
+        return Ok(BootstrapAnswer { roots: Vec::new() });
+    }
+    Ok(BootstrapAnswer { roots: store.roots(request.after, MAX_ROOTS_PER_ANSWER)? })
+}
+
+fn catch_up(store: &Store, network: NetworkId, request: CatchUpRequest) -> Result<CatchUpAnswer, StoreError> {
+    match request {
+        CatchUpRequest::Since { network: asked, .. } if asked != network => Ok(CatchUpAnswer::NotHeld),
+        CatchUpRequest::Since { marks, .. } => news(store, &marks),
+        CatchUpRequest::Manifest(digest) => {
+            Ok(store.manifest(&digest)?.map_or(CatchUpAnswer::NotHeld, CatchUpAnswer::Manifest))
+        }
+    }
+}
+
+fn news(store: &Store, marks: &[HeadMark]) -> Result<CatchUpAnswer, StoreError> {
+    let root_version = store.newest_root()?.and_then(|root| root.peek().ok()).map_or(0, |root| root.version);
+    let mut heads = Vec::new();
+    let mut bytes = 0;
+    let mut more = false;
+    for mark in marks {
+        let places = MAX_HEADS_PER_ANSWER.saturating_sub(heads.len());
+        let room = MAX_HEAD_BYTES_PER_ANSWER.saturating_sub(bytes);
+        let next = store.heads_after(&mark.channel, mark.seq, places, room)?;
+        bytes += next.iter().map(|head| head.payload().len()).sum::<usize>();
+        let last = next.last().and_then(|head| head.peek().ok()).map_or(mark.seq, |head| head.seq);
+        more |= store.newest_head(&mark.channel)?.and_then(|head| head.peek().ok()).is_some_and(|head| head.seq > last);
+        heads.extend(next);
+    }
+    Ok(CatchUpAnswer::News { root_version, heads, more })
+}
+
+fn transfer(store: &Store, request: TransferRequest) -> Result<TransferAnswer, StoreError> {
+    Ok(match request {
+        TransferRequest::Object(digest) => {
+            store.object(&digest)?.map_or(TransferAnswer::NotHeld, TransferAnswer::Object)
+        }
+        TransferRequest::Have(digest) => match store.holding(&digest) {
+            Holding::Nothing => TransferAnswer::NotHeld,
+            holding => TransferAnswer::Have(holding),
+        },
+        TransferRequest::Chunk { blob, index } => {
+            store.read_chunk(&blob, index)?.map_or(TransferAnswer::NotHeld, TransferAnswer::Chunk)
+        }
+    })
+}

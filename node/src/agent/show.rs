@@ -1,0 +1,78 @@
+//! What people and metrics see of the running agent. Decides nothing.
+
+use std::collections::BTreeMap;
+
+use super::{
+    context::lock,
+    event::What,
+    operation::{OperationId, Phase},
+    status::{Freshness, Status, StoreStatus},
+    task::Agent,
+};
+use crate::metrics::Expiring;
+
+impl Agent {
+    pub(super) fn store_status(&self) -> StoreStatus {
+        let usage = self.context.store.usage().unwrap_or_default();
+        StoreStatus {
+            bytes: usage.bytes,
+            limit: self.identity.store_limit,
+            blobs: usage.complete,
+        }
+    }
+
+    /// Tells watchers how far fetches are, and notes it in the operations.
+    pub(super) fn show_progress(&mut self, progress: &BTreeMap<OperationId, (u64, u64)>) {
+        for (id, bytes) in progress {
+            let before = self.machine.operations.get(*id).and_then(|operation| operation.progress);
+            if before == Some(*bytes) {
+                continue;
+            }
+            self.machine.operations.update(*id, |operation| operation.progress = Some(*bytes));
+            let Some(operation) = self.machine.operations.get(*id) else { continue };
+            let what = What::UpdateProgress {
+                operation: id.to_string(),
+                component: operation.component.clone(),
+                phase: Phase::Fetching.as_str(),
+                progress: Some(*bytes),
+            };
+            // Nobody watching is the usual case.
+            let _ = self.wires.events.send(super::event::Event { time: self.context.clock.now(), what });
+        }
+        let ended: Vec<OperationId> =
+            progress.keys().filter(|id| self.machine.operations.get(**id).is_none_or(|o| o.ended.is_some())).copied().collect();
+        let mut table = lock(&self.context.progress);
+        ended.iter().for_each(|id| {
+            table.remove(id);
+        });
+    }
+
+    pub(super) fn measure(&self, status: &Status) {
+        let metrics = &self.context.metrics;
+        metrics.store_holds(status.store.bytes, status.store.limit);
+        let network = status.node.network.as_str();
+        metrics.metadata_expires(network, Expiring::Root, status.root.expires);
+        let soonest = status.channels.iter().filter(|c| c.freshness != Freshness::Unknown).filter_map(|c| c.expires);
+        if let Some(at) = soonest.min() {
+            metrics.metadata_expires(network, Expiring::Release, at);
+        }
+        if let Some(at) = status.last_check {
+            metrics.checked(at);
+        }
+        for component in &status.components {
+            let name = component.name.as_str();
+            if let Some(version) = &component.installed {
+                let state = component.state.as_str();
+                metrics.component_is(name, component.channel.as_str(), &version.to_string(), state);
+            }
+            let severity = component.available.as_ref().map(|available| match available.severity {
+                updraft_protocol::Severity::Low => "low",
+                updraft_protocol::Severity::Normal => "normal",
+                updraft_protocol::Severity::High => "high",
+                updraft_protocol::Severity::Critical => "critical",
+            });
+            metrics.update_available(name, severity);
+            metrics.update_held(name, component.held.as_ref().map(|held| held.reason.as_str()));
+        }
+    }
+}

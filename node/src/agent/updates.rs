@@ -1,0 +1,382 @@
+//! The agent's rules about one component's updates: when to begin, and what follows from each end.
+
+use std::{
+    collections::BTreeSet,
+    fmt::{Debug, Display},
+    sync::Arc,
+};
+
+use updraft_protocol::{ComponentName, Digest, ReleaseVersion};
+
+use super::{
+    action::{Action, Fetched, Installation, Job, JobError, Now},
+    event::What,
+    lifecycle::{Component, IllegalMove, WaitReason},
+    machine::{Duty, Machine},
+    operation::{Operation, OperationId, OperationKind, Outcome, Phase},
+    order::{Extent, HistoryLine, RouteChoice},
+    status::LastUpdate,
+};
+use crate::{
+    catalog::Known,
+    policy::{self, Decision, Facts},
+    problem::{Code, Problem},
+};
+
+impl<P: Copy + Ord + Debug + Display> Machine<P> {
+    /// Begins every update that settings allow and nothing holds.
+    pub(super) fn begin_updates(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
+        if self.rules.duty == Duty::Seed {
+            return;
+        }
+        let ready: Vec<(ComponentName, Known)> = self
+            .components
+            .values()
+            .filter_map(|component| {
+                let newest = self.newest(component)?;
+                let goes = self.decide(component, newest, now) == Decision::Install
+                    && component.may_begin(&newest.signed.digest(), now.elapsed);
+                goes.then(|| (component.name.clone(), newest.clone()))
+            })
+            .collect();
+        for (name, known) in ready {
+            let wish = Wish {
+                route: RouteChoice::Cheapest,
+                extent: Extent::Install,
+                by: "policy".to_owned(),
+            };
+            self.begin(&name, &known, wish, now, actions);
+        }
+    }
+
+    /// The newest release on the channel that a component follows.
+    pub(super) fn newest(&self, component: &Component) -> Option<&Known> {
+        self.catalog.newest(&component.name, &component.channel, &component.target)
+    }
+
+    /// What settings and facts say about a release.
+    pub(super) fn decide(&self, component: &Component, known: &Known, now: Now) -> Decision {
+        let head = self.catalog.head(&component.channel).map(|head| &head.head);
+        policy::decide(
+            &known.manifest,
+            &Facts {
+                installed: component.installed.as_ref().map(|installed| &installed.version),
+                pinned: component.pinned,
+                quarantined: component.quarantined.get(&known.signed.digest()).map(String::as_str),
+                stale_since: head.filter(|head| head.is_expired(now.wall)).map(|head| head.expires),
+                auto: component.auto,
+            },
+        )
+    }
+
+    /// Begins to bring a release here. The component is at rest: callers have looked.
+    pub(super) fn begin(
+        &mut self,
+        name: &ComponentName,
+        known: &Known,
+        wish: Wish,
+        now: Now,
+        actions: &mut Vec<Action<P>>,
+    ) -> Option<OperationId> {
+        let release = known.signed.digest();
+        let component = self.components.get(name)?;
+        let others = self
+            .catalog
+            .candidates(name, &component.channel, &component.target)
+            .filter(|other| other.manifest.tree.object.digest != known.manifest.tree.object.digest)
+            .map(|other| other.manifest.clone())
+            .collect();
+        let base = component.installed.clone();
+        let id = self.operations.begin(Operation {
+            id: OperationId(0),
+            kind: OperationKind::Install,
+            component: name.clone(),
+            from: base.as_ref().map(|base| base.version.clone()),
+            to: known.manifest.version.clone(),
+            phase: Phase::Planning,
+            progress: None,
+            sources: Default::default(),
+            patch_bytes: 0,
+            started: now.wall,
+            ended: None,
+            by: wish.by,
+            outcome: Outcome::Running,
+        });
+        let moved = self.components.get_mut(name)?.begin(id, release);
+        if !self.legal(moved, id, now) {
+            return None;
+        }
+        let job = Job {
+            id,
+            component: name.clone(),
+            release,
+            manifest: known.manifest.clone(),
+            others,
+            base,
+            route: wish.route,
+            excluded: BTreeSet::new(),
+            extent: wish.extent,
+        };
+        self.jobs.insert(id, job.clone());
+        actions.push(Action::Fetch(job));
+        Some(id)
+    }
+
+    pub(super) fn on_fetched(
+        &mut self,
+        id: OperationId,
+        result: Result<Fetched, JobError>,
+        now: Now,
+    ) -> Vec<Action<P>> {
+        let Some(job) = self.jobs.get(&id).cloned() else { return Vec::new() };
+        let mut actions = Vec::new();
+        match result {
+            Ok(fetched) => {
+                let blobs: Vec<Digest> = fetched.route.iter().map(|leg| leg.blob).collect();
+                self.held.extend(blobs.iter().copied());
+                if self.rules.duty != Duty::Client {
+                    actions.push(Action::Provide(blobs));
+                }
+                self.operations.update(id, |operation| {
+                    for (peer, bytes) in &fetched.sources {
+                        *operation.sources.entry(peer.clone()).or_default() += bytes;
+                    }
+                    operation.patch_bytes += fetched.patch_bytes;
+                });
+                if job.extent == Extent::Download {
+                    self.end_well(&job, now);
+                    return actions;
+                }
+                let Some(component) = self.components.get_mut(&job.component) else {
+                    return actions;
+                };
+                let moved = component.fetched(id);
+                if self.legal(moved, id, now) {
+                    self.operations.update(id, |operation| operation.phase = Phase::Staging);
+                    actions.push(Action::Install(job, fetched));
+                }
+            }
+            Err(JobError::WrongRoute { blob, error }) => {
+                self.try_another_route(job, blob, error, now, &mut actions)
+            }
+            Err(error) => self.end_badly(&job, error, now, &mut actions),
+        }
+        actions
+    }
+
+    pub(super) fn on_installed(
+        &mut self,
+        id: OperationId,
+        result: Result<Installation, JobError>,
+        now: Now,
+    ) -> Vec<Action<P>> {
+        let Some(operation) = self.operations.get(id).cloned() else { return Vec::new() };
+        let mut actions = Vec::new();
+        match (result, self.jobs.get(&id).cloned()) {
+            (Ok(installation), job) => {
+                self.installed(&operation, installation, now, &mut actions);
+                if let Some(job) = job {
+                    actions.push(Action::Emit(What::UpdateCompleted {
+                        component: operation.component.clone(),
+                        from: operation.from.clone(),
+                        to: operation.to.clone(),
+                        fetched: operation.sources.values().sum(),
+                        patches: operation.patch_bytes,
+                        whole: job.manifest.whole.size,
+                        peers: operation.sources.len(),
+                    }));
+                    self.end_well(&job, now);
+                } else {
+                    self.rolled_back(&operation, now, &mut actions);
+                }
+            }
+            (Err(JobError::WrongRoute { blob, error }), Some(job)) => {
+                let moved = match self.components.get_mut(&job.component) {
+                    Some(component) => component.refetch(id),
+                    None => return actions,
+                };
+                if self.legal(moved, id, now) {
+                    self.operations.update(id, |operation| operation.phase = Phase::Planning);
+                    self.try_another_route(job, blob, error, now, &mut actions);
+                }
+            }
+            (Err(error), Some(job)) => self.end_badly(&job, error, now, &mut actions),
+            (Err(error), None) => {
+                let problem = Problem::new(Code::RollbackFailed, error.to_string());
+                self.operations.finish(id, Outcome::Failed(problem), now.wall);
+                if let Some(component) = self.components.get_mut(&operation.component) {
+                    let moved = component.rest(id);
+                    self.legal(moved, id, now);
+                }
+                actions.push(history(&operation, Some(error.to_string()), now));
+            }
+        }
+        actions
+    }
+
+    fn installed(
+        &mut self,
+        operation: &Operation,
+        installation: Installation,
+        now: Now,
+        actions: &mut Vec<Action<P>>,
+    ) {
+        let Some(component) = self.components.get_mut(&operation.component) else { return };
+        component.installed = Some(installation.installed);
+        component.kept = installation.kept;
+        component.last_update = Some(LastUpdate {
+            at: now.wall,
+            from: operation.from.clone(),
+            to: operation.to.clone(),
+            error: None,
+        });
+        actions.push(Action::KeepComponent(operation.component.clone()));
+        actions.push(history(operation, None, now));
+    }
+
+    fn rolled_back(&mut self, operation: &Operation, now: Now, actions: &mut Vec<Action<P>>) {
+        let Some(component) = self.components.get_mut(&operation.component) else { return };
+        let moved = component.rest(operation.id);
+        if !self.legal(moved, operation.id, now) {
+            return;
+        }
+        self.operations.finish(operation.id, Outcome::Done, now.wall);
+        actions.push(Action::Emit(What::RolledBack {
+            component: operation.component.clone(),
+            from: operation.from.clone(),
+            to: operation.to.clone(),
+        }));
+    }
+
+    fn try_another_route(
+        &mut self,
+        mut job: Job,
+        blob: Digest,
+        error: String,
+        now: Now,
+        actions: &mut Vec<Action<P>>,
+    ) {
+        // The whole artifact is the last route: when it is wrong, the release itself is.
+        if blob == job.manifest.whole.digest || !job.excluded.insert(blob) {
+            self.end_badly(&job, JobError::Damaged(error), now, actions);
+            return;
+        }
+        self.jobs.insert(job.id, job.clone());
+        actions.push(Action::Fetch(job));
+    }
+
+    fn end_well(&mut self, job: &Job, now: Now) {
+        self.jobs.remove(&job.id);
+        self.operations.finish(job.id, Outcome::Done, now.wall);
+        if let Some(component) = self.components.get_mut(&job.component) {
+            let moved = component.rest(job.id);
+            self.legal(moved, job.id, now);
+        }
+    }
+
+    fn end_badly(&mut self, job: &Job, error: JobError, now: Now, actions: &mut Vec<Action<P>>) {
+        self.jobs.remove(&job.id);
+        let text = error.to_string();
+        self.operations.finish(job.id, Outcome::Failed(problem(job, &error)), now.wall);
+        actions.push(Action::Emit(What::UpdateFailed {
+            component: job.component.clone(),
+            to: job.manifest.version.clone(),
+            error: text.clone(),
+        }));
+        if let Some(operation) = self.operations.get(job.id) {
+            actions.push(history(operation, Some(text.clone()), now));
+        }
+        let Some(component) = self.components.get_mut(&job.component) else { return };
+        if job.extent == Extent::Install {
+            component.last_update = Some(LastUpdate {
+                at: now.wall,
+                from: job.base.as_ref().map(|base| base.version.clone()),
+                to: job.manifest.version.clone(),
+                error: Some(text.clone()),
+            });
+        }
+        let reason = match error {
+            JobError::NoHolders(_) => WaitReason::Peers,
+            JobError::Disk(_) => WaitReason::Disk,
+            JobError::Damaged(_) => {
+                component.quarantined.insert(job.release, text.clone());
+                actions.push(Action::KeepComponent(job.component.clone()));
+                WaitReason::Fault
+            }
+            JobError::WrongRoute { .. } | JobError::Failed(_) => WaitReason::Fault,
+        };
+        let moved = component.failed(job.id, reason, text, now.elapsed);
+        self.legal(moved, job.id, now);
+    }
+
+    /// A move that does not exist is a bug of ours: it is shown, and its operation ends.
+    pub(super) fn legal(
+        &mut self,
+        moved: Result<(), IllegalMove>,
+        id: OperationId,
+        now: Now,
+    ) -> bool {
+        let Err(illegal) = moved else { return true };
+        debug_assert!(false, "{illegal}");
+        tracing::error!(%illegal, operation = %id, "a move that does not exist");
+        self.jobs.remove(&id);
+        let problem = Problem::new(Code::Failed, illegal.to_string());
+        self.operations.finish(id, Outcome::Failed(problem), now.wall);
+        false
+    }
+
+    /// A version's release, as far as any channel still lists it.
+    pub(super) fn release_of(
+        &self,
+        component: &Component,
+        version: &ReleaseVersion,
+    ) -> Option<Arc<Known>> {
+        self.catalog
+            .release(&component.name, &component.channel, &component.target, version)
+            .map(|known| Arc::new(known.clone()))
+    }
+}
+
+/// What an operation is to do beyond the release itself.
+#[derive(Debug, Clone)]
+pub(super) struct Wish {
+    pub(super) route: RouteChoice,
+    pub(super) extent: Extent,
+    pub(super) by: String,
+}
+
+fn problem(job: &Job, error: &JobError) -> Problem {
+    let release = job.manifest.release_name();
+    match error {
+        JobError::NoHolders(text) => Problem::new(Code::NoProviders, format!("{release}: {text}"))
+            .hint("`updraft peers` shows who is connected; a seed or the publisher has to be reachable once"),
+        JobError::Disk(text) => Problem::new(Code::DiskFull, format!("{release}: {text}"))
+            .hint("make room, or set store.max_size and store.min_free_disk otherwise"),
+        JobError::Damaged(text) => Problem::new(Code::ChunkMismatch, format!("{release}: {text}"))
+            .hint("the release is not tried again here; tell its publisher"),
+        JobError::WrongRoute { error: text, .. } | JobError::Failed(text) => {
+            Problem::new(Code::Failed, format!("{release}: {text}"))
+        }
+    }
+}
+
+fn history<P>(operation: &Operation, error: Option<String>, now: Now) -> Action<P> {
+    let what = match operation.kind {
+        OperationKind::Install => "install",
+        OperationKind::Rollback => "rollback",
+    };
+    Action::Record(HistoryLine {
+        at: now.wall,
+        component: operation.component.clone(),
+        from: operation.from.clone(),
+        to: operation.to.clone(),
+        what: what.to_owned(),
+        error,
+        by: operation.by.clone(),
+        detail: format!(
+            "{} bytes from {} peers",
+            operation.sources.values().sum::<u64>(),
+            operation.sources.len()
+        ),
+    })
+}

@@ -1,0 +1,183 @@
+//! The agent's state as people see it. Decides nothing.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{Debug, Display},
+};
+
+use super::{
+    action::Now,
+    lifecycle::{Component, Stage},
+    machine::Machine,
+    operation::{OperationId, Phase},
+    status::{
+        Available, ChannelStatus, ComponentState, ComponentStatus, Freshness, Held, HoldReason,
+        LastUpdate,
+    },
+};
+use crate::{
+    catalog::Known,
+    policy::{Decision, Hold},
+};
+use updraft_protocol::VersionChange;
+
+impl<P: Copy + Ord + Debug + Display> Machine<P> {
+    /// How far each channel is followed.
+    pub fn channel_statuses(&self, now: Now) -> Vec<ChannelStatus> {
+        self.catalog
+            .channels()
+            .map(|(name, head)| {
+                let head = head.map(|head| &head.head);
+                let freshness = head.map_or(Freshness::Unknown, |head| {
+                    if head.is_expired(now.wall) {
+                        Freshness::StaleSince(head.expires)
+                    } else {
+                        Freshness::Fresh
+                    }
+                });
+                ChannelStatus {
+                    name: name.clone(),
+                    seq: head.map_or(0, |head| head.seq),
+                    expires: head.map(|head| head.expires),
+                    freshness,
+                }
+            })
+            .collect()
+    }
+
+    /// Every component that is followed. `progress` has the bytes of the fetches under way.
+    pub fn component_statuses(
+        &self,
+        progress: &BTreeMap<OperationId, (u64, u64)>,
+        now: Now,
+    ) -> Vec<ComponentStatus> {
+        self.components
+            .values()
+            .map(|component| self.component_status(component, progress, now))
+            .collect()
+    }
+
+    fn component_status(
+        &self,
+        component: &Component,
+        progress: &BTreeMap<OperationId, (u64, u64)>,
+        now: Now,
+    ) -> ComponentStatus {
+        let newest = self.newest(component);
+        let installed = component.installed.as_ref();
+        let newer = newest.filter(|known| {
+            installed.is_none_or(|installed| {
+                known.manifest.version.change_from(&installed.version) == VersionChange::Update
+            })
+        });
+        let held = newer.and_then(|known| self.held_by(component, known, now));
+        let state = match component.stage() {
+            Stage::Fetching { job, .. } => {
+                let (done, total) = progress.get(job).copied().unwrap_or_default();
+                ComponentState::Fetching { done, total }
+            }
+            Stage::Installing { job, .. } => {
+                match self.operations.get(*job).map(|operation| operation.phase) {
+                    Some(Phase::Switching) => ComponentState::Switching,
+                    _ => ComponentState::Staging,
+                }
+            }
+            Stage::Waiting { .. } if newer.is_some() && held.is_none() => ComponentState::Failed,
+            Stage::Idle | Stage::Waiting { .. } => match (&held, newer, installed) {
+                (Some(held), _, _) if held.reason == HoldReason::Pin => ComponentState::Pinned,
+                (Some(_), _, _) => ComponentState::Held,
+                (None, Some(_), _) => ComponentState::Available,
+                (None, None, Some(_)) => ComponentState::UpToDate,
+                (None, None, None) => ComponentState::Absent,
+            },
+        };
+        ComponentStatus {
+            name: component.name.clone(),
+            channel: component.channel.clone(),
+            target: component.target.clone(),
+            installed: installed.map(|installed| installed.version.clone()),
+            available: newer.map(|known| available(component, known)),
+            state,
+            held,
+            kept: component.kept.iter().map(|kept| kept.version.clone()).collect(),
+            last_update: waiting_error(component).or_else(|| component.last_update.clone()),
+        }
+    }
+
+    fn held_by(&self, component: &Component, known: &Known, now: Now) -> Option<Held> {
+        let release = known.manifest.release_name();
+        if let Stage::Waiting { release: failed, reason, error, .. } = component.stage()
+            && *failed == known.signed.digest()
+            && let Some(reason) = reason.hold()
+        {
+            return Some(Held { reason, until: None, detail: format!("{release}: {error}") });
+        }
+        let Decision::Hold(hold) = self.decide(component, known, now) else { return None };
+        let name = &component.name;
+        let (reason, detail) = match hold {
+            Hold::Pinned => (
+                HoldReason::Pin,
+                format!(
+                    "{release} waits because this node went back; `updraft install {name}` goes forward again"
+                ),
+            ),
+            Hold::Quarantined(why) => (
+                HoldReason::Quarantine,
+                format!(
+                    "{release} failed here ({why}); `updraft install {name} --force` tries it again"
+                ),
+            ),
+            Hold::Floor(floor) => (
+                HoldReason::Floor,
+                format!("{release} needs {floor} first: `updraft install {name} {floor}`"),
+            ),
+            Hold::Breaking => (
+                HoldReason::Breaking,
+                format!(
+                    "{release} is marked as breaking; `updraft install {name} --force` accepts it"
+                ),
+            ),
+            Hold::Kind(kind) => (
+                HoldReason::Policy,
+                format!(
+                    "settings do not install a {} release without asking; `updraft install {name}` does it now",
+                    format!("{kind:?}").to_lowercase()
+                ),
+            ),
+            Hold::Disabled => (
+                HoldReason::Policy,
+                format!(
+                    "settings install nothing without asking; `updraft install {name}` does it now"
+                ),
+            ),
+            Hold::Stale(since) => (
+                HoldReason::Approval,
+                format!(
+                    "nothing proves that {release} is still the newest since {since}; `updraft install {name}` takes it all the same"
+                ),
+            ),
+        };
+        Some(Held { reason, until: None, detail })
+    }
+}
+
+fn available(component: &Component, known: &Known) -> Available {
+    let manifest = &known.manifest;
+    let patch =
+        component.installed.as_ref().and_then(|installed| manifest.patch_from(&installed.tree));
+    Available {
+        version: manifest.version.clone(),
+        manifest: known.signed.digest(),
+        kind: manifest.kind,
+        severity: manifest.severity,
+        whole_bytes: manifest.whole.size,
+        patch_bytes: patch.map(|patch| patch.blob.size),
+    }
+}
+
+/// The last attempt's error stays in sight while its pause runs.
+fn waiting_error(component: &Component) -> Option<LastUpdate> {
+    let Stage::Waiting { error, .. } = component.stage() else { return None };
+    let last = component.last_update.clone()?;
+    Some(LastUpdate { error: Some(error.clone()), ..last })
+}

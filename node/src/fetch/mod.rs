@@ -1,0 +1,91 @@
+//! A release is carried home: chunks of one blob from many peers at once.
+//!
+//! This room knows neither the network nor the store. It asks for what it needs through two small traits, so it
+//! runs against lying fakes in tests and against machines by the thousand in simulations.
+
+mod invariants;
+mod machine;
+mod object;
+mod task;
+
+use std::{
+    fmt::{Debug, Display},
+    future::Future,
+    time::Duration,
+};
+
+use updraft_protocol::{Digest, TransferAnswer, TransferRequest};
+
+pub use self::{
+    machine::{Action, Failure, Input, Limits, Machine},
+    object::fetch_object,
+    task::{FetchError, Progress, Report, fetch_blob},
+};
+
+/// The peers a blob can be asked from.
+pub trait Peers: Send + Sync + 'static {
+    /// Names a peer.
+    type Id: Copy + Ord + Debug + Display + Send + Sync + 'static;
+
+    /// Asks a peer one thing. Ends in bounded time.
+    fn transfer(
+        &self,
+        peer: Self::Id,
+        request: TransferRequest,
+    ) -> impl Future<Output = Result<TransferAnswer, PeerError>> + Send;
+
+    /// Peers that may hold a blob, as far as can be found out now. Ends in bounded time.
+    fn holders(&self, blob: Digest) -> impl Future<Output = Vec<Self::Id>> + Send;
+
+    /// Tells the network that a peer sent what no honest node sends.
+    fn accuse(&self, peer: Self::Id, lie: Lie);
+}
+
+/// Where verified chunks go. Calls may block on a disk.
+pub trait Chunks: Send + Sync + 'static {
+    /// One flag for each chunk: whether it is there.
+    fn held(&self) -> Vec<bool>;
+
+    /// Keeps a chunk if its digest is right.
+    fn keep(&self, index: u32, bytes: &[u8]) -> Result<(), KeepError>;
+}
+
+/// What a peer did that no honest node does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lie {
+    /// A chunk or an object with the wrong digest.
+    WrongBytes,
+    /// An answer of another kind than the question.
+    WrongAnswer,
+}
+
+/// Why a peer gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// It was not reached, or the connection broke.
+    #[error("the peer cannot be reached")]
+    Unreachable,
+    /// It took too long.
+    #[error("the peer did not answer in time")]
+    Timeout,
+    /// What it sent is not an answer.
+    #[error("the peer sent something that is no answer")]
+    Malformed,
+    /// This node stops.
+    #[error("the node is stopping")]
+    Stopped,
+}
+
+/// Why a chunk was not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// Its digest is wrong: the sender's fault.
+    #[error("the chunk does not have the digest that is signed for it")]
+    WrongDigest,
+    /// The store's fault.
+    #[error("the chunk could not be kept")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Time since a fetch began; the machine never sees a clock.
+pub type Elapsed = Duration;

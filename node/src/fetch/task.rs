@@ -1,0 +1,280 @@
+//! Drives the machine: asks peers, hands chunks to the store, feeds the answers back.
+//!
+//! Decides nothing itself. At most `limits.in_flight` chunks are in memory at once, and as many questions as
+//! there are candidates.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tokio::{sync::watch, task::JoinSet, time::Instant};
+use updraft_protocol::{Digest, Holding, TransferAnswer, TransferRequest};
+
+use super::{
+    Chunks, Elapsed, KeepError, Lie, PeerError, Peers,
+    machine::{Action, Failure, Input, Limits, Machine},
+};
+
+/// How long a fetch goes on without any hope (nobody reached holds what is missing) before it gives up.
+const GIVE_UP_AFTER: Elapsed = Elapsed::from_secs(30);
+
+/// Why a blob did not come.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// Nobody who can be reached holds what is missing.
+    #[error("nobody who can be reached holds the {missing} chunks that are missing")]
+    NoHolders {
+        /// Chunks missing.
+        missing: usize,
+    },
+    /// The store did not take a chunk.
+    #[error("a chunk could not be stored")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The node stops.
+    #[error("the node is stopping")]
+    Stopped,
+}
+
+/// Who gave how many bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report<P: Ord> {
+    /// Verified bytes by peer.
+    pub sources: BTreeMap<P, u64>,
+    /// Chunks that came with a wrong digest.
+    pub wrong: u64,
+    /// Bytes that came twice because a slow request was asked elsewhere too.
+    pub duplicate: u64,
+}
+
+/// Verified bytes so far.
+pub type Progress = watch::Sender<u64>;
+
+/// Fetches what `chunks` does not hold of `blob`, beginning with the candidates `holders`.
+///
+/// Cancel-safe: dropping the future ends all requests; chunks kept so far stay.
+pub async fn fetch_blob<P: Peers, C: Chunks>(
+    peers: Arc<P>,
+    chunks: Arc<C>,
+    blob: Digest,
+    holders: Vec<P::Id>,
+    limits: Limits,
+    progress: &Progress,
+) -> Result<Report<P::Id>, FetchError> {
+    let seed = rand::random();
+    let held = blocking(&chunks, |chunks| chunks.held()).await?;
+    let mut driver = Driver {
+        machine: Machine::new(held, limits, seed),
+        peers,
+        chunks,
+        blob,
+        started: Instant::now(),
+        running: JoinSet::new(),
+        report: Report { sources: BTreeMap::new(), wrong: 0, duplicate: 0 },
+        received: 0,
+        hopeful_at: Elapsed::ZERO,
+    };
+    driver.run(holders, progress).await?;
+    Ok(driver.report)
+}
+
+/// What a request ended with.
+enum Ended<I> {
+    Holding(I, Result<TransferAnswer, PeerError>),
+    Chunk(I, u32, ChunkEnd),
+    Holders(Vec<I>),
+}
+
+enum ChunkEnd {
+    Kept(u64),
+    Wrong,
+    Failed(Failure),
+    Lied,
+    Store(Box<dyn std::error::Error + Send + Sync>),
+}
+
+struct Driver<P: Peers, C> {
+    machine: Machine<P::Id>,
+    peers: Arc<P>,
+    chunks: Arc<C>,
+    blob: Digest,
+    started: Instant,
+    running: JoinSet<Ended<P::Id>>,
+    report: Report<P::Id>,
+    received: u64,
+    /// When there last was somebody to ask.
+    hopeful_at: Elapsed,
+}
+
+impl<P: Peers, C: Chunks> Driver<P, C> {
+    async fn run(&mut self, holders: Vec<P::Id>, progress: &Progress) -> Result<(), FetchError> {
+        if self.feed(Input::Tick) {
+            return Ok(());
+        }
+        for holder in holders {
+            self.feed(Input::Found(holder));
+        }
+        loop {
+            let now = self.now();
+            let wakeup =
+                self.machine.next_wakeup(now).unwrap_or(Elapsed::MAX).min(now + GIVE_UP_AFTER);
+            let done = tokio::select! {
+                // `join_next` is cancel-safe: an ended task stays in the set until it is taken.
+                Some(ended) = self.running.join_next() => match ended {
+                    Ok(ended) => self.on_ended(ended)?,
+                    // A panic in a request is a bug of ours; the fetch goes on with the other peers.
+                    Err(error) => {
+                        tracing::error!(%error, "a request task ended badly");
+                        self.feed(Input::Tick)
+                    }
+                },
+                // A timer loses nothing when another arm wins.
+                () = tokio::time::sleep_until(self.started + wakeup) => self.feed(Input::Tick),
+            };
+            if done {
+                return Ok(());
+            }
+            progress.send_replace(self.received);
+            self.give_up_without_hope()?;
+        }
+    }
+
+    fn now(&self) -> Elapsed {
+        self.started.elapsed()
+    }
+
+    fn give_up_without_hope(&mut self) -> Result<(), FetchError> {
+        let now = self.now();
+        if self.machine.has_hope() {
+            self.hopeful_at = now;
+        }
+        if now.saturating_sub(self.hopeful_at) < GIVE_UP_AFTER {
+            return Ok(());
+        }
+        Err(FetchError::NoHolders { missing: self.machine.missing() })
+    }
+
+    fn on_ended(&mut self, ended: Ended<P::Id>) -> Result<bool, FetchError> {
+        Ok(match ended {
+            Ended::Holding(peer, answer) => self.on_holding(peer, answer),
+            Ended::Chunk(peer, index, end) => self.on_chunk(peer, index, end)?,
+            Ended::Holders(found) => {
+                for holder in found {
+                    self.feed(Input::Found(holder));
+                }
+                self.feed(Input::Searched)
+            }
+        })
+    }
+
+    fn on_holding(&mut self, peer: P::Id, answer: Result<TransferAnswer, PeerError>) -> bool {
+        match answer {
+            Ok(TransferAnswer::Have(holding)) => self.feed(Input::Holds(peer, holding)),
+            Ok(TransferAnswer::NotHeld) => self.feed(Input::Holds(peer, Holding::Nothing)),
+            Ok(TransferAnswer::Busy) | Err(_) => self.feed(Input::HoldsUnknown(peer)),
+            Ok(TransferAnswer::Object(_) | TransferAnswer::Chunk(_)) => {
+                self.peers.accuse(peer, Lie::WrongAnswer);
+                self.feed(Input::HoldsUnknown(peer))
+            }
+        }
+    }
+
+    fn on_chunk(&mut self, peer: P::Id, index: u32, end: ChunkEnd) -> Result<bool, FetchError> {
+        Ok(match end {
+            ChunkEnd::Kept(bytes) => {
+                let missing = self.machine.missing();
+                let done = self.feed(Input::Kept(peer, index));
+                if self.machine.missing() < missing {
+                    self.received += bytes;
+                    *self.report.sources.entry(peer).or_default() += bytes;
+                } else {
+                    self.report.duplicate += bytes;
+                }
+                done
+            }
+            ChunkEnd::Wrong => {
+                self.report.wrong += 1;
+                tracing::warn!(%peer, blob = %self.blob, index, "a chunk with a wrong digest; the peer is dropped");
+                self.feed(Input::Wrong(peer, index))
+            }
+            ChunkEnd::Failed(failure) => self.feed(Input::Failed(peer, index, failure)),
+            ChunkEnd::Lied => {
+                self.peers.accuse(peer, Lie::WrongAnswer);
+                self.feed(Input::Failed(peer, index, Failure::NoAnswer))
+            }
+            ChunkEnd::Store(error) => return Err(FetchError::Store(error)),
+        })
+    }
+
+    /// Feeds the machine and starts what it asks for. Says whether everything is here.
+    fn feed(&mut self, input: Input<P::Id>) -> bool {
+        let now = self.now();
+        let mut done = false;
+        for action in self.machine.handle(input, now) {
+            match action {
+                Action::AskHolding(peer) => {
+                    let (peers, blob) = (self.peers.clone(), self.blob);
+                    self.running.spawn(async move {
+                        Ended::Holding(
+                            peer,
+                            peers.transfer(peer, TransferRequest::Have(blob)).await,
+                        )
+                    });
+                }
+                Action::Request(peer, index) => {
+                    let (peers, chunks, blob) =
+                        (self.peers.clone(), self.chunks.clone(), self.blob);
+                    self.running.spawn(async move {
+                        Ended::Chunk(
+                            peer,
+                            index,
+                            request_chunk(&*peers, &chunks, peer, blob, index).await,
+                        )
+                    });
+                }
+                Action::Drop(peer) => self.peers.accuse(peer, Lie::WrongBytes),
+                Action::Search => {
+                    let (peers, blob) = (self.peers.clone(), self.blob);
+                    self.running.spawn(async move { Ended::Holders(peers.holders(blob).await) });
+                }
+                Action::Done => done = true,
+            }
+        }
+        done
+    }
+}
+
+async fn request_chunk<P: Peers, C: Chunks>(
+    peers: &P,
+    chunks: &Arc<C>,
+    peer: P::Id,
+    blob: Digest,
+    index: u32,
+) -> ChunkEnd {
+    let bytes = match peers.transfer(peer, TransferRequest::Chunk { blob, index }).await {
+        Ok(TransferAnswer::Chunk(bytes)) => bytes,
+        Ok(TransferAnswer::NotHeld) => return ChunkEnd::Failed(Failure::NotHeld),
+        Ok(TransferAnswer::Busy) => return ChunkEnd::Failed(Failure::Busy),
+        Ok(TransferAnswer::Object(_) | TransferAnswer::Have(_)) => return ChunkEnd::Lied,
+        Err(error) => {
+            tracing::debug!(%peer, index, %error, "no chunk");
+            return ChunkEnd::Failed(Failure::NoAnswer);
+        }
+    };
+    let len = bytes.len() as u64;
+    match blocking(chunks, move |chunks| chunks.keep(index, &bytes)).await {
+        Ok(Ok(())) => ChunkEnd::Kept(len),
+        Ok(Err(KeepError::WrongDigest)) => ChunkEnd::Wrong,
+        Ok(Err(KeepError::Store(error))) => ChunkEnd::Store(error),
+        Err(error) => ChunkEnd::Store(Box::new(error)),
+    }
+}
+
+async fn blocking<C: Chunks, T: Send + 'static>(
+    chunks: &Arc<C>,
+    work: impl FnOnce(&C) -> T + Send + 'static,
+) -> Result<T, FetchError> {
+    let chunks = chunks.clone();
+    tokio::task::spawn_blocking(move || work(&chunks)).await.map_err(|_| FetchError::Stopped)
+}
+
+#[cfg(test)]
+#[path = "task_tests.rs"]
+mod tests;

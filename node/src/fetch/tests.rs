@@ -1,0 +1,206 @@
+//! The machine, with values and with random peers that stall, lie and vanish.
+
+use super::*;
+use proptest::prelude::*;
+
+const LIMITS: Limits = Limits { in_flight: 16, peers: 8 };
+
+fn at(millis: u64) -> Elapsed {
+    Duration::from_millis(millis)
+}
+
+fn requests(actions: &[Action<u8>]) -> Vec<(u8, u32)> {
+    actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Request(peer, index) => Some((*peer, *index)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// A machine of `chunks` chunks and peers that hold everything.
+fn with_seeders(chunks: usize, seeders: &[u8]) -> (Machine<u8>, Vec<(u8, u32)>) {
+    let mut machine = Machine::new(vec![false; chunks], LIMITS, 1);
+    let mut asked = Vec::new();
+    for peer in seeders {
+        machine.handle(Input::Found(*peer), at(0));
+        asked.extend(requests(&machine.handle(Input::Holds(*peer, Holding::Everything), at(0))));
+    }
+    (machine, asked)
+}
+
+#[test]
+fn several_peers_are_asked_at_once_and_never_for_the_same_chunk() {
+    let (_, asked) = with_seeders(10, &[1, 2, 3]);
+    let chunks: BTreeSet<u32> = asked.iter().map(|(_, index)| *index).collect();
+    let peers: BTreeSet<u8> = asked.iter().map(|(peer, _)| *peer).collect();
+    assert_eq!(chunks.len(), asked.len());
+    assert_eq!(peers.len(), 3);
+}
+
+#[test]
+fn the_rarest_chunk_goes_first() {
+    let mut machine = Machine::new(vec![false; 4], LIMITS, 1);
+    machine.handle(Input::Found(1), at(0));
+    machine.handle(Input::Found(2), at(0));
+    machine.handle(Input::Found(3), at(0));
+    // Chunk 3 is held by one peer only, the others by two.
+    let common = Holding::from_flags(&[true, true, true, false]);
+    machine.peers.get_mut(&1).expect("found").rest_until = at(1_000);
+    machine.handle(Input::Holds(1, common), at(0));
+    let asked = requests(&machine.handle(Input::Holds(2, Holding::Everything), at(0)));
+    assert_eq!(asked.first(), Some(&(2, 3)));
+}
+
+#[test]
+fn nodes_that_start_together_ask_for_different_chunks() {
+    let first = |seed| {
+        let mut machine = Machine::new(vec![false; 64], LIMITS, seed);
+        machine.handle(Input::Found(1), at(0));
+        requests(&machine.handle(Input::Holds(1, Holding::Everything), at(0)))
+    };
+    assert_ne!(first(1), first(2));
+}
+
+#[test]
+fn a_peer_that_sends_one_wrong_chunk_is_never_asked_again() {
+    let (mut machine, asked) = with_seeders(10, &[1]);
+    let actions = machine.handle(Input::Wrong(1, asked[0].1), at(10));
+    assert!(actions.contains(&Action::Drop(1)));
+    let actions = machine.handle(Input::Found(1), at(20));
+    assert!(!actions.contains(&Action::AskHolding(1)));
+    let later = machine.handle(Input::Holds(1, Holding::Everything), at(30));
+    assert!(requests(&later).is_empty());
+}
+
+#[test]
+fn a_stalled_chunk_is_asked_elsewhere_once_nothing_else_is_left() {
+    let (mut machine, asked) = with_seeders(3, &[1, 2]);
+    let stalled: BTreeSet<u32> =
+        asked.iter().filter(|(peer, _)| *peer == 1).map(|(_, i)| *i).collect();
+    let quick = asked.iter().find(|(peer, _)| *peer == 2).expect("asked too").1;
+    assert!(requests(&machine.handle(Input::Kept(2, quick), at(10))).is_empty());
+    let wakeup = machine.next_wakeup(at(10)).expect("a hedge is due");
+    let hedged = requests(&machine.handle(Input::Tick, wakeup));
+    assert_eq!(hedged.iter().map(|(_, index)| *index).collect::<BTreeSet<_>>(), stalled);
+    assert!(hedged.iter().all(|(peer, _)| *peer == 2));
+    let ends =
+        hedged.iter().flat_map(|(peer, index)| machine.handle(Input::Kept(*peer, *index), wakeup));
+    assert_eq!(ends.collect::<Vec<_>>(), vec![Action::Done]);
+    for index in stalled {
+        assert!(
+            machine.handle(Input::Failed(1, index, Failure::NoAnswer), wakeup + at(9)).is_empty()
+        );
+    }
+}
+
+#[test]
+fn a_busy_peer_is_left_alone_for_a_while() {
+    let (mut machine, asked) = with_seeders(20, &[1]);
+    for (peer, index) in asked {
+        assert!(
+            requests(&machine.handle(Input::Failed(peer, index, Failure::Busy), at(0))).is_empty()
+        );
+    }
+    assert!(requests(&machine.handle(Input::Tick, at(100))).is_empty());
+    assert!(!requests(&machine.handle(Input::Tick, at(10_000))).is_empty());
+}
+
+#[test]
+fn a_partial_holder_is_asked_again_what_it_has() {
+    let mut machine = Machine::new(vec![false; 2], LIMITS, 1);
+    let found = machine.handle(Input::Found(1), at(0));
+    assert_eq!(found, vec![Action::AskHolding(1)]);
+    machine.handle(Input::Holds(1, Holding::Nothing), at(0));
+    let again = machine.handle(Input::Tick, machine.next_wakeup(at(0)).expect("a question is due"));
+    assert!(again.contains(&Action::AskHolding(1)));
+}
+
+#[test]
+fn chunks_that_nobody_has_start_a_search_and_it_is_not_repeated_at_once() {
+    let mut machine: Machine<u8> = Machine::new(vec![false; 2], LIMITS, 1);
+    machine.handle(Input::Tick, at(0));
+    assert!(!machine.has_hope());
+    let found = machine.handle(Input::Tick, at(600));
+    assert!(found.contains(&Action::Search));
+    assert!(!machine.handle(Input::Tick, at(700)).contains(&Action::Search));
+    machine.handle(Input::Searched, at(800));
+    assert!(!machine.handle(Input::Tick, at(900)).contains(&Action::Search));
+    assert!(machine.handle(Input::Tick, at(60_000)).contains(&Action::Search));
+}
+
+#[test]
+fn chunks_that_are_here_are_not_fetched_again() {
+    let mut machine = Machine::new(vec![true, false, true], LIMITS, 1);
+    machine.handle(Input::Found(1), at(0));
+    let asked = requests(&machine.handle(Input::Holds(1, Holding::Everything), at(0)));
+    assert_eq!(asked, vec![(1, 1)]);
+    assert_eq!(machine.handle(Input::Kept(1, 1), at(1)), vec![Action::Done]);
+}
+
+#[test]
+fn a_complete_blob_is_done_at_once() {
+    let mut machine: Machine<u8> = Machine::new(vec![true, true], LIMITS, 1);
+    assert_eq!(machine.handle(Input::Tick, at(0)), vec![Action::Done]);
+    assert!(machine.handle(Input::Tick, at(1)).is_empty());
+}
+
+#[derive(Debug, Clone)]
+enum Behaviour {
+    Honest,
+    Liar,
+    Dead,
+    Empty,
+}
+
+proptest! {
+    /// Whatever the others do, one honest peer is enough; the machine's invariants hold all the way.
+    #[test]
+    fn one_honest_peer_is_enough(
+        chunks in 1_usize..40,
+        seed in any::<u64>(),
+        others in proptest::collection::vec(
+            prop_oneof![Just(Behaviour::Liar), Just(Behaviour::Dead), Just(Behaviour::Empty)], 0..6),
+        order in proptest::collection::vec(any::<proptest::sample::Index>(), 400..401),
+    ) {
+        let mut behaviours = others;
+        behaviours.push(Behaviour::Honest);
+        let mut machine: Machine<u8> = Machine::new(vec![false; chunks], LIMITS, seed);
+        let mut now = at(0);
+        let mut pending: Vec<Action<u8>> = Vec::new();
+        for peer in (0_u8..).take(behaviours.len()) {
+            pending.extend(machine.handle(Input::Found(peer), now));
+        }
+        let mut order = order.into_iter().cycle();
+        for _ in 0..20_000 {
+            if pending.contains(&Action::Done) {
+                break;
+            }
+            if pending.is_empty() {
+                now = machine.next_wakeup(now).expect("never stuck without a wakeup");
+                pending.extend(machine.handle(Input::Tick, now));
+                continue;
+            }
+            let action = pending.swap_remove(order.next().expect("endless").index(pending.len()));
+            now += at(3);
+            let behaviour = |peer: u8| behaviours[usize::from(peer)].clone();
+            let input = match action {
+                Action::AskHolding(peer) => match behaviour(peer) {
+                    Behaviour::Dead => Input::HoldsUnknown(peer),
+                    Behaviour::Empty => Input::Holds(peer, Holding::Nothing),
+                    _ => Input::Holds(peer, Holding::Everything),
+                },
+                Action::Request(peer, index) => match behaviour(peer) {
+                    Behaviour::Honest => Input::Kept(peer, index),
+                    Behaviour::Liar => Input::Wrong(peer, index),
+                    _ => Input::Failed(peer, index, Failure::NoAnswer),
+                },
+                Action::Search => Input::Searched,
+                Action::Drop(_) | Action::Done => Input::Tick,
+            };
+            pending.extend(machine.handle(input, now));
+        }
+        prop_assert_eq!(machine.missing(), 0);
+    }
+}

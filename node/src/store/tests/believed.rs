@@ -1,0 +1,226 @@
+//! Roots, heads, components and the history: kept in order, across restarts, or refused.
+
+use updraft_protocol::{
+    ChannelName, Head, NetworkId, NetworkKind, Root, SecretKey, Signed, Timestamp, codec,
+    threshold::Role,
+};
+
+use super::*;
+
+fn network(id: u8) -> NetworkId {
+    NetworkId::from_bytes([id; 32])
+}
+
+fn root(id: u8, version: u64, prev: Option<Digest>) -> Signed<Root> {
+    let key = SecretKey::from_seed(&[id; 32]);
+    let root = Root {
+        network: network(id),
+        name: format!("net-{id}").parse().expect("a name"),
+        kind: NetworkKind::Development,
+        version,
+        prev,
+        issued: Timestamp::from_seconds(1),
+        expires: Timestamp::from_seconds(100 + version),
+        root: Role::new(1, vec![key.public()]).expect("a role"),
+        release: Vec::new(),
+    };
+    let mut signed = Signed::unsigned(&root).expect("within limits");
+    signed.sign(&key, &root.network);
+    signed
+}
+
+fn head(channel: &str, seq: u64, expires: u64) -> Signed<Head> {
+    let head = Head {
+        network: network(1),
+        channel: channel.parse().expect("a channel"),
+        seq,
+        prev: (seq > 1).then(|| Digest::of(&seq.to_be_bytes())),
+        time: Timestamp::from_seconds(1),
+        expires: Timestamp::from_seconds(expires),
+        releases: Vec::new(),
+    };
+    Signed::unsigned(&head).expect("within limits")
+}
+
+fn stable() -> ChannelName {
+    "stable".parse().expect("a channel")
+}
+
+#[test]
+fn roots_are_kept_in_order_and_across_restarts() {
+    let dir = folder();
+    let first = root(1, 1, None);
+    let second = root(1, 2, Some(first.digest()));
+    let store = open(&dir);
+    assert!(matches!(
+        store.append_root(&second),
+        Err(StoreError::RootOrder { expected: 1, offered: 2 })
+    ));
+    assert_eq!(store.network(), None);
+    store.append_root(&first).expect("kept");
+    store.append_root(&second).expect("kept");
+    store.append_root(&first).expect("known");
+    drop(store);
+    let store = open(&dir);
+    assert_eq!(store.network(), "net-1".parse().ok());
+    assert_eq!(store.roots(0, 10).expect("reads"), [first.clone(), second.clone()]);
+    assert_eq!(store.roots(1, 10).expect("reads"), std::slice::from_ref(&second));
+    assert_eq!(store.roots(0, 1).expect("reads"), [first]);
+    assert_eq!(store.roots(u64::MAX, 1).expect("reads"), []);
+    assert_eq!(store.newest_root().expect("reads"), Some(second));
+}
+
+#[test]
+fn a_root_that_contradicts_the_chain_leaves_no_trace() {
+    let dir = folder();
+    let store = open(&dir);
+    let first = root(1, 1, None);
+    store.append_root(&first).expect("kept");
+    let before = files(dir.path());
+    let mut rival = root(1, 1, None);
+    let mut changed = rival.peek().expect("reads");
+    changed.expires = Timestamp::from_seconds(9_999);
+    rival = Signed::unsigned(&changed).expect("within limits");
+    assert!(matches!(store.append_root(&rival), Err(StoreError::RootDiffers { version: 1 })));
+    let gap = root(1, 3, Some(first.digest()));
+    assert!(matches!(store.append_root(&gap), Err(StoreError::RootOrder { expected: 2, .. })));
+    let foreign = root(2, 1, None);
+    assert!(matches!(store.append_root(&foreign), Err(StoreError::OtherNetwork { .. })));
+    assert_eq!(files(dir.path()), before);
+}
+
+#[test]
+fn a_damaged_root_is_an_error_and_never_an_older_root() {
+    let dir = folder();
+    let store = open(&dir);
+    let first = root(1, 1, None);
+    store.append_root(&first).expect("kept");
+    store.append_root(&root(1, 2, Some(first.digest()))).expect("kept");
+    let trust = dir.path().join("trust/net-1");
+    flip(&trust.join("root.2"), 0);
+    assert!(matches!(store.newest_root(), Err(StoreError::DamagedRoot { .. })));
+    fs::copy(trust.join("root.1"), trust.join("root.2")).expect("copies");
+    assert!(matches!(store.newest_root(), Err(StoreError::DamagedRoot { .. })));
+}
+
+#[test]
+fn two_networks_in_one_trust_folder_are_refused_by_name() {
+    let dir = folder();
+    open(&dir).append_root(&root(1, 1, None)).expect("kept");
+    let trust = dir.path().join("trust");
+    fs::create_dir(trust.join("other")).expect("makes");
+    assert!(Store::open(dir.path(), OPTIONS).is_ok(), "a folder without roots is none");
+    fs::write(trust.join("other/root.1"), b"x").expect("writes");
+    let error = Store::open(dir.path(), OPTIONS).expect_err("two");
+    assert_eq!(error.to_string(), "the trust folder has several networks: net-1, other");
+}
+
+#[test]
+fn heads_are_kept_in_order_by_channel_and_across_restarts() {
+    let dir = folder();
+    let store = open(&dir);
+    for seq in 1..=3 {
+        store.accept_head(&head("stable", seq, 50)).expect("kept");
+    }
+    store.accept_head(&head("stable-2", 1, 50)).expect("kept");
+    store.accept_head(&head("stable", 2, 50)).expect("known");
+    drop(store);
+    let store = open(&dir);
+    assert_eq!(store.channels().expect("reads"), [stable(), "stable-2".parse().expect("name")]);
+    let seqs = |after, count, bytes| -> Vec<u64> {
+        let heads = store.heads_after(&stable(), after, count, bytes).expect("reads");
+        heads.iter().map(|head| head.peek().expect("reads").seq).collect()
+    };
+    assert_eq!(seqs(0, 10, 1 << 20), [1, 2, 3]);
+    assert_eq!(seqs(1, 1, 1 << 20), [2]);
+    assert_eq!(seqs(u64::MAX, 10, 1 << 20), Vec::<u64>::new());
+    let one = codec::encode(&head("stable", 1, 50)).expect("encodes").len();
+    assert_eq!(seqs(0, 10, one), [1]);
+    assert_eq!(store.newest_head(&stable()).expect("reads"), Some(head("stable", 3, 50)));
+    assert_eq!(store.head(&stable(), 4).expect("reads"), None);
+}
+
+#[test]
+fn a_head_that_jumps_or_contradicts_is_refused() {
+    let dir = folder();
+    let store = open(&dir);
+    store.accept_head(&head("stable", 1, 50)).expect("kept");
+    assert!(matches!(
+        store.accept_head(&head("stable", 3, 50)),
+        Err(StoreError::HeadOrder { expected: 2, offered: 3, .. })
+    ));
+    assert!(matches!(
+        store.accept_head(&head("stable", 1, 51)),
+        Err(StoreError::HeadDiffers { seq: 1, .. })
+    ));
+    assert_eq!(store.newest_head(&stable()).expect("reads"), Some(head("stable", 1, 50)));
+}
+
+#[test]
+fn a_data_directory_of_a_later_version_is_refused_and_not_rewritten() {
+    let dir = folder();
+    open(&dir).inner.meta.put_schema(SCHEMA + 1).expect("writes");
+    for _ in 0..2 {
+        let refused = Store::open(dir.path(), OPTIONS);
+        assert!(matches!(refused, Err(StoreError::NewerSchema { found: 2, known: 1 })));
+    }
+}
+
+#[test]
+fn components_are_remembered_across_restarts() {
+    let dir = folder();
+    let name = "demo-app".parse().expect("a name");
+    let mut record = ComponentRecord::following(stable());
+    record.hold = Some(Hold {
+        version: "1.0.0".parse().expect("a version"),
+        reason: "rolled back".to_owned(),
+        since: Timestamp::from_seconds(5),
+    });
+    open(&dir).put_component(&name, &record).expect("kept");
+    let store = open(&dir);
+    assert_eq!(store.component(&name).expect("reads"), Some(record.clone()));
+    assert_eq!(store.components().expect("reads"), [(name, record)]);
+}
+
+fn line(component: &str, at: u64) -> HistoryEntry {
+    HistoryEntry {
+        at: Timestamp::from_seconds(at),
+        component: component.parse().expect("a name"),
+        from: None,
+        to: "1.0.0".parse().ok(),
+        what: Happening::Installed,
+        by: "policy".to_owned(),
+        detail: String::new(),
+    }
+}
+
+#[test]
+fn history_is_told_from_the_newest_line_on() {
+    let dir = folder();
+    let store = open(&dir);
+    for at in 0..6 {
+        store.history_append(&line(if at % 2 == 0 { "a" } else { "b" }, at)).expect("kept");
+    }
+    drop(store);
+    let store = open(&dir);
+    let at = |component: Option<&str>, limit| -> Vec<u64> {
+        let component = component.map(|name| name.parse().expect("a name"));
+        let lines = store.history(component.as_ref(), limit).expect("reads");
+        lines.iter().map(|line| line.at.as_seconds()).collect()
+    };
+    assert_eq!(at(None, 3), [5, 4, 3]);
+    assert_eq!(at(Some("a"), 2), [4, 2]);
+    assert_eq!(at(Some("c"), 2), Vec::<u64>::new());
+}
+
+#[test]
+fn the_oldest_lines_of_history_go_when_there_are_too_many() {
+    let dir = folder();
+    let store = open(&dir);
+    for at in 0..9 {
+        store.inner.meta.append_history(&line("a", at), 4).expect("kept");
+    }
+    let lines = store.history(None, 100).expect("reads");
+    let at: Vec<u64> = lines.iter().map(|line| line.at.as_seconds()).collect();
+    assert_eq!(at, [8, 7, 6, 5]);
+}
