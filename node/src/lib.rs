@@ -19,13 +19,12 @@ pub mod api;
 pub mod bundle;
 pub mod catalog;
 pub mod cli;
-
 pub mod fetch;
 pub mod install;
 pub mod join;
 pub mod keys;
 pub mod network;
-
+pub mod node;
 pub mod policy;
 pub mod publish;
 pub mod store;

@@ -55,9 +55,15 @@ impl SwarmPeers {
 impl Peers for SwarmPeers {
     type Id = PeerId;
 
-    async fn transfer(&self, peer: PeerId, request: TransferRequest) -> Result<TransferAnswer, PeerError> {
+    async fn transfer(
+        &self,
+        peer: PeerId,
+        request: TransferRequest,
+    ) -> Result<TransferAnswer, PeerError> {
         let asked = self.network.transfer(peer, request);
-        let answer = tokio::time::timeout(self.chunk_timeout, asked).await.map_err(|_| PeerError::Timeout)?;
+        let answer = tokio::time::timeout(self.chunk_timeout, asked)
+            .await
+            .map_err(|_| PeerError::Timeout)?;
         if let Ok(TransferAnswer::Chunk(bytes)) = &answer {
             // Taking chunks more slowly keeps the rate: the next one is asked for when this one is through.
             self.download.pass(bytes.len() as u64, Duration::MAX).await;
@@ -108,7 +114,11 @@ impl Chunks for Shelf {
 
     fn keep(&self, index: u32, bytes: &[u8]) -> Result<(), KeepError> {
         self.0.write_chunk(index, bytes).map_err(|refused| {
-            if refused.is_senders_fault() { KeepError::WrongDigest } else { KeepError::Store(Box::new(refused)) }
+            if refused.is_senders_fault() {
+                KeepError::WrongDigest
+            } else {
+                KeepError::Store(Box::new(refused))
+            }
         })
     }
 }
@@ -123,7 +133,10 @@ pub(super) struct StoredBlob {
 
 impl StoredBlob {
     /// Opens a blob; `None` if it is not complete here.
-    pub(super) fn open(store: &Store, digest: Digest) -> Result<Option<Self>, crate::store::StoreError> {
+    pub(super) fn open(
+        store: &Store,
+        digest: Digest,
+    ) -> Result<Option<Self>, crate::store::StoreError> {
         if !store.has_blob(&digest) {
             return Ok(None);
         }
@@ -137,7 +150,12 @@ impl StoredBlob {
             return Ok(bytes.clone());
         }
         let read = self.store.read_chunk(&self.digest, index).map_err(io::Error::other)?;
-        let rotten = || io::Error::new(io::ErrorKind::InvalidData, format!("chunk {index} of the blob is damaged"));
+        let rotten = || {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("chunk {index} of the blob is damaged"),
+            )
+        };
         let bytes = Arc::new(read.ok_or_else(rotten)?);
         if cache.len() >= READ_CACHE {
             cache.pop_front();
@@ -155,7 +173,8 @@ impl ReadAt for StoredBlob {
     fn read_exact_at(&self, mut offset: u64, mut out: &mut [u8]) -> io::Result<()> {
         while !out.is_empty() {
             let size = u64::from(self.list.chunk_size);
-            let index = u32::try_from(offset / size).map_err(|_| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+            let index = u32::try_from(offset / size)
+                .map_err(|_| io::Error::from(io::ErrorKind::UnexpectedEof))?;
             if offset >= self.list.blob_size {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }

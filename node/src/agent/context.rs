@@ -9,7 +9,9 @@ use std::{
 use updraft_protocol::ComponentName;
 
 use super::{limiter::Limiter, operation::OperationId};
-use crate::{clock::Clock, fetch, install::Installer, metrics::Metrics, network::Network, store::Store};
+use crate::{
+    clock::Clock, fetch, install::Installer, metrics::Metrics, network::Network, store::Store,
+};
 
 /// Bytes done of bytes needed, by operation; read by the status, written by fetches.
 pub(super) type ProgressTable = Arc<Mutex<BTreeMap<OperationId, (u64, u64)>>>;

@@ -2,11 +2,15 @@
 
 use std::{future::Future, sync::Arc};
 
-use updraft_protocol::{BootstrapAnswer, CatchUpAnswer, ComponentName, Digest, Manifest, Timestamp};
+use updraft_protocol::{
+    BootstrapAnswer, CatchUpAnswer, ComponentName, Digest, Manifest, Timestamp,
+};
 
 use super::{
     action::{Action, Fetched, Input, Installation, Job, JobError},
-    fetching, importing::Imported, installing,
+    fetching,
+    importing::Imported,
+    installing,
     lifecycle::{Component, InstalledVersion},
     operation::{OperationId, Phase},
     order::{HistoryLine, Published, Reply},
@@ -33,8 +37,12 @@ impl Agent {
     pub(super) async fn act(&mut self, action: Action<PeerId>) {
         match action {
             Action::Verdict(token, verdict) => self.settle(token, verdict),
-            Action::KeepRoot(root, _) => self.keep("a root", move |store| store.append_root(&root)).await,
-            Action::KeepHead(head) => self.keep("a head", move |store| store.accept_head(&head)).await,
+            Action::KeepRoot(root, _) => {
+                self.keep("a root", move |store| store.append_root(&root)).await
+            }
+            Action::KeepHead(head) => {
+                self.keep("a head", move |store| store.accept_head(&head)).await
+            }
             Action::KeepManifest(manifest) => {
                 self.keep("a manifest", move |store| store.put_manifest(&manifest)).await;
             }
@@ -48,14 +56,17 @@ impl Agent {
             }
             Action::AskRoots(peer, request) => {
                 let network = self.context.network.clone();
-                self.ask(peer, move |answer: Option<BootstrapAnswer>| Input::Roots(peer, answer), async move {
-                    network.bootstrap_roots(peer, request).await
-                });
+                self.ask(
+                    peer,
+                    move |answer: Option<BootstrapAnswer>| Input::Roots(peer, answer),
+                    async move { network.bootstrap_roots(peer, request).await },
+                );
             }
             Action::AskManifest(peer, digest) => {
                 let network = self.context.network.clone();
                 let request = updraft_protocol::CatchUpRequest::Manifest(digest);
-                let input = move |answer: Option<CatchUpAnswer>| Input::Manifest(peer, digest, answer);
+                let input =
+                    move |answer: Option<CatchUpAnswer>| Input::Manifest(peer, digest, answer);
                 self.ask(peer, input, async move { network.catch_up(peer, request).await });
             }
             Action::Accuse(peer) => {
@@ -76,7 +87,9 @@ impl Agent {
                 self.effects.spawn(async move {
                     match network.announce(gossip).await {
                         Ok(reach) => tracing::info!(?reach, "announced"),
-                        Err(error) => tracing::warn!(error = %chain(&error), "not announced; peers will ask"),
+                        Err(error) => {
+                            tracing::warn!(error = %chain(&error), "not announced; peers will ask")
+                        }
                     }
                     Ended::Nothing
                 });
@@ -111,7 +124,9 @@ impl Agent {
         let store = self.context.store.clone();
         match tokio::task::spawn_blocking(move || work(&store)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(what, error = %chain(&error), "could not be kept; it is asked for again"),
+            Ok(Err(error)) => {
+                tracing::error!(what, error = %chain(&error), "could not be kept; it is asked for again")
+            }
             Err(error) => tracing::error!(what, %error, "could not be kept"),
         }
     }
@@ -150,7 +165,8 @@ impl Agent {
         answer: impl Future<Output = Result<T, RequestError>> + Send + 'static,
     ) {
         self.effects.spawn(async move {
-            let answer = answer.await.inspect_err(|error| tracing::debug!(%peer, %error, "no answer")).ok();
+            let answer =
+                answer.await.inspect_err(|error| tracing::debug!(%peer, %error, "no answer")).ok();
             Ended::Input(Box::new(input(answer)))
         });
     }
@@ -175,7 +191,8 @@ impl Agent {
     fn switch_back(&mut self, id: OperationId, component: ComponentName, to: InstalledVersion) {
         let context = self.context.clone();
         self.spawn_job(move |result| Input::Installed(id, result), async move {
-            on_thread::<Installation>(move || installing::switch_back(&context, &component, &to)).await
+            on_thread::<Installation>(move || installing::switch_back(&context, &component, &to))
+                .await
         });
     }
 
@@ -195,7 +212,8 @@ impl Agent {
         self.effects.spawn(async move {
             // Aborted with this effect, because the handle is dropped with it.
             let job = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(work));
-            let result = job.await.unwrap_or_else(|error| Err(JobError::Failed(format!("a bug: {error}"))));
+            let result =
+                job.await.unwrap_or_else(|error| Err(JobError::Failed(format!("a bug: {error}"))));
             Ended::Input(Box::new(input(result)))
         });
     }
@@ -222,11 +240,14 @@ impl Agent {
         let store = self.context.store.clone();
         match tokio::task::spawn_blocking(move || store.sweep(&roots)).await {
             Ok(Ok(swept)) => tracing::debug!(?swept, "swept"),
-            Ok(Err(error)) => tracing::warn!(error = %chain(&error), "the store could not be swept"),
+            Ok(Err(error)) => {
+                tracing::warn!(error = %chain(&error), "the store could not be swept")
+            }
             Err(error) => tracing::error!(%error, "the sweep ended badly"),
         }
         let held = self.machine.held.clone();
-        let gone: Vec<Digest> = held.into_iter().filter(|blob| !self.context.store.has_blob(blob)).collect();
+        let gone: Vec<Digest> =
+            held.into_iter().filter(|blob| !self.context.store.has_blob(blob)).collect();
         self.machine.swept(&gone);
         let network = self.context.network.clone();
         self.effects.spawn(async move {
@@ -247,7 +268,9 @@ impl Agent {
 async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
 ) -> Result<T, JobError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(JobError::Failed(format!("a bug: {error}"))))
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(JobError::Failed(format!("a bug: {error}"))))
 }
 
 fn record(component: &Component, now: Timestamp) -> ComponentRecord {

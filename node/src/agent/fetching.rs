@@ -76,9 +76,12 @@ pub(super) async fn fetch_release(context: &Context, job: &Job) -> Result<Fetche
         }
         fetched.add(brought);
     }
-    let near: Vec<PeerId> = holders.into_values().flatten().collect::<BTreeSet<_>>().into_iter().collect();
+    let near: Vec<PeerId> =
+        holders.into_values().flatten().collect::<BTreeSet<_>>().into_iter().collect();
     for leg in &journey.legs {
-        let to = job.release_with_tree(&leg.to).ok_or_else(|| JobError::Failed("the route leads nowhere".into()))?;
+        let to = job
+            .release_with_tree(&leg.to)
+            .ok_or_else(|| JobError::Failed("the route leads nowhere".into()))?;
         fetched.route.push(Leg {
             blob: leg.route.blob().digest,
             from: leg.route.patch().map(|patch| patch.from_tree),
@@ -90,7 +93,10 @@ pub(super) async fn fetch_release(context: &Context, job: &Job) -> Result<Fetche
 }
 
 /// Brings every blob of a release here, for others.
-pub(super) async fn mirror_release(context: &Context, manifest: &Manifest) -> Result<Vec<Digest>, JobError> {
+pub(super) async fn mirror_release(
+    context: &Context,
+    manifest: &Manifest,
+) -> Result<Vec<Digest>, JobError> {
     let peers = Arc::new(swarm(context));
     let blobs: Vec<Blob> = manifest.blobs().copied().collect();
     let mut holders = survey(&peers, blobs.iter().map(|blob| blob.digest).collect()).await;
@@ -126,7 +132,8 @@ pub(super) async fn replicas(context: &Context, blob: Digest) -> usize {
         questions.spawn(async move { peers.transfer(peer, TransferRequest::Have(blob)).await });
     }
     while let Some(answer) = questions.join_next().await {
-        complete += usize::from(matches!(answer, Ok(Ok(TransferAnswer::Have(Holding::Everything)))));
+        complete +=
+            usize::from(matches!(answer, Ok(Ok(TransferAnswer::Have(Holding::Everything)))));
     }
     complete
 }
@@ -141,7 +148,8 @@ fn swarm(context: &Context) -> SwarmPeers {
 
 /// The blobs that may be part of a way: the release's own first.
 fn candidates(job: &Job) -> Vec<Digest> {
-    let own = std::iter::once(&job.manifest).chain(&job.others).flat_map(|manifest| manifest.blobs());
+    let own =
+        std::iter::once(&job.manifest).chain(&job.others).flat_map(|manifest| manifest.blobs());
     let whole_only = job.route == RouteChoice::WholeOnly;
     let mut seen = BTreeSet::new();
     own.map(|blob| blob.digest)
@@ -160,7 +168,9 @@ async fn survey(peers: &Arc<SwarmPeers>, candidates: Vec<Digest>) -> Holders {
             let mut holds = Vec::new();
             for blob in candidates {
                 match peers.transfer(peer, TransferRequest::Have(blob)).await {
-                    Ok(TransferAnswer::Have(holding)) if holding != Holding::Nothing => holds.push(blob),
+                    Ok(TransferAnswer::Have(holding)) if holding != Holding::Nothing => {
+                        holds.push(blob)
+                    }
                     Ok(_) => {}
                     // Whoever does not answer one question is not asked the others.
                     Err(_) => break,
@@ -199,7 +209,9 @@ fn choose(context: &Context, job: &Job, holders: &Holders) -> Result<Journey, Jo
     for manifest in std::iter::once(&job.manifest).chain(&job.others) {
         for blob in manifest.blobs() {
             let verified = verified_bytes(context, blob);
-            let holders = holders.get(&blob.digest).map_or(0, |peers| u32::try_from(peers.len()).unwrap_or(u32::MAX));
+            let holders = holders
+                .get(&blob.digest)
+                .map_or(0, |peers| u32::try_from(peers.len()).unwrap_or(u32::MAX));
             blobs.insert(blob.digest, BlobState { verified, holders });
         }
     }
@@ -208,8 +220,10 @@ fn choose(context: &Context, job: &Job, holders: &Holders) -> Result<Journey, Jo
     if job.route == RouteChoice::WholeOnly {
         job.manifest.patches.iter().for_each(|patch| excluded.exclude(patch.blob.digest));
     }
-    let base = job.base.as_ref().map(|base| plan::Base { tree: base.tree, version: base.version.clone() });
-    let rates = Rates { line: LINE_RATE, holder: HOLDER_RATE, unpack: UNPACK_RATE, patch: PATCH_RATE };
+    let base =
+        job.base.as_ref().map(|base| plan::Base { tree: base.tree, version: base.version.clone() });
+    let rates =
+        Rates { line: LINE_RATE, holder: HOLDER_RATE, unpack: UNPACK_RATE, patch: PATCH_RATE };
     let situation = Situation { base: base.as_ref(), blobs: &blobs, rates, excluded: &excluded };
     let others: Vec<&Manifest> = job.others.iter().map(AsRef::as_ref).collect();
     journey(&job.manifest, &others, &situation).map_err(|error| JobError::Failed(error.to_string()))
@@ -281,7 +295,8 @@ async fn chunk_list(
     holders: &[PeerId],
 ) -> Result<ChunkList, JobError> {
     let bytes = object(context, peers, blob.chunks, holders).await?;
-    codec::decode(&bytes).map_err(|error| JobError::Damaged(format!("the signed chunk list is {error}")))
+    codec::decode(&bytes)
+        .map_err(|error| JobError::Damaged(format!("the signed chunk list is {error}")))
 }
 
 /// An object from the store, or from whoever has it, kept from then on.
@@ -296,7 +311,8 @@ async fn object(
     if let Some(bytes) = blocking(move || store.object(&digest)).await? {
         return Ok(bytes);
     }
-    let nobody = || JobError::NoHolders("nobody who was reached has the listing of the release".to_owned());
+    let nobody =
+        || JobError::NoHolders("nobody who was reached has the listing of the release".to_owned());
     let bytes = fetch::fetch_object(peers.as_ref(), object, holders).await.ok_or_else(nobody)?;
     let store = context.store.clone();
     let kept = bytes.clone();

@@ -5,7 +5,10 @@
 
 use std::{path::Path, sync::Arc};
 
-use updraft_protocol::{Blob, Digest, Head, Manifest, ObjectRef, Signed, Tree, codec, head::ChainError, signed::VerifyError};
+use updraft_protocol::{
+    Blob, Digest, Head, Manifest, ObjectRef, Signed, Tree, codec, head::ChainError,
+    signed::VerifyError,
+};
 
 use super::context::Context;
 use crate::{
@@ -23,16 +26,24 @@ pub(super) struct Imported {
 }
 
 /// Judges a bundle and keeps its bytes.
-pub(super) fn import(context: &Context, catalog: &Catalog, path: &Path) -> Result<Imported, Problem> {
+pub(super) fn import(
+    context: &Context,
+    catalog: &Catalog,
+    path: &Path,
+) -> Result<Imported, Problem> {
     let bundle = Bundle::open(path).map_err(|error| unreadable(&error))?;
     let head = Arc::new(bundle.signed_head().clone());
     let manifest = Arc::new(bundle.signed_manifest().clone());
-    catalog.judge(&head, &manifest, context.clock.now()).map_err(|refusal| refused(&refusal, catalog, &bundle))?;
+    catalog
+        .judge(&head, &manifest, context.clock.now())
+        .map_err(|refusal| refused(&refusal, catalog, &bundle))?;
     let release = bundle.manifest();
     let tree_bytes = object(context, &bundle, release.tree.object)?;
     let tree: Tree = codec::decode(&tree_bytes).map_err(|error| damaged(&error.to_string()))?;
     if tree.content_size() != release.tree.bytes {
-        return Err(damaged("the listing and the manifest disagree about the size of the contents"));
+        return Err(damaged(
+            "the listing and the manifest disagree about the size of the contents",
+        ));
     }
     for blob in release.blobs() {
         take_blob(context, &bundle, blob)?;

@@ -23,7 +23,11 @@ use crate::{
 };
 
 /// Builds, switches to and commits a release whose blobs are in the store.
-pub(super) fn install(context: &Context, job: &Job, fetched: &Fetched) -> Result<Installation, JobError> {
+pub(super) fn install(
+    context: &Context,
+    job: &Job,
+    fetched: &Fetched,
+) -> Result<Installation, JobError> {
     let installer = installer(context, &job.component)?;
     let mut installer = lock(&installer);
     installer.check_current().map_err(|error| refused(&error))?;
@@ -31,7 +35,9 @@ pub(super) fn install(context: &Context, job: &Job, fetched: &Fetched) -> Result
     let base = base(&installer, job, fetched)?;
     let version = &job.manifest.version;
     installer
-        .stage(version, &job.manifest.tree.object.digest, &tree, |out| build(context, &fetched.route, &*base, out))
+        .stage(version, &job.manifest.tree.object.digest, &tree, |out| {
+            build(context, &fetched.route, &*base, out)
+        })
         .map_err(|error| blame(&error, fetched))?;
     match installer.switch(version, context.clock.now()) {
         Ok(()) => installer.commit(version).map_err(|error| refused(&error))?,
@@ -58,7 +64,9 @@ pub(super) fn switch_back(
 }
 
 /// What a component has installed and kept, the newest version first.
-pub(super) fn inventory(installer: &Installer) -> (Option<InstalledVersion>, Vec<InstalledVersion>) {
+pub(super) fn inventory(
+    installer: &Installer,
+) -> (Option<InstalledVersion>, Vec<InstalledVersion>) {
     let of = |installed: crate::install::Installed| InstalledVersion {
         version: installed.version,
         tree: installed.tree,
@@ -76,21 +84,30 @@ pub(super) fn inventory(installer: &Installer) -> (Option<InstalledVersion>, Vec
 
 fn installation(installer: &Installer) -> Result<Installation, JobError> {
     let (installed, kept) = inventory(installer);
-    let installed = installed.ok_or_else(|| JobError::Failed("nothing is committed after a commit".to_owned()))?;
+    let installed = installed
+        .ok_or_else(|| JobError::Failed("nothing is committed after a commit".to_owned()))?;
     Ok(Installation { installed, kept })
 }
 
-fn installer(context: &Context, component: &ComponentName) -> Result<Arc<Mutex<Installer>>, JobError> {
-    context
-        .installer(component)
-        .ok_or_else(|| JobError::Failed(format!("the folder of `{component}` could not be opened; the log says why")))
+fn installer(
+    context: &Context,
+    component: &ComponentName,
+) -> Result<Arc<Mutex<Installer>>, JobError> {
+    context.installer(component).ok_or_else(|| {
+        JobError::Failed(format!(
+            "the folder of `{component}` could not be opened; the log says why"
+        ))
+    })
 }
 
 fn tree(context: &Context, job: &Job) -> Result<Tree, JobError> {
     let digest = job.manifest.tree.object.digest;
     let bytes = context.store.object(&digest).map_err(|error| JobError::Failed(chain(&error)))?;
-    let bytes = bytes.ok_or_else(|| JobError::Failed("the listing of the release was damaged on disk".to_owned()))?;
-    codec::decode(&bytes).map_err(|error| JobError::Damaged(format!("the signed listing is {error}")))
+    let bytes = bytes.ok_or_else(|| {
+        JobError::Failed("the listing of the release was damaged on disk".to_owned())
+    })?;
+    codec::decode(&bytes)
+        .map_err(|error| JobError::Damaged(format!("the signed listing is {error}")))
 }
 
 /// The installed contents that the route starts from; nothing for a whole artifact.
@@ -123,7 +140,12 @@ enum BuildError {
     Store(#[source] crate::store::StoreError),
 }
 
-fn build(context: &Context, route: &[Leg], base: &dyn ReadAt, out: &mut dyn Write) -> Result<(), BuildError> {
+fn build(
+    context: &Context,
+    route: &[Leg],
+    base: &dyn ReadAt,
+    out: &mut dyn Write,
+) -> Result<(), BuildError> {
     let Some((last, before)) = route.split_last() else { return Err(BuildError::NotOffered) };
     let mut between: Option<PlainFile> = None;
     for leg in before {
@@ -135,7 +157,12 @@ fn build(context: &Context, route: &[Leg], base: &dyn ReadAt, out: &mut dyn Writ
     step(context, last, between.as_ref().map_or(base, |file| file as &dyn ReadAt), out)
 }
 
-fn step(context: &Context, leg: &Leg, from: &dyn ReadAt, out: &mut dyn Write) -> Result<(), BuildError> {
+fn step(
+    context: &Context,
+    leg: &Leg,
+    from: &dyn ReadAt,
+    out: &mut dyn Write,
+) -> Result<(), BuildError> {
     let blob = StoredBlob::open(&context.store, leg.blob).map_err(BuildError::Store)?;
     let blob = blob.ok_or(BuildError::BlobLost { blob: leg.blob })?;
     let route = match leg.from {
@@ -143,7 +170,10 @@ fn step(context: &Context, leg: &Leg, from: &dyn ReadAt, out: &mut dyn Write) ->
         Some(tree) => Route::Patch(leg.to.patch_from(&tree).ok_or(BuildError::NotOffered)?.clone()),
     };
     assemble(&route, leg.to.tree.bytes, &blob, from, &mut *out)
-        .and_then(|()| out.flush().map_err(|error| AssembleError::Whole(updraft_delta::BlobError::Write(error))))
+        .and_then(|()| {
+            out.flush()
+                .map_err(|error| AssembleError::Whole(updraft_delta::BlobError::Write(error)))
+        })
         .map_err(|source| BuildError::Leg { leg: Box::new(leg.clone()), source })
 }
 
@@ -160,9 +190,9 @@ fn blame(error: &InstallError, fetched: &Fetched) -> JobError {
             },
             _ => refused(error),
         },
-        InstallError::TooFewBytes { .. } | InstallError::TooManyBytes { .. } | InstallError::Differs { .. } => {
-            last.map_or_else(|| refused(error), wrong)
-        }
+        InstallError::TooFewBytes { .. }
+        | InstallError::TooManyBytes { .. }
+        | InstallError::Differs { .. } => last.map_or_else(|| refused(error), wrong),
         _ => refused(error),
     }
 }

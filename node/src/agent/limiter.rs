@@ -30,7 +30,8 @@ impl Bucket {
         let rate = i128::from(self.rate.get());
         let since = now.saturating_sub(self.filled);
         self.filled = self.filled.max(now);
-        let gained = rate * i128::try_from(since.as_micros()).unwrap_or(i128::MAX / rate) / 1_000_000;
+        let gained =
+            rate * i128::try_from(since.as_micros()).unwrap_or(i128::MAX / rate) / 1_000_000;
         let full = rate * i128::from(BURST.as_secs());
         self.level = (self.level + gained).min(full) - i128::from(bytes);
         if self.level >= 0 {

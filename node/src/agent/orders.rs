@@ -138,8 +138,11 @@ impl Agent {
     fn on_import(&mut self, bundle: PathBuf, by: String, reply: Reply<Published>) {
         let (context, catalog) = (self.context.clone(), self.machine.catalog().clone());
         self.effects.spawn(async move {
-            let work = tokio::task::spawn_blocking(move || importing::import(&context, &catalog, &bundle));
-            let result = work.await.unwrap_or_else(|error| Err(Problem::new(Code::Failed, format!("a bug: {error}"))));
+            let work =
+                tokio::task::spawn_blocking(move || importing::import(&context, &catalog, &bundle));
+            let result = work
+                .await
+                .unwrap_or_else(|error| Err(Problem::new(Code::Failed, format!("a bug: {error}"))));
             Ended::Imported { result: Box::new(result), by, reply }
         });
     }
@@ -162,24 +165,34 @@ impl Agent {
         self.carry_out(actions).await;
         self.publish_status().await;
         let trusted = self.machine.catalog().manifest(&digest).cloned();
-        let current = trusted.as_ref().and_then(|known| self.machine.catalog().head(&known.channel));
-        answer(reply, match (trusted.clone(), current) {
-            (Some(known), Some(current)) => Ok(Published {
-                component: known.manifest.component.clone(),
-                version: known.manifest.version.clone(),
-                channel: known.channel,
-                seq: current.head.seq,
-                manifest: digest,
-                reached,
-            }),
-            _ => Err(Problem::new(Code::RollbackAttack, "another head of the channel came first")
+        let current =
+            trusted.as_ref().and_then(|known| self.machine.catalog().head(&known.channel));
+        answer(
+            reply,
+            match (trusted.clone(), current) {
+                (Some(known), Some(current)) => Ok(Published {
+                    component: known.manifest.component.clone(),
+                    version: known.manifest.version.clone(),
+                    channel: known.channel,
+                    seq: current.head.seq,
+                    manifest: digest,
+                    reached,
+                }),
+                _ => Err(Problem::new(
+                    Code::RollbackAttack,
+                    "another head of the channel came first",
+                )
                 .hint("build the bundle again: it has to continue the newest head")),
-        });
+            },
+        );
     }
 
     async fn connected_now(&self) -> usize {
         let peers = self.context.network.peers().await.unwrap_or_default();
-        peers.iter().filter(|peer| peer.direction.is_some() && peer.speaks_updraft == Some(true)).count()
+        peers
+            .iter()
+            .filter(|peer| peer.direction.is_some() && peer.speaks_updraft == Some(true))
+            .count()
     }
 
     async fn on_peers(&self, reply: Reply<Vec<Peer>>) {
@@ -206,7 +219,9 @@ impl Agent {
                 FoundBy::Dialled => "dialled",
             },
             since: updraft_protocol::Timestamp::from_seconds(ago(peer.since.into())),
-            banned: peer.ban.map(|ban| now.plus(ban.until.saturating_duration_since(std::time::Instant::now()).as_secs())),
+            banned: peer.ban.map(|ban| {
+                now.plus(ban.until.saturating_duration_since(std::time::Instant::now()).as_secs())
+            }),
         });
         answer(reply, Ok(peers.collect()));
     }
@@ -214,12 +229,17 @@ impl Agent {
     fn on_dial(&mut self, address: &str, reply: Reply<()>) {
         let address: Address = match address.parse() {
             Ok(address) => address,
-            Err(error) => return answer(reply, Err(Problem::from_error(Code::RequestInvalid, &error))),
+            Err(error) => {
+                return answer(reply, Err(Problem::from_error(Code::RequestInvalid, &error)));
+            }
         };
         let network = self.context.network.clone();
         self.effects.spawn(async move {
             let dialled = network.dial(address).await;
-            answer(reply, dialled.map(|_| ()).map_err(|error| Problem::from_error(Code::NoPeers, &error)));
+            answer(
+                reply,
+                dialled.map(|_| ()).map_err(|error| Problem::from_error(Code::NoPeers, &error)),
+            );
             Ended::Nothing
         });
     }
@@ -227,16 +247,24 @@ impl Agent {
     /// Bans for a time, or lifts a ban. A peer may be named by the end of its id, wherever that is unique.
     async fn on_ban(&self, named: &str, time: Option<Duration>, reply: Reply<()>) {
         let peers = self.context.network.peers().await.unwrap_or_default();
-        let mut fitting = peers.iter().map(|peer| peer.id).filter(|id| id.to_string().ends_with(named));
+        let mut fitting =
+            peers.iter().map(|peer| peer.id).filter(|id| id.to_string().ends_with(named));
         let peer = match (named.parse::<PeerId>(), fitting.next(), fitting.next()) {
             (Ok(peer), _, _) => peer,
             (Err(_), Some(peer), None) if named.len() >= 4 => peer,
             (Err(_), Some(_), Some(_)) => {
-                let problem = Problem::new(Code::RequestInvalid, format!("`{named}` fits more than one peer"));
-                return answer(reply, Err(problem.hint("give the whole id: `updraft peers --json`")));
+                let problem = Problem::new(
+                    Code::RequestInvalid,
+                    format!("`{named}` fits more than one peer"),
+                );
+                return answer(
+                    reply,
+                    Err(problem.hint("give the whole id: `updraft peers --json`")),
+                );
             }
             _ => {
-                let problem = Problem::new(Code::RequestInvalid, format!("no peer `{named}` is known"));
+                let problem =
+                    Problem::new(Code::RequestInvalid, format!("no peer `{named}` is known"));
                 return answer(reply, Err(problem.hint("`updraft peers` lists them")));
             }
         };
@@ -249,7 +277,10 @@ impl Agent {
 
     fn on_replicas(&mut self, manifest: Digest, reply: Reply<usize>) {
         let Some(known) = self.machine.catalog().manifest(&manifest) else {
-            return answer(reply, Err(Problem::new(Code::ReleaseUnknown, format!("no release {manifest}"))));
+            return answer(
+                reply,
+                Err(Problem::new(Code::ReleaseUnknown, format!("no release {manifest}"))),
+            );
         };
         let (context, blob) = (self.context.clone(), known.manifest.whole.digest);
         self.effects.spawn(async move {
@@ -267,11 +298,14 @@ impl Agent {
         let store = self.context.store.clone();
         self.effects.spawn(async move {
             let read = tokio::task::spawn_blocking(move || work(&store)).await;
-            answer(reply, match read {
-                Ok(Ok(value)) => Ok(value),
-                Ok(Err(error)) => Err(Problem::new(Code::Failed, chain(&error))),
-                Err(error) => Err(Problem::new(Code::Failed, format!("a bug: {error}"))),
-            });
+            answer(
+                reply,
+                match read {
+                    Ok(Ok(value)) => Ok(value),
+                    Ok(Err(error)) => Err(Problem::new(Code::Failed, chain(&error))),
+                    Err(error) => Err(Problem::new(Code::Failed, format!("a bug: {error}"))),
+                },
+            );
             Ended::Nothing
         });
     }

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, HeadMark, Holding, NetworkId, TransferAnswer,
-    TransferRequest,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, HeadMark, Holding, NetworkId,
+    TransferAnswer, TransferRequest,
     limits::{MAX_HEAD_BYTES_PER_ANSWER, MAX_HEADS_PER_ANSWER, MAX_ROOTS_PER_ANSWER},
 };
 
@@ -32,11 +32,20 @@ pub(super) enum Generosity {
 }
 
 /// Answers one request; says how many chunk bytes went out.
-pub(super) async fn serve(context: &Context, network: NetworkId, generosity: Generosity, request: InboundRequest) -> u64 {
+pub(super) async fn serve(
+    context: &Context,
+    network: NetworkId,
+    generosity: Generosity,
+    request: InboundRequest,
+) -> u64 {
     match request {
         InboundRequest::Bootstrap(request, responder) => {
             let none = BootstrapAnswer { roots: Vec::new() };
-            responder.answer(read(context, move |store| bootstrap(store, network, request)).await.unwrap_or(none));
+            responder.answer(
+                read(context, move |store| bootstrap(store, network, request))
+                    .await
+                    .unwrap_or(none),
+            );
             0
         }
         InboundRequest::CatchUp(request, responder) => {
@@ -83,16 +92,26 @@ async fn read<T: Send + 'static>(
     }
 }
 
-fn bootstrap(store: &Store, network: NetworkId, request: BootstrapRequest) -> Result<BootstrapAnswer, StoreError> {
+fn bootstrap(
+    store: &Store,
+    network: NetworkId,
+    request: BootstrapRequest,
+) -> Result<BootstrapAnswer, StoreError> {
     if request.network != network {
         return Ok(BootstrapAnswer { roots: Vec::new() });
     }
     Ok(BootstrapAnswer { roots: store.roots(request.after, MAX_ROOTS_PER_ANSWER)? })
 }
 
-fn catch_up(store: &Store, network: NetworkId, request: CatchUpRequest) -> Result<CatchUpAnswer, StoreError> {
+fn catch_up(
+    store: &Store,
+    network: NetworkId,
+    request: CatchUpRequest,
+) -> Result<CatchUpAnswer, StoreError> {
     match request {
-        CatchUpRequest::Since { network: asked, .. } if asked != network => Ok(CatchUpAnswer::NotHeld),
+        CatchUpRequest::Since { network: asked, .. } if asked != network => {
+            Ok(CatchUpAnswer::NotHeld)
+        }
         CatchUpRequest::Since { marks, .. } => news(store, &marks),
         CatchUpRequest::Manifest(digest) => {
             Ok(store.manifest(&digest)?.map_or(CatchUpAnswer::NotHeld, CatchUpAnswer::Manifest))
@@ -101,7 +120,8 @@ fn catch_up(store: &Store, network: NetworkId, request: CatchUpRequest) -> Resul
 }
 
 fn news(store: &Store, marks: &[HeadMark]) -> Result<CatchUpAnswer, StoreError> {
-    let root_version = store.newest_root()?.and_then(|root| root.peek().ok()).map_or(0, |root| root.version);
+    let root_version =
+        store.newest_root()?.and_then(|root| root.peek().ok()).map_or(0, |root| root.version);
     let mut heads = Vec::new();
     let mut bytes = 0;
     let mut more = false;
@@ -111,7 +131,10 @@ fn news(store: &Store, marks: &[HeadMark]) -> Result<CatchUpAnswer, StoreError> 
         let next = store.heads_after(&mark.channel, mark.seq, places, room)?;
         bytes += next.iter().map(|head| head.payload().len()).sum::<usize>();
         let last = next.last().and_then(|head| head.peek().ok()).map_or(mark.seq, |head| head.seq);
-        more |= store.newest_head(&mark.channel)?.and_then(|head| head.peek().ok()).is_some_and(|head| head.seq > last);
+        more |= store
+            .newest_head(&mark.channel)?
+            .and_then(|head| head.peek().ok())
+            .is_some_and(|head| head.seq > last);
         heads.extend(next);
     }
     Ok(CatchUpAnswer::News { root_version, heads, more })

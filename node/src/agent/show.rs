@@ -14,11 +14,7 @@ use crate::metrics::Expiring;
 impl Agent {
     pub(super) fn store_status(&self) -> StoreStatus {
         let usage = self.context.store.usage().unwrap_or_default();
-        StoreStatus {
-            bytes: usage.bytes,
-            limit: self.identity.store_limit,
-            blobs: usage.complete,
-        }
+        StoreStatus { bytes: usage.bytes, limit: self.identity.store_limit, blobs: usage.complete }
     }
 
     /// Tells watchers how far fetches are, and notes it in the operations.
@@ -37,10 +33,16 @@ impl Agent {
                 progress: Some(*bytes),
             };
             // Nobody watching is the usual case.
-            let _ = self.wires.events.send(super::event::Event { time: self.context.clock.now(), what });
+            let _ = self
+                .wires
+                .events
+                .send(super::event::Event { time: self.context.clock.now(), what });
         }
-        let ended: Vec<OperationId> =
-            progress.keys().filter(|id| self.machine.operations.get(**id).is_none_or(|o| o.ended.is_some())).copied().collect();
+        let ended: Vec<OperationId> = progress
+            .keys()
+            .filter(|id| self.machine.operations.get(**id).is_none_or(|o| o.ended.is_some()))
+            .copied()
+            .collect();
         let mut table = lock(&self.context.progress);
         ended.iter().for_each(|id| {
             table.remove(id);
@@ -52,7 +54,11 @@ impl Agent {
         metrics.store_holds(status.store.bytes, status.store.limit);
         let network = status.node.network.as_str();
         metrics.metadata_expires(network, Expiring::Root, status.root.expires);
-        let soonest = status.channels.iter().filter(|c| c.freshness != Freshness::Unknown).filter_map(|c| c.expires);
+        let soonest = status
+            .channels
+            .iter()
+            .filter(|c| c.freshness != Freshness::Unknown)
+            .filter_map(|c| c.expires);
         if let Some(at) = soonest.min() {
             metrics.metadata_expires(network, Expiring::Release, at);
         }

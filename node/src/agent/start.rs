@@ -111,7 +111,12 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         let store = parts.store.clone();
         move || {
             let complete = |blob: &crate::store::BlobSize| blob.state == BlobState::Complete;
-            Ok(store.blob_sizes()?.into_iter().filter(complete).map(|blob| blob.digest).collect::<BTreeSet<_>>())
+            Ok(store
+                .blob_sizes()?
+                .into_iter()
+                .filter(complete)
+                .map(|blob| blob.digest)
+                .collect::<BTreeSet<_>>())
         }
     })
     .await?;
@@ -122,9 +127,15 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         config::Role::Client => Duty::Client,
     };
     let standard = settings.component(&"updraft".parse().expect("`updraft` is a component name"));
-    let rules = Rules { duty, target: standard.target, auto: auto(&settings, true), channel: standard.channel };
+    let rules = Rules {
+        duty,
+        target: standard.target,
+        auto: auto(&settings, true),
+        channel: standard.channel,
+    };
     let identity = identity(&parts, duty);
-    let provided: Vec<Digest> = catalog_blobs(&catalog).filter(|blob| held.contains(blob)).collect();
+    let provided: Vec<Digest> =
+        catalog_blobs(&catalog).filter(|blob| held.contains(blob)).collect();
     let (orders, order_inbox) = mpsc::channel(MAX_ORDERS);
     let (status, status_view) = watch::channel(Arc::new(first_status(&identity, &parts.trust)));
     let (events, _) = broadcast::channel(MAX_EVENTS);
@@ -172,14 +183,17 @@ impl Agent {
         }
         let root = self.settings.component(name).root;
         let (component, reserve) = (name.clone(), self.settings.store.min_free_disk);
-        let opened = tokio::task::spawn_blocking(move || Installer::open(&root, component, reserve)).await;
+        let opened =
+            tokio::task::spawn_blocking(move || Installer::open(&root, component, reserve)).await;
         let installer = match opened {
             Ok(Ok(installer)) => installer,
             Ok(Err(error)) => {
                 tracing::error!(component = %name, error = %chain(&error), "the component's folder cannot be opened");
                 return;
             }
-            Err(error) => return tracing::error!(component = %name, %error, "opening a folder ended badly"),
+            Err(error) => {
+                return tracing::error!(component = %name, %error, "opening a folder ended badly");
+            }
         };
         let (installed, kept) = installing::inventory(&installer);
         if let Some(component) = self.machine.components.get_mut(name) {
@@ -284,20 +298,25 @@ fn catalog_blobs(catalog: &Catalog) -> impl Iterator<Item = Digest> {
 }
 
 /// Components with a table of their own, and those that were followed before.
-fn components(settings: &Settings, records: Vec<(ComponentName, ComponentRecord)>) -> Vec<Component> {
+fn components(
+    settings: &Settings,
+    records: Vec<(ComponentName, ComponentRecord)>,
+) -> Vec<Component> {
     let mut components: BTreeMap<ComponentName, Component> = BTreeMap::new();
     for name in settings.components.keys() {
         components.insert(name.clone(), component(settings, name));
     }
     for (name, record) in records {
         let configured = settings.components.contains_key(&name);
-        let component = components.entry(name.clone()).or_insert_with(|| component(settings, &name));
+        let component =
+            components.entry(name.clone()).or_insert_with(|| component(settings, &name));
         // What the operator writes down goes before what was chosen by a command.
         if !configured {
             component.channel = record.channel;
         }
         component.pinned = record.hold.is_some();
-        component.quarantined = record.quarantined.into_iter().map(|q| (q.manifest, q.reason)).collect();
+        component.quarantined =
+            record.quarantined.into_iter().map(|q| (q.manifest, q.reason)).collect();
     }
     components.into_values().collect()
 }

@@ -3,11 +3,7 @@
 //! The loop decides nothing. What has to be kept is kept (and waited for) before the next action; everything
 //! slow runs as an effect of its own and comes back as exactly one input.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{broadcast, mpsc, watch},
@@ -257,13 +253,19 @@ impl Agent {
         let connected = peers.iter().filter_map(|peer| peer.direction);
         let counts = super::status::PeerCounts {
             connected: connected.clone().count(),
-            inbound: connected.filter(|direction| *direction == crate::network::Direction::Inbound).count(),
+            inbound: connected
+                .filter(|direction| *direction == crate::network::Direction::Inbound)
+                .count(),
             needed: self.identity.peers_needed,
         };
         let root = self.machine.catalog().root();
         let status = Status {
             node: self.identity.node.clone(),
-            root: RootStatus { version: root.version, first: self.identity.first_root, expires: root.expires },
+            root: RootStatus {
+                version: root.version,
+                first: self.identity.first_root,
+                expires: root.expires,
+            },
             listening: self.listening().await,
             peers: counts,
             channels: self.machine.channel_statuses(now),
@@ -274,7 +276,8 @@ impl Agent {
         };
         self.show_progress(&progress);
         self.measure(&status);
-        let busy = !progress.is_empty() || status.components.iter().any(|component| component.state.is_busy());
+        let busy = !progress.is_empty()
+            || status.components.iter().any(|component| component.state.is_busy());
         self.next_status = Instant::now() + if busy { STATUS_WHILE_BUSY } else { STATUS_AT_REST };
         self.wires.status.send_replace(Arc::new(status));
     }

@@ -82,6 +82,8 @@ struct Cli {
 enum Command {
     Init(init::Args),
     Join(join::Args),
+    Run(run::Args),
+    Devnet(devnet::Args),
     Status(status::Args),
     Check(check::Args),
     List(list::Args),
@@ -122,6 +124,8 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Problem> {
     match command {
         Command::Init(args) => init::run(&args, context),
         Command::Join(args) => join::run(&args, context),
+        Command::Run(args) => run::run(&args, context),
+        Command::Devnet(args) => devnet::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Check(args) => check::run(&args, context),
         Command::List(args) => list::run(&args, context),

@@ -1,6 +1,19 @@
 //! `updraft run`: a node in the foreground.
 
-use crate::config::Override;
+use serde::Serialize;
+use tokio::{
+    io::AsyncReadExt as _,
+    signal::unix::{Signal, SignalKind, signal},
+};
+use updraft_protocol::NetworkKind;
+
+use super::{Context, Exit, output::Format};
+use crate::{
+    agent::Trust,
+    config::Override,
+    node::{self, Node},
+    problem::{Code, Problem},
+};
 
 /// Start a node in the foreground
 #[derive(Debug, clap::Args)]
@@ -17,12 +30,12 @@ pub struct Args {
     /// Only store and serve, install nothing
     #[arg(long)]
     pub seed_only: bool,
-    /// Forget everything at exit
-    #[arg(long, conflicts_with = "data_dir")]
-    pub ephemeral: bool,
     /// Check the configuration and the data directory, then exit
     #[arg(long)]
     pub dry_run: bool,
+    /// Stop when standard input closes: for programs that start a node and may be killed
+    #[arg(long, hide = true)]
+    pub stop_with_stdin: bool,
 }
 
 impl Args {
@@ -43,5 +56,127 @@ impl Args {
             flags.push(set("--seed-only", "node.role", "seed".to_owned()));
         }
         flags
+    }
+}
+
+/// The first line of `run --json`: the node answers from here on.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReadyLine<'a> {
+    r#type: &'static str,
+    peer_id: &'a str,
+    listen: &'a [String],
+    http: Option<&'a str>,
+    socket: Option<String>,
+    network: &'a str,
+}
+
+/// Runs a node until it is told to stop.
+///
+/// # Errors
+/// Whatever keeps it from starting; see [`node::open`] and [`Node::start`].
+pub fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
+    let mut flags = args.overrides();
+    flags.extend(context.verbosity());
+    let loaded = context.load(flags)?;
+    let dirs = context.dirs()?;
+    context.start_logging(&loaded.settings.log)?;
+    let opened = node::open(&loaded.settings, &dirs)?;
+    if args.dry_run {
+        context.output.say("The configuration and the data directory are in order.");
+        return Ok(Exit::Done);
+    }
+    let name = loaded.settings.node.name.clone();
+    let trust = opened.trust().clone();
+    context.runtime()?.block_on(async {
+        let mut signals = Signals::listen()?;
+        let node = Node::start(loaded.settings, &dirs, opened).await?;
+        introduce(&node, &name, &trust, context)?;
+        let exit = tokio::select! {
+            exit = signals.next() => exit,
+            () = node.ended() => Exit::Done,
+            () = stdin_closed(), if args.stop_with_stdin => Exit::Done,
+        };
+        tokio::select! {
+            () = node.stop() => {}
+            // Asked twice: at once. The store and the journals are made for that.
+            _ = signals.next() => {}
+        }
+        Ok(exit)
+    })
+}
+
+fn introduce(node: &Node, name: &str, trust: &Trust, context: &Context) -> Result<(), Problem> {
+    let ready = &node.ready;
+    let root = &trust.newest;
+    if context.output.format() == Format::Json {
+        return context.output.json_line(&ReadyLine {
+            r#type: "ready",
+            peer_id: &ready.peer_id,
+            listen: &ready.listen,
+            http: ready.http.as_deref(),
+            socket: ready.socket.as_ref().map(|path| path.display().to_string()),
+            network: root.name.as_str(),
+        });
+    }
+    let out = &context.output;
+    out.say(&format!("updraft {}  {name}  {}", crate::build::VERSION, ready.peer_id));
+    let kind = match root.kind {
+        NetworkKind::Production => "",
+        NetworkKind::Development => "  DEV NETWORK: one unprotected key, not for real use",
+    };
+    out.say(&format!(
+        "  network    {}, root {} ({}){kind}",
+        root.name,
+        root.version,
+        trust.first.short()
+    ));
+    for address in &ready.listen {
+        out.say(&format!("  listening  {address}"));
+    }
+    for place in
+        ready.http.iter().cloned().chain(ready.socket.iter().map(|path| path.display().to_string()))
+    {
+        out.say(&format!("  API        {place}"));
+    }
+    for without in &ready.without {
+        out.warn(&format!("the node runs, but {without}"));
+    }
+    Ok(())
+}
+
+/// Ends when whoever started this program closes its standard input, or is gone.
+async fn stdin_closed() {
+    let mut stdin = tokio::io::stdin();
+    let mut nothing = [0; 64];
+    while matches!(stdin.read(&mut nothing).await, Ok(read) if read > 0) {}
+}
+
+/// What people and service managers stop a node with.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Problem> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| {
+                Problem::new(Code::Failed, "signals cannot be listened for")
+                    .cause(error.to_string())
+            })
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    /// How the command ends because of the next signal: a service that is told to stop has done well.
+    async fn next(&mut self) -> Exit {
+        tokio::select! {
+            _ = self.interrupt.recv() => Exit::Interrupted,
+            _ = self.terminate.recv() => Exit::Done,
+        }
     }
 }
