@@ -232,8 +232,9 @@ impl Agent {
 
     /// Removes what no believed release names and nothing installed needs.
     async fn sweep(&mut self) {
-        if self.machine.is_fetching() {
-            // A fetch may be through a release that has just left its channel; the next head sweeps.
+        if self.importing > 0 {
+            // A bundle's bytes lie in the store before its manifest does; the end of the import sweeps.
+            self.machine.sweep_due = true;
             return;
         }
         let roots = self.machine.needed();

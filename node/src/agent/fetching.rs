@@ -253,9 +253,11 @@ async fn fetch_one(
     if context.store.has_blob(&blob.digest) {
         return Ok(Fetched::default());
     }
-    let mut holders: Vec<PeerId> = known.into_iter().collect();
-    if holders.is_empty() {
-        holders = peers.holders(blob.digest).await;
+    // Who does not hold it yet may be fetching it too, and gives what it has as it goes.
+    let mut holders: Vec<PeerId> = known.iter().copied().collect();
+    holders.extend(peers.connected().await.into_iter().filter(|peer| !known.contains(peer)));
+    if known.is_empty() {
+        holders.extend(peers.named_by_dht(blob.digest).await);
     }
     let list = chunk_list(context, peers, blob, &holders).await?;
     let shelf = begin(context, *blob, list).await?;

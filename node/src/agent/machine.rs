@@ -88,6 +88,8 @@ pub struct Machine<P> {
     /// Answers to questions for news since the start, and heads they brought: for whoever waits for a check.
     pub(super) news_answers: u64,
     pub(super) new_heads: u64,
+    /// Something may have become of no use since the last sweep.
+    pub(super) sweep_due: bool,
 }
 
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
@@ -112,6 +114,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             last_check: None,
             news_answers: 0,
             new_heads: 0,
+            sweep_due: false,
         }
     }
 
@@ -200,6 +203,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         self.begin_updates(now, &mut actions);
         self.begin_mirrors(now, &mut actions);
+        // Last: a manifest keeps what it names only once it is kept itself, and what is being fetched or
+        // built may go through a release that has just left its channel.
+        if self.sweep_due && !self.is_fetching() {
+            self.sweep_due = false;
+            actions.push(Action::Sweep);
+        }
         actions
     }
 
@@ -393,7 +402,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if matches!(outcome, HeadOutcome::Accepted { .. }) {
             self.new_heads += 1;
             actions.push(Action::KeepHead(head));
-            actions.push(Action::Sweep);
+            self.sweep_due = true;
         }
         Ok(outcome)
     }

@@ -137,6 +137,7 @@ impl Agent {
 
     fn on_import(&mut self, bundle: PathBuf, by: String, reply: Reply<Published>) {
         let (context, catalog) = (self.context.clone(), self.machine.catalog().clone());
+        self.importing += 1;
         self.effects.spawn(async move {
             let work =
                 tokio::task::spawn_blocking(move || importing::import(&context, &catalog, &bundle));
@@ -154,6 +155,7 @@ impl Agent {
         by: String,
         reply: Reply<Published>,
     ) {
+        self.importing -= 1;
         let Imported { head, manifest } = match result {
             Ok(imported) => imported,
             Err(problem) => return answer(reply, Err(problem)),

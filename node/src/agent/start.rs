@@ -155,6 +155,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         tokens: BTreeMap::new(),
         next_token: 0,
         checks: Vec::new(),
+        importing: 0,
         sent: 0,
         totals: Totals::default(),
         started: now,

@@ -74,6 +74,8 @@ pub(super) struct Agent {
     pub(super) tokens: BTreeMap<u64, GossipToken>,
     pub(super) next_token: u64,
     pub(super) checks: Vec<PendingCheck>,
+    /// Bundles being taken in.
+    pub(super) importing: usize,
     pub(super) sent: u64,
     pub(super) totals: super::status::Totals,
     pub(super) started: Instant,

@@ -126,6 +126,7 @@ pub struct Machine<P> {
     queue: BTreeSet<(usize, u64, u32)>,
     search_at: Option<Elapsed>,
     search_pause: Duration,
+    searched: bool,
     done: bool,
 }
 
@@ -144,6 +145,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
             queue: BTreeSet::new(),
             search_at: None,
             search_pause: MIN_SEARCH,
+            searched: false,
             done: false,
         };
         machine.rebuild_queue();
@@ -394,21 +396,24 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         }
     }
 
-    /// Searches when some missing chunk has no known holder, ever more rarely.
+    /// Searches once at the beginning, because more holders than those known share the work, and then whenever
+    /// some missing chunk has no known holder, ever more rarely.
     fn search(&mut self, now: Elapsed, actions: &mut Vec<Action<P>>) {
+        let first = !self.searched;
         let short = self.queue.first().is_some_and(|(holders, _, _)| *holders == 0);
         if !short {
             self.search_pause = MIN_SEARCH;
             // A search under way has its own end.
             self.search_at = self.search_at.filter(|at| *at == Elapsed::MAX);
-        }
-        if self.search_at.is_none() && short {
-            // The first holders came from a search by whoever began this fetch.
+        } else if self.search_at.is_none() {
             self.search_at = Some(now + self.search_pause);
         }
-        if short && self.search_at.is_some_and(|at| at <= now) {
+        if first || (short && self.search_at.is_some_and(|at| at <= now)) {
+            self.searched = true;
             self.search_at = Some(Elapsed::MAX);
-            self.search_pause = (self.search_pause * 2).min(MAX_SEARCH);
+            if !first {
+                self.search_pause = (self.search_pause * 2).min(MAX_SEARCH);
+            }
             actions.push(Action::Search);
         }
     }

@@ -111,7 +111,7 @@ fn a_busy_peer_is_left_alone_for_a_while() {
 fn a_partial_holder_is_asked_again_what_it_has() {
     let mut machine = Machine::new(vec![false; 2], LIMITS, 1);
     let found = machine.handle(Input::Found(1), at(0));
-    assert_eq!(found, vec![Action::AskHolding(1)]);
+    assert!(found.contains(&Action::AskHolding(1)));
     machine.handle(Input::Holds(1, Holding::Nothing), at(0));
     let again = machine.handle(Input::Tick, machine.next_wakeup(at(0)).expect("a question is due"));
     assert!(again.contains(&Action::AskHolding(1)));
@@ -120,11 +120,12 @@ fn a_partial_holder_is_asked_again_what_it_has() {
 #[test]
 fn chunks_that_nobody_has_start_a_search_and_it_is_not_repeated_at_once() {
     let mut machine: Machine<u8> = Machine::new(vec![false; 2], LIMITS, 1);
-    machine.handle(Input::Tick, at(0));
+    assert!(machine.handle(Input::Tick, at(0)).contains(&Action::Search), "one at the beginning");
     assert!(!machine.has_hope());
-    let found = machine.handle(Input::Tick, at(600));
-    assert!(found.contains(&Action::Search));
-    assert!(!machine.handle(Input::Tick, at(700)).contains(&Action::Search));
+    assert!(
+        !machine.handle(Input::Tick, at(600)).contains(&Action::Search),
+        "it is still under way"
+    );
     machine.handle(Input::Searched, at(800));
     assert!(!machine.handle(Input::Tick, at(900)).contains(&Action::Search));
     assert!(machine.handle(Input::Tick, at(60_000)).contains(&Action::Search));
