@@ -255,9 +255,9 @@ fn a_ticket_reads_back_and_one_for_nobody_is_refused() {
     let text = ticket["ticket"].as_str().expect("a ticket");
     let shown = machine.run(&format!("ticket show {text} --json")).last_line();
     assert_eq!((&shown["network"], &shown["addresses"][0]), (&"demo".into(), &address.into()));
-    machine
-        .run(&format!("ticket show {}q", &text[..text.len() - 1]))
-        .refused("UD0204", 2, "ticket");
+    let (start, last) = text.split_at(text.len() - 1);
+    let mistyped = format!("{start}{}", if last == "q" { "p" } else { "q" });
+    machine.run(&format!("ticket show {mistyped}")).refused("UD0204", 2, "ticket");
     let newcomer = Machine::new();
     newcomer.run(&format!("join {text} --yes")).refused("UD0701", 9, "nobody");
     assert!(!newcomer.path("data/trust").exists());
