@@ -42,7 +42,7 @@ pub struct Node {
     api: Serving,
     stop: CancellationToken,
     /// Held until everything else is gone.
-    _lock: DataLock,
+    lock: DataLock,
 }
 
 /// Where a node can be reached.
@@ -154,12 +154,15 @@ impl Node {
         )
         .await;
         let ready = ready(&network, &api).await;
-        Ok(Self { agent, ready, agent_task, network_task, api, stop, _lock: opened.lock })
+        Ok(Self { agent, ready, agent_task, network_task, api, stop, lock: opened.lock })
     }
 
     /// Stops the node: no new questions, then the agent, then the network. What was under way goes on from
     /// where it was when the node starts again.
-    pub async fn stop(self) {
+    ///
+    /// The lock is given back, to be dropped when nothing writes any more: an installation under way ends on its
+    /// thread.
+    pub async fn stop(self) -> DataLock {
         self.stop.cancel();
         self.api.stopped().await;
         for (name, task) in [("agent", self.agent_task), ("network", self.network_task)] {
@@ -170,6 +173,7 @@ impl Node {
                 tracing::error!(%error, "the {name} ended badly");
             }
         }
+        self.lock
     }
 
     /// Ends when a part of the node has ended by itself, which is a bug: a node without its agent or its network

@@ -6,7 +6,7 @@ use updraft_protocol::{Compatibility, ComponentName, Digest, VersionChange};
 
 use super::{
     action::{Action, Now},
-    lifecycle::{Component, InstalledVersion},
+    lifecycle::{Component, Following, InstalledVersion},
     machine::{Duty, Machine},
     operation::{Operation, OperationId, OperationKind, Outcome, Phase},
     order::{Consent, Extent, InstallOrder, Release, RollbackOrder},
@@ -47,19 +47,23 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if order.extent == Extent::Install {
             self.consent(order, &found)?;
         }
-        let mut actions = Vec::new();
-        self.follow(order, &mut actions);
-        let component = self.components.get_mut(&order.component).expect("`follow` has added it");
-        if let Some(id) = component.busy() {
+        if let Some(id) = self.components.get(&order.component).and_then(Component::busy) {
             return Err(Problem::new(
                 Code::OperationConflict,
                 format!("{id} is under way on {}", order.component),
             )
             .hint(format!("wait for it: `updraft status {}`", order.component)));
         }
+        let mut actions = Vec::new();
+        self.follow(order);
         if order.extent == Extent::Install {
-            // Who asks for a release by hand wants it: an earlier decision to stay back is over.
-            component.pinned = false;
+            let version = &found.known.manifest.version;
+            let component =
+                self.components.get_mut(&order.component).expect("`follow` has added it");
+            // Who asks for a release by hand wants it: an earlier decision to stay back is over. Who asks for a
+            // lower one wants to stay there.
+            component.pinned =
+                component.installed.as_ref().is_some_and(|installed| *version < installed.version);
             component.quarantined.remove(&found.known.signed.digest());
             actions.push(Action::KeepComponent(order.component.clone()));
         }
@@ -173,6 +177,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         });
         let component = self.components.get_mut(name).expect("it was found above");
         // Kept before the switch: a power cut between the two must not bring the newer version back.
+        self.pins_before.insert(id, component.pinned);
         component.pinned = true;
         let moved = component.begin_rollback(id, release);
         if !self.legal(moved, id, now) {
@@ -269,23 +274,20 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         Ok(())
     }
 
-    /// Follows a component from now on, if it was not followed before.
-    fn follow(&mut self, order: &InstallOrder, actions: &mut Vec<Action<P>>) {
-        if !self.components.contains_key(&order.component) {
-            let component = Component::new(
-                order.component.clone(),
-                order.channel.clone().unwrap_or_else(|| self.rules.channel.clone()),
-                self.rules.target.clone(),
-                self.rules.auto,
-            );
-            self.components.insert(order.component.clone(), component);
-            actions.push(Action::KeepComponent(order.component.clone()));
-        } else if let Some(channel) = &order.channel
-            && let Some(component) = self.components.get_mut(&order.component)
-            && component.channel != *channel
-        {
-            component.channel = channel.clone();
-            actions.push(Action::KeepComponent(order.component.clone()));
+    /// Knows a component from now on, and follows it if it is to be installed.
+    fn follow(&mut self, order: &InstallOrder) {
+        let (channel, target, auto) = (&self.rules.channel, &self.rules.target, self.rules.auto);
+        let component = self.components.entry(order.component.clone()).or_insert_with(|| {
+            let name = order.component.clone();
+            let mut component = Component::new(name, channel.clone(), target.clone(), auto);
+            component.following = Following::No;
+            component
+        });
+        if order.extent == Extent::Install {
+            component.following = Following::Yes;
+            if let Some(channel) = &order.channel {
+                component.channel = channel.clone();
+            }
         }
     }
 

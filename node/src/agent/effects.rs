@@ -127,7 +127,11 @@ impl Agent {
                 });
             }
             Action::Fetch(job) => self.fetch(job),
-            Action::Install(job, fetched) => self.install(job, fetched),
+            Action::Install(job, fetched) => {
+                // A folder that could not be opened before may be mended since.
+                self.open_installer(&job.component).await;
+                self.install(job, fetched);
+            }
             Action::SwitchBack { job, component, to } => self.switch_back(job, component, to),
             Action::Mirror(release, manifest) => self.mirror(release, manifest),
             Action::Provide(blobs) => self.provide(blobs),

@@ -20,6 +20,7 @@ use super::{
     action::{Fetched, Job, JobError, Leg},
     adapters::{Shelf, SwarmPeers},
     context::Context,
+    installing::is_full,
     order::RouteChoice,
 };
 use crate::{
@@ -61,6 +62,10 @@ pub(super) async fn fetch_release(context: &Context, job: &Job) -> Result<Fetche
         whole = job.manifest.whole.size,
         "fetching"
     );
+    let mut near: BTreeSet<PeerId> = holders.values().flatten().copied().collect();
+    near.extend(peers.connected().await);
+    let near: Vec<PeerId> = near.into_iter().collect();
+    object(context, &peers, job.manifest.tree.object, &near).await?;
     let mut fetched = Fetched::default();
     context.note_progress(job.id, 0, journey.missing);
     for leg in &journey.legs {
@@ -76,8 +81,6 @@ pub(super) async fn fetch_release(context: &Context, job: &Job) -> Result<Fetche
         }
         fetched.add(brought);
     }
-    let near: Vec<PeerId> =
-        holders.into_values().flatten().collect::<BTreeSet<_>>().into_iter().collect();
     for leg in &journey.legs {
         let to = job
             .release_with_tree(&leg.to)
@@ -88,11 +91,11 @@ pub(super) async fn fetch_release(context: &Context, job: &Job) -> Result<Fetche
             to,
         });
     }
-    object(context, &peers, job.manifest.tree.object, &near).await?;
     Ok(fetched)
 }
 
-/// Brings every blob of a release here, for others.
+/// Brings every blob of a release here, for others: the listing and the whole artifact, and the patches that
+/// anybody gives.
 pub(super) async fn mirror_release(
     context: &Context,
     manifest: &Manifest,
@@ -100,17 +103,20 @@ pub(super) async fn mirror_release(
     let peers = Arc::new(swarm(context));
     let blobs: Vec<Blob> = manifest.blobs().copied().collect();
     let mut holders = survey(&peers, blobs.iter().map(|blob| blob.digest).collect()).await;
-    let mut held = Vec::new();
-    let mut near = BTreeSet::new();
-    for blob in &blobs {
-        let known = holders.remove(&blob.digest).unwrap_or_default();
-        near.extend(known.iter().copied());
-        fetch_one(context, &peers, blob, known, |_| {}).await?;
-        held.push(blob.digest);
-    }
+    let mut near: BTreeSet<PeerId> = holders.values().flatten().copied().collect();
     near.extend(peers.connected().await);
     let near: Vec<PeerId> = near.into_iter().collect();
     object(context, &peers, manifest.tree.object, &near).await?;
+    let mut held = Vec::new();
+    for blob in &blobs {
+        let known = holders.remove(&blob.digest).unwrap_or_default();
+        match fetch_one(context, &peers, blob, known, |_| {}).await {
+            Ok(_) => held.push(blob.digest),
+            // The whole leads to the release by itself; a patch that nobody has is no loss.
+            Err(JobError::NoHolders(_)) if blob.digest != manifest.whole.digest => {}
+            Err(error) => return Err(error),
+        }
+    }
     Ok(held)
 }
 
@@ -159,33 +165,32 @@ fn candidates(job: &Job) -> Vec<Digest> {
         .collect()
 }
 
-/// Asks every connected peer about every candidate, all at once.
+/// Asks every connected peer about every candidate, all peers at once. What a slow peer has said in time counts.
 async fn survey(peers: &Arc<SwarmPeers>, candidates: Vec<Digest>) -> Holders {
+    let (says, mut said) = tokio::sync::mpsc::channel(MAX_CANDIDATES);
     let mut questions = JoinSet::new();
     for peer in peers.connected().await {
-        let (peers, candidates) = (peers.clone(), candidates.clone());
+        let (peers, candidates, says) = (peers.clone(), candidates.clone(), says.clone());
         questions.spawn(async move {
-            let mut holds = Vec::new();
             for blob in candidates {
                 match peers.transfer(peer, TransferRequest::Have(blob)).await {
                     Ok(TransferAnswer::Have(holding)) if holding != Holding::Nothing => {
-                        holds.push(blob)
+                        if says.send((peer, blob)).await.is_err() {
+                            return;
+                        }
                     }
                     Ok(_) => {}
                     // Whoever does not answer one question is not asked the others.
-                    Err(_) => break,
+                    Err(_) => return,
                 }
             }
-            (peer, holds)
         });
     }
+    drop(says);
     let mut holders = Holders::new();
     let deadline = tokio::time::Instant::now() + SURVEY;
-    while let Ok(Some(answer)) = tokio::time::timeout_at(deadline, questions.join_next()).await {
-        let Ok((peer, holds)) = answer else { continue };
-        for blob in holds {
-            holders.entry(blob).or_default().insert(peer);
-        }
+    while let Ok(Some((peer, blob))) = tokio::time::timeout_at(deadline, said.recv()).await {
+        holders.entry(blob).or_default().insert(peer);
     }
     holders
 }
@@ -279,6 +284,7 @@ async fn fetch_one(
     };
     let report = report.map_err(|error| match error {
         FetchError::NoHolders { .. } => JobError::NoHolders(error.to_string()),
+        FetchError::Store(_) if is_full(&error) => JobError::Disk(chain(&error)),
         FetchError::Store(_) | FetchError::Stopped => JobError::Failed(chain(&error)),
     })?;
     context.metrics.fetched(started.elapsed());
@@ -338,15 +344,22 @@ pub(super) async fn blocking<T: Send + 'static>(
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error @ StoreError::DiskFull { .. })) => Err(JobError::Disk(error.to_string())),
+        Ok(Err(error)) if is_full(&error) => Err(JobError::Disk(chain(&error))),
+        Ok(Err(error @ (StoreError::NotTheBlob { .. } | StoreError::WrongChunkList { .. }))) => {
+            Err(JobError::Damaged(chain(&error)))
+        }
         Ok(Err(error)) => Err(JobError::Failed(chain(&error))),
         Err(error) => Err(JobError::Failed(error.to_string())),
     }
 }
 
-/// A patch that nobody gives is no reason to give up: there are other ways to the release.
+/// A blob that nobody gives, or that is not what its manifest says, is no reason to give up while there are other
+/// ways to the release.
 fn without_patch(error: JobError, job: &Job, blob: &Blob) -> JobError {
     match error {
-        JobError::NoHolders(error) if blob.digest != job.manifest.whole.digest => {
+        JobError::NoHolders(error) | JobError::Damaged(error)
+            if blob.digest != job.manifest.whole.digest =>
+        {
             JobError::WrongRoute { blob: blob.digest, error }
         }
         other => other,

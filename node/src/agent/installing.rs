@@ -34,16 +34,17 @@ pub(super) fn install(
     let tree = tree(context, job)?;
     let base = base(&installer, job, fetched)?;
     let version = &job.manifest.version;
-    installer
-        .stage(version, &job.manifest.tree.object.digest, &tree, |out| {
-            build(context, &fetched.route, &*base, out)
-        })
-        .map_err(|error| blame(&error, fetched))?;
-    match installer.switch(version, context.clock.now()) {
-        Ok(()) => installer.commit(version).map_err(|error| refused(&error))?,
-        // What was asked for runs already, with the contents asked for: `stage` has compared them.
+    let staged = installer.stage(version, &job.manifest.tree.object.digest, &tree, |out| {
+        build(context, &fetched.route, &*base, out)
+    });
+    match staged {
+        Ok(_) => {
+            installer.switch(version, context.clock.now()).map_err(|error| refused(&error))?;
+            installer.commit(version).map_err(|error| refused(&error))?;
+        }
+        // What was asked for runs already, with the very contents asked for.
         Err(InstallError::AlreadyLive { .. }) => {}
-        Err(error) => return Err(refused(&error)),
+        Err(error) => return Err(blame(&error, fetched)),
     }
     if let Err(error) = installer.keep(context.keep_versions) {
         tracing::warn!(component = %job.component, error = %chain(&error), "old versions could not be removed");
@@ -200,9 +201,22 @@ fn blame(error: &InstallError, fetched: &Fetched) -> JobError {
 fn refused(error: &InstallError) -> JobError {
     match error {
         InstallError::DiskFull { .. } => JobError::Disk(error.to_string()),
-        InstallError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-            JobError::Disk(chain(error))
-        }
+        _ if is_full(error) => JobError::Disk(chain(error)),
         _ => JobError::Failed(chain(error)),
     }
+}
+
+/// Whether a full disk is at the bottom of an error.
+pub(super) fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::StorageFull)
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }

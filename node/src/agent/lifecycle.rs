@@ -111,7 +111,16 @@ pub struct IllegalMove {
     to: &'static str,
 }
 
-/// A component that this node follows.
+/// Whether a component is kept up to date here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Following {
+    /// It is: by the settings, or because somebody installed it.
+    Yes,
+    /// It is not: a release of it is downloaded into the store and that is all.
+    No,
+}
+
+/// A component that this node knows.
 #[derive(Debug, Clone)]
 pub struct Component {
     /// Its name.
@@ -122,6 +131,8 @@ pub struct Component {
     pub target: Target,
     /// What is installed without asking.
     pub auto: AutoUpdate,
+    /// Whether it is this node's to keep up to date, or only known because somebody downloads it.
+    pub following: Following,
     /// Whether the operator went back and stays there.
     pub pinned: bool,
     /// Releases that failed here, by manifest, with the reason.
@@ -150,6 +161,7 @@ impl Component {
             channel,
             target,
             auto,
+            following: Following::Yes,
             pinned: false,
             quarantined: BTreeMap::new(),
             installed: None,

@@ -33,8 +33,10 @@ impl Bucket {
         let gained =
             rate * i128::try_from(since.as_micros()).unwrap_or(i128::MAX / rate) / 1_000_000;
         let full = rate * i128::from(BURST.as_secs());
-        self.level = (self.level + gained).min(full) - i128::from(bytes);
-        if self.level >= 0 {
+        let level = (self.level + gained).min(full);
+        self.level = level - i128::from(bytes);
+        // More than a burst at once could never pass: from a full bucket it goes, and later callers wait for it.
+        if self.level >= 0 || level == full {
             return Duration::ZERO;
         }
         let micros = -self.level * 1_000_000 / rate;
@@ -96,7 +98,15 @@ mod tests {
     #[test]
     fn a_long_silence_saves_no_more_than_one_burst() {
         let mut bucket = bucket(1_000);
-        assert_eq!(bucket.take(2_000, Duration::from_secs(3_600)), Duration::from_secs(1));
+        assert_eq!(bucket.take(1_000, Duration::from_secs(3_600)), Duration::ZERO);
+        assert_eq!(bucket.take(1_000, Duration::from_secs(3_600)), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn more_than_a_burst_goes_from_a_full_bucket_and_is_waited_for_afterwards() {
+        let mut bucket = bucket(1_000);
+        assert_eq!(bucket.take(5_000, Duration::ZERO), Duration::ZERO);
+        assert_eq!(bucket.take(1, Duration::ZERO), Duration::from_millis(4_001));
     }
 
     #[test]

@@ -50,11 +50,22 @@ impl Duty {
     }
 }
 
+/// Whether bytes are given to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upload {
+    /// They are, and the DHT is told.
+    On,
+    /// They are not.
+    Off,
+}
+
 /// What the operator decided, as far as the rules depend on it.
 #[derive(Debug, Clone)]
 pub struct Rules {
     /// What the node is for.
     pub duty: Duty,
+    /// Whether bytes are given to others.
+    pub upload: Upload,
     /// The machine it runs on.
     pub target: Target,
     /// What is installed without asking, unless a component says otherwise.
@@ -81,6 +92,8 @@ pub struct Machine<P> {
     pub(super) components: BTreeMap<ComponentName, Component>,
     pub(super) operations: Operations,
     pub(super) jobs: BTreeMap<OperationId, Job>,
+    /// Whether a component was pinned before a rollback that is under way.
+    pub(super) pins_before: BTreeMap<OperationId, bool>,
     pub(super) mirrors: BTreeMap<Digest, Mirror>,
     /// Blobs that are complete in the store.
     pub(super) held: BTreeSet<Digest>,
@@ -109,6 +122,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             components,
             operations: Operations::default(),
             jobs: BTreeMap::new(),
+            pins_before: BTreeMap::new(),
             mirrors: BTreeMap::new(),
             held,
             last_check: None,
@@ -196,7 +210,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             _ => None,
         });
         let mirrors = self.mirrors.values().filter(|m| !m.running && !m.done).map(|m| m.until);
-        let dues = pauses.chain(mirrors).chain([self.sync.next_wakeup()]);
+        let dues = pauses.chain(mirrors).chain([self.sync.next_wakeup(now)]);
         dues.filter(|at| *at > now).min().unwrap_or(now + Duration::from_secs(60))
     }
 
@@ -267,6 +281,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     fn on_news(&mut self, peer: P, answer: Option<CatchUpAnswer>, now: Now) -> Vec<Action<P>> {
         self.sync.answered(peer, Question::News);
         self.news_answers += 1;
+        match answer {
+            None => self.sync.news_failed(peer, now.elapsed),
+            Some(_) => self.sync.news_came(peer),
+        }
         let mut actions = Vec::new();
         let (root_version, heads, more) = match answer {
             Some(CatchUpAnswer::News { root_version, heads, more }) => (root_version, heads, more),
@@ -344,14 +362,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     actions.push(Action::Accuse(peer));
                 }
                 if offered.is_some() {
-                    self.sync.has_not(peer, digest);
+                    self.sync.has_not(peer, digest, now.elapsed);
                 }
             }
             Some(CatchUpAnswer::Manifest(_) | CatchUpAnswer::News { .. }) => {
-                self.sync.has_not(peer, digest);
+                self.sync.has_not(peer, digest, now.elapsed);
                 actions.push(Action::Accuse(peer));
             }
-            Some(CatchUpAnswer::NotHeld) | None => self.sync.has_not(peer, digest),
+            Some(CatchUpAnswer::NotHeld) | None => self.sync.has_not(peer, digest, now.elapsed),
         }
         actions
     }
@@ -385,7 +403,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     by,
                     detail: format!("on {}", release.channel),
                 }));
-                if self.rules.duty != Duty::Client {
+                if self.rules.upload == Upload::On {
                     actions
                         .push(Action::Provide(release.blobs().map(|blob| blob.digest).collect()));
                 }
@@ -471,7 +489,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Ok(blobs) => {
                 mirror.done = true;
                 self.held.extend(blobs.iter().copied());
-                vec![Action::Provide(blobs)]
+                if self.rules.upload == Upload::On {
+                    vec![Action::Provide(blobs)]
+                } else {
+                    Vec::new()
+                }
             }
             Err(_) => {
                 mirror.attempts = mirror.attempts.saturating_add(1);

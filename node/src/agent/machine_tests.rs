@@ -41,8 +41,13 @@ struct World {
 impl World {
     fn new(duty: Duty) -> Self {
         let publisher = Publisher::new();
-        let rules =
-            Rules { duty, target: target(), auto: auto(), channel: publisher.channel.clone() };
+        let rules = Rules {
+            duty,
+            upload: Upload::On,
+            target: target(),
+            auto: auto(),
+            channel: publisher.channel.clone(),
+        };
         let component = Component::new(name(), publisher.channel.clone(), target(), auto());
         let machine = Machine::new(rules, publisher.catalog(), vec![component], BTreeSet::new());
         Self { publisher, releases: Vec::new(), last: None, machine }

@@ -49,8 +49,8 @@ use self::order::{Order, Reply};
 pub use self::{
     action::{Action, Fetched, Input, Installation, Job, JobError, Leg, Now},
     event::{Event, What},
-    lifecycle::{Component, InstalledVersion},
-    machine::{Duty, Machine, Rules},
+    lifecycle::{Component, Following, InstalledVersion},
+    machine::{Duty, Machine, Rules, Upload},
     operation::{Operation, OperationId, OperationKind, Outcome, Phase},
     order::{
         Answer, BlobFile, CheckReport, Consent, Extent, HistoryLine, InstallOrder, Peer, Plan,

@@ -159,7 +159,13 @@ impl Agent {
         self.importing -= 1;
         let Imported { head, manifest } = match result {
             Ok(imported) => imported,
-            Err(problem) => return answer(reply, Err(problem)),
+            Err(problem) => {
+                // What was taken in before it was refused is of no use to anybody.
+                self.machine.sweep_due = true;
+                let actions = self.machine.handle(Input::Tick, self.now());
+                self.carry_out(actions).await;
+                return answer(reply, Err(problem));
+            }
         };
         let digest = manifest.digest();
         let input = Input::Imported { head: head.clone(), manifest, by };

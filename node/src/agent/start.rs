@@ -23,7 +23,7 @@ use super::{
     installing,
     lifecycle::Component,
     limiter::Limiter,
-    machine::{Duty, Machine, Rules},
+    machine::{Duty, Machine, Rules, Upload},
     serving::Generosity,
     status::{NodeStatus, PeerCounts, RootStatus, Status, StoreStatus, Totals},
     task::{Agent, Identity, Wires, jittered},
@@ -129,6 +129,11 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
     let standard = settings.component(&"updraft".parse().expect("`updraft` is a component name"));
     let rules = Rules {
         duty,
+        upload: if generosity(&settings, duty) == Generosity::All {
+            Upload::On
+        } else {
+            Upload::Off
+        },
         target: standard.target,
         auto: auto(&settings, true),
         channel: standard.channel,
@@ -197,12 +202,20 @@ impl Agent {
                 return tracing::error!(component = %name, %error, "opening a folder ended badly");
             }
         };
-        let (installed, kept) = installing::inventory(&installer);
+        lock(&self.context.installers).insert(name.clone(), Arc::new(Mutex::new(installer)));
+        self.look_at_folder(name).await;
+    }
+
+    /// Learns from a component's folder what is installed and what is kept.
+    pub(super) async fn look_at_folder(&mut self, name: &ComponentName) {
+        let Some(installer) = self.context.installer(name) else { return };
+        let looked =
+            tokio::task::spawn_blocking(move || installing::inventory(&lock(&installer))).await;
+        let Ok((installed, kept)) = looked else { return };
         if let Some(component) = self.machine.components.get_mut(name) {
             component.installed = installed;
             component.kept = kept;
         }
-        lock(&self.context.installers).insert(name.clone(), Arc::new(Mutex::new(installer)));
     }
 }
 
@@ -231,11 +244,7 @@ fn context(parts: &Parts) -> Context {
 fn identity(parts: &Parts, duty: Duty) -> Identity {
     let settings = &parts.settings;
     let root = &parts.trust.newest;
-    let generosity = if duty == Duty::Client || !settings.transfer.upload {
-        Generosity::RecordsOnly
-    } else {
-        Generosity::All
-    };
+    let generosity = generosity(settings, duty);
     Identity {
         node: NodeStatus {
             id: parts.network.peer_id().to_string(),
@@ -252,6 +261,11 @@ fn identity(parts: &Parts, duty: Duty) -> Identity {
         check_interval: settings.auto_update.check_interval.max(Duration::from_secs(60)),
         store_limit: settings.store.max_size,
     }
+}
+
+fn generosity(settings: &Settings, duty: Duty) -> Generosity {
+    let gives = duty != Duty::Client && settings.transfer.upload;
+    if gives { Generosity::All } else { Generosity::RecordsOnly }
 }
 
 fn first_status(identity: &Identity, trust: &Trust) -> Status {

@@ -34,19 +34,41 @@ pub(super) enum Question {
     Manifest(Digest),
 }
 
+/// First pause after a question that came to nothing; doubles up to [`MAX_PAUSE`].
+const MIN_PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause before a peer is asked the same thing again.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// Tries that came to nothing, and when the next one may be.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pause {
+    tries: u32,
+    until: Duration,
+}
+
+impl Pause {
+    fn longer(&mut self, now: Duration) {
+        let pause = MIN_PAUSE.saturating_mul(2_u32.saturating_pow(self.tries)).min(MAX_PAUSE);
+        self.tries = self.tries.saturating_add(1);
+        self.until = now + pause;
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 struct Peer {
     asking: Option<Question>,
     waiting: VecDeque<Question>,
     root_steps: u64,
+    /// Set while a question for news has to be put again.
+    news: Option<Pause>,
 }
 
 /// Who is asked what.
 #[derive(Debug, Clone)]
 pub(super) struct Sync<P> {
     peers: BTreeMap<P, Peer>,
-    /// Manifests that are wanted, with peers that said they do not have them.
-    wanted: BTreeMap<Digest, BTreeSet<P>>,
+    /// Manifests that are wanted, with peers that did not give them and when they may be asked again.
+    wanted: BTreeMap<Digest, BTreeMap<P, Pause>>,
     next_round: Duration,
     turn: usize,
 }
@@ -113,15 +135,29 @@ impl<P: Copy + Ord + Debug> Sync<P> {
         }
     }
 
-    /// The peer does not have the manifest.
-    pub(super) fn has_not(&mut self, peer: P, manifest: Digest) {
+    /// The peer did not give the manifest: it may have heard of it as little as we have, and get it soon.
+    pub(super) fn has_not(&mut self, peer: P, manifest: Digest, now: Duration) {
         if let Some(refused) = self.wanted.get_mut(&manifest) {
-            refused.insert(peer);
+            refused.entry(peer).or_default().longer(now);
+        }
+    }
+
+    /// The peer gave no answer to a question for news: it is asked again after a pause.
+    pub(super) fn news_failed(&mut self, peer: P, now: Duration) {
+        if let Some(entry) = self.peers.get_mut(&peer) {
+            entry.news.get_or_insert_default().longer(now);
+        }
+    }
+
+    /// The peer answered a question for news.
+    pub(super) fn news_came(&mut self, peer: P) {
+        if let Some(entry) = self.peers.get_mut(&peer) {
+            entry.news = None;
         }
     }
 
     /// These manifests are wanted, and no others.
-    pub(super) fn want(&mut self, manifests: &[Digest]) {
+    pub(super) fn want(&mut self, manifests: &BTreeSet<Digest>) {
         self.wanted.retain(|digest, _| manifests.contains(digest));
         for digest in manifests {
             self.wanted.entry(*digest).or_default();
@@ -134,7 +170,14 @@ impl<P: Copy + Ord + Debug> Sync<P> {
             self.next_round = now + ROUND;
             self.begin_round();
         }
-        self.place_manifests();
+        let again: Vec<P> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.news.is_some_and(|pause| pause.until <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        again.into_iter().for_each(|peer| self.ask(peer, Question::News));
+        self.place_manifests(now);
         let mut due = Vec::new();
         for (id, peer) in &mut self.peers {
             if peer.asking.is_none()
@@ -147,9 +190,13 @@ impl<P: Copy + Ord + Debug> Sync<P> {
         due
     }
 
-    /// When [`Sync::due`] has something to do even if nothing happens.
-    pub(super) fn next_wakeup(&self) -> Duration {
-        self.next_round
+    /// When [`Sync::due`] has something to do even if nothing happens; later than `now`.
+    pub(super) fn next_wakeup(&self, now: Duration) -> Duration {
+        let news = self.peers.values().filter_map(|peer| peer.news).map(|pause| pause.until);
+        let manifests =
+            self.wanted.values().flat_map(|refused| refused.values()).map(|pause| pause.until);
+        let next = news.chain(manifests).chain([self.next_round]).filter(|at| *at > now).min();
+        next.unwrap_or(now + ROUND)
     }
 
     fn begin_round(&mut self) {
@@ -158,12 +205,10 @@ impl<P: Copy + Ord + Debug> Sync<P> {
             self.ask(peers[(self.turn + offset) % peers.len()], Question::News);
         }
         self.turn = self.turn.wrapping_add(ROUND_PEERS);
-        // Whoever did not have a manifest may have got it since.
-        self.wanted.values_mut().for_each(BTreeSet::clear);
     }
 
     /// Gives each wanted manifest that nobody is asked for to a peer that is free.
-    fn place_manifests(&mut self) {
+    fn place_manifests(&mut self, now: Duration) {
         let asked: BTreeSet<Digest> = self
             .peers
             .values()
@@ -184,7 +229,10 @@ impl<P: Copy + Ord + Debug> Sync<P> {
             let free = self
                 .peers
                 .iter_mut()
-                .filter(|(id, peer)| !refused.contains(id) && peer.waiting.len() < MAX_WAITING)
+                .filter(|(id, peer)| {
+                    refused.get(id).is_none_or(|pause| pause.until <= now)
+                        && peer.waiting.len() < MAX_WAITING
+                })
                 .min_by_key(|(_, peer)| (peer.asking.is_some(), peer.waiting.len()));
             if let Some((_, peer)) = free {
                 peer.waiting.push_back(Question::Manifest(*digest));
@@ -225,25 +273,42 @@ mod tests {
         sync.due(Duration::ZERO);
         sync.answered(1, Question::News);
         sync.answered(2, Question::News);
-        sync.want(&[digest(1)]);
+        sync.want(&BTreeSet::from([digest(1)]));
         let first = sync.due(Duration::ZERO);
         assert_eq!(first.len(), 1);
         sync.answered(first[0].0, first[0].1);
-        sync.has_not(first[0].0, digest(1));
+        sync.has_not(first[0].0, digest(1), Duration::ZERO);
         let second = sync.due(Duration::ZERO);
         assert_eq!(second.len(), 1);
         assert_ne!(first[0].0, second[0].0);
         sync.answered(second[0].0, second[0].1);
-        sync.has_not(second[0].0, digest(1));
+        sync.has_not(second[0].0, digest(1), Duration::ZERO);
         assert!(sync.due(Duration::ZERO).is_empty());
-        assert!(!sync.due(ROUND).is_empty(), "a later round asks again");
+        let again = sync.next_wakeup(Duration::ZERO);
+        assert!(again <= MAX_PAUSE, "who had it not may get it soon");
+        assert!(!sync.due(again).is_empty());
+    }
+
+    #[test]
+    fn news_that_did_not_come_are_asked_for_again_after_a_pause() {
+        let mut sync: Sync<u8> = Sync::default();
+        sync.peer_came(1);
+        sync.due(Duration::ZERO);
+        sync.answered(1, Question::News);
+        sync.news_failed(1, Duration::ZERO);
+        assert!(sync.due(Duration::ZERO).is_empty());
+        let again = sync.next_wakeup(Duration::ZERO);
+        assert_eq!(sync.due(again), vec![(1, Question::News)]);
+        sync.answered(1, Question::News);
+        sync.news_came(1);
+        assert!(sync.due(MAX_PAUSE).is_empty());
     }
 
     #[test]
     fn a_manifest_that_is_no_longer_wanted_is_not_asked_for() {
         let mut sync: Sync<u8> = Sync::default();
-        sync.want(&[digest(1)]);
-        sync.want(&[]);
+        sync.want(&BTreeSet::from([digest(1)]));
+        sync.want(&BTreeSet::new());
         sync.peer_came(1);
         assert_eq!(sync.due(Duration::ZERO), vec![(1, Question::News)]);
         sync.answered(1, Question::News);

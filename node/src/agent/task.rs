@@ -3,7 +3,11 @@
 //! The loop decides nothing. What has to be kept is kept (and waited for) before the next action; everything
 //! slow runs as an effect of its own and comes back as exactly one input.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::{broadcast, mpsc, watch},
@@ -13,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    action::{Action, Input, Now},
+    action::{Input, Now},
     context::{Context, lock},
     effects::Ended,
     event::{Event, What},
@@ -148,7 +152,25 @@ impl Agent {
         self.carry_out(actions).await;
         self.answer_checks();
         if now >= self.next_status {
+            self.make_up_for_lost_peers().await;
             self.publish_status().await;
+        }
+    }
+
+    /// The network drops news about peers when nobody takes them in time: its list is what counts.
+    async fn make_up_for_lost_peers(&mut self) {
+        let peers = self.context.network.peers().await.unwrap_or_default();
+        let there: BTreeSet<PeerId> = peers
+            .into_iter()
+            .filter(|peer| peer.direction.is_some() && peer.speaks_updraft == Some(true))
+            .map(|peer| peer.id)
+            .collect();
+        let known: BTreeSet<PeerId> = self.machine.sync.peers().collect();
+        for peer in there.difference(&known) {
+            self.feed(Input::PeerCame(*peer)).await;
+        }
+        for peer in known.difference(&there) {
+            self.feed(Input::PeerWent(*peer)).await;
         }
     }
 
@@ -191,7 +213,17 @@ impl Agent {
             Ok(Ended::Input(input)) => {
                 // Whoever asks after the end of an operation has to see what it led to.
                 let ends = matches!(*input, Input::Installed(..) | Input::Fetched(..));
+                let failed = match &*input {
+                    Input::Installed(id, Err(_)) => {
+                        self.machine.operations.get(*id).map(|o| o.component.clone())
+                    }
+                    _ => None,
+                };
                 self.feed(*input).await;
+                if let Some(component) = failed {
+                    // It may have failed half way: what is installed is what the folder says.
+                    self.look_at_folder(&component).await;
+                }
                 if ends {
                     self.publish_status().await;
                 }

@@ -11,8 +11,8 @@ use updraft_protocol::{ComponentName, Digest, ReleaseVersion};
 use super::{
     action::{Action, Fetched, Installation, Job, JobError, Now},
     event::What,
-    lifecycle::{Component, IllegalMove, WaitReason},
-    machine::{Duty, Machine},
+    lifecycle::{Component, Following, IllegalMove, WaitReason},
+    machine::{Duty, Machine, Upload},
     operation::{Operation, OperationId, OperationKind, Outcome, Phase},
     order::{Extent, HistoryLine, RouteChoice},
     status::LastUpdate,
@@ -32,6 +32,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let ready: Vec<(ComponentName, Known)> = self
             .components
             .values()
+            .filter(|component| component.following == Following::Yes)
             .filter_map(|component| {
                 let newest = self.newest(component)?;
                 let goes = self.decide(component, newest, now) == Decision::Install
@@ -134,7 +135,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Ok(fetched) => {
                 let blobs: Vec<Digest> = fetched.route.iter().map(|leg| leg.blob).collect();
                 self.held.extend(blobs.iter().copied());
-                if self.rules.duty != Duty::Client {
+                if self.rules.upload == Upload::On {
                     actions.push(Action::Provide(blobs));
                 }
                 self.operations.update(id, |operation| {
@@ -205,6 +206,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 let problem = Problem::new(Code::RollbackFailed, error.to_string());
                 self.operations.finish(id, Outcome::Failed(problem), now.wall);
                 if let Some(component) = self.components.get_mut(&operation.component) {
+                    // It stays at the version that the operator wanted to leave: nothing is held back by that.
+                    component.pinned = self.pins_before.remove(&id).unwrap_or(false);
+                    actions.push(Action::KeepComponent(operation.component.clone()));
                     let moved = component.rest(id);
                     self.legal(moved, id, now);
                 }
@@ -235,6 +239,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     fn rolled_back(&mut self, operation: &Operation, now: Now, actions: &mut Vec<Action<P>>) {
+        self.pins_before.remove(&operation.id);
         let Some(component) = self.components.get_mut(&operation.component) else { return };
         let moved = component.rest(operation.id);
         if !self.legal(moved, operation.id, now) {

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     action::Now,
-    lifecycle::{Component, Stage},
+    lifecycle::{Component, Following, Stage},
     machine::Machine,
     operation::{OperationId, Phase},
     status::{
@@ -53,6 +53,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     ) -> Vec<ComponentStatus> {
         self.components
             .values()
+            .filter(|component| component.following == Following::Yes)
             .map(|component| self.component_status(component, progress, now))
             .collect()
     }
@@ -70,7 +71,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 known.manifest.version.change_from(&installed.version) == VersionChange::Update
             })
         });
-        let held = newer.and_then(|known| self.held_by(component, known, now));
+        let held = match newer {
+            Some(known) => self.held_by(component, known, now),
+            None => installed.and_then(|_| self.unproven(component, now)),
+        };
         let state = match component.stage() {
             Stage::Fetching { job, .. } => {
                 let (done, total) = progress.get(job).copied().unwrap_or_default();
@@ -102,6 +106,29 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             kept: component.kept.iter().map(|kept| kept.version.clone()).collect(),
             last_update: waiting_error(component).or_else(|| component.last_update.clone()),
         }
+    }
+
+    /// Why a node cannot say that what runs is the newest, if it cannot: nobody may be taken for up to date who
+    /// has not heard from his channel for longer than its word is good.
+    fn unproven(&self, component: &Component, now: Now) -> Option<Held> {
+        let (name, channel, root) = (&component.name, &component.channel, self.catalog.root());
+        let detail = match self.catalog.head(channel).map(|head| &head.head) {
+            None => format!(
+                "nothing has been heard from `{channel}` yet, so newer releases of {name} may exist"
+            ),
+            Some(head) if head.is_expired(now.wall) => format!(
+                "nothing proves that {name} is still the newest since {}; releases may be withheld from this node",
+                head.expires
+            ),
+            Some(_) if root.is_expired(now.wall) => {
+                format!(
+                    "the trust root expired at {}; its owners have to sign a new one",
+                    root.expires
+                )
+            }
+            Some(_) => return None,
+        };
+        Some(Held { reason: HoldReason::Approval, until: None, detail })
     }
 
     fn held_by(&self, component: &Component, known: &Known, now: Now) -> Option<Held> {

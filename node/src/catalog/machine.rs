@@ -3,7 +3,10 @@
 //! The order of checks is the protocol's: decoding and rules of the type, network, signatures, place in the
 //! chain, time. An offer either changes the catalog wholly or leaves it as it was.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use updraft_protocol::{
     ChannelName, ComponentName, Digest, Head, HeadMark, KeyId, Listing, Manifest, ReleaseVersion,
@@ -182,8 +185,8 @@ impl Catalog {
         self.manifests.get(digest)
     }
 
-    /// Digests that trusted heads list and whose manifests have not come yet, newest channel heads first.
-    pub fn missing_manifests(&self) -> Vec<Digest> {
+    /// Digests that trusted heads list and whose manifests have not come yet.
+    pub fn missing_manifests(&self) -> BTreeSet<Digest> {
         self.listings()
             .map(|(_, listing)| listing.manifest)
             .filter(|d| !self.manifests.contains_key(d))

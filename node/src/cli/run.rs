@@ -1,10 +1,7 @@
 //! `updraft run`: a node in the foreground.
 
 use serde::Serialize;
-use tokio::{
-    io::AsyncReadExt as _,
-    signal::unix::{Signal, SignalKind, signal},
-};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use updraft_protocol::NetworkKind;
 
 use super::{Context, Exit, output::Format};
@@ -88,22 +85,31 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     }
     let name = loaded.settings.node.name.clone();
     let trust = opened.trust().clone();
-    context.runtime()?.block_on(async {
+    let runtime = context.runtime()?;
+    let (ended, lock) = runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let mut node = Node::start(loaded.settings, &dirs, opened).await?;
         introduce(&node, &name, &trust, context)?;
-        let exit = tokio::select! {
+        let ended = tokio::select! {
             exit = signals.next() => Ok(exit),
             problem = node.ended() => Err(problem),
             () = stdin_closed(), if args.stop_with_stdin => Ok(Exit::Done),
         };
         tokio::select! {
-            () = node.stop() => {}
+            lock = node.stop() => Ok((ended, Some(lock))),
             // Asked twice: at once. The store and the journals are made for that.
-            _ = signals.next() => {}
+            _ = signals.next() => Ok::<_, Problem>((ended, None)),
         }
-        exit
-    })
+    })?;
+    match lock {
+        Some(lock) => {
+            // What still writes on a thread of the runtime ends before another node may have the directory.
+            drop(runtime);
+            drop(lock);
+        }
+        None => runtime.shutdown_background(),
+    }
+    ended
 }
 
 fn introduce(node: &Node, name: &str, trust: &Trust, context: &Context) -> Result<(), Problem> {
@@ -145,11 +151,16 @@ fn introduce(node: &Node, name: &str, trust: &Trust, context: &Context) -> Resul
     Ok(())
 }
 
-/// Ends when whoever started this program closes its standard input, or is gone.
+/// Ends when whoever started this program closes its standard input, or is gone. Reads on a thread of its own,
+/// which nothing waits for: the runtime's would keep the process from ending.
 async fn stdin_closed() {
-    let mut stdin = tokio::io::stdin();
-    let mut nothing = [0; 64];
-    while matches!(stdin.read(&mut nothing).await, Ok(read) if read > 0) {}
+    let (closed, is_closed) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        // A stream that cannot be read is as good as closed.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = closed.send(());
+    });
+    let _ = is_closed.await;
 }
 
 /// What people and service managers stop a node with.
