@@ -52,8 +52,11 @@ impl TreePath {
     }
 
     /// How file systems that ignore case or Unicode form would see it. Paths with one folded form collide.
+    ///
+    /// By way of capitals, because some lower-case letters share one: `σ` and `ς`, `ß` and `ss`.
     pub fn folded(&self) -> String {
-        let lower: String = self.0.nfkc().flat_map(char::to_lowercase).collect();
+        let capitals = self.0.nfkc().flat_map(char::to_uppercase);
+        let lower: String = capitals.flat_map(char::to_lowercase).collect();
         lower.nfkc().collect()
     }
 }
@@ -157,6 +160,9 @@ impl LinkTarget {
     }
 
     /// Why a link at `path` with this target may not be installed, if it may not.
+    ///
+    /// `..` may stand only before all names: there it climbs folders, and a folder above a path is no link.
+    /// After a name it climbs from wherever that name leads, and that may be another link of the tree.
     pub fn broken_rule(&self, path: &TreePath) -> Option<&'static str> {
         if self.0.is_empty() || self.0.len() > MAX_PATH {
             return Some("links to nothing, or to a path longer than 240 bytes");
@@ -164,16 +170,18 @@ impl LinkTarget {
         if self.0.starts_with('/') {
             return Some("links to an absolute path");
         }
-        let mut depth = path.segments().count() - 1;
+        let mut folders_above = path.segments().count() - 1;
+        let mut after_a_name = false;
         for name in self.0.split('/') {
             match name {
-                ".." if depth == 0 => return Some("links out of the release"),
-                ".." => depth -= 1,
+                ".." if after_a_name => return Some("has `..` after a name in its target"),
+                ".." if folders_above == 0 => return Some("links out of the release"),
+                ".." => folders_above -= 1,
                 "." => {}
                 name if broken_segment_rule(name).is_some() => {
                     return Some("links to a name that cannot be part of a release");
                 }
-                _ => depth += 1,
+                _ => after_a_name = true,
             }
         }
         None
@@ -365,7 +373,8 @@ mod tests {
 
     #[test]
     fn names_that_fold_together_cannot_stand_in_one_tree() {
-        for (a, b) in [("README", "readme"), ("ÀB", "àb"), ("ﬁle", "file")] {
+        for (a, b) in [("README", "readme"), ("ÀB", "àb"), ("ﬁle", "file"), ("ς", "Σ"), ("ß", "SS")]
+        {
             let mut entries = vec![file(a), file(b)];
             entries.sort_by(|x, y| x.path.cmp(&y.path));
             assert!(codec::encode(&Tree { entries }).is_err(), "{a} {b}");
@@ -398,6 +407,15 @@ mod tests {
             };
             assert_eq!(codec::encode(&Tree { entries }).is_ok(), ok, "{at} -> {target}");
         }
+    }
+
+    #[test]
+    fn a_link_through_another_link_stays_inside() {
+        let up = || [folder("a"), folder("a/b"), link("a/b/top", "../..")];
+        assert!(codec::encode(&Tree { entries: up().to_vec() }).is_ok());
+        // By its letters `a/b/top/..` is `a/b`; on disk it is the folder above the tree.
+        let entries = [&up()[..], &[link("out", "a/b/top/..")]].concat();
+        assert!(codec::encode(&Tree { entries }).is_err());
     }
 
     #[test]
