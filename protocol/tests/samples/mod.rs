@@ -24,7 +24,7 @@ const CATCHUP: &str = "`CATCHUP_PROTOCOL`";
 const TRANSFER: &str = "`TRANSFER_PROTOCOL`";
 const TICKET: &str = "the prefix of the ticket's text";
 
-type IsReadFrom = dyn Fn(&[u8]) -> bool;
+type IsReadFrom = dyn Fn(&[u8]) -> bool + Send + Sync;
 
 /// One value of the wire, its bytes, and what its type does with other bytes.
 pub(crate) struct Sample {
@@ -69,7 +69,7 @@ pub(crate) fn signed<T: Signable>(value: &T, keys: &[u8]) -> Signed<T> {
 
 fn sample<T>(name: &'static str, raise: &'static str, value: T) -> Sample
 where
-    T: Wire + PartialEq + Debug + 'static,
+    T: Wire + PartialEq + Debug + Send + Sync + 'static,
 {
     Sample {
         name,
