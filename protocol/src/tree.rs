@@ -19,6 +19,7 @@ use crate::{
     limits::{
         MAX_OBJECT, MAX_PATH, MAX_PATH_DEPTH, MAX_PATH_SEGMENT, MAX_TREE_BYTES, MAX_TREE_ENTRIES,
     },
+    name::shown,
 };
 
 /// A relative path with `/` between names, none of which is empty, `.` or `..`.
@@ -29,7 +30,7 @@ pub struct TreePath(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{path}` cannot be part of a release: {reason}")]
 pub struct InvalidPath {
-    /// At most 300 characters of what was given.
+    /// At most 300 characters of what was given, fit for a log.
     pub path: String,
     /// Which rule it breaks.
     pub reason: &'static str,
@@ -93,7 +94,7 @@ impl FromStr for TreePath {
     type Err = InvalidPath;
 
     fn from_str(path: &str) -> Result<Self, Self::Err> {
-        let refuse = |reason| Err(InvalidPath { path: path.chars().take(300).collect(), reason });
+        let refuse = |reason| Err(InvalidPath { path: shown(path, 300), reason });
         if path.starts_with('/') {
             return refuse("it is absolute");
         }
