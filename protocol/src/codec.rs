@@ -203,14 +203,21 @@ fn within<T: Decode<()>, const LIMIT: usize>(
 
 fn refusal(name: &'static str, error: &bincode::error::DecodeError) -> DecodeError {
     use bincode::error::DecodeError as Raw;
+    let malformed = |reason: &str| DecodeError::Malformed { name, reason: reason.to_owned() };
     match error {
+        // Options are as old as the encoding: a third form of one is not from a newer sender.
+        Raw::UnexpectedVariant { type_name, .. }
+            if type_name.starts_with("core::option::Option<") =>
+        {
+            malformed("an option in it is neither there nor not there")
+        }
         Raw::UnexpectedVariant { found, .. } => DecodeError::UnknownKind { name, kind: *found },
         Raw::UnexpectedEnd { additional } => {
             DecodeError::Malformed { name, reason: format!("it ends {additional} bytes too early") }
         }
-        Raw::LimitExceeded => {
-            DecodeError::Malformed { name, reason: "a length in it goes past its limit".to_owned() }
-        }
+        Raw::LimitExceeded => malformed("a length in it goes past its limit"),
+        Raw::InvalidBooleanValue(_) => malformed("a flag in it is neither yes nor no"),
+        Raw::Utf8 { .. } => malformed("a text in it is not UTF-8"),
         Raw::OtherString(reason) => DecodeError::Malformed { name, reason: reason.clone() },
         other => DecodeError::Malformed { name, reason: other.to_string() },
     }
