@@ -2,29 +2,26 @@
 //!
 //! The files in `vectors/` are written anew only on purpose, by `UPDRAFT_WRITE_VECTORS=1` on the command line,
 //! never on a build server: a vector that follows the code guards nothing.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the golden bytes are files, and writing them is asked for by a variable"
-)]
 
 #[expect(dead_code, reason = "other tests of the wire use the rest")]
 mod samples;
 
 use std::{
-    collections::BTreeSet,
-    fmt::Write as _,
-    fs,
     path::{Path, PathBuf},
     sync::LazyLock,
 };
 
-use samples::{by_hand, by_hand::Bytes};
+use samples::{
+    by_hand,
+    by_hand::Bytes,
+    golden::{self, from_hex, to_hex},
+};
 use updraft_protocol::{
     CatchUpRequest, Compatibility, Manifest, NetworkKind, PublicKey, ReleaseKind, Root, Severity,
     Signable, Signed, Ticket, codec, network,
 };
 
-/// What a file holds that is not a value of the wire: what raises if it changes, and its contents.
+/// What a file holds that is not a value of the wire: what to raise if it changes, and its contents.
 struct Plain {
     file: &'static str,
     raise: &'static str,
@@ -34,46 +31,19 @@ struct Plain {
 /// The folder of vectors, written anew first if that was asked for.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
-    let asked = std::env::var("UPDRAFT_WRITE_VECTORS").is_ok_and(|value| value == "1");
-    if !asked {
-        return folder;
-    }
-    let on_a_server = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(!on_a_server, "vectors are written by a person who knows why, not on a build server");
-    for sample in samples::all() {
-        fs::write(folder.join(sample.name).with_extension("hex"), to_hex(&sample.bytes))
-            .expect("the vector is written");
-    }
-    for plain in plains() {
-        fs::write(folder.join(plain.file), plain.contents).expect("the vector is written");
+    if golden::is_writing() {
+        for sample in samples::all() {
+            golden::write(&folder.join(sample.name).with_extension("hex"), &to_hex(&sample.bytes));
+        }
+        for plain in plains() {
+            golden::write(&folder.join(plain.file), &plain.contents);
+        }
     }
     folder
 });
 
 fn read(file: &str) -> String {
-    let path = FOLDER.join(file);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// 32 bytes a line.
-fn to_hex(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for line in bytes.chunks(32) {
-        for byte in line {
-            write!(text, "{byte:02x}").expect("text takes text");
-        }
-        text.push('\n');
-    }
-    text
-}
-
-fn from_hex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let byte = |pair: &[u8]| {
-        let pair = std::str::from_utf8(pair).expect("a vector is text");
-        u8::from_str_radix(pair, 16).expect("a vector is hexadecimal")
-    };
-    digits.chunks(2).map(byte).collect()
+    golden::read(&FOLDER.join(file))
 }
 
 /// Signatures and texts.
@@ -156,17 +126,14 @@ fn every_text_is_read_as_its_value() {
 
 #[test]
 fn every_file_in_the_folder_is_tested() {
-    let there: BTreeSet<String> = fs::read_dir(&*FOLDER)
-        .expect("the folder of vectors")
-        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
-        .collect();
-    let tested: BTreeSet<String> = samples::all()
+    let mut tested: Vec<String> = samples::all()
         .iter()
         .map(|sample| format!("{}.hex", sample.name))
         .chain(plains().iter().map(|plain| plain.file.to_owned()))
         .chain(["README.md".to_owned()])
         .collect();
-    assert_eq!(there, tested);
+    tested.sort();
+    assert_eq!(golden::names(&FOLDER), tested);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! made from it, and other implementations of the protocol can make the same bytes from `vectors/README.md`.
 
 pub(crate) mod by_hand;
+pub(crate) mod golden;
 mod values;
 
 use std::fmt::Debug;
