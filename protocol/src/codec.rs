@@ -148,7 +148,8 @@ pub fn encode<T: Wire>(value: &T) -> Result<Vec<u8>, EncodeError> {
     Ok(bytes)
 }
 
-/// Decodes bytes from anywhere. Takes time and memory in proportion to `T::MAX` at most.
+/// Decodes bytes from anywhere. Takes time and memory in proportion to the bytes that came, at least 32 KiB and
+/// at most four times `T::MAX`.
 pub fn decode<T: Wire>(bytes: &[u8]) -> Result<T, DecodeError> {
     if bytes.len() > T::MAX {
         return Err(DecodeError::TooLarge { name: T::NAME, got: bytes.len(), limit: T::MAX });
@@ -170,32 +171,53 @@ fn raw_encode<T: Encode>(value: &T) -> Vec<u8> {
     )
 }
 
-/// The decoder's own limit counts the memory of elements, which is larger than their encoding: four times
-/// the wire limit lets every legal value through and keeps a lying length from allocating more than that.
-/// It has to be a constant, hence the steps.
+/// The decoder's own limit counts the memory of elements, which is larger than their encoding: up to six times
+/// for a key. Eight times the bytes that came lets every legal value through, and a length that lies gets no
+/// memory that its sender has not paid for; four times the wire limit is the end of it whatever came. The
+/// decoder's limit has to be a constant, hence the steps.
 fn raw_decode<T: Wire>(bytes: &[u8]) -> Result<(T, usize), bincode::error::DecodeError> {
     const KIB: usize = 1024;
-    let config = config::legacy();
-    match T::MAX {
-        0..=8_192 => bincode::decode_from_slice(bytes, config.with_limit::<{ 32 * KIB }>()),
-        8_193..=65_536 => bincode::decode_from_slice(bytes, config.with_limit::<{ 256 * KIB }>()),
-        65_537..=1_114_112 => {
-            bincode::decode_from_slice(bytes, config.with_limit::<{ 4_352 * KIB }>())
-        }
-        _ => bincode::decode_from_slice(bytes, config.with_limit::<{ 65_600 * KIB }>()),
+    let budget = bytes.len().saturating_mul(8).min(T::MAX.saturating_mul(4));
+    if budget <= 32 * KIB {
+        within::<T, { 32 * KIB }>(bytes)
+    } else if budget <= 128 * KIB {
+        within::<T, { 128 * KIB }>(bytes)
+    } else if budget <= 512 * KIB {
+        within::<T, { 512 * KIB }>(bytes)
+    } else if budget <= 2_048 * KIB {
+        within::<T, { 2_048 * KIB }>(bytes)
+    } else if budget <= 4_608 * KIB {
+        within::<T, { 4_608 * KIB }>(bytes)
+    } else if budget <= 16_384 * KIB {
+        within::<T, { 16_384 * KIB }>(bytes)
+    } else {
+        within::<T, { 65_600 * KIB }>(bytes)
     }
+}
+
+fn within<T: Decode<()>, const LIMIT: usize>(
+    bytes: &[u8],
+) -> Result<(T, usize), bincode::error::DecodeError> {
+    bincode::decode_from_slice(bytes, config::legacy().with_limit::<LIMIT>())
 }
 
 fn refusal(name: &'static str, error: &bincode::error::DecodeError) -> DecodeError {
     use bincode::error::DecodeError as Raw;
+    let malformed = |reason: &str| DecodeError::Malformed { name, reason: reason.to_owned() };
     match error {
+        // Options are as old as the encoding: a third form of one is not from a newer sender.
+        Raw::UnexpectedVariant { type_name, .. }
+            if type_name.starts_with("core::option::Option<") =>
+        {
+            malformed("an option in it is neither there nor not there")
+        }
         Raw::UnexpectedVariant { found, .. } => DecodeError::UnknownKind { name, kind: *found },
         Raw::UnexpectedEnd { additional } => {
             DecodeError::Malformed { name, reason: format!("it ends {additional} bytes too early") }
         }
-        Raw::LimitExceeded => {
-            DecodeError::Malformed { name, reason: "a length in it goes past its limit".to_owned() }
-        }
+        Raw::LimitExceeded => malformed("a length in it goes past its limit"),
+        Raw::InvalidBooleanValue(_) => malformed("a flag in it is neither yes nor no"),
+        Raw::Utf8 { .. } => malformed("a text in it is not UTF-8"),
         Raw::OtherString(reason) => DecodeError::Malformed { name, reason: reason.clone() },
         other => DecodeError::Malformed { name, reason: other.to_string() },
     }
@@ -267,5 +289,28 @@ mod tests {
         let mut bytes = sample();
         *bytes.last_mut().expect("not empty") = 2;
         assert!(matches!(decode::<Sample>(&bytes), Err(DecodeError::Malformed { .. })));
+    }
+
+    /// Reads every byte but 0 as yes, as a careless decoder would.
+    #[derive(Debug, PartialEq, Encode)]
+    struct Lenient(bool);
+
+    impl<C> Decode<C> for Lenient {
+        fn decode<D: bincode::de::Decoder<Context = C>>(
+            decoder: &mut D,
+        ) -> Result<Self, bincode::error::DecodeError> {
+            Ok(Self(u8::decode(decoder)? != 0))
+        }
+    }
+
+    impl Wire for Lenient {
+        const NAME: &'static str = "lenient";
+        const MAX: usize = 1;
+    }
+
+    #[test]
+    fn a_second_way_of_writing_a_value_is_refused_however_lenient_its_decoder_is() {
+        assert_eq!(decode::<Lenient>(&[1]), Ok(Lenient(true)));
+        assert_eq!(decode::<Lenient>(&[2]), Err(DecodeError::NotCanonical { name: "lenient" }));
     }
 }

@@ -6,6 +6,8 @@ use std::{fmt, str::FromStr};
 
 use bincode::{Decode, Encode};
 
+use crate::name::shown;
+
 /// BLAKE3 hash of some bytes, written `b3:` and 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub struct Digest([u8; 32]);
@@ -69,7 +71,7 @@ impl FromStr for Digest {
         let hex = text.strip_prefix(Self::PREFIX).unwrap_or(text);
         blake3::Hash::from_hex(hex)
             .map(|hash| Self(*hash.as_bytes()))
-            .map_err(|_| InvalidDigest(text.chars().take(80).collect()))
+            .map_err(|_| InvalidDigest(shown(text, 80)))
     }
 }
 

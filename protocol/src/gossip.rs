@@ -4,7 +4,13 @@
 
 use bincode::{Decode, Encode};
 
-use crate::{codec::Wire, head::Head, limits::MAX_GOSSIP, manifest::Manifest, signed::Signed};
+use crate::{
+    codec::{Invalid, Wire},
+    head::Head,
+    limits::MAX_GOSSIP,
+    manifest::Manifest,
+    signed::Signed,
+};
 
 /// One gossip message.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -34,4 +40,10 @@ impl Gossip {
 impl Wire for Gossip {
     const NAME: &'static str = "gossip message";
     const MAX: usize = MAX_GOSSIP;
+
+    fn check(&self) -> Result<(), Invalid> {
+        let Self::Announcement { head, manifest } = self;
+        head.check()?;
+        manifest.as_ref().map_or(Ok(()), Wire::check)
+    }
 }

@@ -55,12 +55,15 @@ impl fmt::Debug for SecretKey {
 pub struct PublicKey(VerifyingKey);
 
 impl PublicKey {
-    /// Takes a key's 32 bytes. Refuses bytes that are no point, and weak points under which
-    /// one signature fits many messages.
+    /// Takes a key's 32 bytes. Refuses bytes that are no point, weak points under which one signature fits many
+    /// messages, and a second way of writing a point, under which one key would have two ids.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, InvalidKey> {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| InvalidKey::NotAPoint)?;
         if key.is_weak() {
             return Err(InvalidKey::Weak);
+        }
+        if key.to_edwards().compress().as_bytes() != bytes {
+            return Err(InvalidKey::SecondForm);
         }
         Ok(Self(key))
     }
@@ -91,6 +94,9 @@ pub enum InvalidKey {
     /// A point of small order.
     #[error("a weak key: one signature by it fits many messages")]
     Weak,
+    /// A point whose own bytes are others.
+    #[error("a second way of writing another key")]
+    SecondForm,
     /// Text that is not `updk1…` with a right checksum.
     #[error("not a public key: expected one line `updk1…` (is a character missing or mistyped?)")]
     Text,
@@ -188,6 +194,17 @@ mod tests {
         let mut identity = [0; 32];
         identity[0] = 1;
         assert_eq!(PublicKey::from_bytes(&identity), Err(InvalidKey::Weak));
+    }
+
+    #[test]
+    fn a_key_has_one_way_of_being_written() {
+        // The point with y = 3, and the same with y = 3 + p.
+        let mut short = [0; 32];
+        short[0] = 3;
+        let mut long = [0xff; 32];
+        (long[0], long[31]) = (0xf0, 0x7f);
+        assert!(PublicKey::from_bytes(&short).is_ok());
+        assert_eq!(PublicKey::from_bytes(&long), Err(InvalidKey::SecondForm));
     }
 
     #[test]

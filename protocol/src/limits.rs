@@ -24,7 +24,7 @@ pub const MAX_KEYS_PER_ROLE: usize = 32;
 pub const MAX_SIGNATURES: usize = 32;
 /// Channels of one network.
 pub const MAX_CHANNELS: usize = 64;
-/// Releases listed by one head: 200 listings of at most 240 bytes fit into [`MAX_HEAD`].
+/// Releases listed by one head: 200 listings of 240 bytes fit into [`MAX_HEAD`]; of the longest, 248, a few fewer.
 pub const MAX_LISTINGS: usize = 200;
 /// Releases withdrawn by one head.
 pub const MAX_WITHDRAWN: usize = 64;

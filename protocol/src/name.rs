@@ -17,9 +17,19 @@ use bincode::{
 #[error("`{text}` is not a {kind}: {rule}")]
 pub struct InvalidName {
     kind: &'static str,
-    /// At most 80 characters of what was given.
+    /// At most 80 characters of what was given, fit for a log.
     text: String,
     rule: &'static str,
+}
+
+/// At most `most` characters of a text that may be hostile, fit for a log or a terminal: a line end would forge
+/// a line, an escape sequence would move the cursor, a mark of direction would turn the text around.
+pub(crate) fn shown(text: &str, most: usize) -> String {
+    let one = |c: char| {
+        let escaped = c.escape_debug();
+        if matches!(c, '"' | '\'' | '\\') { c.to_string() } else { escaped.to_string() }
+    };
+    text.chars().take(most).map(one).collect()
 }
 
 /// What the first character and the others of a name may be.
@@ -64,7 +74,7 @@ macro_rules! names {
                 if is_valid(text, Self::MAX, &$alphabet) {
                     return Ok(Self(text.to_owned()));
                 }
-                Err(InvalidName { kind: $kind, text: text.chars().take(80).collect(), rule: $rule })
+                Err(InvalidName { kind: $kind, text: shown(text, 80), rule: $rule })
             }
         }
 
@@ -168,6 +178,16 @@ mod tests {
             error.to_string(),
             "`Demo App` is not a component name: 1 to 64 of a-z 0-9 . _ -, the first a letter or digit, the last not a dot"
         );
+    }
+
+    #[test]
+    fn a_hostile_name_cannot_forge_a_line_or_steer_a_terminal() {
+        for text in ["a\nINFO all is well", "\u{1b}[2J", "\u{202e}txt.exe", "a\0"] {
+            let shown = text.parse::<ComponentName>().expect_err("no name").to_string();
+            assert!(!shown.contains(['\n', '\u{1b}', '\u{202e}', '\0']), "{shown:?}");
+        }
+        assert_eq!(shown("it's \"ünïcode\" \\", 80), "it's \"ünïcode\" \\");
+        assert_eq!(shown("four", 3), "fou");
     }
 
     #[test]

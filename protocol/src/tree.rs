@@ -19,6 +19,7 @@ use crate::{
     limits::{
         MAX_OBJECT, MAX_PATH, MAX_PATH_DEPTH, MAX_PATH_SEGMENT, MAX_TREE_BYTES, MAX_TREE_ENTRIES,
     },
+    name::shown,
 };
 
 /// A relative path with `/` between names, none of which is empty, `.` or `..`.
@@ -29,7 +30,7 @@ pub struct TreePath(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{path}` cannot be part of a release: {reason}")]
 pub struct InvalidPath {
-    /// At most 300 characters of what was given.
+    /// At most 300 characters of what was given, fit for a log.
     pub path: String,
     /// Which rule it breaks.
     pub reason: &'static str,
@@ -52,8 +53,11 @@ impl TreePath {
     }
 
     /// How file systems that ignore case or Unicode form would see it. Paths with one folded form collide.
+    ///
+    /// By way of capitals, because some lower-case letters share one: `σ` and `ς`, `ß` and `ss`.
     pub fn folded(&self) -> String {
-        let lower: String = self.0.nfkc().flat_map(char::to_lowercase).collect();
+        let capitals = self.0.nfkc().flat_map(char::to_uppercase);
+        let lower: String = capitals.flat_map(char::to_lowercase).collect();
         lower.nfkc().collect()
     }
 }
@@ -90,7 +94,7 @@ impl FromStr for TreePath {
     type Err = InvalidPath;
 
     fn from_str(path: &str) -> Result<Self, Self::Err> {
-        let refuse = |reason| Err(InvalidPath { path: path.chars().take(300).collect(), reason });
+        let refuse = |reason| Err(InvalidPath { path: shown(path, 300), reason });
         if path.starts_with('/') {
             return refuse("it is absolute");
         }
@@ -157,6 +161,9 @@ impl LinkTarget {
     }
 
     /// Why a link at `path` with this target may not be installed, if it may not.
+    ///
+    /// `..` may stand only before all names: there it climbs folders, and a folder above a path is no link.
+    /// After a name it climbs from wherever that name leads, and that may be another link of the tree.
     pub fn broken_rule(&self, path: &TreePath) -> Option<&'static str> {
         if self.0.is_empty() || self.0.len() > MAX_PATH {
             return Some("links to nothing, or to a path longer than 240 bytes");
@@ -164,16 +171,18 @@ impl LinkTarget {
         if self.0.starts_with('/') {
             return Some("links to an absolute path");
         }
-        let mut depth = path.segments().count() - 1;
+        let mut folders_above = path.segments().count() - 1;
+        let mut after_a_name = false;
         for name in self.0.split('/') {
             match name {
-                ".." if depth == 0 => return Some("links out of the release"),
-                ".." => depth -= 1,
+                ".." if after_a_name => return Some("has `..` after a name in its target"),
+                ".." if folders_above == 0 => return Some("links out of the release"),
+                ".." => folders_above -= 1,
                 "." => {}
                 name if broken_segment_rule(name).is_some() => {
                     return Some("links to a name that cannot be part of a release");
                 }
-                _ => depth += 1,
+                _ => after_a_name = true,
             }
         }
         None
@@ -365,7 +374,8 @@ mod tests {
 
     #[test]
     fn names_that_fold_together_cannot_stand_in_one_tree() {
-        for (a, b) in [("README", "readme"), ("ÀB", "àb"), ("ﬁle", "file")] {
+        for (a, b) in [("README", "readme"), ("ÀB", "àb"), ("ﬁle", "file"), ("ς", "Σ"), ("ß", "SS")]
+        {
             let mut entries = vec![file(a), file(b)];
             entries.sort_by(|x, y| x.path.cmp(&y.path));
             assert!(codec::encode(&Tree { entries }).is_err(), "{a} {b}");
@@ -398,6 +408,15 @@ mod tests {
             };
             assert_eq!(codec::encode(&Tree { entries }).is_ok(), ok, "{at} -> {target}");
         }
+    }
+
+    #[test]
+    fn a_link_through_another_link_stays_inside() {
+        let up = || [folder("a"), folder("a/b"), link("a/b/top", "../..")];
+        assert!(codec::encode(&Tree { entries: up().to_vec() }).is_ok());
+        // By its letters `a/b/top/..` is `a/b`; on disk it is the folder above the tree.
+        let entries = [&up()[..], &[link("out", "a/b/top/..")]].concat();
+        assert!(codec::encode(&Tree { entries }).is_err());
     }
 
     #[test]

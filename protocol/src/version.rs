@@ -12,6 +12,8 @@ use bincode::{
     error::{DecodeError, EncodeError},
 };
 
+use crate::name::shown;
+
 /// Version of a release, ordered as semver 2.0 orders precedence.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReleaseVersion(semver::Version);
@@ -50,7 +52,7 @@ pub enum VersionChange {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a release version: {reason}")]
 pub struct InvalidVersion {
-    /// At most 80 characters of what was given.
+    /// At most 80 characters of what was given, fit for a log.
     text: String,
     reason: String,
 }
@@ -59,8 +61,7 @@ impl FromStr for ReleaseVersion {
     type Err = InvalidVersion;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse =
-            |reason: String| InvalidVersion { text: text.chars().take(80).collect(), reason };
+        let refuse = |reason: String| InvalidVersion { text: shown(text, 80), reason };
         if text.len() > Self::MAX {
             return Err(refuse(format!("longer than {} bytes", Self::MAX)));
         }

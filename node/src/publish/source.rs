@@ -270,7 +270,7 @@ impl<'a> Walk<'a> {
         if let Some(rule) = target.broken_rule(&at) {
             return self.refuse(at.as_str(), rule);
         }
-        // The text alone cannot tell where links through links end.
+        // The text alone cannot tell whether anything is there.
         match fs::canonicalize(path) {
             Ok(end) if end.starts_with(self.root) => {
                 self.entries.push((Entry { path: at, node: Node::Link { target } }, None));

@@ -109,9 +109,9 @@ fn whatever_cannot_be_part_of_a_release_is_refused_by_its_name() {
         ("loop", "cannot be found", link("loop", "loop")),
         (
             "b2",
-            "out of the release",
+            "`..` after a name",
             Box::new(|dir| {
-                // Each text stays inside, the second one by way of the first does not.
+                // Counted by its names each stays inside; the second by way of the first does not.
                 fs::create_dir(dir.join("in")).expect("made");
                 symlink("..", dir.join("in/up")).expect("linked");
                 symlink("in/up/..", dir.join("b2")).expect("linked");

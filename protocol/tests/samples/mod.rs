@@ -1,0 +1,169 @@
+//! Fixed keys, and at least one sample of everything that is said, for all tests of the wire.
+//!
+//! Nothing here may be random, read a clock or depend on another crate of the project: the golden vectors are
+//! made from it, and other implementations of the protocol can make the same bytes from `vectors/README.md`.
+
+pub(crate) mod by_hand;
+pub(crate) mod golden;
+mod values;
+
+use std::fmt::Debug;
+
+use updraft_protocol::{
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Gossip, Holding, PublicKey,
+    Role, SecretKey, Signable, Signed, TransferAnswer, TransferRequest, Wire,
+    codec::{self, DecodeError},
+};
+
+pub(crate) use values::*;
+
+/// What has to be given a new version when a signed object, an object named by digest, or a message changes.
+const OBJECT: &str = "the domain of the signed type that names it (`Signable::DOMAIN`)";
+const GOSSIP: &str = "the gossip topic (`NetworkId::heads_topic`)";
+const BOOTSTRAP: &str = "nothing: `/updraft/bootstrap/1` is frozen for ever";
+const CATCHUP: &str = "`CATCHUP_PROTOCOL`";
+const TRANSFER: &str = "`TRANSFER_PROTOCOL`";
+const TICKET: &str = "the prefix of the ticket's text";
+
+type IsReadFrom = dyn Fn(&[u8]) -> bool + Send + Sync;
+
+/// One value of the wire, its bytes, and what its type does with other bytes.
+pub(crate) struct Sample {
+    /// Name of its file.
+    pub(crate) name: &'static str,
+    /// What has to be raised if the bytes change.
+    pub(crate) raise: &'static str,
+    /// Its encoding.
+    pub(crate) bytes: Vec<u8>,
+    /// Most bytes its type may take.
+    pub(crate) limit: usize,
+    /// Reads bytes as its type and writes the value again.
+    pub(crate) rewrite: fn(&[u8]) -> Result<Vec<u8>, DecodeError>,
+    /// Whether bytes read as this very value.
+    pub(crate) is_read_from: Box<IsReadFrom>,
+}
+
+/// The secret key whose seed is 32 times the byte `n`.
+pub(crate) fn key(n: u8) -> SecretKey {
+    SecretKey::from_seed(&[n; 32])
+}
+
+/// The public half of [`key`].
+pub(crate) fn public(n: u8) -> PublicKey {
+    key(n).public()
+}
+
+/// A role of the keys of these numbers.
+pub(crate) fn role(threshold: u16, keys: &[u8]) -> Role {
+    Role::new(threshold, keys.iter().map(|n| public(*n)).collect())
+        .expect("a role that keeps its rules")
+}
+
+/// `value`, signed by the keys of these numbers.
+pub(crate) fn signed<T: Signable>(value: &T, keys: &[u8]) -> Signed<T> {
+    let mut signed = Signed::unsigned(value).expect("a value that keeps its rules");
+    for n in keys {
+        signed.sign(&key(*n), value.network());
+    }
+    signed
+}
+
+fn sample<T>(name: &'static str, raise: &'static str, value: T) -> Sample
+where
+    T: Wire + PartialEq + Debug + Send + Sync + 'static,
+{
+    Sample {
+        name,
+        raise,
+        bytes: codec::encode(&value).expect("a value that keeps its rules"),
+        limit: T::MAX,
+        rewrite: |bytes| {
+            codec::decode::<T>(bytes)
+                .map(|value| codec::encode(&value).expect("what was read can be written"))
+        },
+        is_read_from: Box::new(move |bytes| codec::decode::<T>(bytes).as_ref() == Ok(&value)),
+    }
+}
+
+/// A sample of every type and of every variant of every message.
+pub(crate) fn all() -> Vec<Sample> {
+    let mut samples = objects();
+    samples.extend(questions());
+    samples.extend(transfers());
+    samples
+}
+
+/// What is signed, and what a signed digest names.
+fn objects() -> Vec<Sample> {
+    let head_signed = || signed(&head_2(), &[11, 12]);
+    let manifest_signed = || signed(&manifest(), &[11, 12]);
+    vec![
+        sample("root_1", OBJECT, root_1()),
+        sample("root_1_signed", OBJECT, signed(&root_1(), &[1, 2])),
+        sample("root_2", OBJECT, root_2()),
+        sample("root_2_signed", OBJECT, signed(&root_2(), &[2, 3])),
+        sample("root_development", OBJECT, root_development()),
+        sample("head_1", OBJECT, head_1()),
+        sample("head_1_signed", OBJECT, signed(&head_1(), &[11, 12])),
+        sample("head_2", OBJECT, head_2()),
+        sample("head_2_signed", OBJECT, head_signed()),
+        sample("head_2_unsigned", OBJECT, signed(&head_2(), &[])),
+        sample("manifest", OBJECT, manifest()),
+        sample("manifest_signed", OBJECT, manifest_signed()),
+        sample("manifest_smallest", OBJECT, manifest_smallest()),
+        sample("tree", OBJECT, tree()),
+        sample("chunk_list", OBJECT, chunk_list()),
+        sample(
+            "gossip_announcement",
+            GOSSIP,
+            Gossip::Announcement { head: head_signed(), manifest: None },
+        ),
+        sample(
+            "gossip_announcement_with_manifest",
+            GOSSIP,
+            Gossip::Announcement { head: head_signed(), manifest: Some(manifest_signed()) },
+        ),
+        sample("ticket", TICKET, ticket()),
+    ]
+}
+
+/// Bootstrap and catch-up.
+fn questions() -> Vec<Sample> {
+    let roots = vec![signed(&root_1(), &[1, 2]), signed(&root_2(), &[2, 3])];
+    let news = CatchUpAnswer::News {
+        root_version: 2,
+        heads: vec![signed(&head_1(), &[11, 12]), signed(&head_2(), &[11, 12])],
+        more: true,
+    };
+    let manifest = CatchUpAnswer::Manifest(signed(&manifest(), &[11, 12]));
+    vec![
+        sample("bootstrap_request", BOOTSTRAP, BootstrapRequest { network: NETWORK, after: 1 }),
+        sample("bootstrap_answer", BOOTSTRAP, BootstrapAnswer { roots }),
+        sample("bootstrap_answer_empty", BOOTSTRAP, BootstrapAnswer { roots: Vec::new() }),
+        sample("catch_up_request_since", CATCHUP, catch_up_since()),
+        sample("catch_up_request_manifest", CATCHUP, CatchUpRequest::Manifest(digest(b"manifest"))),
+        sample("catch_up_answer_news", CATCHUP, news),
+        sample("catch_up_answer_manifest", CATCHUP, manifest),
+        sample("catch_up_answer_not_held", CATCHUP, CatchUpAnswer::NotHeld),
+    ]
+}
+
+/// Every request and answer about bytes.
+fn transfers() -> Vec<Sample> {
+    let blob = digest(b"blob");
+    let have = |holding| TransferAnswer::Have(holding);
+    let request = |name, value: TransferRequest| sample(name, TRANSFER, value);
+    let answer = |name, value: TransferAnswer| sample(name, TRANSFER, value);
+    vec![
+        request("transfer_request_object", TransferRequest::Object(digest(b"tree"))),
+        request("transfer_request_have", TransferRequest::Have(blob)),
+        request("transfer_request_chunk", TransferRequest::Chunk { blob, index: 258 }),
+        answer("transfer_answer_object", TransferAnswer::Object(b"object bytes".to_vec())),
+        answer("transfer_answer_have_nothing", have(Holding::Nothing)),
+        answer("transfer_answer_have_some", have(Holding::Some(vec![0b0000_0101, 0x80]))),
+        answer("transfer_answer_have_everything", have(Holding::Everything)),
+        answer("transfer_answer_chunk", TransferAnswer::Chunk(b"chunk bytes".to_vec())),
+        answer("transfer_answer_not_held", TransferAnswer::NotHeld),
+        answer("transfer_answer_busy", TransferAnswer::Busy),
+    ]
+}

@@ -1,0 +1,209 @@
+//! Golden bytes of the whole wire: what one version says, the next must still read, byte for byte.
+//!
+//! The files in `vectors/` are written anew only on purpose, by `UPDRAFT_WRITE_VECTORS=1` on the command line,
+//! never on a build server: a vector that follows the code guards nothing.
+
+#[expect(dead_code, reason = "other tests of the wire use the rest")]
+mod samples;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
+
+use samples::{
+    by_hand,
+    by_hand::Bytes,
+    golden::{self, from_hex, to_hex},
+};
+use updraft_protocol::{
+    CatchUpRequest, Compatibility, Manifest, NetworkKind, PublicKey, ReleaseKind, Root, Severity,
+    Signable, Signed, Ticket, codec, network,
+};
+
+/// What a file holds that is not a value of the wire: what to raise if it changes, and its contents.
+struct Plain {
+    file: &'static str,
+    raise: &'static str,
+    contents: String,
+}
+
+/// The folder of vectors, written anew first if that was asked for.
+static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    if golden::is_writing() {
+        for sample in samples::all() {
+            golden::write(&folder.join(sample.name).with_extension("hex"), &to_hex(&sample.bytes));
+        }
+        for plain in plains() {
+            golden::write(&folder.join(plain.file), &plain.contents);
+        }
+    }
+    folder
+});
+
+fn read(file: &str) -> String {
+    golden::read(&FOLDER.join(file))
+}
+
+/// Signatures and texts.
+fn plains() -> Vec<Plain> {
+    fn first_signature<T: Signable>(file: &'static str, value: &T, keys: &[u8]) -> Plain {
+        let signed = samples::signed(value, keys);
+        let contents = to_hex(&signed.signatures()[0].bytes);
+        Plain { file, raise: "the domain of the signed type (`Signable::DOMAIN`)", contents }
+    }
+    let text = |file, raise, text: String| Plain { file, raise, contents: text + "\n" };
+    let network = samples::NETWORK;
+    let protocols = [
+        network::IDENTIFY_PROTOCOL,
+        network::KAD_PROTOCOL,
+        network::BOOTSTRAP_PROTOCOL,
+        network::CATCHUP_PROTOCOL,
+        network::TRANSFER_PROTOCOL,
+    ];
+    let protocol_raise = "nothing, if bytes of the protocol changed; else nodes no longer meet";
+    vec![
+        first_signature("root_1.signature.hex", &samples::root_1(), &[1]),
+        first_signature("head_2.signature.hex", &samples::head_2(), &[11]),
+        first_signature("manifest.signature.hex", &samples::manifest(), &[11]),
+        text("ticket.txt", "the prefix of the ticket's text", samples::ticket().to_string()),
+        text("public_key.txt", "the prefix of the key's text", samples::public(1).to_string()),
+        text("key_id.txt", "every signed type", samples::public(1).id().to_hex()),
+        text("fork_digest.hex", "the context of the fork digest", {
+            network.fork_digest().map(|byte| format!("{byte:02x}")).concat()
+        }),
+        text("heads_topic.txt", "the context of the fork digest", network.heads_topic()),
+        text("protocols.txt", protocol_raise, protocols.join("\n")),
+    ]
+}
+
+#[test]
+fn every_value_is_written_as_its_vector() {
+    for sample in samples::all() {
+        let golden = from_hex(&read(&format!("{}.hex", sample.name)));
+        assert_eq!(
+            to_hex(&sample.bytes),
+            to_hex(&golden),
+            "{}: the wire changed: raise the version of {}, or restore the bytes",
+            sample.name,
+            sample.raise
+        );
+    }
+}
+
+#[test]
+fn every_vector_is_read_as_its_value() {
+    for sample in samples::all() {
+        let golden = from_hex(&read(&format!("{}.hex", sample.name)));
+        assert!(
+            (sample.is_read_from)(&golden),
+            "{}: the wire changed: raise the version of {}, or read these bytes as before",
+            sample.name,
+            sample.raise
+        );
+    }
+}
+
+#[test]
+fn signatures_and_texts_are_as_they_were() {
+    for plain in plains() {
+        assert_eq!(
+            plain.contents,
+            read(plain.file),
+            "{}: the wire changed: raise the version of {}, or restore it",
+            plain.file,
+            plain.raise
+        );
+    }
+}
+
+#[test]
+fn every_text_is_read_as_its_value() {
+    assert_eq!(read("ticket.txt").trim().parse::<Ticket>(), Ok(samples::ticket()));
+    assert_eq!(read("public_key.txt").trim().parse::<PublicKey>(), Ok(samples::public(1)));
+}
+
+#[test]
+fn every_file_in_the_folder_is_tested() {
+    let mut tested: Vec<String> = samples::all()
+        .iter()
+        .map(|sample| format!("{}.hex", sample.name))
+        .chain(plains().iter().map(|plain| plain.file.to_owned()))
+        .chain(["README.md".to_owned()])
+        .collect();
+    tested.sort();
+    assert_eq!(golden::names(&FOLDER), tested);
+}
+
+#[test]
+fn an_encoder_written_by_hand_writes_the_same_bytes() {
+    let same = |name: &str, by_hand: &[u8]| {
+        assert_eq!(to_hex(by_hand), read(&format!("{name}.hex")), "{name}");
+    };
+    same("root_1", &by_hand::root(&samples::root_1()));
+    same("root_2", &by_hand::root(&samples::root_2()));
+    same("root_development", &by_hand::root(&samples::root_development()));
+    same("head_1", &by_hand::head(&samples::head_1()));
+    same("head_2", &by_hand::head(&samples::head_2()));
+    same("manifest", &by_hand::manifest(&samples::manifest()));
+    same("manifest_smallest", &by_hand::manifest(&samples::manifest_smallest()));
+    same("tree", &by_hand::tree(&samples::tree()));
+    same("chunk_list", &by_hand::chunk_list(&samples::chunk_list()));
+}
+
+#[test]
+fn a_signature_is_over_domain_zero_network_and_payload() {
+    fn check<T: Signable>(domain: &str, name: &str, value: &T, keys: [u8; 2]) {
+        let payload = from_hex(&read(&format!("{}.hex", name.trim_end_matches("_signed"))));
+        let mut by_hand =
+            keys.map(|n| by_hand::signature(n, domain, value.network().as_bytes(), &payload));
+        by_hand.sort();
+        let whole = by_hand::signed(&payload, &by_hand);
+        assert_eq!(to_hex(&whole), read(&format!("{name}.hex")), "{name}");
+        let signed: Signed<T> = codec::decode(&whole).expect("a signed object");
+        assert_eq!(signed.signers(value.network(), &samples::role(1, &keys)).len(), 2, "{name}");
+    }
+    check("updraft/root/v1", "root_1_signed", &samples::root_1(), [1, 2]);
+    check("updraft/head/v1", "head_2_signed", &samples::head_2(), [11, 12]);
+    check("updraft/manifest/v1", "manifest_signed", &samples::manifest(), [11, 12]);
+}
+
+#[test]
+fn every_kind_keeps_its_number() {
+    let same = |manifest: Manifest| {
+        let bytes = codec::encode(&manifest).expect("a manifest");
+        assert_eq!(to_hex(&bytes), to_hex(&by_hand::manifest(&manifest)), "{manifest:?}");
+    };
+    use ReleaseKind::{Bugfix, Dependency, Feature, Performance, Protocol, Security};
+    for kind in [Security, Feature, Bugfix, Performance, Protocol, Dependency] {
+        same(Manifest { kind, ..samples::manifest() });
+    }
+    for severity in [Severity::Low, Severity::Normal, Severity::High, Severity::Critical] {
+        same(Manifest { severity, ..samples::manifest() });
+    }
+    for compatibility in [Compatibility::Compatible, Compatibility::Breaking] {
+        same(Manifest { compatibility, ..samples::manifest() });
+    }
+    for kind in [NetworkKind::Production, NetworkKind::Development] {
+        let root = Root { kind, ..samples::root_1() };
+        assert_eq!(codec::encode(&root), Ok(by_hand::root(&root)));
+    }
+}
+
+/// The table of `vectors/README.md`.
+#[test]
+fn the_example_in_the_readme_is_laid_out_as_it_says() {
+    let bytes = Bytes::default()
+        .u32(0) // CatchUpRequest::Since
+        .raw(&[0x4e; 32]) // network
+        .u64(2) // root version
+        .u64(2) // two marks
+        .text("beta")
+        .u64(0)
+        .text("stable")
+        .u64(1)
+        .done();
+    assert_eq!(codec::decode::<CatchUpRequest>(&bytes), Ok(samples::catch_up_since()));
+    assert_eq!(to_hex(&bytes), read("catch_up_request_since.hex"));
+}
