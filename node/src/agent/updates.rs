@@ -12,9 +12,10 @@ use super::{
     action::{Action, Fetched, Installation, Job, JobError, Now},
     event::What,
     lifecycle::{Component, IllegalMove, WaitReason},
-    machine::{Duty, Machine},
+    machine::Machine,
     operation::{Operation, OperationId, OperationKind, Outcome, Phase},
     order::{Extent, HistoryLine, RouteChoice},
+    rules::Duty,
     status::LastUpdate,
 };
 use crate::{
