@@ -23,7 +23,7 @@ fi
 # --- 2. Between the rooms of the node ----------------------------------------------------------------------
 # room: rooms that its code may name. `FLOOR` is the ground floor, which knows no room.
 # Tests of a room may also name `testing` and what stands in a row `room (tests)`.
-floor="build clock config dirs identity lock logging metrics problem secret"
+floor="build clock config dirs identity lock logging metrics problem secret whole"
 allowed=$(cat <<'ROWS'
 # The ground floor. Logging and configuration know each other: a filter is validated by who will obey it.
 build:
@@ -32,12 +32,13 @@ dirs:
 lock:
 problem:
 secret:
+whole:
 identity: secret
 metrics: build
 config: build dirs logging
 logging: config
 # The rooms. None names another; what a room needs of another is a trait or a type of protocol.
-bundle:
+bundle: whole
 catalog:
 fetch:
 install:
@@ -45,9 +46,9 @@ keys: secret
 network:
 policy:
 store:
-# The edge of joining: asks the network, writes what it came to believe into the store.
-join: lock network store
-join (tests): publish
+# The edge of joining: asks the network, writes what it came to believe into the store; a root in a file of a
+# person is read by the one bounded reader there is, that of publishing.
+join: lock network publish store whole
 # Publishing signs (keys), writes the file that travels (bundle), and reads old releases from disk (store).
 publish: FLOOR bundle keys store
 # The corridor: knows every room that a release walks through, and no window.
