@@ -163,6 +163,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         next_check: now + jittered(identity.check_interval),
         next_status: now,
         identity,
+        audit: super::audit::Audit::new(settings.log.audit_file.clone()),
         settings,
     };
     let names: Vec<ComponentName> = agent.machine.components.keys().cloned().collect();
