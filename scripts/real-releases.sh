@@ -23,7 +23,7 @@ table="component|nodes|whole|fetched|as patches|peers|seconds|trees|runs"
 listing() { # listing FILE-OR-FOLDER
   local root=$1 prefix=
   [ -d "$root" ] || { prefix=$(basename "$root"); root=$(dirname "$root"); }
-  (cd "$root" && find . -mindepth 1 ${prefix:+-path "./$prefix"} -printf '%y %m %P %l\n' | LC_ALL=C sort | while read -r kind mode path link; do
+  (cd "$root" && find . -mindepth 1 ${prefix:+-path "./$prefix"} -printf '%y %m %P %l\n' | while read -r kind mode path link; do
     case $kind in
       f) if (((8#$mode & 8#100) != 0)); then mode=755; else mode=644; fi
          echo "f $mode $path $(sha256sum "$path" | cut -d' ' -f1)" ;;
@@ -31,19 +31,19 @@ listing() { # listing FILE-OR-FOLDER
       d) echo "d - $path" ;;
       *) echo "$kind? $path" ;;
     esac
-  done)
+  done | LC_ALL=C sort)
 }
 
 # What was installed keeps exactly the modes that a release gives: nothing is rounded here.
 installed() { # installed FOLDER
-  (cd -P "$1" && find . -mindepth 1 -printf '%y %m %P %l\n' | LC_ALL=C sort | while read -r kind mode path link; do
+  (cd -P "$1" && find . -mindepth 1 -printf '%y %m %P %l\n' | while read -r kind mode path link; do
     case $kind in
       f) echo "f $mode $path $(sha256sum "$path" | cut -d' ' -f1)" ;;
       l) echo "l - $path $link" ;;
       d) echo "d - $path" ;;
       *) echo "$kind? $path" ;;
     esac
-  done)
+  done | LC_ALL=C sort)
 }
 
 number() { sed -nE "s/.*\"$2\":([0-9.]+).*/\1/p" <<<"$1"; }
