@@ -14,6 +14,7 @@ work=$(mktemp -d)
 desk=
 finish() {
   if [ -n "$desk" ]; then
+    kill -CONT "$desk" 2>/dev/null || true
     kill -INT "$desk" 2>/dev/null || true
     wait "$desk" 2>/dev/null || true
   fi
@@ -37,6 +38,8 @@ if [ ${#pids[@]} = 0 ]; then
     sleep 0.5
   done
   grep -q '"type":"summary"' "$work/lines" || { echo "idle: the network is not ready after 120 s" >&2; exit 1; }
+  # The desk asks every node several times a second how it is. An idle node is one that nobody asks.
+  kill -STOP "$desk"
   mapfile -t pids < <(grep '"type":"node"' "$work/lines" | grep '"pid"' | grep '"node":"node-' | sed -nE 's/.*"pid":([0-9]+).*/\1/p')
 fi
 
@@ -51,12 +54,15 @@ for pid in "${pids[@]}"; do before[$pid]=$(ticks "$pid"); done
 sleep "$measured"
 per_second=$(getconf CLK_TCK)
 wrong=0
-printf '%-8s %12s %14s\n' pid 'memory MiB' 'of a core %'
+printf '%-8s %12s %14s %14s\n' pid 'memory MiB' 'of it program' 'of a core %'
 for pid in "${pids[@]}"; do
   used=$(($(ticks "$pid") - before[$pid]))
   kib=$(awk '/^VmRSS:/ { print $2 }' "/proc/$pid/status")
+  # Pages of the program's file: shared by all nodes of a machine, but counted as each one's.
+  file_kib=$(awk '/^RssFile:/ { print $2 }' "/proc/$pid/status")
   permille=$((used * 1000 / per_second / measured))
-  printf '%-8s %12s %14s\n' "$pid" "$(awk "BEGIN { printf \"%.1f\", $kib / 1024 }")" \
+  printf '%-8s %12s %14s %14s\n' "$pid" "$(awk "BEGIN { printf \"%.1f\", $kib / 1024 }")" \
+    "$(awk "BEGIN { printf \"%.1f\", $file_kib / 1024 }")" \
     "$(awk "BEGIN { printf \"%.2f\", $used * 100 / $per_second / $measured }")"
   if [ "$kib" -gt "$max_kib" ] || [ "$permille" -gt "$max_permille" ]; then wrong=1; fi
 done
