@@ -231,12 +231,6 @@ impl Agent {
         self.context.forget_progress(*id);
     }
 
-    pub(super) async fn carry_out(&mut self, actions: Vec<Action<PeerId>>) {
-        for action in actions {
-            self.act(action).await;
-        }
-    }
-
     fn answer_checks(&mut self) {
         let (answers, heads) = self.machine.news_counts();
         let now = Instant::now();
