@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 settle=${SETTLE:-30}
 measured=${SECONDS_MEASURED:-60}
 max_kib=$((40 * 1024))
-max_permille=10
+max_hundredths=100
 
 work=$(mktemp -d)
 desk=
@@ -60,11 +60,11 @@ for pid in "${pids[@]}"; do
   kib=$(awk '/^VmRSS:/ { print $2 }' "/proc/$pid/status")
   # Pages of the program's file: shared by all nodes of a machine, but counted as each one's.
   file_kib=$(awk '/^RssFile:/ { print $2 }' "/proc/$pid/status")
-  permille=$((used * 1000 / per_second / measured))
+  hundredths=$((used * 10000 / per_second / measured))
   printf '%-8s %12s %14s %14s\n' "$pid" "$(awk "BEGIN { printf \"%.1f\", $kib / 1024 }")" \
     "$(awk "BEGIN { printf \"%.1f\", $file_kib / 1024 }")" \
     "$(awk "BEGIN { printf \"%.2f\", $used * 100 / $per_second / $measured }")"
-  if [ "$kib" -gt "$max_kib" ] || [ "$permille" -gt "$max_permille" ]; then wrong=1; fi
+  if [ "$kib" -gt "$max_kib" ] || [ "$hundredths" -gt "$max_hundredths" ]; then wrong=1; fi
 done
 if [ "$wrong" != 0 ]; then
   echo "idle: more than 40 MiB or 1 % of a core" >&2
