@@ -11,7 +11,7 @@
 //! | 7 | [`install`] | it goes live, or back |
 //! | – | [`agent`] | the corridor: joins the rooms, owns no rule of its own beyond their order |
 //! | – | [`join`] | how a newcomer comes to trust a network |
-//! | – | [`api`], [`cli`], [`devnet`] | windows for programs and people, and a whole network on one desk |
+//! | – | [`api`], [`cli`], [`cli::devnet`] | windows for programs and people, and a whole network on one desk |
 //! | – | [`node`] | puts a node together from its settings and takes it apart again |
 
 pub mod agent;

@@ -7,9 +7,10 @@ use updraft_protocol::{Compatibility, ComponentName, Digest, VersionChange};
 use super::{
     action::{Action, Now},
     lifecycle::{Component, Following, InstalledVersion},
-    machine::{Duty, Machine},
+    machine::Machine,
     operation::{Operation, OperationId, OperationKind, Outcome, Phase},
     order::{Consent, Extent, InstallOrder, Release, RollbackOrder},
+    rules::Duty,
     updates::Wish,
 };
 use crate::{

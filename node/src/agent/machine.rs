@@ -11,8 +11,8 @@ use std::{
 };
 
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, ChannelName, ComponentName,
-    Digest, Gossip, Head, Manifest, Signed, Target,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, ComponentName, Digest,
+    Gossip, Head, Manifest, Signed,
 };
 
 use super::{
@@ -21,58 +21,10 @@ use super::{
     lifecycle::Component,
     operation::{OperationId, Operations},
     order::HistoryLine,
+    rules::{Duty, Rules, Upload},
     sync::{Question, Sync},
 };
-use crate::{
-    catalog::{Catalog, HeadOutcome, Offer, Refusal, Verdict},
-    policy::AutoUpdate,
-};
-
-/// What a node is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Duty {
-    /// Stores, serves, installs.
-    Full,
-    /// Stores and serves every release; installs nothing.
-    Seed,
-    /// Installs; serves nothing.
-    Client,
-}
-
-impl Duty {
-    /// The word of the settings.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Seed => "seed",
-            Self::Client => "client",
-        }
-    }
-}
-
-/// Whether bytes are given to others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Upload {
-    /// They are, and the DHT is told.
-    On,
-    /// They are not.
-    Off,
-}
-
-/// What the operator decided, as far as the rules depend on it.
-#[derive(Debug, Clone)]
-pub struct Rules {
-    /// What the node is for.
-    pub duty: Duty,
-    /// Whether bytes are given to others.
-    pub upload: Upload,
-    /// The machine it runs on.
-    pub target: Target,
-    /// What is installed without asking, unless a component says otherwise.
-    pub auto: AutoUpdate,
-    /// The channel that a component follows unless it says otherwise.
-    pub channel: ChannelName,
-}
+use crate::catalog::{Catalog, HeadOutcome, Offer, Refusal, Verdict};
 
 /// A copy that a seed makes.
 #[derive(Debug, Clone, Copy, Default)]

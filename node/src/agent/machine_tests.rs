@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use updraft_protocol::{Compatibility, Head, ReleaseKind};
 
+use updraft_protocol::Target;
+
 use super::*;
 use crate::{
     agent::{
         Consent, Extent, Fetched, InstallOrder, Installation, InstalledVersion, Leg, Outcome,
         RollbackOrder, RouteChoice, lifecycle::Stage,
     },
+    policy::AutoUpdate,
     problem::Code,
     testing::{NOW, Publisher},
 };

@@ -9,9 +9,9 @@
 //!
 //! | channel | bound | when full |
 //! |---|---|---|
-//! | orders | [`MAX_ORDERS`] | the asker waits |
+//! | orders | `MAX_ORDERS` | the asker waits |
 //! | status (`watch`) | 1 | the newest replaces the older |
-//! | events (`broadcast`) | [`MAX_EVENTS`] | a slow watcher misses the oldest and is told so |
+//! | events (`broadcast`) | `MAX_EVENTS` | a slow watcher misses the oldest and is told so |
 
 mod action;
 mod adapters;
@@ -31,6 +31,7 @@ mod machine;
 mod operation;
 mod order;
 mod orders;
+mod rules;
 mod serving;
 mod show;
 mod start;
@@ -50,12 +51,13 @@ pub use self::{
     action::{Action, Fetched, Input, Installation, Job, JobError, Leg, Now},
     event::{Event, What},
     lifecycle::{Component, Following, InstalledVersion},
-    machine::{Duty, Machine, Rules, Upload},
+    machine::Machine,
     operation::{Operation, OperationId, OperationKind, Outcome, Phase},
     order::{
         Answer, BlobFile, CheckReport, Consent, Extent, HistoryLine, InstallOrder, Peer, Plan,
         Published, Release, RollbackOrder, RouteChoice,
     },
+    rules::{Duty, Rules, Upload},
     start::{Parts, Trust, start},
     status::{
         Available, ChannelStatus, ComponentState, ComponentStatus, Freshness, Held, HoldReason,

@@ -12,9 +12,10 @@ use super::{
     action::{Action, Fetched, Installation, Job, JobError, Now},
     event::What,
     lifecycle::{Component, Following, IllegalMove, WaitReason},
-    machine::{Duty, Machine, Upload},
+    machine::Machine,
     operation::{Operation, OperationId, OperationKind, Outcome, Phase},
     order::{Extent, HistoryLine, RouteChoice},
+    rules::{Duty, Upload},
     status::LastUpdate,
 };
 use crate::{

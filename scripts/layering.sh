@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# Checks who may know whom: between the crates, between the rooms of the node, and which file may name which
+# library. Fails with file, line and rule. A new arrow is a decision: it gets a row here, with its reason, or
+# it does not exist. Reads sources only; builds nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+failures=$(mktemp)
+trap 'rm -f "$failures"' EXIT
+fail() { echo "layering: $*" | tee -a "$failures" >&2; }
+
+# --- 1. Between the crates: protocol ← delta ← node --------------------------------------------------------
+for crate in updraft-protocol updraft-delta; do
+  tree=$(cargo tree --quiet --locked --edges normal --prefix none --package "$crate")
+  if heavy=$(grep -E '^(tokio|tokio-util|libp2p|libp2p-[a-z-]+|sled|hyper|hyper-util|axum|clap|updraft-node) v' <<<"$tree"); then
+    fail "$crate is pure and must not depend on: $(sort -u <<<"$heavy" | tr '\n' ' ')"
+  fi
+done
+if cargo tree --quiet --locked --edges normal --prefix none --package updraft-protocol | grep -q '^updraft-delta v'; then
+  fail "updraft-protocol must not depend on updraft-delta"
+fi
+
+# --- 2. Between the rooms of the node ----------------------------------------------------------------------
+# room: rooms that its code may name. `FLOOR` is the ground floor, which knows no room.
+# Tests of a room may also name `testing` and what stands in a row `room (tests)`.
+floor="build clock config dirs identity lock logging metrics problem secret whole"
+allowed=$(cat <<'ROWS'
+# The ground floor. Logging and configuration know each other: a filter is validated by who will obey it.
+build:
+clock:
+dirs:
+lock:
+problem:
+secret:
+whole:
+identity: secret
+metrics: build
+config: build dirs logging
+logging: config
+# The rooms. None names another; what a room needs of another is a trait or a type of protocol.
+bundle: whole
+catalog:
+fetch:
+install:
+keys: secret
+network:
+policy:
+store:
+# The edge of joining: asks the network, writes what it came to believe into the store; a root in a file of a
+# person is read by the one bounded reader there is, that of publishing.
+join: lock network publish store whole
+# Publishing signs (keys), writes the file that travels (bundle), and reads old releases from disk (store).
+publish: FLOOR bundle keys store
+# The corridor: knows every room that a release walks through, and no window.
+agent: FLOOR bundle catalog fetch install network policy store
+# Windows. The API sees the agent's handle; the command line sees the API's types, and for what needs no
+# running node the rooms that do the work. `network` is the form of an address in a ticket, `store` its errors.
+api: FLOOR agent
+cli: FLOOR agent api bundle join keys network node publish store
+# Puts everything together.
+node: FLOOR agent api join network store
+testing: catalog
+ROWS
+)
+for source in $(git ls-files 'node/src/*.rs'); do
+  case $source in node/src/lib.rs | node/src/main.rs) ;; *) echo "$source" ;; esac
+done | xargs awk -f scripts/uses.awk | awk -v allowed="$allowed" -v floor="$floor" '
+  BEGIN {
+    count = split(allowed, rows, "\n")
+    for (i = 1; i <= count; i++) {
+      if (rows[i] ~ /^#/ || rows[i] == "") continue
+      from = rows[i]; sub(/:.*/, "", from)
+      to = rows[i]; sub(/[^:]*:/, "", to); sub(/FLOOR/, floor, to)
+      known[from] = 1
+      words = split(to, names, " ")
+      for (j = 1; j <= words; j++) may[from, names[j]] = 1
+    }
+  }
+  {
+    room = $1; sub(/node\/src\//, "", room); sub(/\/.*/, "", room); sub(/(_tests)?\.rs$/, "", room)
+    if (!(room in known)) { print $1 ":" $2 ": room `" room "` has no row in scripts/layering.sh"; next }
+    if ($4 == "super") { print $1 ":" $2 ": another room is named from the root, `crate::room`, not by climbing"; next }
+    if (room == $4 || ((room, $4) in may)) next
+    if ($3 == "test" && ($4 == "testing" || ((room " (tests)", $4) in may))) next
+    print $1 ":" $2 ": `" room "` must not know `" $4 "` (" $3 ")"
+  }' | while read -r line; do fail "$line"; done
+
+# Within the windows, some doors are for one file only.
+only() { # only ROOM-NAMING-PATTERN ALLOWED-FILES-PATTERN FOLDER REASON
+  grep -rnE "$1" "$3" --include='*.rs' | grep -vE '^[^:]+:[0-9]+:[[:space:]]*//' | grep -vE "^($2):" | while IFS= read -r line; do
+    fail "$(cut -d: -f1,2 <<<"$line"): $4"
+  done || true
+}
+
+# --- 3. Which file may name which library -------------------------------------------------------------------
+only '(^|[^a-zA-Z0-9_"`,])libp2p(_[a-z]+)?::[a-zA-Z{]' 'node/src/network/.*' node/src 'libp2p is named in network/ only'
+only '(^|[^a-zA-Z0-9_])sled::' 'node/src/store/meta\.rs' node/src 'sled is named in store/meta.rs only'
+only '(^|[^a-zA-Z0-9_])clap(_complete)?::' 'node/src/cli/.*' node/src 'clap is named in cli/ only'
+only '(^|[^a-zA-Z0-9_])(axum|hyper|hyper_util)::' 'node/src/(api|cli)/.*' node/src 'HTTP is spoken in api/ and cli/ only'
+only '(^|[^a-zA-Z0-9_])bincode::(config|enc::|encode|decode|serde|error|Options)' 'protocol/src/(codec|key|name|version|tree)\.rs' protocol/src 'bytes are made and read in protocol::codec only; other types derive'
+only '(^|[^a-zA-Z0-9_])bincode::' '(protocol/src/.*)|(node/src/bundle/header\.rs)' node/src 'bincode is named in protocol/, and for the derives of the header of a bundle, only'
+only '(^|[^a-zA-Z0-9_])bincode::' 'nothing' delta/src 'bincode is named in protocol/ only'
+only 'SystemTime::now' 'node/src/clock\.rs' node/src 'clock.rs is the only reader of the wall clock'
+only '(^|[^a-zA-Z0-9_])zstd::' '(delta/src/.*)' node/src 'compression lives in delta/'
+
+if [ -s "$failures" ]; then
+  echo "layering: $(wc -l <"$failures") broken" >&2
+  exit 1
+fi
+echo "layering: every crate, room and library where it belongs"
