@@ -1,3 +1,12 @@
 //! The real binary, from outside. One test program, one module for each promise.
 
+mod harness;
+
+mod bad_input;
 mod cli;
+mod devnet;
+mod late_joiner;
+mod many_sources;
+mod publish_install;
+mod resume;
+mod stall;

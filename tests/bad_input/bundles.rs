@@ -1,0 +1,136 @@
+//! Signed objects that are damaged, foreign, stale or old: refused by the node, which keeps nothing of them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+use updraft_node::{
+    bundle::{Bundle, BundleWriter},
+    keys::{KeyFolder, KeyReference},
+};
+use updraft_protocol::{Head, NetworkId, SecretKey, Signed, Timestamp};
+
+use crate::harness::{arg, dir, network::Network};
+
+/// Builds a release without announcing it.
+#[track_caller]
+fn bundle(network: &Network, version: &str) -> PathBuf {
+    let release = network.release(version);
+    let bundle = network.place().join(format!("{version}.bundle"));
+    network.publish_with(&release, version, &["--out", arg(&bundle)]).good();
+    bundle
+}
+
+/// Hands a bundle to the node as any program could; gives the problem, after looking that nothing was kept and
+/// that the command refuses it as well.
+#[track_caller]
+fn refused(network: &Network, bundle: &Path, status: u16) -> Value {
+    let node = &network.publisher;
+    let before = (dir::settled(&node.data), node.books());
+    let bytes = fs::read(bundle).expect("own file");
+    let kind = "application/vnd.updraft.bundle";
+    let problem = node.request("POST /api/v1/releases", kind, &bytes).refused(status);
+    let said = node.say(&["publish", "--bundle", arg(bundle)]);
+    assert_eq!(said.code, Some(6), "{}", said.err);
+    assert_eq!(dir::settled(&node.data), before.0, "nothing was kept: {problem}");
+    assert_eq!(node.books(), before.1, "nothing is believed: {problem}");
+    problem
+}
+
+/// The network's one key.
+fn key(network: &Network) -> SecretKey {
+    let folder = KeyFolder::new(network.project().join("keys"));
+    let reference: KeyReference = "dev".parse().expect("a name");
+    folder.load(&reference).expect("made by init").unlock(None).expect("it has no password")
+}
+
+#[test]
+fn no_flipped_byte_of_a_bundle_is_taken() {
+    let network = Network::found();
+    let good = bundle(&network, "1.0.0");
+    let bytes = fs::read(&good).expect("own file");
+    let opened = Bundle::open(&good).expect("good");
+    let manifest = opened.signed_manifest().payload();
+    let place = bytes.windows(manifest.len()).position(|piece| piece == manifest);
+    let place = place.expect("the manifest lies in the header as it was signed");
+    let end = place + manifest.len();
+    let bad = network.place().join("bad.bundle");
+    // In the manifest, in its signature, in the head before it, in the lists behind it, in a blob.
+    for at in [place + 1, place + manifest.len() / 2, end - 1, end + 40, place / 2, end + 130] {
+        flip(&bytes, at, &bad);
+        refused(&network, &bad, 422);
+    }
+    flip(&bytes, bytes.len() - 1_000, &bad);
+    let problem = refused(&network, &bad, 502);
+    assert_eq!(problem["code"], "UD0406", "{problem}");
+
+    network.publisher.say(&["publish", "--bundle", arg(&good)]).good();
+}
+
+fn flip(bytes: &[u8], at: usize, to: &Path) {
+    let mut bytes = bytes.to_vec();
+    bytes[at] ^= 0x10;
+    fs::write(to, bytes).expect("own folder");
+}
+
+#[test]
+fn a_bundle_of_another_network_is_refused() {
+    let (network, other) = (Network::found(), Network::found());
+    let problem = refused(&network, &bundle(&other, "1.0.0"), 422);
+    assert!(["UD0401", "UD0402"].iter().any(|code| problem["code"] == *code), "{problem}");
+}
+
+#[test]
+fn a_head_that_has_expired_is_refused() {
+    let network = Network::found();
+    let fresh = bundle(&network, "1.0.0");
+    let stale = network.place().join("stale.bundle");
+    let opened = Bundle::open(&fresh).expect("good");
+    let head = Head {
+        time: Timestamp::from_seconds(1_000_000_000),
+        expires: Timestamp::from_seconds(1_000_086_400),
+        ..opened.head().clone()
+    };
+    resign(&opened, &head, &key(&network), &stale);
+    let problem = refused(&network, &stale, 409);
+    assert_eq!(problem["code"], "UD0403", "{problem}");
+    assert!(problem["detail"].to_string().contains("expired"), "{problem}");
+}
+
+/// Writes a bundle like `of` with another head, signed well.
+fn resign(of: &Bundle, head: &Head, key: &SecretKey, to: &Path) {
+    let network: NetworkId = head.network;
+    let mut signed = Signed::unsigned(head).expect("within limits");
+    signed.sign(key, &network);
+    let mut writer = BundleWriter::new(signed, of.signed_manifest().clone());
+    for object in of.objects() {
+        writer.object(of.object(&object.digest).expect("it has it")).expect("an object");
+    }
+    for blob in of.manifest().blobs() {
+        writer.blob(blob, of.blob_reader(&blob.digest).expect("it has it"));
+    }
+    writer.write(to).expect("own folder");
+}
+
+#[test]
+fn a_bundle_from_the_past_does_not_bring_the_past_back() {
+    let network = Network::found();
+    let old = bundle(&network, "1.0.0");
+    network.publisher.say(&["publish", "--bundle", arg(&old)]).good();
+    network.publish(&network.release("1.1.0"), "1.1.0").good();
+    let problem = refused(&network, &old, 409);
+    assert_eq!(problem["code"], "UD0404", "{problem}");
+    let hint = problem["hint"].to_string();
+    assert!(hint.contains("build it again"), "{problem}");
+}
+
+#[test]
+fn two_histories_of_a_channel_are_not_both_believed() {
+    let network = Network::found();
+    let [first, rival] = ["1.0.0", "1.1.0"].map(|version| bundle(&network, version));
+    network.publisher.say(&["publish", "--bundle", arg(&first)]).good();
+    let problem = refused(&network, &rival, 409);
+    assert_eq!(problem["code"], "UD0404", "{problem}");
+}

@@ -1,0 +1,6 @@
+//! Bad input, each with a clear error and nothing lost.
+
+mod bundles;
+mod machine;
+mod signatures;
+mod sources;

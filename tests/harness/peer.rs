@@ -1,0 +1,151 @@
+//! A peer that means ill: the network room of the library, with answers that a test chooses.
+//!
+//! It speaks the real protocols, so a node under test cannot tell it from an honest one before it lies.
+
+use std::{sync::mpsc, thread, thread::JoinHandle};
+
+use prometheus_client::registry::Registry;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use updraft_node::network::{
+    Address, InboundRequest, Network, NetworkEvent, NetworkMetrics, NetworkSettings, NodeKey,
+    Responder, Started,
+};
+use updraft_protocol::{
+    BootstrapAnswer, CatchUpAnswer, Digest, Holding, NetworkId, TransferAnswer, TransferRequest,
+};
+
+use super::{node::Node, text};
+
+/// How it answers who asks for bytes. Whatever it does, it says that it holds everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conduct {
+    /// Gives chunks of the right length that are not those asked for.
+    Garbage,
+    /// Takes every request for bytes and never answers.
+    Silence,
+}
+
+/// What it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// What it holds.
+    Holding,
+    /// A listing of files or of chunks.
+    Object,
+    /// A chunk.
+    Chunk,
+}
+
+/// A hostile peer on a thread of its own; it goes with its test.
+#[derive(Debug)]
+pub(crate) struct HostilePeer {
+    /// Its name on the network.
+    pub(crate) id: String,
+    /// Where it listens.
+    pub(crate) address: String,
+    /// What it was asked for so far, in order.
+    pub(crate) asked: mpsc::Receiver<Asked>,
+    stop: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the peer's thread is told when it starts.
+struct Part {
+    conduct: Conduct,
+    network: NetworkId,
+    friend: Address,
+    provides: Vec<Digest>,
+    stop: CancellationToken,
+}
+
+impl HostilePeer {
+    /// Starts on the network of `friend`, connects to it, and tells the DHT that it holds the blobs of these
+    /// releases.
+    pub(crate) fn start(conduct: Conduct, friend: &Node, releases: &[&Value]) -> Self {
+        let trust = friend.get("/api/v1/trust");
+        let network: Digest = text(&trust["networkId"]).parse().expect("32 bytes");
+        let blobs = releases.iter().flat_map(|release| {
+            let patches = super::items(&release["deltas"]).iter().map(|delta| &delta["blob"]);
+            std::iter::once(&release["blob"]).chain(patches)
+        });
+        let stop = CancellationToken::new();
+        let part = Part {
+            conduct,
+            network: NetworkId::from_bytes(*network.as_bytes()),
+            friend: friend.listen()[0].parse().expect("an address"),
+            provides: blobs.map(|blob| text(blob).parse().expect("a digest")).collect(),
+            stop: stop.clone(),
+        };
+        let (tell, told) = mpsc::channel();
+        let (ask, asked) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("one");
+            runtime.block_on(play(part, &tell, &ask));
+        });
+        let (id, address) = told.recv_timeout(super::DEADLINE).expect("the peer listens");
+        Self { id, address, asked, stop, thread: Some(thread) }
+    }
+}
+
+impl Drop for HostilePeer {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            // Its panic, if there was one, has been printed already.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn play(part: Part, tell: &mpsc::Sender<(String, String)>, asked: &mpsc::Sender<Asked>) {
+    let mut settings = NetworkSettings::new(part.network);
+    settings.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")];
+    let metrics = NetworkMetrics::register(&mut Registry::default());
+    let started = Network::start(settings, NodeKey::generate(), metrics, part.stop.clone());
+    let Started { network, mut events, task } = started.await.expect("it listens");
+    network.dial(part.friend).await.expect("the friend answers");
+    for blob in part.provides {
+        network.provide(blob).await.expect("it runs");
+    }
+    let me = network.peer_id();
+    let address = network.listen_addresses().await.expect("it runs")[0].with_peer(me);
+    tell.send((me.to_string(), address.to_string())).expect("the test waits");
+    // Kept unanswered as long as the peer is there.
+    let mut held: Vec<Responder<TransferAnswer>> = Vec::new();
+    while let Some(event) = events.recv().await {
+        let NetworkEvent::Request { request, .. } = event else { continue };
+        match request {
+            InboundRequest::Bootstrap(_, responder) => {
+                responder.answer(BootstrapAnswer { roots: Vec::new() });
+            }
+            InboundRequest::CatchUp(_, responder) => responder.answer(CatchUpAnswer::NotHeld),
+            InboundRequest::Transfer(TransferRequest::Have(_), responder) => {
+                // The test may have seen enough.
+                let _ = asked.send(Asked::Holding);
+                responder.answer(TransferAnswer::Have(Holding::Everything));
+            }
+            InboundRequest::Transfer(request, responder) => {
+                let _ = asked.send(match request {
+                    TransferRequest::Chunk { .. } => Asked::Chunk,
+                    TransferRequest::Object(_) | TransferRequest::Have(_) => Asked::Object,
+                });
+                match part.conduct {
+                    Conduct::Garbage => responder.answer(garbage(request)),
+                    Conduct::Silence => held.push(responder),
+                }
+            }
+        }
+    }
+    drop(network);
+    task.await.expect("the room ends well");
+}
+
+/// Chunks only: an object that is a lie is noticed before the first chunk is asked for.
+fn garbage(request: TransferRequest) -> TransferAnswer {
+    match request {
+        TransferRequest::Chunk { .. } => TransferAnswer::Chunk(vec![0x55; 256 * 1024]),
+        TransferRequest::Object(_) | TransferRequest::Have(_) => TransferAnswer::NotHeld,
+    }
+}
