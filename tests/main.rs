@@ -8,5 +8,6 @@ mod devnet;
 mod late_joiner;
 mod many_sources;
 mod publish_install;
+mod publishing;
 mod resume;
 mod stall;

@@ -24,7 +24,9 @@ use crate::{
         Address, DialError, Network, NetworkMetrics, NetworkSettings, NodeKey, RequestError,
         StartError, Started,
     },
+    publish::project,
     store::{Store, StoreError, StoreOptions, VerifyOnStart},
+    whole,
 };
 
 /// Addresses kept to begin with after a restart. Tickets bring four each; the oldest go.
@@ -204,12 +206,29 @@ async fn ask_one(
 /// [`JoinError::Lock`] while a node runs there, [`JoinError::Store`] if the directory believes another
 /// network, [`JoinError::File`].
 pub fn keep(data: &Path, chain: &Chain, addresses: &[String]) -> Result<(), JoinError> {
+    if is_kept(data, chain, addresses)? {
+        return Ok(());
+    }
     let _lock = DataLock::acquire(data)?;
     let store = open_store(data)?;
     for root in &chain.roots {
         store.append_root(root)?;
     }
     add_bootstrap(data, addresses)
+}
+
+/// Whether there is nothing to do, seen without the lock, so that asking again does not need the node stopped.
+fn is_kept(data: &Path, chain: &Chain, addresses: &[String]) -> Result<bool, JoinError> {
+    let folder = data.join("trust").join(chain.newest.name.as_str());
+    let mut kept = chain.roots.iter().zip(1_u64..).map(|(root, version)| {
+        let there = project::read_root(&folder.join(format!("root.{version}")));
+        matches!(there, Ok(Some(there)) if there.digest() == root.digest())
+    });
+    if !kept.all(|same| same) {
+        return Ok(false);
+    }
+    let known = bootstrap(data)?;
+    Ok(addresses.iter().all(|address| known.contains(address)))
 }
 
 /// Opens a data directory's store for a command. The caller holds the directory's lock.
@@ -260,14 +279,8 @@ fn add_bootstrap(data: &Path, addresses: &[String]) -> Result<(), JoinError> {
     let over = all.len().saturating_sub(MAX_BOOTSTRAP);
     all.drain(..over);
     let path = bootstrap_file(data);
-    let write = || -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(data)?;
-        writeln!(file, "{}", all.join("\n"))?;
-        file.as_file().sync_all()?;
-        file.persist(&path).map_err(|error| error.error)?;
-        fs::File::open(data)?.sync_all()
-    };
-    write().map_err(|source| JoinError::File { doing: "write", path: path.clone(), source })
+    whole::replace::<io::Error>(&path, |file| writeln!(file, "{}", all.join("\n")))
+        .map_err(|source| JoinError::File { doing: "write", path: path.clone(), source })
 }
 
 #[cfg(test)]

@@ -196,6 +196,17 @@ fn a_directory_in_use_is_refused() {
 }
 
 #[test]
+fn joining_again_needs_nothing_while_a_node_runs() {
+    let home = tempfile::tempdir().expect("a folder");
+    let addresses = ["/ip4/192.0.2.1/tcp/1".to_owned()];
+    keep(home.path(), &believed(2), &addresses).expect("kept");
+    let _node = DataLock::acquire(home.path()).expect("free");
+    keep(home.path(), &believed(2), &addresses).expect("nothing to do");
+    let more = keep(home.path(), &believed(3), &addresses);
+    assert!(matches!(more, Err(JoinError::Lock(_))), "{more:?}");
+}
+
+#[test]
 fn addresses_are_kept_up_to_a_limit() {
     let home = tempfile::tempdir().expect("a folder");
     let many: Vec<_> = (0..100).map(|n| format!("/ip4/192.0.2.1/tcp/{n}")).collect();

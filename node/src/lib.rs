@@ -39,6 +39,7 @@ pub mod logging;
 pub mod metrics;
 pub mod problem;
 pub mod secret;
+pub mod whole;
 
 #[cfg(test)]
 mod testing;

@@ -220,7 +220,7 @@ impl Agent {
                 FoundBy::Inbound => "inbound",
                 FoundBy::Dialled => "dialled",
             },
-            since: updraft_protocol::Timestamp::from_seconds(ago(peer.since.into())),
+            since: updraft_protocol::Timestamp::from_seconds(ago(peer.since)),
             banned: peer.ban.map(|ban| {
                 now.plus(ban.until.saturating_duration_since(std::time::Instant::now()).as_secs())
             }),

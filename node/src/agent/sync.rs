@@ -25,7 +25,7 @@ const MAX_WAITING: usize = 8;
 
 /// What a peer can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Question {
+pub(super) enum Question {
     /// Roots after the one in force.
     Roots,
     /// Heads after those trusted.
@@ -43,7 +43,7 @@ struct Peer {
 
 /// Who is asked what.
 #[derive(Debug, Clone)]
-pub struct Sync<P> {
+pub(super) struct Sync<P> {
     peers: BTreeMap<P, Peer>,
     /// Manifests that are wanted, with peers that said they do not have them.
     wanted: BTreeMap<Digest, BTreeSet<P>>,
@@ -59,7 +59,7 @@ impl<P: Copy + Ord + Debug> Default for Sync<P> {
 
 impl<P: Copy + Ord + Debug> Sync<P> {
     /// A peer is there: it is asked for news first of all.
-    pub fn peer_came(&mut self, peer: P) {
+    pub(super) fn peer_came(&mut self, peer: P) {
         if self.peers.len() < MAX_PEERS {
             self.peers.entry(peer).or_default();
             self.ask(peer, Question::News);
@@ -67,7 +67,7 @@ impl<P: Copy + Ord + Debug> Sync<P> {
     }
 
     /// A peer is gone, and so are the questions to it.
-    pub fn peer_went(&mut self, peer: P) {
+    pub(super) fn peer_went(&mut self, peer: P) {
         self.peers.remove(&peer);
         self.wanted.values_mut().for_each(|refused| {
             refused.remove(&peer);
@@ -75,12 +75,12 @@ impl<P: Copy + Ord + Debug> Sync<P> {
     }
 
     /// Peers that can be asked.
-    pub fn peers(&self) -> impl Iterator<Item = P> {
+    pub(super) fn peers(&self) -> impl Iterator<Item = P> {
         self.peers.keys().copied()
     }
 
     /// Puts a question to a peer, once.
-    pub fn ask(&mut self, peer: P, question: Question) {
+    pub(super) fn ask(&mut self, peer: P, question: Question) {
         let Some(entry) = self.peers.get_mut(&peer) else { return };
         if question == Question::Roots {
             // A peer that leads us along an endless chain of roots is not followed for ever.
@@ -98,14 +98,14 @@ impl<P: Copy + Ord + Debug> Sync<P> {
     }
 
     /// Asks every peer for news.
-    pub fn ask_all(&mut self) -> usize {
+    pub(super) fn ask_all(&mut self) -> usize {
         let peers: Vec<P> = self.peers().collect();
         peers.iter().for_each(|peer| self.ask(*peer, Question::News));
         peers.len()
     }
 
     /// A question was answered or came to nothing.
-    pub fn answered(&mut self, peer: P, question: Question) {
+    pub(super) fn answered(&mut self, peer: P, question: Question) {
         if let Some(entry) = self.peers.get_mut(&peer)
             && entry.asking == Some(question)
         {
@@ -114,14 +114,14 @@ impl<P: Copy + Ord + Debug> Sync<P> {
     }
 
     /// The peer does not have the manifest.
-    pub fn has_not(&mut self, peer: P, manifest: Digest) {
+    pub(super) fn has_not(&mut self, peer: P, manifest: Digest) {
         if let Some(refused) = self.wanted.get_mut(&manifest) {
             refused.insert(peer);
         }
     }
 
     /// These manifests are wanted, and no others.
-    pub fn want(&mut self, manifests: &[Digest]) {
+    pub(super) fn want(&mut self, manifests: &[Digest]) {
         self.wanted.retain(|digest, _| manifests.contains(digest));
         for digest in manifests {
             self.wanted.entry(*digest).or_default();
@@ -129,7 +129,7 @@ impl<P: Copy + Ord + Debug> Sync<P> {
     }
 
     /// Questions to put now. Each is answered by [`Sync::answered`].
-    pub fn due(&mut self, now: Duration) -> Vec<(P, Question)> {
+    pub(super) fn due(&mut self, now: Duration) -> Vec<(P, Question)> {
         if now >= self.next_round {
             self.next_round = now + ROUND;
             self.begin_round();
@@ -148,7 +148,7 @@ impl<P: Copy + Ord + Debug> Sync<P> {
     }
 
     /// When [`Sync::due`] has something to do even if nothing happens.
-    pub fn next_wakeup(&self) -> Duration {
+    pub(super) fn next_wakeup(&self) -> Duration {
         self.next_round
     }
 

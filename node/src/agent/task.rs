@@ -187,7 +187,14 @@ impl Agent {
 
     async fn on_ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
         match ended {
-            Ok(Ended::Input(input)) => self.feed(*input).await,
+            Ok(Ended::Input(input)) => {
+                // Whoever asks after the end of an operation has to see what it led to.
+                let ends = matches!(*input, Input::Installed(..) | Input::Fetched(..));
+                self.feed(*input).await;
+                if ends {
+                    self.publish_status().await;
+                }
+            }
             Ok(Ended::Imported { result, by, reply }) => self.on_imported(*result, by, reply).await,
             Ok(Ended::Nothing) => {}
             // Effects catch their own panics; one that is cut off means that the runtime ends.

@@ -1,9 +1,8 @@
 //! Writes bundles: parts are checked while they are copied, and the file appears whole or not at all.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read, Write},
-    os::unix::fs::PermissionsExt as _,
     path::Path,
 };
 
@@ -14,6 +13,7 @@ use super::{
     header::{BlobPart, Header, fits_together},
     io_error, parts_begin,
 };
+use crate::whole;
 
 /// Memory one read takes while bytes are hashed or copied.
 const PIECE: usize = 256 * 1024;
@@ -125,7 +125,7 @@ pub(super) fn pump(
     }
 }
 
-/// Writes header, padding and parts to a temporary file beside `path`, makes it durable, renames it.
+/// Writes header, padding and parts to `path`.
 pub(super) fn replace(
     path: &Path,
     header: &Header,
@@ -134,25 +134,30 @@ pub(super) fn replace(
     let failed = io_error("write", path);
     let bytes = codec::encode(header).map_err(BundleError::Unwritable)?;
     let length = u32::try_from(bytes.len()).expect("a header has a limit far below 4 GiB");
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    // As readable as the user's mask lets any file be: a bundle holds no secret and travels.
-    let mut file = tempfile::Builder::new()
-        .permissions(fs::Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        .map_err(&failed)?;
-    let out = file.as_file_mut();
     let begin = usize::try_from(parts_begin(length)).expect("a header is small");
     let mut front = Vec::with_capacity(begin);
     front.extend_from_slice(MAGIC);
     front.extend_from_slice(&length.to_le_bytes());
     front.extend_from_slice(&bytes);
     front.resize(begin, 0);
-    out.write_all(&front).map_err(&failed)?;
-    parts(out)?;
-    out.sync_all().map_err(&failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(&failed)
+    whole::replace(path, |out| {
+        out.write_all(&front)?;
+        parts(out).map_err(Halted::Bundle)
+    })
+    .map_err(|halted| match halted {
+        Halted::File(error) => failed(error),
+        Halted::Bundle(error) => error,
+    })
+}
+
+/// Why writing stopped: the file, or what goes into it.
+enum Halted {
+    File(io::Error),
+    Bundle(BundleError),
+}
+
+impl From<io::Error> for Halted {
+    fn from(error: io::Error) -> Self {
+        Self::File(error)
+    }
 }

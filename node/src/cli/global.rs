@@ -8,7 +8,9 @@ use clap::{ArgAction, Args, ValueEnum, builder::BoolishValueParser};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Configuration file; may be given more than once, later files win
+    /// Configuration file
+    ///
+    /// May be given more than once; later files win.
     #[arg(short, long, global = true, value_name = "FILE", env = "UPDRAFT_CONFIG")]
     pub config: Vec<PathBuf>,
     /// Directory for identity, store, history and token
@@ -17,10 +19,14 @@ pub struct Global {
     /// Where the running node answers: unix:PATH or http://HOST:PORT
     #[arg(long, global = true, value_name = "ADDR", env = "UPDRAFT_API")]
     pub api: Option<String>,
-    /// File that holds the API token (never the token itself: arguments are visible to others)
+    /// File that holds the API token
+    ///
+    /// Never the token itself: arguments are visible to others.
     #[arg(long, global = true, value_name = "FILE", env = "UPDRAFT_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
-    /// Print one JSON document (JSON lines for commands that stream) on standard output
+    /// One JSON document on standard output
+    ///
+    /// JSON lines from commands that stream.
     #[arg(long, global = true, env = "UPDRAFT_JSON", value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
     pub json: bool,
     /// Less output; twice: only errors

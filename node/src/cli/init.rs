@@ -27,6 +27,7 @@ use crate::{
         founding::{self, Holders, Quorum},
         project,
     },
+    whole,
 };
 
 /// Create a network: trust root and keys
@@ -209,17 +210,8 @@ impl Desk {
     }
 }
 
-/// Writes a file whole or not at all.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let write = || -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        fs::File::open(folder)?.sync_all()
-    };
-    write().map_err(|error| {
+    whole::replace::<io::Error>(path, |file| file.write_all(bytes)).map_err(|error| {
         Problem::new(Code::FileUnusable, format!("cannot write {}", path.display()))
             .cause(error.to_string())
     })
@@ -264,7 +256,11 @@ fn tell(
             names.iter().map(|name| format!("{name}.key")).collect::<Vec<_>>().join("  ")
         };
         let (root, release) = (files(&plan.root_names), files(&plan.release_names));
-        output.line(&format!("  root     {}   {root}   keep these offline", plan.root));
+        let keep = match plan.kind {
+            NetworkKind::Production => "   keep these offline",
+            NetworkKind::Development => "",
+        };
+        output.line(&format!("  root     {}   {root}{keep}", plan.root));
         output
             .line(&format!("  release  {}   {release}   used by `updraft publish`", plan.release));
     }

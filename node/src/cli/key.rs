@@ -1,6 +1,9 @@
 //! `updraft key`: the keys releases and roots are signed with. A node has none of them.
 
-use std::{fs, path::PathBuf};
+use std::{
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -14,6 +17,7 @@ use super::{
 use crate::{
     keys::{KeyError, KeyFile, Lock, Protection},
     problem::{Code, Problem},
+    whole,
 };
 
 /// What to do with signing keys.
@@ -166,8 +170,8 @@ fn show(key: &KeyFile, context: &Context) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
-fn export(key: &KeyFile, path: &PathBuf) -> Result<(), Problem> {
-    fs::write(path, format!("{}\n", key.public)).map_err(|error| {
+fn export(key: &KeyFile, path: &Path) -> Result<(), Problem> {
+    whole::replace::<io::Error>(path, |file| writeln!(file, "{}", key.public)).map_err(|error| {
         Problem::new(Code::FileUnusable, format!("cannot write {}", path.display()))
             .cause(error.to_string())
     })

@@ -172,3 +172,7 @@ impl Ledger for NodeLedger {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "node_ledger_tests.rs"]
+mod tests;

@@ -86,6 +86,13 @@ pub(super) fn parse(text: &str) -> Result<Ticket, Problem> {
 }
 
 fn create(named: &[Address], context: &Context) -> Result<Exit, Problem> {
+    if let Some(nameless) = named.iter().find(|address| address.peer().is_none()) {
+        return Err(Problem::new(
+            Code::RequestInvalid,
+            format!("{nameless} does not say which peer"),
+        )
+        .hint("an address of a ticket ends in /p2p/PEER-ID; `updraft status` shows the node's"));
+    }
     let publisher = Publisher::here(context)?;
     let node = node_ledger::find(context)?;
     let listening = match &node {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::json;
-use updraft_protocol::{Listing, Node, Target, Tree, TreePath, Verified};
+use updraft_protocol::{Listing, Node, Target, Tree, TreePath};
 
 use super::{
     Context, Exit, node_ledger,
@@ -94,9 +94,8 @@ fn tree_of(trusted: &Trusted<'_>, args: &Args) -> Result<Tree, Problem> {
         let head = trusted.head(&role.channel)?;
         let listed = head.as_ref().and_then(|head| head.releases.iter().find(|l| is_wanted(l)));
         let Some(listing) = listed else { continue };
-        let Some((_, manifest)) = trusted.manifest(&role.channel, listing)? else { continue };
-        let manifest: Verified<_> = manifest;
-        if let Some(tree) = trusted.object::<Tree>(&manifest.tree.object.digest)? {
+        let Some(held) = trusted.manifest(&role.channel, listing)? else { continue };
+        if let Some(tree) = trusted.object::<Tree>(&held.verified.tree.object.digest)? {
             return Ok(tree);
         }
     }

@@ -45,7 +45,10 @@ impl std::str::FromStr for Quorum {
 
 impl std::fmt::Display for Quorum {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} of {} keys", self.threshold, self.keys)
+        match self.keys {
+            1 => f.write_str("1 key"),
+            keys => write!(f, "{} of {keys} keys", self.threshold),
+        }
     }
 }
 

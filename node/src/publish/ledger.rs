@@ -169,6 +169,15 @@ pub enum TrustError {
     Object(#[source] DecodeError),
 }
 
+/// A manifest that is believed, and as it was signed.
+#[derive(Debug)]
+pub struct HeldManifest {
+    /// With its signatures, to be handed on.
+    pub signed: Signed<Manifest>,
+    /// What it says.
+    pub verified: Verified<Manifest>,
+}
+
 /// A ledger and the newest root, through which everything it says is checked.
 pub struct Trusted<'a> {
     ledger: &'a dyn Ledger,
@@ -235,7 +244,7 @@ impl<'a> Trusted<'a> {
         &self,
         channel: &ChannelName,
         listing: &Listing,
-    ) -> Result<Option<(Signed<Manifest>, Verified<Manifest>)>, TrustError> {
+    ) -> Result<Option<HeldManifest>, TrustError> {
         let role = self.role(channel)?;
         let Some(signed) = self.ledger.manifest(channel, listing)? else { return Ok(None) };
         let release = format!("{}@{}", listing.component, listing.version);
@@ -245,7 +254,7 @@ impl<'a> Trusted<'a> {
         let verified = signed
             .verify(&self.root.network, role)
             .map_err(|source| TrustError::Manifest { release, source })?;
-        Ok(Some((signed, verified)))
+        Ok(Some(HeldManifest { signed, verified }))
     }
 
     /// An object of a known type, if it is held.

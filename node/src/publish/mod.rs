@@ -177,7 +177,7 @@ fn earlier_releases(
     let mut past = Vec::new();
     for listing in listed.into_iter().take(deltas.min(MAX_PATCHES)) {
         match trusted.manifest(&draft.channel, listing)? {
-            Some((_, manifest)) => past.push(manifest),
+            Some(held) => past.push(held.verified),
             None => {
                 let why = "its manifest is not kept here".to_owned();
                 told(Step::NoPatch { from: listing.version.clone(), why });
@@ -199,9 +199,9 @@ pub fn renew(
     let last = trusted.head(place.channel)?;
     let head = head::renewed(last.as_ref(), place)?;
     for listing in head.releases.iter().rev() {
-        if let Some((manifest, _)) = trusted.manifest(place.channel, listing)? {
+        if let Some(held) = trusted.manifest(place.channel, listing)? {
             let head = Signed::unsigned(&head).map_err(PublishError::Describe)?;
-            return Ok((head, manifest));
+            return Ok((head, held.signed));
         }
     }
     Err(HeadError::Nothing(place.channel.clone()).into())

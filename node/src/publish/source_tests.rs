@@ -184,7 +184,8 @@ fn everything_wrong_is_told_at_once_and_not_without_end() {
 
 #[test]
 fn a_file_that_changes_after_it_was_listed_stops_the_release() {
-    let changes: [(&str, fn(&Path)); 6] = [
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 6] = [
         ("other bytes", |file| write(file, "READ ME\n")),
         ("longer", |file| write(file, "read me\nmore")),
         ("shorter", |file| write(file, "read")),

@@ -365,7 +365,6 @@ struct Liar<'a> {
     lie: Lie,
 }
 
-#[derive(Clone)]
 enum Lie {
     Root(Box<Signed<Root>>),
     Head(Box<Signed<Head>>),

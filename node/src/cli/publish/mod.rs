@@ -2,26 +2,28 @@
 //!
 //! Flags win over the release file, the release file over what the path says.
 
-use std::path::{Path, PathBuf};
+mod args;
+mod telling;
 
-use clap::ValueEnum;
-use serde_json::{Value, json};
+use std::path::Path;
+
+use serde_json::json;
 use tempfile::TempDir;
 use updraft_delta::Level;
 use updraft_protocol::{
-    ChannelName, Compatibility, ComponentName, Digest, ReleaseKind, ReleaseVersion, Severity,
-    Target,
+    ChannelName, Compatibility, ComponentName, Digest,
     limits::{DEFAULT_HEAD_LIFETIME, MAX_NOTES},
 };
 
+pub use self::args::{Args, Kind, Weight};
+use self::telling::{finish, tell_replicas, tell_step};
 use super::{
     Context, Exit, node_ledger,
     node_ledger::NodeLedger,
-    output::{Format, Style},
+    output::Style,
     publisher::{
         DataDirectory, Publisher, data_directory, in_json, in_words, read_text, references,
     },
-    words,
 };
 use crate::{
     build,
@@ -38,115 +40,6 @@ use crate::{
         source::Source,
     },
 };
-
-/// Build, sign and announce a release
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    /// A file or a directory; the release file's path if left out
-    pub path: Option<PathBuf>,
-    /// What is released; the release file's, or the path's name if left out
-    #[arg(long, value_name = "NAME")]
-    pub component: Option<ComponentName>,
-    /// Its version
-    #[arg(long = "as", value_name = "VERSION", required_unless_present_any = ["bundle", "refresh"])]
-    pub version: Option<ReleaseVersion>,
-    /// The channel it is offered on; the release file's, or `stable` if left out
-    #[arg(long, value_name = "CHANNEL")]
-    pub channel: Option<ChannelName>,
-    /// Target triple of the artifact, or 'any'; the release file's, or this machine's if left out
-    #[arg(long, value_name = "TRIPLE")]
-    pub target: Option<Target>,
-    /// Why it was made; nodes decide by it what they install without asking
-    #[arg(long, value_enum, default_value_t = Kind::Feature)]
-    pub kind: Kind,
-    /// How much it matters to install it
-    #[arg(long, value_enum, default_value_t = Weight::Normal)]
-    pub severity: Weight,
-    /// It changes something its users rely on
-    #[arg(long)]
-    pub breaking: bool,
-    /// Lowest version that may go straight to this one
-    #[arg(long, value_name = "VERSION")]
-    pub min_version: Option<ReleaseVersion>,
-    /// Release notes
-    #[arg(long, value_name = "FILE")]
-    pub notes: Option<PathBuf>,
-    /// How many earlier versions get a patch
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=16))]
-    pub deltas: u8,
-    /// Sign with this key: a name, or file:PATH; without it, with the role's keys that are here
-    #[arg(short, long, value_name = "KEY")]
-    pub key: Vec<String>,
-    /// Write a bundle for more signatures instead of announcing
-    #[arg(short, long, value_name = "BUNDLE")]
-    pub out: Option<PathBuf>,
-    /// Announce a bundle that has all its signatures
-    #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["path", "version", "out", "key", "dry_run", "refresh"])]
-    pub bundle: Option<PathBuf>,
-    /// Sign what the channel offers anew, before it expires
-    #[arg(long, conflicts_with_all = ["path", "version", "dry_run"])]
-    pub refresh: bool,
-    /// Do everything but sign and announce
-    #[arg(long, conflicts_with = "out")]
-    pub dry_run: bool,
-    /// Stay until so many peers hold the release
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub wait_replicas: u16,
-}
-
-/// Why a release was made, as typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
-    /// Closes a hole
-    Security,
-    /// Adds something
-    Feature,
-    /// Mends something
-    Bugfix,
-    /// Makes something faster
-    Performance,
-    /// Speaks a new protocol version
-    Protocol,
-    /// Takes newer libraries in
-    Dependency,
-}
-
-impl From<Kind> for ReleaseKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Security => Self::Security,
-            Kind::Feature => Self::Feature,
-            Kind::Bugfix => Self::Bugfix,
-            Kind::Performance => Self::Performance,
-            Kind::Protocol => Self::Protocol,
-            Kind::Dependency => Self::Dependency,
-        }
-    }
-}
-
-/// How much it matters to install a release, as typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Weight {
-    /// Whenever it suits
-    Low,
-    /// With the next round
-    Normal,
-    /// Soon
-    High,
-    /// Now
-    Critical,
-}
-
-impl From<Weight> for Severity {
-    fn from(weight: Weight) -> Self {
-        match weight {
-            Weight::Low => Self::Low,
-            Weight::Normal => Self::Normal,
-            Weight::High => Self::High,
-            Weight::Critical => Self::Critical,
-        }
-    }
-}
 
 /// Where earlier releases are known: at a running node, else in the data directory.
 enum Books {
@@ -346,53 +239,6 @@ fn component_of(from: &Path) -> Result<ComponentName, Problem> {
     })
 }
 
-fn tell_step(step: &Step, context: &Context) {
-    let (words, members) = match step {
-        Step::Compressing { files, bytes } => (
-            format!(" Compressing {files} files, {}", words::size(*bytes)),
-            json!({ "step": "compressing", "files": files, "bytes": bytes }),
-        ),
-        Step::Compressed { bytes, blob, chunks } => (
-            format!(
-                "    Chunking {} → {} in {chunks} chunks",
-                words::size(*bytes),
-                words::size(*blob)
-            ),
-            json!({ "step": "compressed", "bytes": bytes, "wholeBytes": blob, "chunks": chunks }),
-        ),
-        Step::Patch { from, bytes, whole } => (
-            format!(
-                "    Patching from {from}   {}   ({})",
-                words::size(*bytes),
-                share(*bytes, *whole)
-            ),
-            json!({ "step": "patch", "from": from.to_string(), "bytes": bytes, "wholeBytes": whole }),
-        ),
-        Step::NoPatch { from, why } => (
-            format!("    No patch from {from}: {why}"),
-            json!({ "step": "noPatch", "from": from.to_string(), "reason": why }),
-        ),
-    };
-    match context.output.format() {
-        Format::Text => context.output.say(&words),
-        Format::Json => {
-            // A reader that went away is told of at the end.
-            let _ = line("progress", members, context);
-        }
-    }
-}
-
-fn share(part: u64, whole: u64) -> String {
-    let tenths = u128::from(part) * 1_000 / u128::from(whole.max(1));
-    format!("{}.{} %", tenths / 10, tenths % 10)
-}
-
-fn line(kind: &str, mut members: Value, context: &Context) -> Result<(), Problem> {
-    members["schema"] = json!("updraft.publish/1");
-    members["type"] = json!(kind);
-    context.output.json_line(&members)
-}
-
 /// Refuses what too few have signed, with the commands that lead on.
 fn enough(
     bundle: &Bundle,
@@ -489,27 +335,4 @@ fn announce(
     let held = replicas.map(|n| format!("; {n} peers hold it")).unwrap_or_default();
     finish(members, &format!("{name} is on {}{held}.", bundle.manifest().channel), context)?;
     Ok(Exit::Done)
-}
-
-fn tell_replicas(held: usize, wanted: usize, context: &Context) {
-    match context.output.format() {
-        Format::Text => {
-            context.output.say(&format!("     Waiting {held} of {wanted} peers hold it"))
-        }
-        Format::Json => {
-            let members = json!({ "step": "replicas", "replicas": held, "wanted": wanted });
-            // As in `tell_step`.
-            let _ = line("progress", members, context);
-        }
-    }
-}
-
-fn finish(members: Value, words: &str, context: &Context) -> Result<(), Problem> {
-    match context.output.format() {
-        Format::Json => line("result", members, context),
-        Format::Text => {
-            context.output.line(words);
-            Ok(())
-        }
-    }
 }
