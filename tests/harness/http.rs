@@ -25,12 +25,15 @@ impl Answer {
         serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
     }
 
-    /// The problem document, if the request was refused with this status.
+    /// The problem document, if the request was refused; its status is the answer's.
     #[track_caller]
-    pub(crate) fn refused(&self, status: u16) -> Value {
+    pub(crate) fn refused(&self) -> Value {
         let body = String::from_utf8_lossy(&self.body);
-        assert_eq!(self.status, status, "{body}");
-        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
+        assert!(self.status >= 400, "{}: {body}", self.status);
+        let problem: Value =
+            serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"));
+        assert_eq!(problem["status"], self.status, "{body}");
+        problem
     }
 }
 
