@@ -81,6 +81,8 @@ pub(super) struct Agent {
     pub(super) started: Instant,
     pub(super) next_check: Instant,
     pub(super) next_status: Instant,
+    /// Whether something has happened since the status was made.
+    pub(super) status_is_old: bool,
 }
 
 impl Agent {
@@ -145,7 +147,7 @@ impl Agent {
         }
         let actions = self.machine.handle(Input::Tick, self.now());
         self.carry_out(actions).await;
-        self.answer_checks();
+        self.answer_checks().await;
         if now >= self.next_status {
             self.publish_status().await;
         }
@@ -200,7 +202,7 @@ impl Agent {
             // Effects catch their own panics; one that is cut off means that the runtime ends.
             Err(error) => tracing::error!(%error, "an effect ended without a result"),
         }
-        self.answer_checks();
+        self.answer_checks().await;
     }
 
     fn on_served(&mut self, served: &Result<u64, tokio::task::JoinError>) {
@@ -214,7 +216,16 @@ impl Agent {
         self.count(&input);
         let actions = self.machine.handle(input, self.now());
         self.carry_out(actions).await;
+        self.status_is_old = true;
         self.next_status = self.next_status.min(Instant::now() + STATUS_WHILE_BUSY);
+    }
+
+    /// Makes the status anew if something has happened since it was made: whoever is told how something ended
+    /// finds it in the status.
+    pub(super) async fn refresh_status(&mut self) {
+        if self.status_is_old {
+            self.publish_status().await;
+        }
     }
 
     fn count(&mut self, input: &Input<PeerId>) {
@@ -236,15 +247,17 @@ impl Agent {
         }
     }
 
-    fn answer_checks(&mut self) {
+    async fn answer_checks(&mut self) {
         let (answers, heads) = self.machine.news_counts();
         let now = Instant::now();
-        let waiting = std::mem::take(&mut self.checks);
-        for check in waiting {
-            if answers < check.answers_wanted && now < check.until {
-                self.checks.push(check);
-                continue;
-            }
+        let waits = |check: &PendingCheck| answers < check.answers_wanted && now < check.until;
+        if self.checks.iter().all(waits) {
+            return;
+        }
+        self.refresh_status().await;
+        let (waiting, over) = std::mem::take(&mut self.checks).into_iter().partition(waits);
+        self.checks = waiting;
+        for check in over {
             let report = CheckReport {
                 asked: check.asked,
                 new_heads: usize::try_from(heads - check.heads_before).unwrap_or(usize::MAX),
@@ -288,6 +301,7 @@ impl Agent {
         let busy = !progress.is_empty()
             || status.components.iter().any(|component| component.state.is_busy());
         self.next_status = Instant::now() + if busy { STATUS_WHILE_BUSY } else { STATUS_AT_REST };
+        self.status_is_old = false;
         self.wires.status.send_replace(Arc::new(status));
     }
 
