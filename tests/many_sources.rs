@@ -32,12 +32,7 @@ fn one_of_three_seeders_lies_and_the_release_is_installed_all_the_same() {
         let is_there = |id: &str| items(&peers["peers"]).iter().any(|peer| peer["id"] == id);
         wanted.into_iter().all(is_there).then_some(())
     });
-    until("the release is known", || {
-        items(&node.get("/api/v1/releases")["items"])
-            .iter()
-            .any(|release| !release["sizeBytes"].is_null())
-            .then_some(())
-    });
+    node.wait_until_known("1.0.0");
 
     let said = node.say(&["--json", "install", COMPONENT]).good();
     let done = said.last_line();

@@ -8,7 +8,7 @@ use crate::harness::{
     node::{Kind, Node},
     number,
     release::{self, COMPONENT},
-    text, until,
+    text,
 };
 
 /// The line of a table that begins with this word.
@@ -169,9 +169,7 @@ fn files_are_verified_against_what_was_signed() {
     network.publish(&release, "1.0.0").good();
     let node = network.join("node-1", &Kind::obedient());
     let name = format!("{COMPONENT}@1.0.0");
-    until("the release is known", || {
-        items(&node.get("/api/v1/releases")["items"]).first().map(|_| ())
-    });
+    node.wait_until_known("1.0.0");
 
     let out = network.place().join("got");
     let got = node.json(&["get", &name, "--output", arg(&out)]);

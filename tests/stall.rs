@@ -26,12 +26,7 @@ fn a_peer_that_never_answers_does_not_keep_a_release_away() {
         let is_there = |id: &str| items(&peers["peers"]).iter().any(|peer| peer["id"] == id);
         wanted.into_iter().all(is_there).then_some(())
     });
-    until("the release is known", || {
-        items(&node.get("/api/v1/releases")["items"])
-            .iter()
-            .any(|release| !release["sizeBytes"].is_null())
-            .then_some(())
-    });
+    node.wait_until_known("1.0.0");
 
     let begun = Instant::now();
     let done = node.say(&["--json", "install", COMPONENT]).good().last_line();

@@ -7,7 +7,7 @@ use crate::harness::{
     network::Network,
     node::{Kind, Node},
     release::COMPONENT,
-    text, until,
+    text,
 };
 
 #[test]
@@ -58,20 +58,15 @@ fn a_full_disk_refuses_a_release_and_loses_none() {
     network.publisher.configure(&full(Kind::seed()));
     network.publisher.start();
     let said = network.publish(&second, "1.1.0");
-    said.refused_in_json(1, "UD0703", &["space"]);
+    said.refused_in_json(1, "UD0703", &["needs"]);
     network.publisher.wait_until_held("1.0.0");
     network.publisher.stop();
     network.publisher.configure(&Kind::seed());
     network.publisher.start();
 
     let mut node = network.join("node-1", &full(Kind::obedient()));
-    until("the release is known", || {
-        items(&node.get("/api/v1/releases")["items"])
-            .iter()
-            .any(|release| !release["sizeBytes"].is_null())
-            .then_some(())
-    });
-    node.say(&["install", COMPONENT]).refused(1, "UD0703", &["space"]);
+    node.wait_until_known("1.0.0");
+    node.say(&["install", COMPONENT]).refused(1, "UD0703", &["needs"]);
     assert_eq!(node.installed(), None);
     assert!(!fs::exists(node.current()).expect("a look"), "nothing is half there");
 
@@ -87,19 +82,15 @@ fn a_current_that_somebody_replaced_is_shown_and_not_overwritten() {
     let network = Network::found();
     network.publish(&network.release("1.0.0"), "1.0.0").good();
     let node = network.join("node-1", &Kind::obedient());
-    node.wait_for_peers(1);
-    until("the first release is installed", || {
-        (node.say(&["install", COMPONENT, "1.0.0"]).code == Some(0)).then_some(())
-    });
+    node.wait_until_known("1.0.0");
+    node.say(&["install", COMPONENT]).good();
     let current = node.current();
     fs::remove_file(&current).expect("a link");
     fs::create_dir(&current).expect("own folder");
     fs::write(current.join("precious"), "by hand").expect("own folder");
 
     network.publish(&network.release("1.1.0"), "1.1.0").good();
-    until("the second release is known", || {
-        (node.component()?["available"] == "1.1.0").then_some(())
-    });
+    node.wait_until_known("1.1.0");
     let said = node.say(&["install", COMPONENT]);
     assert_ne!(said.code, Some(0), "{}", said.out);
     assert!(said.err.contains("current"), "{}", said.err);

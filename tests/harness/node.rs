@@ -278,14 +278,25 @@ impl Node {
         });
     }
 
-    /// Waits until a release is on offer here and all of it lies here, patches too.
+    /// Waits until a release is on offer here and its manifest has come.
+    #[track_caller]
+    pub(crate) fn wait_until_known(&self, version: &str) -> Value {
+        self.wait_for_release(version, |release| !release["sizeBytes"].is_null())
+    }
+
+    /// Waits until a release is on offer here and its whole artifact lies here.
     #[track_caller]
     pub(crate) fn wait_until_held(&self, version: &str) -> Value {
-        until(&format!("{} holds {version}", self.name), || {
+        self.wait_for_release(version, |release| release["held"] == true)
+    }
+
+    #[track_caller]
+    fn wait_for_release(&self, version: &str, is_so: fn(&Value) -> bool) -> Value {
+        until(&format!("{} has {version}", self.name), || {
             let releases = self.get("/api/v1/releases");
             let found = super::items(&releases["items"])
                 .iter()
-                .find(|release| release["version"] == version && release["held"] == true);
+                .find(|release| release["version"] == version && is_so(release));
             found.cloned()
         })
     }

@@ -17,9 +17,12 @@ const EDIT_EVERY: usize = 256 * 1024;
 /// Bytes of such a run.
 const EDIT: usize = 512;
 
-/// Writes version `version` into a folder below `place` and gives the folder.
+/// Writes a version into a folder below `place`, unless it is there, and gives the folder.
 pub(crate) fn make(place: &Path, version: &str, size: usize) -> PathBuf {
     let folder = place.join("releases").join(version);
+    if folder.exists() {
+        return folder;
+    }
     fs::create_dir_all(folder.join("bin")).expect("own folder");
     fs::create_dir_all(folder.join("share/empty")).expect("own folder");
     let program = folder.join("bin/app");
