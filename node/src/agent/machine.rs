@@ -248,7 +248,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Ok(HeadOutcome::Known) => Verdict::Ignore,
             Err(refusal) => {
                 // Keys or channels that we do not know may be in a newer root.
-                if matches!(refusal, Refusal::UnknownChannel(_)) {
+                if refusal.may_be_a_newer_root() {
                     self.sync.ask(from, Question::Roots);
                 }
                 self.refuse(&refusal, from, &mut actions)

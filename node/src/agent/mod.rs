@@ -16,6 +16,7 @@
 mod action;
 mod adapters;
 mod asks;
+mod audit;
 mod context;
 mod effects;
 mod event;

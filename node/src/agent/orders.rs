@@ -22,6 +22,7 @@ use crate::{
 
 impl Agent {
     pub(super) async fn on_order(&mut self, order: Order) {
+        self.audit.note(&order, self.context.clock.now()).await;
         match order {
             Order::Check { reply } => self.on_check(reply).await,
             Order::Install { order, reply } => {

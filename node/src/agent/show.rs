@@ -12,8 +12,11 @@ use super::{
 use crate::metrics::Expiring;
 
 impl Agent {
-    pub(super) fn store_status(&self) -> StoreStatus {
-        let usage = self.context.store.usage().unwrap_or_default();
+    pub(super) async fn store_status(&self) -> StoreStatus {
+        let store = self.context.store.clone();
+        let usage = tokio::task::spawn_blocking(move || store.usage()).await;
+        // A store that cannot be read shows as empty here; whatever needs it says why.
+        let usage = usage.ok().and_then(Result::ok).unwrap_or_default();
         StoreStatus { bytes: usage.bytes, limit: self.identity.store_limit, blobs: usage.complete }
     }
 

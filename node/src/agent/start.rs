@@ -163,6 +163,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         next_status: now,
         status_is_old: true,
         identity,
+        audit: super::audit::Audit::new(settings.log.audit_file.clone()),
         settings,
     };
     let names: Vec<ComponentName> = agent.machine.components.keys().cloned().collect();

@@ -67,6 +67,7 @@ pub(super) struct Agent {
     pub(super) machine: Machine<PeerId>,
     pub(super) context: Context,
     pub(super) identity: Identity,
+    pub(super) audit: super::audit::Audit,
     pub(super) settings: Arc<crate::config::Settings>,
     pub(super) wires: Wires,
     pub(super) effects: JoinSet<Ended>,
@@ -293,7 +294,7 @@ impl Agent {
             channels: self.machine.channel_statuses(now),
             components: self.machine.component_statuses(&progress, now),
             totals: super::status::Totals { sent: self.sent, ..self.totals },
-            store: self.store_status(),
+            store: self.store_status().await,
             last_check: self.machine.last_check,
         };
         self.show_progress(&progress);

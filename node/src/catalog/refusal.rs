@@ -77,6 +77,11 @@ impl Refusal {
         }
     }
 
+    /// Whether a node that follows a newer root could have taken it.
+    pub fn may_be_a_newer_root(&self) -> bool {
+        matches!(self, Self::UnknownChannel(_) | Self::Unverified(VerifyError::Threshold(_)))
+    }
+
     /// The word for metrics: a closed list.
     pub fn label(&self) -> &'static str {
         match self {
