@@ -281,6 +281,11 @@ impl Agent {
                 .count(),
             needed: self.identity.peers_needed,
         };
+        let mut components = self.machine.component_statuses(&progress, now);
+        let mut faults = self.folder_faults().await;
+        components
+            .iter_mut()
+            .for_each(|component| component.fault = faults.remove(&component.name));
         let root = self.machine.catalog().root();
         let status = Status {
             node: self.identity.node.clone(),
@@ -292,7 +297,7 @@ impl Agent {
             listening: self.listening().await,
             peers: counts,
             channels: self.machine.channel_statuses(now),
-            components: self.machine.component_statuses(&progress, now),
+            components,
             totals: super::status::Totals { sent: self.sent, ..self.totals },
             store: self.store_status().await,
             last_check: self.machine.last_check,

@@ -68,6 +68,13 @@ pub(super) fn findings(status: &agent::Status, now: Timestamp) -> Vec<Finding> {
         }
     }
     for component in &status.components {
+        if let Some(fault) = &component.fault {
+            findings.push(Finding::new(
+                Code::FileUnusable,
+                format!("{}: {fault}", component.name),
+                "nothing is installed over it; what runs is not what this node put there",
+            ));
+        }
         let error = component.last_update.as_ref().and_then(|last| last.error.as_ref());
         if let Some(error) = error.filter(|_| !component.state.is_busy()) {
             let hint = match component.state {
