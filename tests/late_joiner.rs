@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{dir, network::Network, node::Kind};
+use crate::harness::{dir, network::Network, node::Kind, number};
 
 #[test]
 fn a_node_that_joins_after_the_publisher_died_installs_the_newest_release() {
@@ -12,10 +12,17 @@ fn a_node_that_joins_after_the_publisher_died_installs_the_newest_release() {
     network.publish(&first, "1.0.0").good();
     nodes.iter().for_each(|node| node.wait_for("1.0.0"));
     network.publish(&second, "1.1.0").good();
-    nodes.iter().for_each(|node| node.wait_for("1.1.0"));
+    for node in &nodes {
+        node.wait_for("1.1.0");
+        let patches = number(&node.status()["totals"]["receivedPatches"]);
+        assert!(
+            patches > 0,
+            "{} took a patch, so nobody but the publisher has 1.1.0 whole",
+            node.name
+        );
+    }
     network.publisher.kill();
 
-    // These two took 1.1.0 as a patch, so nobody who is left has it whole.
     let late = network.join_through(&nodes[0], "late", &Kind::follower());
     late.wait_for("1.1.0");
     let current = fs::canonicalize(late.current()).expect("a version");

@@ -1,13 +1,13 @@
 //! A machine that is not as a node needs it: what is wrong is named, and nothing that was there is touched.
 
-use std::{fs, net::TcpListener};
+use std::{fs, net::TcpListener, os::unix::fs::symlink};
 
 use crate::harness::{
     dir, items,
     network::Network,
     node::{Kind, Node},
     release::COMPONENT,
-    text,
+    text, until,
 };
 
 #[test]
@@ -16,7 +16,7 @@ fn a_data_directory_in_use_names_the_process_that_uses_it() {
     let pid = network.publisher.pid().to_string();
     let said = network.publisher.start_in_vain();
     said.refused(1, "UD0705", &[&format!("process {pid}"), "hint:"]);
-    assert_eq!(network.publisher.status()["health"].is_string(), true, "the first still runs");
+    assert!(network.publisher.status()["health"].is_string(), "the first still runs");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_full_disk_refuses_a_release_and_loses_none() {
 }
 
 #[test]
-fn a_current_that_somebody_replaced_is_shown_and_not_overwritten() {
+fn a_current_that_somebody_replaced_is_shown_and_never_overwritten() {
     let network = Network::found();
     network.publish(&network.release("1.0.0"), "1.0.0").good();
     let node = network.join("node-1", &Kind::obedient());
@@ -88,6 +88,11 @@ fn a_current_that_somebody_replaced_is_shown_and_not_overwritten() {
     fs::remove_file(&current).expect("a link");
     fs::create_dir(&current).expect("own folder");
     fs::write(current.join("precious"), "by hand").expect("own folder");
+
+    until("the status shows it", || {
+        let said = node.say(&["status"]).good();
+        said.out.contains("`current` is").then_some(())
+    });
 
     network.publish(&network.release("1.1.0"), "1.1.0").good();
     node.wait_until_known("1.1.0");
@@ -102,5 +107,12 @@ fn a_current_that_somebody_replaced_is_shown_and_not_overwritten() {
     assert!(text(&component["lastUpdate"]["error"]).contains("current"), "{component}");
     let said = node.say(&["status", "--exit-code"]);
     assert_eq!(said.code, Some(10), "a person should look: {}", said.out);
-    assert!(said.out.contains("current"), "{}", said.out);
+    assert!(said.out.contains("the last update of demo-app failed"), "{}", said.out);
+
+    // Put back as it was, everything goes on.
+    fs::remove_dir_all(&current).expect("own folder");
+    symlink("versions/1.0.0", &current).expect("own folder");
+    node.say(&["install", COMPONENT]).good();
+    assert_eq!(node.installed().as_deref(), Some("1.1.0"));
+    assert_eq!(items(&node.status()["problems"]), [] as [serde_json::Value; 0]);
 }

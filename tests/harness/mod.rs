@@ -25,6 +25,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Looks again and again until there is something, and fails the test when the deadline passes.
+#[expect(clippy::disallowed_methods, reason = "sleeps between two looks, never instead of one")]
 #[track_caller]
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + DEADLINE;

@@ -329,7 +329,7 @@ impl Node {
 
 /// The first line that a node prints; empty if it ends or says nothing in time.
 fn first_line(stdout: ChildStdout) -> String {
-    let (sender, receiver) = mpsc::channel();
+    let (sender, receiver) = mpsc::sync_channel(1);
     thread::spawn(move || {
         let mut reader = BufReader::new(stdout);
         let mut line = String::new();

@@ -17,6 +17,9 @@ use updraft_protocol::{
 
 use super::{node::Node, text};
 
+/// Questions remembered for the test; a peer that is asked more forgets the later ones.
+const MOST_ASKED: usize = 4_096;
+
 /// How it answers who asks for bytes. Whatever it does, it says that it holds everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Conduct {
@@ -77,8 +80,8 @@ impl HostilePeer {
             provides: blobs.map(|blob| text(blob).parse().expect("a digest")).collect(),
             stop: stop.clone(),
         };
-        let (tell, told) = mpsc::channel();
-        let (ask, asked) = mpsc::channel();
+        let (tell, told) = mpsc::sync_channel(1);
+        let (ask, asked) = mpsc::sync_channel(MOST_ASKED);
         let thread = thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("one");
@@ -99,7 +102,11 @@ impl Drop for HostilePeer {
     }
 }
 
-async fn play(part: Part, tell: &mpsc::Sender<(String, String)>, asked: &mpsc::Sender<Asked>) {
+async fn play(
+    part: Part,
+    tell: &mpsc::SyncSender<(String, String)>,
+    asked: &mpsc::SyncSender<Asked>,
+) {
     let mut settings = NetworkSettings::new(part.network);
     settings.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")];
     let metrics = NetworkMetrics::register(&mut Registry::default());
@@ -122,12 +129,11 @@ async fn play(part: Part, tell: &mpsc::Sender<(String, String)>, asked: &mpsc::S
             }
             InboundRequest::CatchUp(_, responder) => responder.answer(CatchUpAnswer::NotHeld),
             InboundRequest::Transfer(TransferRequest::Have(_), responder) => {
-                // The test may have seen enough.
-                let _ = asked.send(Asked::Holding);
+                let _ = asked.try_send(Asked::Holding);
                 responder.answer(TransferAnswer::Have(Holding::Everything));
             }
             InboundRequest::Transfer(request, responder) => {
-                let _ = asked.send(match request {
+                let _ = asked.try_send(match request {
                     TransferRequest::Chunk { .. } => Asked::Chunk,
                     TransferRequest::Object(_) | TransferRequest::Have(_) => Asked::Object,
                 });
