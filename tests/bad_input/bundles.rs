@@ -1,27 +1,12 @@
 //! Signed objects that are damaged, foreign, stale or old: refused by the node, which keeps nothing of them.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use serde_json::Value;
-use updraft_node::{
-    bundle::{Bundle, BundleWriter},
-    keys::{KeyFolder, KeyReference},
-};
+use updraft_node::bundle::{Bundle, BundleWriter};
 use updraft_protocol::{Head, NetworkId, SecretKey, Signed, Timestamp};
 
 use crate::harness::{arg, dir, network::Network};
-
-/// Builds a release without announcing it.
-#[track_caller]
-fn bundle(network: &Network, version: &str) -> PathBuf {
-    let release = network.release(version);
-    let bundle = network.place().join(format!("{version}.bundle"));
-    network.publish_with(&release, version, &["--out", arg(&bundle)]).good();
-    bundle
-}
 
 /// Hands a bundle to the node as any program could; gives the problem, after looking that nothing was kept and
 /// that the command refuses it as well.
@@ -39,17 +24,10 @@ fn refused(network: &Network, bundle: &Path) -> Value {
     problem
 }
 
-/// The network's one key.
-fn key(network: &Network) -> SecretKey {
-    let folder = KeyFolder::new(network.project().join("keys"));
-    let reference: KeyReference = "dev".parse().expect("a name");
-    folder.load(&reference).expect("made by init").unlock(None).expect("it has no password")
-}
-
 #[test]
 fn no_flipped_byte_of_a_bundle_is_taken() {
     let network = Network::found();
-    let good = bundle(&network, "1.0.0");
+    let good = network.bundle("1.0.0");
     let bytes = fs::read(&good).expect("own file");
     let opened = Bundle::open(&good).expect("good");
     let manifest = opened.signed_manifest().payload();
@@ -77,14 +55,14 @@ fn flip(bytes: &[u8], at: usize, to: &Path) {
 #[test]
 fn a_bundle_of_another_network_is_refused() {
     let (network, other) = (Network::found(), Network::found());
-    let problem = refused(&network, &bundle(&other, "1.0.0"));
+    let problem = refused(&network, &other.bundle("1.0.0"));
     assert!(["UD0401", "UD0402"].iter().any(|code| problem["code"] == *code), "{problem}");
 }
 
 #[test]
 fn a_head_that_has_expired_is_refused() {
     let network = Network::found();
-    let fresh = bundle(&network, "1.0.0");
+    let fresh = network.bundle("1.0.0");
     let stale = network.place().join("stale.bundle");
     let opened = Bundle::open(&fresh).expect("good");
     let head = Head {
@@ -92,7 +70,7 @@ fn a_head_that_has_expired_is_refused() {
         expires: Timestamp::from_seconds(1_000_086_400),
         ..opened.head().clone()
     };
-    resign(&opened, &head, &key(&network), &stale);
+    resign(&opened, &head, &network.secret_key(), &stale);
     let problem = refused(&network, &stale);
     assert_eq!(problem["code"], "UD0403", "{problem}");
     assert!(problem["detail"].to_string().contains("expired"), "{problem}");
@@ -116,7 +94,7 @@ fn resign(of: &Bundle, head: &Head, key: &SecretKey, to: &Path) {
 #[test]
 fn a_bundle_from_the_past_does_not_bring_the_past_back() {
     let network = Network::found();
-    let old = bundle(&network, "1.0.0");
+    let old = network.bundle("1.0.0");
     network.publisher.say(&["publish", "--bundle", arg(&old)]).good();
     network.publish(&network.release("1.1.0"), "1.1.0").good();
     let problem = refused(&network, &old);
@@ -128,7 +106,7 @@ fn a_bundle_from_the_past_does_not_bring_the_past_back() {
 #[test]
 fn two_histories_of_a_channel_are_not_both_believed() {
     let network = Network::found();
-    let [first, rival] = ["1.0.0", "1.1.0"].map(|version| bundle(&network, version));
+    let [first, rival] = ["1.0.0", "1.1.0"].map(|version| network.bundle(version));
     network.publisher.say(&["publish", "--bundle", arg(&first)]).good();
     let problem = refused(&network, &rival);
     assert_eq!(problem["code"], "UD0404", "{problem}");

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use updraft_node::keys::{KeyFolder, KeyReference};
+use updraft_protocol::SecretKey;
 
 use super::{
     Said, arg, dir,
@@ -50,13 +52,8 @@ impl Network {
     }
 
     /// The one key of a network for trying things out, as an argument.
-    pub(crate) fn key(&self) -> String {
-        self.key_named("dev")
-    }
-
-    /// One of the network's keys, as an argument.
-    pub(crate) fn key_named(&self, name: &str) -> String {
-        format!("file:{}", self.project().join("keys").join(format!("{name}.key")).display())
+    fn key(&self) -> String {
+        format!("file:{}", self.project().join("keys/dev.key").display())
     }
 
     /// Lets a node join with the publisher's ticket and starts it.
@@ -103,6 +100,22 @@ impl Network {
         ];
         args.extend(more);
         self.publisher.say(&args)
+    }
+
+    /// Builds and signs a release without announcing it.
+    #[track_caller]
+    pub(crate) fn bundle(&self, version: &str) -> PathBuf {
+        let release = self.release(version);
+        let bundle = self.place().join(format!("{version}.bundle"));
+        self.publish_with(&release, version, &["--out", arg(&bundle)]).good();
+        bundle
+    }
+
+    /// The one key of a network for trying things out, to sign with what no command would.
+    pub(crate) fn secret_key(&self) -> SecretKey {
+        let folder = KeyFolder::new(self.project().join("keys"));
+        let reference: KeyReference = "dev".parse().expect("a name");
+        folder.load(&reference).expect("made by init").unlock(None).expect("it has no password")
     }
 
     /// A command in the project's folder, where its keys and root are found without being named.

@@ -2,17 +2,18 @@
 //!
 //! It speaks the real protocols, so a node under test cannot tell it from an honest one before it lies.
 
-use std::{sync::mpsc, thread, thread::JoinHandle};
+use std::{sync::mpsc, thread, thread::JoinHandle, time::Duration};
 
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use updraft_node::network::{
     Address, InboundRequest, Network, NetworkEvent, NetworkMetrics, NetworkSettings, NodeKey,
-    Responder, Started,
+    Reach, Responder, Started,
 };
 use updraft_protocol::{
-    BootstrapAnswer, CatchUpAnswer, Digest, Holding, NetworkId, TransferAnswer, TransferRequest,
+    BootstrapAnswer, CatchUpAnswer, Digest, Gossip, Holding, NetworkId, TransferAnswer,
+    TransferRequest,
 };
 
 use super::{node::Node, text};
@@ -49,6 +50,7 @@ pub(crate) struct HostilePeer {
     pub(crate) address: String,
     /// What it was asked for so far, in order.
     pub(crate) asked: mpsc::Receiver<Asked>,
+    lies: tokio::sync::mpsc::Sender<Gossip>,
     stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
@@ -59,6 +61,7 @@ struct Part {
     network: NetworkId,
     friend: Address,
     provides: Vec<Digest>,
+    lies: tokio::sync::mpsc::Receiver<Gossip>,
     stop: CancellationToken,
 }
 
@@ -73,11 +76,13 @@ impl HostilePeer {
             std::iter::once(&release["blob"]).chain(patches)
         });
         let stop = CancellationToken::new();
+        let (lies, to_tell) = tokio::sync::mpsc::channel(1);
         let part = Part {
             conduct,
             network: NetworkId::from_bytes(*network.as_bytes()),
             friend: friend.listen()[0].parse().expect("an address"),
             provides: blobs.map(|blob| text(blob).parse().expect("a digest")).collect(),
+            lies: to_tell,
             stop: stop.clone(),
         };
         let (tell, told) = mpsc::sync_channel(1);
@@ -88,7 +93,12 @@ impl HostilePeer {
             runtime.block_on(play(part, &tell, &ask));
         });
         let (id, address) = told.recv_timeout(super::DEADLINE).expect("the peer listens");
-        Self { id, address, asked, stop, thread: Some(thread) }
+        Self { id, address, asked, lies, stop, thread: Some(thread) }
+    }
+
+    /// Tells everybody something, as soon as somebody listens.
+    pub(crate) fn announce(&self, message: Gossip) {
+        self.lies.blocking_send(message).expect("the peer runs");
     }
 }
 
@@ -103,7 +113,7 @@ impl Drop for HostilePeer {
 }
 
 async fn play(
-    part: Part,
+    mut part: Part,
     tell: &mpsc::SyncSender<(String, String)>,
     asked: &mpsc::SyncSender<Asked>,
 ) {
@@ -121,31 +131,56 @@ async fn play(
     tell.send((me.to_string(), address.to_string())).expect("the test waits");
     // Kept unanswered as long as the peer is there.
     let mut held: Vec<Responder<TransferAnswer>> = Vec::new();
-    while let Some(event) = events.recv().await {
-        let NetworkEvent::Request { request, .. } = event else { continue };
-        match request {
-            InboundRequest::Bootstrap(_, responder) => {
-                responder.answer(BootstrapAnswer { roots: Vec::new() });
-            }
-            InboundRequest::CatchUp(_, responder) => responder.answer(CatchUpAnswer::NotHeld),
-            InboundRequest::Transfer(TransferRequest::Have(_), responder) => {
-                let _ = asked.try_send(Asked::Holding);
-                responder.answer(TransferAnswer::Have(Holding::Everything));
-            }
-            InboundRequest::Transfer(request, responder) => {
-                let _ = asked.try_send(match request {
-                    TransferRequest::Chunk { .. } => Asked::Chunk,
-                    TransferRequest::Object(_) | TransferRequest::Have(_) => Asked::Object,
-                });
-                match part.conduct {
-                    Conduct::Garbage => responder.answer(garbage(request)),
-                    Conduct::Silence => held.push(responder),
+    let mut lie = None;
+    let mut again = tokio::time::interval(Duration::from_millis(50));
+    loop {
+        tokio::select! {
+            event = events.recv() => match event {
+                Some(NetworkEvent::Request { request, .. }) => {
+                    answer(request, part.conduct, asked, &mut held);
+                }
+                Some(_) => {}
+                None => break,
+            },
+            Some(next) = part.lies.recv(), if lie.is_none() => lie = Some(next),
+            _ = again.tick(), if lie.is_some() => {
+                let told = network.announce(lie.clone().expect("looked at above")).await;
+                if !matches!(told, Ok(Reach::NoPeers)) {
+                    lie = None;
                 }
             }
         }
     }
     drop(network);
     task.await.expect("the room ends well");
+}
+
+fn answer(
+    request: InboundRequest,
+    conduct: Conduct,
+    asked: &mpsc::SyncSender<Asked>,
+    held: &mut Vec<Responder<TransferAnswer>>,
+) {
+    match request {
+        InboundRequest::Bootstrap(_, responder) => {
+            responder.answer(BootstrapAnswer { roots: Vec::new() });
+        }
+        InboundRequest::CatchUp(_, responder) => responder.answer(CatchUpAnswer::NotHeld),
+        InboundRequest::Transfer(TransferRequest::Have(_), responder) => {
+            let _ = asked.try_send(Asked::Holding);
+            responder.answer(TransferAnswer::Have(Holding::Everything));
+        }
+        InboundRequest::Transfer(request, responder) => {
+            let _ = asked.try_send(match request {
+                TransferRequest::Chunk { .. } => Asked::Chunk,
+                TransferRequest::Object(_) | TransferRequest::Have(_) => Asked::Object,
+            });
+            match conduct {
+                Conduct::Garbage => responder.answer(garbage(request)),
+                Conduct::Silence => held.push(responder),
+            }
+        }
+    }
 }
 
 /// Chunks only: an object that is a lie is noticed before the first chunk is asked for.
