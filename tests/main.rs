@@ -1,4 +1,13 @@
 //! The real binary, from outside. One test program, one module for each promise.
 
+mod harness;
+
+mod bad_input;
 mod cli;
+mod devnet;
+mod late_joiner;
+mod many_sources;
+mod publish_install;
 mod publishing;
+mod resume;
+mod stall;

@@ -213,7 +213,7 @@ fn a_bundle_that_was_tampered_with_is_not_signed() {
     fs::write(&path, &bad).expect("written");
     machine.run("sign demo.bundle -k dev --yes").refused("UD0406", 6, "damaged");
     fs::write(&path, &good[..last]).expect("written");
-    machine.run("sign demo.bundle -k dev --yes").refused("UD0708", 1, "bytes long");
+    machine.run("sign demo.bundle -k dev --yes").refused("UD0406", 6, "bytes long");
     machine.run("sign app/README -k dev --yes").refused("UD0708", 1, "is not a bundle");
 }
 

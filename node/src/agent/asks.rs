@@ -174,6 +174,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             started: now.wall,
             ended: None,
             by: order.by.clone(),
+            reason: order.reason.clone(),
             outcome: Outcome::Running,
         });
         let component = self.components.get_mut(name).expect("it was found above");

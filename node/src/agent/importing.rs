@@ -1,7 +1,8 @@
 //! Takes a bundle from a publisher into the store. Blocks.
 //!
-//! A publisher is believed no more than a peer: the head and the manifest are judged before one byte is kept,
-//! and every object and blob is checked against them while it is written.
+//! A publisher is believed no more than a peer: the head and the manifest are judged, and every part of the
+//! bundle is read and compared with its digest, before one byte is kept. Bytes are checked again while they are
+//! written, because a file can change between two looks.
 
 use std::{path::Path, sync::Arc};
 
@@ -38,17 +39,32 @@ pub(super) fn import(
         .judge(&head, &manifest, context.clock.now())
         .map_err(|refusal| refused(&refusal, catalog, &bundle))?;
     let release = bundle.manifest();
-    let tree_bytes = object(context, &bundle, release.tree.object)?;
-    let tree: Tree = codec::decode(&tree_bytes).map_err(|error| damaged(&error.to_string()))?;
+    inspect(context, &bundle)?;
+    object(context, &bundle, release.tree.object)?;
+    for blob in release.blobs() {
+        take_blob(context, &bundle, blob)?;
+    }
+    Ok(Imported { head, manifest })
+}
+
+/// Looks at everything a bundle brings, and whether all is there that its release needs.
+fn inspect(context: &Context, bundle: &Bundle) -> Result<(), Problem> {
+    bundle.verify().map_err(|error| unreadable(&error))?;
+    let release = bundle.manifest();
+    let listing = object_bytes(context, bundle, &release.tree.object.digest)?;
+    let tree: Tree = codec::decode(&listing).map_err(|error| damaged(&error.to_string()))?;
     if tree.content_size() != release.tree.bytes {
         return Err(damaged(
             "the listing and the manifest disagree about the size of the contents",
         ));
     }
     for blob in release.blobs() {
-        take_blob(context, &bundle, blob)?;
+        object_bytes(context, bundle, &blob.chunks.digest)?;
+        if !context.store.has_blob(&blob.digest) {
+            bundle.blob_reader(&blob.digest).map_err(|error| unreadable(&error))?;
+        }
     }
-    Ok(Imported { head, manifest })
+    Ok(())
 }
 
 fn take_blob(context: &Context, bundle: &Bundle, blob: &Blob) -> Result<(), Problem> {
@@ -63,16 +79,18 @@ fn take_blob(context: &Context, bundle: &Bundle, blob: &Blob) -> Result<(), Prob
 
 /// An object of the bundle, or one that this node has from an earlier release; kept from now on.
 fn object(context: &Context, bundle: &Bundle, object: ObjectRef) -> Result<Vec<u8>, Problem> {
-    if let Some(bytes) = held(context, &object.digest)? {
-        return Ok(bytes);
-    }
-    let bytes = bundle.object(&object.digest).map_err(|error| unreadable(&error))?;
+    let bytes = object_bytes(context, bundle, &object.digest)?;
+    // Keeping what is kept changes nothing.
     context.store.put_object(&bytes).map_err(|error| not_kept(&error))?;
     Ok(bytes)
 }
 
-fn held(context: &Context, digest: &Digest) -> Result<Option<Vec<u8>>, Problem> {
-    context.store.object(digest).map_err(|error| not_kept(&error))
+/// An object's bytes, kept already or from the bundle.
+fn object_bytes(context: &Context, bundle: &Bundle, digest: &Digest) -> Result<Vec<u8>, Problem> {
+    match context.store.object(digest).map_err(|error| not_kept(&error))? {
+        Some(bytes) => Ok(bytes),
+        None => bundle.object(digest).map_err(|error| unreadable(&error)),
+    }
 }
 
 fn damaged(what: &str) -> Problem {

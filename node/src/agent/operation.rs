@@ -104,6 +104,8 @@ pub struct Operation {
     pub ended: Option<Timestamp>,
     /// Who asked: `socket:uid`, `token`, `policy`.
     pub by: String,
+    /// Why, in the words of whoever asked.
+    pub reason: Option<String>,
     /// How it stands.
     pub outcome: Outcome,
 }
@@ -178,6 +180,7 @@ mod tests {
             started: Timestamp::from_seconds(1),
             ended: None,
             by: "test".to_owned(),
+            reason: None,
             outcome: Outcome::Running,
         }
     }

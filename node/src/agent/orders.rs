@@ -35,6 +35,7 @@ impl Agent {
             }
             Order::Plan { order, reply } => self.on_plan(&order, reply),
             Order::Operations { reply } => {
+                self.refresh_status().await;
                 answer(reply, Ok(self.machine.operations().iter().cloned().collect()));
             }
             Order::Releases { reply } => answer(reply, Ok(self.machine.releases())),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use updraft_protocol::ComponentName;
+
 use super::{
     context::lock,
     event::What,
@@ -9,7 +11,7 @@ use super::{
     status::{Freshness, Status, StoreStatus},
     task::Agent,
 };
-use crate::metrics::Expiring;
+use crate::{metrics::Expiring, problem::chain};
 
 impl Agent {
     pub(super) async fn store_status(&self) -> StoreStatus {
@@ -18,6 +20,22 @@ impl Agent {
         // A store that cannot be read shows as empty here; whatever needs it says why.
         let usage = usage.ok().and_then(Result::ok).unwrap_or_default();
         StoreStatus { bytes: usage.bytes, limit: self.identity.store_limit, blobs: usage.complete }
+    }
+
+    /// What is wrong with components' folders. One that is being installed is not looked at: its `current` is
+    /// about to change.
+    pub(super) async fn folder_faults(&self) -> BTreeMap<ComponentName, String> {
+        let installers = self.context.installers.clone();
+        let look = move || {
+            let installers = lock(&installers);
+            let faults = installers.iter().filter_map(|(name, installer)| {
+                let fault = installer.try_lock().ok()?.check_current().err()?;
+                Some((name.clone(), chain(&fault)))
+            });
+            faults.collect()
+        };
+        // Nothing is known if the look itself fails; whoever installs next looks again.
+        tokio::task::spawn_blocking(look).await.unwrap_or_default()
     }
 
     /// Tells watchers how far fetches are, and notes it in the operations.

@@ -167,6 +167,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         started: now,
         next_check: now + jittered(identity.check_interval),
         next_status: now,
+        status_is_old: true,
         identity,
         audit: super::audit::Audit::new(settings.log.audit_file.clone()),
         settings,

@@ -116,6 +116,8 @@ pub struct ComponentStatus {
     pub kept: Vec<ReleaseVersion>,
     /// How the last update ended.
     pub last_update: Option<LastUpdate>,
+    /// What is wrong with its folder: somebody replaced `current`, or it cannot be read.
+    pub fault: Option<String>,
 }
 
 /// A release that could be installed.

@@ -86,6 +86,8 @@ pub(super) struct Agent {
     pub(super) started: Instant,
     pub(super) next_check: Instant,
     pub(super) next_status: Instant,
+    /// Whether something has happened since the status was made.
+    pub(super) status_is_old: bool,
 }
 
 impl Agent {
@@ -150,7 +152,7 @@ impl Agent {
         }
         let actions = self.machine.handle(Input::Tick, self.now());
         self.carry_out(actions).await;
-        self.answer_checks();
+        self.answer_checks().await;
         if now >= self.next_status {
             self.make_up_for_lost_peers().await;
             self.publish_status().await;
@@ -233,7 +235,7 @@ impl Agent {
             // Effects catch their own panics; one that is cut off means that the runtime ends.
             Err(error) => tracing::error!(%error, "an effect ended without a result"),
         }
-        self.answer_checks();
+        self.answer_checks().await;
     }
 
     fn on_served(&mut self, served: &Result<u64, tokio::task::JoinError>) {
@@ -247,7 +249,16 @@ impl Agent {
         self.count(&input);
         let actions = self.machine.handle(input, self.now());
         self.carry_out(actions).await;
+        self.status_is_old = true;
         self.next_status = self.next_status.min(Instant::now() + STATUS_WHILE_BUSY);
+    }
+
+    /// Makes the status anew if something has happened since it was made: whoever is told how something ended
+    /// finds it in the status.
+    pub(super) async fn refresh_status(&mut self) {
+        if self.status_is_old {
+            self.publish_status().await;
+        }
     }
 
     fn count(&mut self, input: &Input<PeerId>) {
@@ -263,15 +274,17 @@ impl Agent {
         self.context.forget_progress(*id);
     }
 
-    fn answer_checks(&mut self) {
+    async fn answer_checks(&mut self) {
         let (answers, heads) = self.machine.news_counts();
         let now = Instant::now();
-        let waiting = std::mem::take(&mut self.checks);
-        for check in waiting {
-            if answers < check.answers_wanted && now < check.until {
-                self.checks.push(check);
-                continue;
-            }
+        let waits = |check: &PendingCheck| answers < check.answers_wanted && now < check.until;
+        if self.checks.iter().all(waits) {
+            return;
+        }
+        self.refresh_status().await;
+        let (waiting, over) = std::mem::take(&mut self.checks).into_iter().partition(waits);
+        self.checks = waiting;
+        for check in over {
             let report = CheckReport {
                 asked: check.asked,
                 new_heads: usize::try_from(heads - check.heads_before).unwrap_or(usize::MAX),
@@ -294,6 +307,11 @@ impl Agent {
                 .count(),
             needed: self.identity.peers_needed,
         };
+        let mut components = self.machine.component_statuses(&progress, now);
+        let mut faults = self.folder_faults().await;
+        components
+            .iter_mut()
+            .for_each(|component| component.fault = faults.remove(&component.name));
         let root = self.machine.catalog().root();
         let status = Status {
             node: self.identity.node.clone(),
@@ -305,7 +323,7 @@ impl Agent {
             listening: self.listening().await,
             peers: counts,
             channels: self.machine.channel_statuses(now),
-            components: self.machine.component_statuses(&progress, now),
+            components,
             totals: super::status::Totals { sent: self.sent, ..self.totals },
             store: self.store_status().await,
             last_check: self.machine.last_check,
@@ -315,6 +333,7 @@ impl Agent {
         let busy = !progress.is_empty()
             || status.components.iter().any(|component| component.state.is_busy());
         self.next_status = Instant::now() + if busy { STATUS_WHILE_BUSY } else { STATUS_AT_REST };
+        self.status_is_old = false;
         self.wires.status.send_replace(Arc::new(status));
     }
 

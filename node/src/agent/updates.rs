@@ -102,6 +102,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             started: now.wall,
             ended: None,
             by: wish.by,
+            reason: None,
             outcome: Outcome::Running,
         });
         let moved = self.components.get_mut(name)?.begin(id, release);
@@ -367,9 +368,16 @@ fn problem(job: &Job, error: &JobError) -> Problem {
 }
 
 fn history<P>(operation: &Operation, error: Option<String>, now: Now) -> Action<P> {
-    let what = match operation.kind {
-        OperationKind::Install => "install",
-        OperationKind::Rollback => "rollback",
+    let (what, done) = match operation.kind {
+        OperationKind::Install => (
+            "install",
+            format!(
+                "{} bytes from {} peers",
+                operation.sources.values().sum::<u64>(),
+                operation.sources.len()
+            ),
+        ),
+        OperationKind::Rollback => ("rollback", String::new()),
     };
     Action::Record(HistoryLine {
         at: now.wall,
@@ -379,10 +387,6 @@ fn history<P>(operation: &Operation, error: Option<String>, now: Now) -> Action<
         what: what.to_owned(),
         error,
         by: operation.by.clone(),
-        detail: format!(
-            "{} bytes from {} peers",
-            operation.sources.values().sum::<u64>(),
-            operation.sources.len()
-        ),
+        detail: operation.reason.clone().unwrap_or(done),
     })
 }

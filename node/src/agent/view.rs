@@ -105,6 +105,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             held,
             kept: component.kept.iter().map(|kept| kept.version.clone()).collect(),
             last_update: waiting_error(component).or_else(|| component.last_update.clone()),
+            fault: None,
         }
     }
 

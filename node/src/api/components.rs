@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use updraft_protocol::ComponentName;
+use updraft_protocol::{ComponentName, limits::MAX_REASON};
 
 use super::{
     auth::Caller,
@@ -106,6 +106,11 @@ pub(super) async fn rollback(
     Path(name): Path<String>,
     JsonBody(body): JsonBody<RollbackBody>,
 ) -> Answered<Response> {
+    // It is kept in the history for as long as that is.
+    if body.reason.as_ref().is_some_and(|reason| reason.len() > MAX_REASON) {
+        let detail = format!("the reason is over {MAX_REASON} bytes long");
+        return Err(Refused::new(Code::RequestInvalid, detail));
+    }
     let order = RollbackOrder {
         component: parse(&name)?,
         to: body.to.as_deref().map(parse_version).transpose()?,

@@ -75,13 +75,13 @@ impl From<BundleError> for Problem {
     fn from(error: BundleError) -> Self {
         let code = match &error {
             BundleError::Io { .. } => file_code(&error),
-            BundleError::Damaged(_) => Code::ChunkMismatch,
-            BundleError::NotABundle(_)
+            // A bundle that is not as it was written: the same for a node that is handed it.
+            BundleError::Damaged(_)
             | BundleError::Header(_)
-            | BundleError::Unwritable(_)
             | BundleError::Length { .. }
             | BundleError::Unfitting(_)
-            | BundleError::Missing(_) => Code::SourceRefused,
+            | BundleError::Missing(_) => Code::ChunkMismatch,
+            BundleError::NotABundle(_) | BundleError::Unwritable(_) => Code::SourceRefused,
         };
         Self::from_error(code, &error)
     }

@@ -245,6 +245,7 @@ impl World {
             started: STARTED,
             ended: None,
             by: by.to_owned(),
+            reason: None,
             outcome: Outcome::Running,
         })
     }

@@ -37,6 +37,7 @@ fn component() -> ComponentStatus {
             detail: "feature updates wait for you".to_owned(),
         }),
         kept: vec![version("0.9.0")],
+        fault: None,
         last_update: Some(LastUpdate {
             at: STARTED,
             from: None,

@@ -68,13 +68,21 @@ pub(super) fn findings(status: &agent::Status, now: Timestamp) -> Vec<Finding> {
         }
     }
     for component in &status.components {
-        let error = component.last_update.as_ref().and_then(|last| last.error.as_ref());
-        if let (ComponentState::Failed, Some(error)) = (component.state, error) {
+        if let Some(fault) = &component.fault {
             findings.push(Finding::new(
-                Code::Failed,
-                format!("the last update of {} failed: {error}", component.name),
-                "it is tried again; `updraft history` tells more",
+                Code::FileUnusable,
+                format!("{}: {fault}", component.name),
+                "nothing is installed over it; what runs is not what this node put there",
             ));
+        }
+        let error = component.last_update.as_ref().and_then(|last| last.error.as_ref());
+        if let Some(error) = error.filter(|_| !component.state.is_busy()) {
+            let hint = match component.state {
+                ComponentState::Failed => "it is tried again; `updraft history` tells more",
+                _ => "`updraft install` tries it again; `updraft history` tells more",
+            };
+            let detail = format!("the last update of {} failed: {error}", component.name);
+            findings.push(Finding::new(Code::Failed, detail, hint));
         }
     }
     if status.peers.connected < status.peers.needed {

@@ -341,15 +341,17 @@ impl<'a> Story<'a> {
         if self.deadline.is_none_or(|deadline| Instant::now() < deadline) {
             return Ok(());
         }
-        let wanted = version.unwrap_or("the first release");
-        let missing = nodes(rows).filter(|row| row.installed.as_deref() != version).map(|row| {
-            format!(
-                "{} has {} and is {}",
-                row.node,
-                row.installed.as_deref().unwrap_or("nothing"),
-                row.state
-            )
-        });
+        // Before the first release is published that is the one they miss.
+        let wanted = version.unwrap_or(Releases::VERSIONS[0]);
+        let missing =
+            nodes(rows).filter(|row| row.installed.as_deref() != Some(wanted)).map(|row| {
+                format!(
+                    "{} has {} and is {}",
+                    row.node,
+                    row.installed.as_deref().unwrap_or("nothing"),
+                    row.state
+                )
+            });
         let problem = Problem::new(
             Code::Failed,
             format!("not all nodes run {wanted} after {:.0} s", self.seconds()),

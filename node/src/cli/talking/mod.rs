@@ -128,6 +128,7 @@ impl Desk {
                     detail: "Feature updates wait for you".to_owned(),
                 }),
                 kept: vec![version("0.9.0")],
+                fault: None,
                 last_update: None,
             }];
         });

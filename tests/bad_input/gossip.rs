@@ -1,0 +1,65 @@
+//! Forged announcements from a peer: refused with the reason, nothing kept, and the truth still gets through.
+
+use updraft_node::bundle::Bundle;
+use updraft_protocol::{Gossip, Head, NetworkId, SecretKey, Signed, Timestamp};
+
+use crate::harness::{
+    dir,
+    network::Network,
+    node::Kind,
+    peer::{Conduct, HostilePeer},
+    until,
+};
+
+fn announcement(head: &Head, key: &SecretKey) -> Gossip {
+    let mut signed = Signed::unsigned(head).expect("within limits");
+    signed.sign(key, &head.network);
+    Gossip::announce(signed, None)
+}
+
+#[test]
+fn no_forged_announcement_changes_anything() {
+    let network = Network::found();
+    network.publish(&network.release("1.0.0"), "1.0.0").good();
+    let node = network.join("node-1", &Kind::follower());
+    node.wait_for("1.0.0");
+    let bundle = network.bundle("1.1.0");
+    let next = Bundle::open(&bundle).expect("good").head().clone();
+    let (key, stranger) = (network.secret_key(), SecretKey::from_seed(&[7; 32]));
+    let past = Timestamp::from_seconds(1_000_000_000);
+    let forgeries = [
+        ("a key without a say", announcement(&next, &stranger), "signed by 0 of the 1"),
+        (
+            "an expired head",
+            announcement(&Head { time: past, expires: past.plus(86_400), ..next.clone() }, &key),
+            "expired",
+        ),
+        (
+            "a head of another network",
+            announcement(&Head { network: NetworkId::from_bytes([9; 32]), ..next.clone() }, &key),
+            "network",
+        ),
+        (
+            "a second history of the channel",
+            announcement(&Head { seq: 1, prev: None, ..next.clone() }, &key),
+            "two different heads",
+        ),
+    ];
+    let before = (dir::settled(&node.data), node.books());
+    for (what, forgery, reason) in forgeries {
+        // One peer for each: who lies once may not be listened to again.
+        let forger = HostilePeer::start(Conduct::Silence, &node, &[]);
+        forger.announce(forgery);
+        let refusal = until(&format!("{what} is refused"), || {
+            let log = node.logged();
+            let refusal = format!("refused something from {}", forger.id);
+            log.lines().find(|line| line.contains(&refusal)).map(str::to_owned)
+        });
+        assert!(refusal.contains(reason), "{what}: {refusal}");
+        assert_eq!(dir::settled(&node.data), before.0, "nothing is kept of {what}");
+        assert_eq!(node.books(), before.1, "nothing is believed of {what}");
+    }
+
+    network.publisher.say(&["publish", "--bundle", crate::harness::arg(&bundle)]).good();
+    node.wait_for("1.1.0");
+}

@@ -1,0 +1,192 @@
+//! A peer that means ill: the network room of the library, with answers that a test chooses.
+//!
+//! It speaks the real protocols, so a node under test cannot tell it from an honest one before it lies.
+
+use std::{sync::mpsc, thread, thread::JoinHandle, time::Duration};
+
+use prometheus_client::registry::Registry;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use updraft_node::network::{
+    Address, InboundRequest, Network, NetworkEvent, NetworkMetrics, NetworkSettings, NodeKey,
+    Reach, Responder, Started,
+};
+use updraft_protocol::{
+    BootstrapAnswer, CatchUpAnswer, Digest, Gossip, Holding, NetworkId, TransferAnswer,
+    TransferRequest,
+};
+
+use super::{node::Node, text};
+
+/// Questions remembered for the test; a peer that is asked more forgets the later ones.
+const MOST_ASKED: usize = 4_096;
+
+/// How it answers who asks for bytes. Whatever it does, it says that it holds everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conduct {
+    /// Gives chunks of the right length that are not those asked for.
+    Garbage,
+    /// Takes every request for bytes and never answers.
+    Silence,
+}
+
+/// What it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// What it holds.
+    Holding,
+    /// A listing of files or of chunks.
+    Object,
+    /// A chunk.
+    Chunk,
+}
+
+/// A hostile peer on a thread of its own; it goes with its test.
+#[derive(Debug)]
+pub(crate) struct HostilePeer {
+    /// Its name on the network.
+    pub(crate) id: String,
+    /// Where it listens.
+    pub(crate) address: String,
+    /// What it was asked for so far, in order.
+    pub(crate) asked: mpsc::Receiver<Asked>,
+    lies: tokio::sync::mpsc::Sender<Gossip>,
+    stop: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the peer's thread is told when it starts.
+struct Part {
+    conduct: Conduct,
+    network: NetworkId,
+    friend: Address,
+    provides: Vec<Digest>,
+    lies: tokio::sync::mpsc::Receiver<Gossip>,
+    stop: CancellationToken,
+}
+
+impl HostilePeer {
+    /// Starts on the network of `friend`, connects to it, and tells the DHT that it holds the blobs of these
+    /// releases.
+    pub(crate) fn start(conduct: Conduct, friend: &Node, releases: &[&Value]) -> Self {
+        let trust = friend.get("/api/v1/trust");
+        let network: Digest = text(&trust["networkId"]).parse().expect("32 bytes");
+        let blobs = releases.iter().flat_map(|release| {
+            let patches = super::items(&release["deltas"]).iter().map(|delta| &delta["blob"]);
+            std::iter::once(&release["blob"]).chain(patches)
+        });
+        let stop = CancellationToken::new();
+        let (lies, to_tell) = tokio::sync::mpsc::channel(1);
+        let part = Part {
+            conduct,
+            network: NetworkId::from_bytes(*network.as_bytes()),
+            friend: friend.listen()[0].parse().expect("an address"),
+            provides: blobs.map(|blob| text(blob).parse().expect("a digest")).collect(),
+            lies: to_tell,
+            stop: stop.clone(),
+        };
+        let (tell, told) = mpsc::sync_channel(1);
+        let (ask, asked) = mpsc::sync_channel(MOST_ASKED);
+        let thread = thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("one");
+            runtime.block_on(play(part, &tell, &ask));
+        });
+        let (id, address) = told.recv_timeout(super::DEADLINE).expect("the peer listens");
+        Self { id, address, asked, lies, stop, thread: Some(thread) }
+    }
+
+    /// Tells everybody something, as soon as somebody listens.
+    pub(crate) fn announce(&self, message: Gossip) {
+        self.lies.blocking_send(message).expect("the peer runs");
+    }
+}
+
+impl Drop for HostilePeer {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            // Its panic, if there was one, has been printed already.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn play(
+    mut part: Part,
+    tell: &mpsc::SyncSender<(String, String)>,
+    asked: &mpsc::SyncSender<Asked>,
+) {
+    let mut settings = NetworkSettings::new(part.network);
+    settings.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")];
+    let metrics = NetworkMetrics::register(&mut Registry::default());
+    let started = Network::start(settings, NodeKey::generate(), metrics, part.stop.clone());
+    let Started { network, mut events, task } = started.await.expect("it listens");
+    network.dial(part.friend).await.expect("the friend answers");
+    for blob in part.provides {
+        network.provide(blob).await.expect("it runs");
+    }
+    let me = network.peer_id();
+    let address = network.listen_addresses().await.expect("it runs")[0].with_peer(me);
+    tell.send((me.to_string(), address.to_string())).expect("the test waits");
+    // Kept unanswered as long as the peer is there.
+    let mut held: Vec<Responder<TransferAnswer>> = Vec::new();
+    let mut lie = None;
+    let mut again = tokio::time::interval(Duration::from_millis(50));
+    loop {
+        tokio::select! {
+            event = events.recv() => match event {
+                Some(NetworkEvent::Request { request, .. }) => {
+                    answer(request, part.conduct, asked, &mut held);
+                }
+                Some(_) => {}
+                None => break,
+            },
+            Some(next) = part.lies.recv(), if lie.is_none() => lie = Some(next),
+            _ = again.tick(), if lie.is_some() => {
+                let told = network.announce(lie.clone().expect("looked at above")).await;
+                if !matches!(told, Ok(Reach::NoPeers)) {
+                    lie = None;
+                }
+            }
+        }
+    }
+    drop(network);
+    task.await.expect("the room ends well");
+}
+
+fn answer(
+    request: InboundRequest,
+    conduct: Conduct,
+    asked: &mpsc::SyncSender<Asked>,
+    held: &mut Vec<Responder<TransferAnswer>>,
+) {
+    match request {
+        InboundRequest::Bootstrap(_, responder) => {
+            responder.answer(BootstrapAnswer { roots: Vec::new() });
+        }
+        InboundRequest::CatchUp(_, responder) => responder.answer(CatchUpAnswer::NotHeld),
+        InboundRequest::Transfer(TransferRequest::Have(_), responder) => {
+            let _ = asked.try_send(Asked::Holding);
+            responder.answer(TransferAnswer::Have(Holding::Everything));
+        }
+        InboundRequest::Transfer(request, responder) => {
+            let _ = asked.try_send(match request {
+                TransferRequest::Chunk { .. } => Asked::Chunk,
+                TransferRequest::Object(_) | TransferRequest::Have(_) => Asked::Object,
+            });
+            match conduct {
+                Conduct::Garbage => responder.answer(garbage(request)),
+                Conduct::Silence => held.push(responder),
+            }
+        }
+    }
+}
+
+/// Chunks only: an object that is a lie is noticed before the first chunk is asked for.
+fn garbage(request: TransferRequest) -> TransferAnswer {
+    match request {
+        TransferRequest::Chunk { .. } => TransferAnswer::Chunk(vec![0x55; 256 * 1024]),
+        TransferRequest::Object(_) | TransferRequest::Have(_) => TransferAnswer::NotHeld,
+    }
+}
