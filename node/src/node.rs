@@ -163,15 +163,25 @@ impl Node {
         self.stop.cancel();
         self.api.stopped().await;
         for (name, task) in [("agent", self.agent_task), ("network", self.network_task)] {
-            if let Err(error) = task.await {
+            // A part that has ended was told of by `ended`, and cannot be waited for twice.
+            if !task.is_finished()
+                && let Err(error) = task.await
+            {
                 tracing::error!(%error, "the {name} ended badly");
             }
         }
     }
 
-    /// Ends when the node ends by itself, which it never should.
-    pub async fn ended(&self) {
-        self.stop.cancelled().await;
+    /// Ends when a part of the node has ended by itself, which is a bug: a node without its agent or its network
+    /// only looks alive.
+    pub async fn ended(&mut self) -> Problem {
+        let (part, ended) = tokio::select! {
+            ended = &mut self.agent_task => ("agent", ended),
+            ended = &mut self.network_task => ("network", ended),
+        };
+        let problem =
+            Problem::new(Code::Failed, format!("the {part} of the node has ended by itself"));
+        ended.err().map_or(problem.clone(), |error| problem.cause(error.to_string()))
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
     lifecycle::{Component, InstalledVersion},
     operation::{OperationId, Phase},
     order::{HistoryLine, Published, Reply},
+    start,
     task::Agent,
 };
 use crate::{
@@ -33,20 +34,68 @@ pub(super) enum Ended {
     Nothing,
 }
 
+/// Something that later actions rely on could not be kept.
+#[derive(Debug)]
+pub(super) struct NotKept;
+
 impl Agent {
-    pub(super) async fn act(&mut self, action: Action<PeerId>) {
+    /// Carries out actions in their order. When something cannot be kept, what stands behind it is given up:
+    /// a promise that rests on nothing is not made.
+    pub(super) async fn carry_out(&mut self, actions: Vec<Action<PeerId>>) {
+        let mut actions = actions.into_iter();
+        while let Some(action) = actions.next() {
+            if let Err(NotKept) = self.act(action).await {
+                self.give_up(actions).await;
+                return;
+            }
+        }
+    }
+
+    /// Ends what will not be carried out, and goes back to what is known to be kept.
+    async fn give_up(&mut self, actions: impl Iterator<Item = Action<PeerId>>) {
+        let failed =
+            || JobError::Failed("what it rests on could not be kept; the log says why".to_owned());
+        for action in actions {
+            let input = match action {
+                Action::Verdict(token, _) => {
+                    self.settle(token, catalog::Verdict::Ignore);
+                    continue;
+                }
+                Action::Fetch(job) => Input::Fetched(job.id, Err(failed())),
+                Action::Install(job, _) => Input::Installed(job.id, Err(failed())),
+                Action::SwitchBack { job, .. } => Input::Installed(job, Err(failed())),
+                Action::Mirror(release, _) => Input::Mirrored(release, Err(failed())),
+                // Questions that are not put are not answered either: the asker is free again.
+                Action::AskNews(peer, _) => Input::News(peer, None),
+                Action::AskRoots(peer, _) => Input::Roots(peer, None),
+                Action::AskManifest(peer, digest) => Input::Manifest(peer, digest, None),
+                _ => continue,
+            };
+            self.effects.spawn(async move { Ended::Input(Box::new(input)) });
+        }
+        let (store, root) = (self.context.store.clone(), self.machine.catalog().root().clone());
+        match tokio::task::spawn_blocking(move || start::restore_catalog(&store, root)).await {
+            Ok(Ok(catalog)) => self.machine.believe_again(catalog),
+            Ok(Err(error)) => {
+                tracing::error!(error = %chain(&error), "what was kept cannot be read")
+            }
+            Err(error) => tracing::error!(%error, "what was kept cannot be read"),
+        }
+    }
+
+    pub(super) async fn act(&mut self, action: Action<PeerId>) -> Result<(), NotKept> {
         match action {
             Action::Verdict(token, verdict) => self.settle(token, verdict),
             Action::KeepRoot(root, _) => {
-                self.keep("a root", move |store| store.append_root(&root)).await
+                self.keep("a root", move |store| store.append_root(&root)).await?;
             }
             Action::KeepHead(head) => {
-                self.keep("a head", move |store| store.accept_head(&head)).await
+                self.keep("a head", move |store| store.accept_head(&head)).await?;
             }
             Action::KeepManifest(manifest) => {
-                self.keep("a manifest", move |store| store.put_manifest(&manifest)).await;
+                self.keep("a manifest", move |store| store.put_manifest(&manifest)).await?;
             }
-            Action::KeepComponent(name) => self.keep_component(&name).await,
+            Action::KeepComponent(name) => self.keep_component(&name).await?,
             Action::Record(line) => self.record(line).await,
             Action::AskNews(peer, request) => {
                 let network = self.context.network.clone();
@@ -102,6 +151,7 @@ impl Agent {
                 self.context.metrics.manifest_travelled(std::time::Duration::from_secs(seconds));
             }
         }
+        Ok(())
     }
 
     fn settle(&mut self, token: u64, verdict: catalog::Verdict) {
@@ -120,23 +170,22 @@ impl Agent {
         &self,
         what: &'static str,
         work: impl FnOnce(&crate::store::Store) -> Result<(), StoreError> + Send + 'static,
-    ) {
+    ) -> Result<(), NotKept> {
         let store = self.context.store.clone();
         match tokio::task::spawn_blocking(move || work(&store)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::error!(what, error = %chain(&error), "could not be kept; it is asked for again")
-            }
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => tracing::error!(what, error = %chain(&error), "could not be kept"),
             Err(error) => tracing::error!(what, %error, "could not be kept"),
         }
+        Err(NotKept)
     }
 
-    async fn keep_component(&mut self, name: &ComponentName) {
+    async fn keep_component(&mut self, name: &ComponentName) -> Result<(), NotKept> {
         self.open_installer(name).await;
-        let Some(component) = self.machine.component(name) else { return };
+        let Some(component) = self.machine.component(name) else { return Ok(()) };
         let record = record(component, self.context.clock.now());
         let name = name.clone();
-        self.keep("a component", move |store| store.put_component(&name, &record)).await;
+        self.keep("a component", move |store| store.put_component(&name, &record)).await
     }
 
     async fn record(&self, line: HistoryLine) {
@@ -155,7 +204,8 @@ impl Agent {
             by: line.by,
             detail: line.error.unwrap_or(line.detail),
         };
-        self.keep("a line of the history", move |store| store.history_append(&entry)).await;
+        // Nothing rests on a line of the history; its loss is in the log.
+        let _ = self.keep("a line of the history", move |store| store.history_append(&entry)).await;
     }
 
     fn ask<T: Send + 'static>(

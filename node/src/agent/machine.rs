@@ -133,6 +133,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         &self.operations
     }
 
+    /// Takes up what was kept, after something else could not be.
+    pub fn believe_again(&mut self, catalog: Catalog) {
+        self.catalog = catalog;
+    }
+
     /// Notes where a job is, for people.
     pub fn set_phase(&mut self, job: OperationId, phase: super::operation::Phase) {
         self.operations.update(job, |operation| operation.phase = phase);
@@ -243,7 +248,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             // Its signatures are good and it is ahead of us: whoever is behind us may need it too.
             Ok(HeadOutcome::Missing { .. }) => {
                 self.sync.ask(from, Question::News);
-                Verdict::Accept
+                let vouched = manifest.is_none_or(|manifest| self.catalog.vouches_for(&manifest));
+                if vouched { Verdict::Accept } else { Verdict::Ignore }
             }
             Ok(HeadOutcome::Known) => Verdict::Ignore,
             Err(refusal) => {
@@ -304,6 +310,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             match self.catalog.offer_root(&root) {
                 Ok(version) => {
                     progress = true;
+                    self.sweep_due = true;
                     actions.push(Action::KeepRoot(Arc::new(root), version));
                     actions.push(Action::Emit(What::RootChanged { version }));
                 }

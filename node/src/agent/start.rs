@@ -171,7 +171,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         agent.open_installer(name).await;
     }
     if agent.identity.generosity == Generosity::All && !provided.is_empty() {
-        agent.act(super::action::Action::Provide(provided)).await;
+        agent.carry_out(vec![super::action::Action::Provide(provided)]).await;
     }
     let task = tokio::spawn(agent.run());
     Ok((AgentHandle { orders, status: status_view, events }, task))
@@ -275,7 +275,7 @@ fn first_status(identity: &Identity, trust: &Trust) -> Status {
 
 /// The channels' newest heads and the manifests they list. What no longer verifies is left out and asked for
 /// again.
-fn restore_catalog(store: &Store, root: Verified<Root>) -> Result<Catalog, StoreError> {
+pub(super) fn restore_catalog(store: &Store, root: Verified<Root>) -> Result<Catalog, StoreError> {
     let channels: Vec<_> = root.release.iter().map(|entry| entry.channel.clone()).collect();
     let mut catalog = Catalog::new(root);
     for channel in channels {

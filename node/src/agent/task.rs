@@ -13,7 +13,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    action::{Action, Input, Now},
+    action::{Input, Now},
     context::{Context, lock},
     effects::Ended,
     event::{Event, What},
@@ -240,12 +240,6 @@ impl Agent {
             self.context.metrics.saved(crate::metrics::Saving::Delta, saved);
         }
         self.context.forget_progress(*id);
-    }
-
-    pub(super) async fn carry_out(&mut self, actions: Vec<Action<PeerId>>) {
-        for action in actions {
-            self.act(action).await;
-        }
     }
 
     async fn answer_checks(&mut self) {

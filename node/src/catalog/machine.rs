@@ -110,8 +110,8 @@ impl Catalog {
 
     /// Takes the root after the one in force.
     pub fn offer_root(&mut self, signed: &Signed<Root>) -> Result<u64, Refusal> {
-        let next = root::trust_next(&self.root, signed)?;
-        self.root = next;
+        self.root = root::trust_next(&self.root, signed)?;
+        self.doubt_everything();
         Ok(self.root.version)
     }
 
@@ -238,6 +238,31 @@ impl Catalog {
                 listing.component == *component && listing.target.runs_on(machine)
             })
             .filter_map(|listing| self.manifests.get(&listing.manifest))
+    }
+
+    /// Whether the keys of its channel signed a manifest, listed or not.
+    pub fn vouches_for(&self, signed: &Signed<Manifest>) -> bool {
+        let role =
+            signed.peek().ok().and_then(|claim| self.root.release_role(&claim.channel).cloned());
+        role.is_some_and(|role| signed.verify(&self.root.network, &role).is_ok())
+    }
+
+    /// Under a new root only what its keys vouch for is believed: a key that was taken out of a role takes with
+    /// it what it alone had signed.
+    fn doubt_everything(&mut self) {
+        let heads = std::mem::take(&mut self.heads);
+        for (channel, known) in heads {
+            if self.verify_head(&known.signed).is_ok() {
+                self.heads.insert(channel, known);
+            }
+        }
+        let manifests = std::mem::take(&mut self.manifests);
+        for (digest, known) in manifests {
+            if self.vouches_for(&known.signed) {
+                self.manifests.insert(digest, known);
+            }
+        }
+        self.forget_unlisted();
     }
 
     fn verify_head(&self, signed: &Signed<Head>) -> Result<Verified<Head>, Refusal> {

@@ -164,3 +164,24 @@ fn judging_a_bundle_takes_nothing() {
     assert_eq!(catalog.judge(&head, &release, NOW), Ok(()));
     assert!(catalog.head(&publisher.channel).is_none());
 }
+
+#[test]
+fn a_new_root_takes_back_what_removed_keys_alone_had_signed() {
+    let publisher = Publisher::new();
+    let mut catalog = publisher.catalog();
+    let release = publisher.sign(&publisher.manifest("1.0.0"), &[1, 2]);
+    let head = publisher.sign(&publisher.head(1, None, &[&release]), &[1, 2]);
+    catalog.offer_head(&head, Offer::News, NOW).expect("signed");
+    catalog.offer_manifest(&release).expect("listed");
+    let mut next = catalog.root().clone().into_inner();
+    (next.version, next.prev) = (2, Some(catalog.root().digest()));
+    let keys = [2, 3, 4].map(|n| Publisher::key(n).public()).to_vec();
+    next.release[0].role = updraft_protocol::Role::new(2, keys).expect("a role");
+    let mut unchanged = catalog.clone();
+    assert_eq!(catalog.offer_root(&publisher.sign(&next, &[100])), Ok(2));
+    assert!(
+        catalog.head(&publisher.channel).is_none() && catalog.manifest(&release.digest()).is_none()
+    );
+    assert!(unchanged.offer_root(&publisher.sign(&next, &[1])).is_err(), "not by the root's keys");
+    assert!(unchanged.manifest(&release.digest()).is_some());
+}

@@ -90,19 +90,19 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     let trust = opened.trust().clone();
     context.runtime()?.block_on(async {
         let mut signals = Signals::listen()?;
-        let node = Node::start(loaded.settings, &dirs, opened).await?;
+        let mut node = Node::start(loaded.settings, &dirs, opened).await?;
         introduce(&node, &name, &trust, context)?;
         let exit = tokio::select! {
-            exit = signals.next() => exit,
-            () = node.ended() => Exit::Done,
-            () = stdin_closed(), if args.stop_with_stdin => Exit::Done,
+            exit = signals.next() => Ok(exit),
+            problem = node.ended() => Err(problem),
+            () = stdin_closed(), if args.stop_with_stdin => Ok(Exit::Done),
         };
         tokio::select! {
             () = node.stop() => {}
             // Asked twice: at once. The store and the journals are made for that.
             _ = signals.next() => {}
         }
-        Ok(exit)
+        exit
     })
 }
 

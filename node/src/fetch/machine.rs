@@ -157,11 +157,6 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         self.missing
     }
 
-    /// Whether anybody is left who may have something missing, or is being asked.
-    pub fn has_hope(&self) -> bool {
-        self.peers.values().any(|peer| !peer.in_flight.is_empty() || self.is_useful(peer))
-    }
-
     /// Takes one input and says what to do.
     pub fn handle(&mut self, input: Input<P>, now: Elapsed) -> Vec<Action<P>> {
         let mut actions = Vec::new();
@@ -260,14 +255,12 @@ impl<P: Copy + Ord + Debug> Machine<P> {
     fn on_failed(&mut self, id: P, index: u32, failure: Failure, now: Elapsed) {
         self.release(id, index);
         if failure == Failure::NotHeld {
-            // It said it had this chunk, or the store lost it since: what it holds has to be asked again.
+            // It said it had this chunk, or its store lost it since: what it holds has to be asked again. Saying
+            // so and not giving is a failure like any other, or a liar could be asked for ever.
             if let Some(peer) = self.peers.get_mut(&id) {
                 peer.holding = Holding::Nothing;
-                peer.reask_at = Some(now + peer.reask_pause);
-                peer.reask_pause = (peer.reask_pause * 2).min(MAX_REASK);
             }
             self.rebuild_queue();
-            return;
         }
         self.on_failure(id, now);
     }
@@ -279,7 +272,8 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         let pause = (BACKOFF * 2_u32.saturating_pow(peer.failures - 1)).min(MAX_BACKOFF);
         peer.rest_until = now + pause;
         if peer.holding != Holding::Everything {
-            peer.reask_at = Some(peer.rest_until);
+            peer.reask_at = Some(peer.rest_until.max(now + peer.reask_pause));
+            peer.reask_pause = (peer.reask_pause * 2).min(MAX_REASK);
         }
         if peer.failures >= MAX_FAILURES && peer.in_flight.is_empty() {
             self.forget(id);
@@ -338,7 +332,9 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         let mut free_places = self.limits.peers.saturating_sub(active);
         let mut ready: Vec<(usize, u64, P)> = Vec::new();
         for (place, (id, peer)) in (0_u64..).zip(&self.peers) {
-            if now < peer.rest_until || peer.in_flight.len() >= peer.window {
+            // Whoever has nothing to give takes no place from those who have.
+            let is_free = now >= peer.rest_until && peer.in_flight.len() < peer.window;
+            if !is_free || self.choose(*id, now).is_none() {
                 continue;
             }
             ready.push((peer.in_flight.len(), tie(self.seed, place), *id));
@@ -416,10 +412,6 @@ impl<P: Copy + Ord + Debug> Machine<P> {
             }
             actions.push(Action::Search);
         }
-    }
-
-    fn is_useful(&self, peer: &Peer) -> bool {
-        self.queue.iter().any(|(_, _, index)| peer.holding.holds(*index))
     }
 
     fn is_missing(&self, index: u32) -> bool {

@@ -13,7 +13,8 @@ use super::{
     machine::{Action, Failure, Input, Limits, Machine},
 };
 
-/// How long a fetch goes on without any hope (nobody reached holds what is missing) before it gives up.
+/// How long a fetch goes on without a single chunk before it gives up. What peers claim does not count: one that
+/// says it has everything and gives nothing must not keep a fetch from trying another route.
 const GIVE_UP_AFTER: Elapsed = Elapsed::from_secs(30);
 
 /// Why a blob did not come.
@@ -69,7 +70,7 @@ pub async fn fetch_blob<P: Peers, C: Chunks>(
         running: JoinSet::new(),
         report: Report { sources: BTreeMap::new(), wrong: 0, duplicate: 0 },
         received: 0,
-        hopeful_at: Elapsed::ZERO,
+        progress_at: Elapsed::ZERO,
     };
     driver.run(holders, progress).await?;
     Ok(driver.report)
@@ -99,8 +100,8 @@ struct Driver<P: Peers, C> {
     running: JoinSet<Ended<P::Id>>,
     report: Report<P::Id>,
     received: u64,
-    /// When there last was somebody to ask.
-    hopeful_at: Elapsed,
+    /// When the last chunk was kept.
+    progress_at: Elapsed,
 }
 
 impl<P: Peers, C: Chunks> Driver<P, C> {
@@ -132,7 +133,7 @@ impl<P: Peers, C: Chunks> Driver<P, C> {
                 return Ok(());
             }
             progress.send_replace(self.received);
-            self.give_up_without_hope()?;
+            self.give_up_without_progress()?;
         }
     }
 
@@ -140,12 +141,8 @@ impl<P: Peers, C: Chunks> Driver<P, C> {
         self.started.elapsed()
     }
 
-    fn give_up_without_hope(&mut self) -> Result<(), FetchError> {
-        let now = self.now();
-        if self.machine.has_hope() {
-            self.hopeful_at = now;
-        }
-        if now.saturating_sub(self.hopeful_at) < GIVE_UP_AFTER {
+    fn give_up_without_progress(&self) -> Result<(), FetchError> {
+        if self.now().saturating_sub(self.progress_at) < GIVE_UP_AFTER {
             return Ok(());
         }
         Err(FetchError::NoHolders { missing: self.machine.missing() })
@@ -182,6 +179,7 @@ impl<P: Peers, C: Chunks> Driver<P, C> {
                 let missing = self.machine.missing();
                 let done = self.feed(Input::Kept(peer, index));
                 if self.machine.missing() < missing {
+                    self.progress_at = self.now();
                     self.received += bytes;
                     *self.report.sources.entry(peer).or_default() += bytes;
                 } else {

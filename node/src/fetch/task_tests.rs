@@ -12,6 +12,8 @@ enum Nature {
     Corrupt,
     Silent,
     Confused,
+    /// Says it has everything and gives nothing.
+    Boaster,
 }
 
 /// A blob of small chunks, each being its index as text.
@@ -55,6 +57,7 @@ impl Peers for Swarm {
                 Ok(TransferAnswer::Have(Holding::Nothing))
             }
             (_, TransferRequest::Have(_)) => Ok(TransferAnswer::Have(Holding::Everything)),
+            (Nature::Boaster, TransferRequest::Chunk { .. }) => Ok(TransferAnswer::NotHeld),
             (nature, TransferRequest::Chunk { index, .. }) => {
                 self.served.lock().expect("not poisoned").push((peer, index));
                 let bytes =
@@ -148,6 +151,13 @@ async fn without_holders_it_searches_and_then_gives_up() {
     let error = fetch(&swarm, &shelf, Vec::new()).await.expect_err("nobody");
     assert!(matches!(error, FetchError::NoHolders { missing: 5 }));
     assert!(started.elapsed() < Duration::from_secs(120));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_boaster_alone_does_not_keep_a_fetch_alive() {
+    let (swarm, shelf) = (Swarm::new(&[Nature::Boaster]), Shelf::new(5));
+    let error = fetch(&swarm, &shelf, vec![0]).await.expect_err("nothing is given");
+    assert!(matches!(error, FetchError::NoHolders { missing: 5 }));
 }
 
 #[tokio::test(start_paused = true)]

@@ -104,7 +104,7 @@ fn configuration(name: &str, part: Part, component: &str) -> String {
     let (role, upload, follows) = match part {
         Part::Publisher => ("seed", PUBLISHER_RATE, String::new()),
         Part::Full => {
-            ("full", "unlimited", format!("[components.{component}]\nchannel = \"stable\"\n"))
+            ("full", "unlimited", format!("[components.\"{component}\"]\nchannel = \"stable\"\n"))
         }
     };
     format!(
@@ -155,7 +155,7 @@ mod tests {
         for part in [Part::Publisher, Part::Full] {
             let folder = tempfile::tempdir().expect("a folder");
             let file = folder.path().join("updraft.toml");
-            fs::write(&file, configuration("node-1", part, "demo-app")).expect("written");
+            fs::write(&file, configuration("node-1", part, "my-tool.bin")).expect("written");
             let dirs = crate::dirs::Dirs::alone(folder.path());
             let mut sources = crate::config::Sources::builtin(dirs, "host");
             sources.files = vec![file];
