@@ -363,3 +363,41 @@ fn an_expired_head_installs_nothing_by_itself_and_says_since_when() {
     assert_eq!(status.held.expect("held").reason.as_str(), "approval");
     assert!(world.machine.install(&world.order(), now(late)).is_ok(), "a person may");
 }
+
+#[test]
+fn a_release_that_waits_for_a_person_does_not_hide_a_lower_one_that_mends() {
+    let mut world = World::new(Duty::Full);
+    let gossip = world.release("1.0.0", |_| {});
+    let actions = world.hear(gossip, 0);
+    world.complete(&actions, 0);
+    let gossip =
+        world.release("2.0.0", |manifest| manifest.compatibility = Compatibility::Breaking);
+    assert!(job(&world.hear(gossip, 1)).is_none());
+    let gossip = world.release("1.0.1", |manifest| manifest.kind = ReleaseKind::Security);
+    let next = job(&world.hear(gossip, 2)).expect("allowed");
+    assert_eq!(next.manifest.version.to_string(), "1.0.1");
+}
+
+#[test]
+fn a_downloaded_release_is_not_followed_and_a_consented_downgrade_stays() {
+    let mut world = World::new(Duty::Full);
+    world.machine.components.clear();
+    for version in ["1.0.0", "1.1.0"] {
+        let gossip = world.release(version, |_| {});
+        assert!(job(&world.hear(gossip, 0)).is_none(), "nobody follows it");
+    }
+    let order = InstallOrder { extent: Extent::Download, ..world.order() };
+    let (id, _) = world.machine.install(&order, now(1)).expect("on offer");
+    let actions = world.machine.handle(Input::Fetched(id, Ok(Fetched::default())), now(2));
+    assert!(job(&actions).is_none(), "what was only downloaded is not installed");
+    assert!(world.machine.component_statuses(&BTreeMap::new(), now(2)).is_empty());
+
+    let (_, actions) = world.machine.install(&world.order(), now(3)).expect("on offer");
+    world.complete(&actions, 4);
+    let consent = Consent { downgrade: true, force: false };
+    let version = Some("1.0.0".parse().expect("a version"));
+    let order = InstallOrder { version, consent, ..world.order() };
+    let (_, actions) = world.machine.install(&order, now(5)).expect("consented");
+    let actions = world.complete(&actions, 6);
+    assert!(job(&actions).is_none() && job(&world.machine.handle(Input::Tick, now(7))).is_none());
+}

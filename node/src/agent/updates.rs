@@ -35,10 +35,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             .values()
             .filter(|component| component.following == Following::Yes)
             .filter_map(|component| {
-                let newest = self.newest(component)?;
-                let goes = self.decide(component, newest, now) == Decision::Install
-                    && component.may_begin(&newest.signed.digest(), now.elapsed);
-                goes.then(|| (component.name.clone(), newest.clone()))
+                let best = self.best(component, now)?;
+                Some((component.name.clone(), best.clone()))
             })
             .collect();
         for (name, known) in ready {
@@ -49,6 +47,20 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             };
             self.begin(&name, &known, wish, now, actions);
         }
+    }
+
+    /// The highest release that settings allow now: one that waits for a person must not hide a lower one that
+    /// mends something.
+    fn best(&self, component: &Component, now: Now) -> Option<&Known> {
+        self.catalog
+            .candidates(&component.name, &component.channel, &component.target)
+            .filter(|known| {
+                self.decide(component, known, now) == Decision::Install
+                    && component.may_begin(&known.signed.digest(), now.elapsed)
+            })
+            .max_by_key(|known| {
+                (known.manifest.version.clone(), known.manifest.target == component.target)
+            })
     }
 
     /// The newest release on the channel that a component follows.
