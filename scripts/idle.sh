@@ -30,8 +30,11 @@ if [ ${#pids[@]} = 0 ]; then
     updraft=target/release/updraft
   fi
   # A release first, so that the nodes hold, serve and run something while they have nothing to do.
+  # A group of its own: a stopped process would otherwise take this script along when its shell goes.
+  set -m
   "$updraft" --json devnet --nodes 4 --demo >"$work/lines" 2>"$work/errors" &
   desk=$!
+  set +m
   for _ in $(seq 240); do
     grep -q '"type":"summary"' "$work/lines" && break
     kill -0 "$desk" 2>/dev/null || { cat "$work/errors" >&2; echo "idle: the network ended" >&2; exit 1; }
