@@ -50,6 +50,8 @@ struct Update {
 struct Report {
     peers_asked: Option<usize>,
     updates: Vec<Update>,
+    /// Why it cannot be said of a component that it is up to date.
+    unproven: Vec<String>,
     last_check_at: Option<String>,
 }
 
@@ -88,8 +90,16 @@ pub(super) async fn check(
             || args.components.iter().any(|name| name.as_str() == component.name)
     };
     let updates: Vec<_> = status.components.iter().filter(wanted).filter_map(update).collect();
+    let unproven: Vec<_> = status
+        .components
+        .iter()
+        .filter(wanted)
+        .filter(|component| component.available.is_none())
+        .filter_map(|component| component.held_by.as_ref().map(|held| held.detail.clone()))
+        .collect();
     let exit = if args.exit_code && !updates.is_empty() { Exit::ConditionTrue } else { Exit::Done };
-    let report = Report { peers_asked: asked, updates, last_check_at: status.last_check_at };
+    let report =
+        Report { peers_asked: asked, updates, unproven, last_check_at: status.last_check_at };
     match output.map(|output| (output, output.format())) {
         None => {}
         Some((output, Format::Json)) => output.document("check", &report)?,
@@ -117,9 +127,11 @@ fn show(report: &Report, output: &Output) {
     if let Some(asked) = report.peers_asked {
         output.say(&format!("Asked {}.", count(asked, "peer")));
     }
-    if report.updates.is_empty() {
+    for detail in &report.unproven {
+        output.line(&clean(detail));
+    }
+    if report.updates.is_empty() && report.unproven.is_empty() {
         output.line("Everything is up to date.");
-        return;
     }
     for update in &report.updates {
         let from = update.current.as_deref().unwrap_or("not installed");
