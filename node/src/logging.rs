@@ -50,8 +50,7 @@ pub enum Colour {
 /// # Errors
 /// If the file cannot be opened or the filter is none.
 pub fn start(log: &Log, colour: Colour) -> Result<(), LoggingError> {
-    let filter =
-        || EnvFilter::try_new(&log.level).map_err(|_| LoggingError::Filter(log.level.clone()));
+    let filter = || filter(&log.level).map_err(|_| LoggingError::Filter(log.level.clone()));
     let subscriber = match &log.file {
         None => {
             let is_terminal = io::stderr().is_terminal();
@@ -76,6 +75,15 @@ pub fn is_filter(text: &str) -> bool {
     let mut words = text.split(',').map(str::trim);
     let is_plain = |word: &str| !word.contains(['=', '[']);
     words.all(|word| !is_plain(word) || is_level(word)) && EnvFilter::try_new(text).is_ok()
+}
+
+/// What is logged. libp2p tells every address it hears of as information; a node's own log tells what happened to
+/// releases, so libp2p's is shown from warnings on unless the filter names it.
+fn filter(level: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
+    if level.contains("libp2p") || matches!(level, "debug" | "trace" | "error") {
+        return EnvFilter::try_new(level);
+    }
+    EnvFilter::try_new(format!("{level},libp2p_swarm=warn,libp2p_mdns=warn,libp2p_kad=warn"))
 }
 
 /// Opened for appending, so that a program that rotates logs may cut it off under the running node.

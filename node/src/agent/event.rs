@@ -140,8 +140,9 @@ impl What {
                 format!("{operation}: {component} is {phase}")
             }
             Self::UpdateCompleted { component, from, to, fetched, whole, peers, .. } => format!(
-                "{component} {} is installed; {fetched} bytes from {peers} peers instead of {whole}",
-                from_to(from, to)
+                "{component} {} is installed; {fetched} bytes from {} instead of {whole}",
+                from_to(from, to),
+                count_peers(*peers)
             ),
             Self::UpdateFailed { component, to, error } => {
                 format!("{component}@{to} failed: {error}")
@@ -152,4 +153,9 @@ impl What {
             Self::RootChanged { version } => format!("trust root {version} is in force"),
         }
     }
+}
+
+/// `1 peer`, `2 peers`.
+pub(super) fn count_peers(peers: usize) -> String {
+    if peers == 1 { "1 peer".to_owned() } else { format!("{peers} peers") }
 }

@@ -40,9 +40,10 @@ impl Agent {
             }
             Order::Releases { reply } => answer(reply, Ok(self.machine.releases())),
             Order::SignedRoot { version, reply } => self.read(reply, move |store| {
-                let after = version.map_or(u64::MAX, |version| version.saturating_sub(1));
                 let root = match version {
-                    Some(_) => store.roots(after, 1)?.into_iter().next(),
+                    // Roots are counted from 1.
+                    Some(0) => None,
+                    Some(version) => store.roots(version - 1, 1)?.into_iter().next(),
                     None => store.newest_root()?,
                 };
                 Ok(root.map(|root| encoded(&root)))

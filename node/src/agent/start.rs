@@ -300,9 +300,17 @@ pub(super) fn restore_catalog(store: &Store, root: Verified<Root>) -> Result<Cat
         }
     }
     for digest in catalog.missing_manifests() {
-        let Some(manifest) = store.manifest(&digest)? else { continue };
-        if let Err(refusal) = catalog.offer_manifest(&Arc::new(manifest)) {
-            tracing::warn!(manifest = %digest, %refusal, "a kept manifest does not verify");
+        match store.manifest(&digest) {
+            Ok(Some(manifest)) => {
+                if let Err(refusal) = catalog.offer_manifest(&Arc::new(manifest)) {
+                    tracing::warn!(manifest = %digest, %refusal, "a kept manifest does not verify");
+                }
+            }
+            Ok(None) => {}
+            // Peers have it; a record that has rotted must not keep the node from starting.
+            Err(error) => {
+                tracing::warn!(manifest = %digest, error = %chain(&error), "a kept manifest is damaged")
+            }
         }
     }
     Ok(catalog)

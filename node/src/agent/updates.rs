@@ -10,7 +10,7 @@ use updraft_protocol::{ComponentName, Digest, ReleaseVersion};
 
 use super::{
     action::{Action, Fetched, Installation, Job, JobError, Now},
-    event::What,
+    event::{What, count_peers},
     lifecycle::{Component, Following, IllegalMove, WaitReason},
     machine::Machine,
     operation::{Operation, OperationId, OperationKind, Outcome, Phase},
@@ -384,9 +384,9 @@ fn history<P>(operation: &Operation, error: Option<String>, now: Now) -> Action<
         OperationKind::Install => (
             "install",
             format!(
-                "{} bytes from {} peers",
+                "{} bytes from {}",
                 operation.sources.values().sum::<u64>(),
-                operation.sources.len()
+                count_peers(operation.sources.len())
             ),
         ),
         OperationKind::Rollback => ("rollback", String::new()),
