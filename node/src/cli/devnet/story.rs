@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     desk::{Desk, Part},
-    process::{self, NodeProcess, config_file},
+    process::{self, NodeProcess},
     table,
     watch::{self, Row, Totals},
 };
@@ -172,12 +172,7 @@ impl<'a> Story<'a> {
             self.say(&format!("  {:<10} {http}   files in {}", seat.name, seat.data.display()));
         }
         if let Some(seat) = self.seats.get(1) {
-            let (config, data) = (config_file(&seat.data), &seat.data);
-            self.say(&format!(
-                "Talk to any of them: updraft -c {} -d {} status",
-                config.display(),
-                data.display()
-            ));
+            self.say(&format!("Talk to any of them: updraft -d {} status", seat.data.display()));
         }
         Ok(())
     }
