@@ -22,14 +22,8 @@ impl<P: Copy + Ord + Debug> Machine<P> {
             "no chunk is asked for too often at once"
         );
         let in_flight: usize = self.copies.values().sum();
-        assert!(
-            in_flight <= self.limits().in_flight,
-            "no more requests than allowed are under way"
-        );
+        assert!(in_flight <= self.limits.in_flight, "no more requests than allowed are under way");
         let active = self.peers.values().filter(|peer| !peer.in_flight.is_empty()).count();
-        assert!(
-            active <= self.limits().peers.max(1),
-            "no more peers than allowed are asked at once"
-        );
+        assert!(active <= self.limits.peers.max(1), "no more peers than allowed are asked at once");
     }
 }

@@ -114,7 +114,7 @@ pub(super) struct Peer {
 /// The fetch of one blob.
 #[derive(Debug, Clone)]
 pub struct Machine<P> {
-    limits: Limits,
+    pub(super) limits: Limits,
     seed: u64,
     pub(super) held: Vec<bool>,
     pub(super) missing: usize,
@@ -202,10 +202,6 @@ impl<P: Copy + Ord + Debug> Machine<P> {
             .flat_map(|p| p.in_flight.values())
             .map(|asked| *asked + HEDGE_AFTER);
         rests.chain(reasks).chain(hedges).chain(self.search_at).filter(|at| *at > now).min()
-    }
-
-    pub(super) fn limits(&self) -> Limits {
-        self.limits
     }
 
     fn on_found(&mut self, peer: P, now: Elapsed) {

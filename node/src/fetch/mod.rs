@@ -3,6 +3,8 @@
 //! This room knows neither the network nor the store. It asks for what it needs through two small traits, so it
 //! runs against lying fakes in tests and against machines by the thousand in simulations.
 
+// Checked in tests and debug builds; a release build does not carry them.
+#[cfg(any(test, debug_assertions))]
 mod invariants;
 mod machine;
 mod object;
