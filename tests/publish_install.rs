@@ -192,3 +192,45 @@ fn files_are_verified_against_what_was_signed() {
     assert_eq!(document["ok"], false);
     assert_eq!(document["files"][0]["result"], "differs");
 }
+
+#[test]
+fn a_patch_that_does_not_lead_to_the_release_is_replaced_by_the_whole() {
+    let network = Network::found();
+    let node = network.join("node-1", &Kind::follower());
+    network.publish(&network.release("1.0.0"), "1.0.0").good();
+    node.wait_for("1.0.0");
+    // Somebody edits an installed file: patches that start from it make something else.
+    let installed = fs::canonicalize(node.current()).expect("a version");
+    let largest = dir_files(&installed)
+        .into_iter()
+        .max_by_key(|file| fs::metadata(file).expect("installed").len());
+    let largest = largest.expect("a file");
+    let mut bytes = fs::read(&largest).expect("read");
+    bytes[0] ^= 1;
+    fs::write(&largest, bytes).expect("edited");
+
+    let second = network.release("1.1.0");
+    network.publish(&second, "1.1.0").good();
+    node.wait_for("1.1.0");
+    assert_is(&node, &second);
+    let operations = node.get("/api/v1/operations");
+    let update =
+        items(&operations).iter().find(|operation| operation["to"] == "1.1.0").expect("one");
+    assert_eq!(update["state"], "done");
+    let fetched: u64 = items(&update["sources"]).iter().map(|s| number(&s["bytes"])).sum();
+    let patch = number(&update["patchBytes"]);
+    assert!(patch > 0, "the patch was tried first");
+    assert!(fetched > patch, "then the whole came: {fetched} bytes, {patch} of them a patch");
+}
+
+/// Every regular file below a folder.
+fn dir_files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
+    entries
+        .flat_map(|entry| match entry.file_type().expect("a type") {
+            kind if kind.is_dir() => dir_files(&entry.path()),
+            kind if kind.is_file() => vec![entry.path()],
+            _ => Vec::new(),
+        })
+        .collect()
+}
