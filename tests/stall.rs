@@ -37,5 +37,7 @@ fn a_peer_that_never_answers_does_not_keep_a_release_away() {
     let current = fs::canonicalize(node.current()).expect("a version");
     assert_eq!(dir::snapshot(&current), dir::snapshot(&release));
     let asked: Vec<_> = silent.asked.try_iter().collect();
-    assert!(asked.contains(&Asked::Chunk), "it was relied on: {asked:?}");
+    // Which of them it was asked for is a matter of who answers first elsewhere; it answers neither.
+    let relied_on = asked.iter().any(|asked| matches!(asked, Asked::Object | Asked::Chunk));
+    assert!(relied_on, "it was asked for bytes: {asked:?}");
 }
