@@ -35,6 +35,8 @@ pub(super) enum Deed {
     Manifest(String),
     /// Something said beside heads is offered.
     Statement(String),
+    /// What a refused head proves is made of it, and offered.
+    Prove(String),
     /// The victim is asked what it believes.
     See(String),
 }
@@ -116,7 +118,8 @@ impl Story {
             | Deed::Head(file)
             | Deed::Link(file)
             | Deed::Manifest(file)
-            | Deed::Statement(file) => Some(file.as_str()),
+            | Deed::Statement(file)
+            | Deed::Prove(file) => Some(file.as_str()),
             Deed::At(_) | Deed::See(_) => None,
         })
     }
@@ -134,6 +137,7 @@ fn step(line: &str) -> Option<Step> {
         "link" => Deed::Link(file),
         "manifest" => Deed::Manifest(file),
         "statement" => Deed::Statement(file),
+        "prove" => Deed::Prove(file),
         "see" => Deed::See(file),
         _ => return None,
     };

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use updraft_node::catalog::{Catalog, HeadOutcome, Offer, Refusal};
+use updraft_node::catalog::{
+    Catalog, Contradiction, Freshness, HeadOutcome, KeyAlarm, Obstacle, Offer, Refusal, StatementOutcome,
+};
 use updraft_protocol::{
     ChannelName, Digest, Head, Manifest, Root, Signed, Statement, Timestamp, Wire, codec,
     root::trust_first, signed::VerifyError,
@@ -40,7 +42,6 @@ impl Victim {
     }
 
     fn act(&mut self, deed: &Deed) -> Result<Outcome, Refusal> {
-        let now = self.now;
         match deed {
             Deed::At(after) => {
                 self.now = self.zero.plus(*after);
@@ -50,13 +51,13 @@ impl Victim {
                 let root: Signed<Root> = self.object(file)?;
                 let root = trust_first(&root, &root.digest())?;
                 let version = root.version;
-                self.catalog = Some(Catalog::new(root));
+                self.catalog = Some(Catalog::new(root, Timestamp::from_seconds(0)));
                 Ok(Outcome::of(format!("root {version}")))
             }
             Deed::Root(file) => {
                 let root = self.object(file)?;
-                let version = self.catalog_mut().offer_root(&root)?;
-                Ok(Outcome::of(format!("root {version}")))
+                let changed = self.catalog_mut().offer_root(&root)?;
+                Ok(Outcome::of(format!("root {}", changed.version)))
             }
             Deed::Head(file) => self.offer_head(file, Offer::News),
             Deed::Link(file) => self.offer_head(file, Offer::Link),
@@ -65,10 +66,10 @@ impl Victim {
                 let known = self.catalog_mut().offer_manifest(&manifest)?;
                 Ok(Outcome::of(format!("release {}", known.manifest.version)))
             }
+            Deed::Prove(file) => self.prove(file),
             Deed::Statement(file) => {
-                let statement = Arc::new(self.object::<Statement>(file)?);
-                let _ = (statement, now);
-                Ok(Outcome::of("-"))
+                let statement = self.object::<Statement>(file)?;
+                self.offer_statement(statement)
             }
             Deed::See(what) => Ok(Outcome::of(self.see(what))),
         }
@@ -82,6 +83,28 @@ impl Victim {
             HeadOutcome::Missing { have, .. } => format!("heads after {have} are missing"),
             HeadOutcome::Known => "known".to_owned(),
         }))
+    }
+
+    /// What a refused head proves together with the trusted one is offered as anybody's statement would be.
+    fn prove(&mut self, file: &str) -> Result<Outcome, Refusal> {
+        let head = self.object::<Signed<Head>>(file)?;
+        match self.catalog().contradiction(&head) {
+            None => Ok(Outcome::of("nothing")),
+            Some(Contradiction::LookUp { seq, .. }) => {
+                Ok(Outcome::of(format!("something against the head {seq} that was passed")))
+            }
+            Some(Contradiction::Proof(proof)) => {
+                self.offer_statement(Statement::Equivocation(proof))
+            }
+        }
+    }
+
+    fn offer_statement(&mut self, statement: Statement) -> Result<Outcome, Refusal> {
+        let now = self.now;
+        match self.catalog_mut().offer_statement(&Arc::new(statement), now)? {
+            StatementOutcome::Accepted(_) => Ok(Outcome::of("accepted")),
+            StatementOutcome::Known => Ok(Outcome::of("known")),
+        }
     }
 
     /// What is believed of `what`.
@@ -104,7 +127,19 @@ impl Victim {
                 newest.map_or("none".to_owned(), |known| known.manifest.version.to_string())
             }
             ("release", file) => self.release(file).to_owned(),
-            _ => "?".to_owned(),
+            ("freshness", _) => match catalog.freshness(&stable, self.now) {
+                Freshness::Fresh { .. } => "fresh".to_owned(),
+                Freshness::Stale { why, .. } => format!("stale, {why}"),
+            },
+            ("frozen", _) => {
+                if catalog.freeze(&stable).is_some() { "yes" } else { "no" }.to_owned()
+            }
+            ("alarms", _) => {
+                let signed = |alarm: &KeyAlarm| matches!(alarm, KeyAlarm::SignedTwoHeads { .. });
+                let alarms = catalog.alarms();
+                alarms.iter().filter(|(_, alarm)| signed(alarm)).count().to_string()
+            }
+            _ => panic!("see {what}: what is that?"),
         }
     }
 
@@ -112,8 +147,16 @@ impl Victim {
     fn release(&self, file: &str) -> &'static str {
         let digest = self.digest(file);
         let catalog = self.catalog();
-        if catalog.manifest(&digest).is_some() {
-            "on offer"
+        if let Some(known) = catalog.manifest(&digest) {
+            match catalog.obstacle(known, self.now) {
+                None => "on offer",
+                Some(Obstacle::Paused { .. }) => "paused",
+                Some(Obstacle::Frozen(_)) => "frozen",
+                Some(Obstacle::SignerRevoked) => "short of signers",
+                Some(Obstacle::Withdrawn { .. }) => "withdrawn",
+            }
+        } else if catalog.withdrawn(&digest).is_some() {
+            "withdrawn"
         } else if catalog.missing_manifests().contains(&digest) {
             "missing"
         } else {

@@ -7,8 +7,8 @@ use super::scene::{
     first_root, lift, manifest, next_root, pause, role, signed,
 };
 
-/// Pauses of one channel that a node keeps, and one more.
-const MORE_THAN_KEPT: u8 = 17;
+/// Pauses of one channel that a node keeps of one of two keys, and one more.
+const MORE_THAN_KEPT: u8 = 9;
 
 pub(super) fn scenes(zero: Timestamp) -> Vec<Scene> {
     let release = manifest(zero, "1.0.0");
@@ -45,7 +45,11 @@ pub(super) fn scenes(zero: Timestamp) -> Vec<Scene> {
         begun("brake/ordered_for_the_future")
             .with_statement("brake", &brake(BRAKE[0], Some(&release), zero.plus(HOUR))),
         begun("brake/that_has_ended")
-            .with_statement("brake", &brake(BRAKE[0], Some(&release), zero)),
+            .with_statement("brake", &brake(BRAKE[0], Some(&release), zero))
+            .with_statement("late", &brake(BRAKE[1], Some(&release), zero)),
+        begun("brake/heard_in_the_wrong_order")
+            .with_statement("brake", &Statement::Brake(signed(&a_day, &[BRAKE[0]])))
+            .with_statement("after_a_day", &brake(BRAKE[0], Some(&release), zero.plus(DAY))),
         begun("brake/lifted_by_the_release_keys")
             .with_statement("brake", &brake(BRAKE[0], Some(&release), zero))
             .with_statement("lift", &lift(&RELEASE[..2], Some(&release), zero.plus(HOUR)))
@@ -84,14 +88,13 @@ fn with_brakes(name: &str, zero: Timestamp, keys: &[u8]) -> Scene {
         .with("release_1", &manifest(zero, "1.0.0"), &RELEASE)
 }
 
-/// As many keys as it takes pause one release each.
+/// One key pauses one release after the other.
 fn full_table(zero: Timestamp) -> Scene {
-    let keys: Vec<u8> = (50..50 + MORE_THAN_KEPT).collect();
-    let mut scene = with_brakes("brake/more_than_are_kept", zero, &keys);
-    for (n, key) in keys.iter().enumerate() {
+    let mut scene = with_brakes("brake/more_than_are_kept", zero, &BRAKE);
+    for n in 1..=MORE_THAN_KEPT {
         let release = manifest(zero, &format!("2.0.{n}"));
-        let order = brake(*key, Some(&release), zero);
-        scene = scene.with_statement(&format!("brake_{:02}", n + 1), &order);
+        let order = brake(BRAKE[0], Some(&release), zero);
+        scene = scene.with_statement(&format!("brake_{n:02}"), &order);
     }
-    scene
+    scene.with_statement("by_another", &brake(BRAKE[1], None, zero))
 }

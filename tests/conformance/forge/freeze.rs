@@ -1,6 +1,6 @@
 //! Two histories of one channel: who is frozen by them, who is not, and what ends it.
 
-use updraft_protocol::{Equivocation, Head, RevokedKey, Root, Statement, Timestamp};
+use updraft_protocol::{ChannelRole, Equivocation, Head, RevokedKey, Root, Statement, Timestamp};
 
 use super::scene::{
     RELEASE, ROOT, STRANGER, Scene, WITNESS, first_head, first_root, head_of, heartbeat, id,
@@ -44,6 +44,7 @@ impl Split {
 
 pub(super) fn scenes(zero: Timestamp) -> Vec<Scene> {
     let mut scenes = freezes(zero);
+    scenes.push(full_table(zero));
     scenes.extend(ends(zero));
     scenes.extend(views(zero));
     scenes
@@ -57,7 +58,7 @@ fn freezes(zero: Timestamp) -> Vec<Scene> {
     let nobody_twice = proof((&split.ours, &[11, 12]), (&split.theirs, &[13]));
     let apart = proof((&split.ours, &[11, 12]), (&split.theirs, &[13, 14]));
     let four = Root {
-        release: vec![updraft_protocol::ChannelRole {
+        release: vec![ChannelRole {
             role: role(2, &[11, 12, 13, 14]),
             ..first_root(zero).release[0].clone()
         }],
@@ -72,6 +73,12 @@ fn freezes(zero: Timestamp) -> Vec<Scene> {
             .with("head_2_by_one", &split.theirs, rogue)
             .with_statement("alarm", &proof((&split.ours, HALVES[0]), (&split.theirs, rogue)))
             .with("head_3", &next_head(&split.ours), &RELEASE),
+        split.begun("freeze/although_the_proof_was_stripped_first", zero).with_statement("stripped", &{
+            proof((&split.ours, rogue), (&split.theirs, rogue))
+        }),
+        split
+            .begun("freeze/although_one_key_signed_first", zero)
+            .with("head_2_by_one", &split.theirs, rogue),
         Scene::begun("freeze/not_by_a_claim", zero)
             .with("head_2", &split.ours, HALVES[0])
             .with_statement("heads_of_two_numbers", &other_seq)
@@ -84,6 +91,29 @@ fn freezes(zero: Timestamp) -> Vec<Scene> {
             .with("head_2", &split.ours, &[11, 12])
             .with_statement("proof", &apart),
     ]
+}
+
+/// Four of five keys have to sign, and four are stolen: their smaller sets sign two heads each, then all of them.
+fn full_table(zero: Timestamp) -> Scene {
+    let split = Split::new(zero);
+    let stolen = [11, 12, 13, 14];
+    let five = ChannelRole {
+        role: role(4, &[11, 12, 13, 14, 15]),
+        ..first_root(zero).release[0].clone()
+    };
+    let mut scene = Scene::new("freeze/although_the_table_is_full")
+        .with("root_1", &Root { release: vec![five], ..first_root(zero) }, &ROOT)
+        .with("head_1", &split.head_1, &stolen)
+        .with("head_2", &split.ours, &stolen)
+        .with_statement("proof", &proof((&split.ours, &stolen), (&split.theirs, &stolen)));
+    for set in 1_u8..15 {
+        let members: Vec<u8> =
+            (0..4_u8).filter(|n| set >> n & 1 == 1).map(|n| stolen[usize::from(n)]).collect();
+        let other = head_of(&split.head_1, &[&manifest(zero, &format!("6.6.{set}"))]);
+        let alarm = proof((&split.ours, &members), (&other, &members));
+        scene = scene.with_statement(&format!("alarm_{set:02}"), &alarm);
+    }
+    scene
 }
 
 fn ends(zero: Timestamp) -> Vec<Scene> {

@@ -62,7 +62,8 @@ pub(super) fn scenes(zero: Timestamp) -> Vec<Scene> {
             .with("head_2_by_revoked", &next_head(&head_1), &[one, two])
             .with("head_2", &next_head(&head_1), &[two, three]),
         Scene::begun("self_revocation/told_for_the_future", zero)
-            .with_statement("revocation", &tomorrow(one, zero)),
+            .with_statement("revocation", &tomorrow(one, zero))
+            .with("head_2_by_revoked", &head_2, &[one, two]),
         Scene::begun("revocation_by_the_root/a_release_signed_with_the_key", zero)
             .with("root_2", &revoked_by_root, &ROOT)
             .with("head_2_by_revoked", &head_2, &[one, two])

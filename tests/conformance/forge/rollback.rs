@@ -3,13 +3,14 @@
 use updraft_protocol::{Head, Heartbeat, Manifest, Root, Statement, Timestamp, Withdrawn};
 
 use super::scene::{
-    LATER, RELEASE, ROOT, Scene, WITNESS, beat, bytes, digest, first_head, first_root, head_of,
+    DAY, HOUR, LATER, RELEASE, ROOT, Scene, WITNESS, beat, bytes, digest, first_head, first_root, head_of,
     heartbeat, manifest, next_head, next_root, role, root_with_release, signed,
 };
 
 pub(super) fn scenes(zero: Timestamp) -> Vec<Scene> {
     let mut scenes = played_again(zero);
     scenes.extend(recoveries(zero));
+    scenes.extend(witnessed(zero));
     scenes.extend([fast_forward(zero), many_changes(zero)]);
     scenes.extend(withdrawn(zero));
     scenes
@@ -93,6 +94,37 @@ fn recoveries(zero: Timestamp) -> Vec<Scene> {
             .with("root_2", &others, &ROOT)
             .with_statement("heartbeat_by_24", &heartbeat(24, &head_1, zero))
             .with_statement("heartbeat_by_25", &heartbeat(25, &head_1, zero)),
+    ]
+}
+
+/// What witnesses say before and after the root's people throw back a channel, and when a clock goes back.
+fn witnessed(zero: Timestamp) -> Vec<Scene> {
+    let root_1 = Root { witness: Some(role(2, &WITNESS)), ..first_root(zero) };
+    let head_1 = first_head(zero);
+    let evil_2 = head_of(&head_1, &[&manifest(zero, "99999.0.0")]);
+    let evil_3 = next_head(&evil_2);
+    let good_2 = head_of(&head_1, &[&manifest(zero, "1.1.0")]);
+    let root_2 = root_with_release(&root_1, role(2, &LATER), Some(&head_1));
+    let begun = |name: &str| {
+        Scene::new(name).with("root_1", &root_1, &ROOT).with("head_1", &head_1, &RELEASE)
+    };
+    let [now, later] = [zero, zero.plus(18 * DAY)];
+    vec![
+        begun("fast_forward/witnesses_go_on_after_the_recovery")
+            .with("stolen_head_2", &evil_2, &RELEASE)
+            .with("stolen_head_3", &evil_3, &RELEASE)
+            .with_statement("stolen_by_21", &heartbeat(21, &evil_3, now))
+            .with_statement("stolen_by_22", &heartbeat(22, &evil_3, now))
+            .with("root_2", &root_2, &ROOT)
+            .with("head_2", &good_2, &LATER)
+            .with_statement("by_21", &heartbeat(21, &good_2, now.plus(HOUR)))
+            .with_statement("by_22", &heartbeat(22, &good_2, now.plus(HOUR))),
+        begun("rollback/of_the_clock")
+            .with_statement("by_21", &heartbeat(21, &head_1, now))
+            .with_statement("by_22", &heartbeat(22, &head_1, now))
+            .with_statement("by_23", &heartbeat(23, &head_1, now))
+            .with_statement("later_by_21", &heartbeat(21, &head_1, later))
+            .with_statement("later_by_22", &heartbeat(22, &head_1, later)),
     ]
 }
 
