@@ -147,6 +147,21 @@ fn data(what: &What) -> Value {
             "to": to.to_string(),
         }),
         What::RootChanged { version } => json!({ "version": version }),
+        What::ChannelFrozen { channel, seq } => {
+            json!({ "channel": channel.as_str(), "seq": seq })
+        }
+        What::KeyAlarm { key, reason } => json!({ "key": key.to_hex(), "reason": reason }),
+        What::ReleasePaused { channel, release, until, reason } => json!({
+            "channel": channel.as_str(), "release": release.map(|r| r.to_string()),
+            "until": until.to_string(), "reason": reason,
+        }),
+        What::PauseLifted { channel, release } => json!({
+            "channel": channel.as_str(), "release": release.map(|r| r.to_string()),
+        }),
+        What::BuildsDiffer { component, version, by, signed, built } => json!({
+            "component": component.as_str(), "version": version.to_string(), "by": by.to_hex(),
+            "signed": signed.to_string(), "built": built.to_string(),
+        }),
     }
 }
 
