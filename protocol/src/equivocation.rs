@@ -81,11 +81,19 @@ impl Equivocation {
         [&self.first, &self.second]
     }
 
-    /// Its name: of the two payloads, whoever signed them.
+    /// Its name: of the two payloads and of the keys that are named beside them.
+    ///
+    /// Without the keys, whoever takes signatures off a proof would have another one of the same name, and
+    /// nodes that heard the lesser one first would take the whole one for known.
     pub fn id(&self) -> Digest {
         let mut hasher = Hasher::new();
         for head in self.heads() {
+            let keys: BTreeSet<KeyId> =
+                head.signatures().iter().map(|signature| signature.key).collect();
             hasher.update(head.digest().as_bytes());
+            for key in keys {
+                hasher.update(key.as_bytes());
+            }
         }
         hasher.finish()
     }

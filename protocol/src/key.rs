@@ -149,6 +149,11 @@ bincode::impl_borrow_decode!(PublicKey);
 pub struct KeyId(Digest);
 
 impl KeyId {
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+
     /// The id's hexadecimal digits.
     pub fn to_hex(self) -> String {
         self.0.to_hex()
