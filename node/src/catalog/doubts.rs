@@ -15,7 +15,8 @@ use updraft_protocol::{
 
 use super::refusal::Refusal;
 
-/// Proofs kept for one channel, each about another set of keys.
+/// Proofs kept for one channel, each about another set of keys: so many that freeze it, and so many alarms about
+/// keys. Alarms must not take the places of what freezes: keys that are too few to fork can raise many.
 const MAX_PROOFS: usize = 8;
 
 /// Why nothing of a channel is installed.
@@ -104,11 +105,13 @@ impl Doubts {
             Finding::DoubleSigned { keys, .. } => (false, keys.clone()),
         };
         let (fork, keys) = tells(&finding);
-        let told = proofs.iter().any(|proof| {
-            let (told_fork, told_keys) = tells(&proof.finding);
-            told_fork == fork && told_keys == keys
-        });
-        if told || proofs.len() >= MAX_PROOFS {
+        let told: Vec<BTreeSet<KeyId>> = proofs
+            .iter()
+            .map(|proof| tells(&proof.finding))
+            .filter(|(told_fork, _)| *told_fork == fork)
+            .map(|(_, told_keys)| told_keys)
+            .collect();
+        if told.contains(&keys) || told.len() >= MAX_PROOFS {
             return Err(Refusal::Outdated);
         }
         proofs.push(Proof { finding, heads, statement: statement.clone() });
