@@ -161,17 +161,27 @@ proptest! {
     }
 }
 
-/// Heartbeats of key 1 to 6, as payloads, with the signatures of keys 1 to 6 over each.
-static HEARTBEATS: LazyLock<Vec<(Vec<u8>, Vec<Vec<u8>>)>> = LazyLock::new(|| {
+/// What one key says, and the signatures of keys 1 to 6 over it.
+struct Said {
+    payload: Vec<u8>,
+    signatures: Vec<Vec<u8>>,
+}
+
+/// The heartbeats of keys 1 to 6.
+static HEARTBEATS: LazyLock<Vec<Said>> = LazyLock::new(|| {
     let heartbeat = |n| {
         let by = known(n).id;
         let payload = by_hand::heartbeat(&Heartbeat { by, ..samples::heartbeat() });
         let sign = |n| by_hand::signature(n, Heartbeat::DOMAIN, NETWORK.as_bytes(), &payload);
         let signatures = (1..=6).map(sign).collect();
-        (payload, signatures)
+        Said { payload, signatures }
     };
     (1..=6).map(heartbeat).collect()
 });
+
+fn said_by(n: u8) -> &'static Said {
+    &HEARTBEATS[usize::from(n) - 1]
+}
 
 proptest! {
     #![proptest_config(cases(1_024))]
@@ -184,11 +194,11 @@ proptest! {
         signers in vec((1..=6_u8, 1..=6_u8), 0..8),
     ) {
         // A signer signs what each key would say; only the signature over what is said here is good.
-        let (payload, _) = &HEARTBEATS[usize::from(speaker) - 1];
         let signature = |(over, by): &(u8, u8)| {
-            HEARTBEATS[usize::from(*over) - 1].1[usize::from(*by) - 1].clone()
+            said_by(*over).signatures[usize::from(*by) - 1].clone()
         };
-        let bytes = by_hand::signed(payload, &signers.iter().map(signature).collect::<Vec<_>>());
+        let signatures: Vec<_> = signers.iter().map(signature).collect();
+        let bytes = by_hand::signed(&said_by(speaker).payload, &signatures);
         let signed: Signed<Heartbeat> = codec::decode(&bytes).expect("well-formed");
         let publics = witnesses.iter().map(|n| known(*n).public).collect();
         let role = Role::new(1, publics).expect("distinct keys");
