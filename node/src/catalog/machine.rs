@@ -289,12 +289,23 @@ impl Catalog {
     ) -> Result<(), Refusal> {
         let mut trial = self.clone();
         match trial.offer_head(head, Offer::News, clock)? {
-            HeadOutcome::Accepted { .. } | HeadOutcome::Known => {}
+            HeadOutcome::Accepted { .. } => {}
+            // A head of the past is known as well, and nothing of it is on offer any more.
+            HeadOutcome::Known => trial.is_trusted_head(head)?,
             HeadOutcome::Missing { have, offered, .. } => {
                 return Err(ChainError::Gap { expected: have + 1, offered }.into());
             }
         }
         trial.offer_manifest(manifest).map(|_| ())
+    }
+
+    fn is_trusted_head(&self, offered: &Signed<Head>) -> Result<(), Refusal> {
+        let claim = offered.peek().map_err(|error| Refusal::Unverified(error.into()))?;
+        let trusted = self.chains.get(&claim.channel).map_or(0, Chain::seq);
+        if claim.seq == trusted {
+            return Ok(());
+        }
+        Err(ChainError::Older { trusted, offered: claim.seq }.into())
     }
 
     /// A manifest that is believed.
