@@ -81,18 +81,16 @@ impl Equivocation {
         [&self.first, &self.second]
     }
 
-    /// Its name: of the two payloads and of the keys that are named beside them.
-    ///
-    /// Without the keys, whoever takes signatures off a proof would have another one of the same name, and
-    /// nodes that heard the lesser one first would take the whole one for known.
+    /// Its name: of the two payloads and of the keys that are said to have signed each. Two heads prove more when
+    /// more keys signed them, so a weak proof must not pass for the strong one of the same heads.
     pub fn id(&self) -> Digest {
         let mut hasher = Hasher::new();
         for head in self.heads() {
-            let keys: BTreeSet<KeyId> =
-                head.signatures().iter().map(|signature| signature.key).collect();
             hasher.update(head.digest().as_bytes());
+            let keys: BTreeSet<KeyId> = head.signatures().iter().map(|one| one.key).collect();
+            hasher.update(&[u8::try_from(keys.len()).unwrap_or(u8::MAX)]);
             for key in keys {
-                hasher.update(key.as_bytes());
+                hasher.update(key.digest().as_bytes());
             }
         }
         hasher.finish()

@@ -149,9 +149,9 @@ bincode::impl_borrow_decode!(PublicKey);
 pub struct KeyId(Digest);
 
 impl KeyId {
-    /// The 32 bytes.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        self.0.as_bytes()
+    /// The hash itself.
+    pub const fn digest(&self) -> &Digest {
+        &self.0
     }
 
     /// The id's hexadecimal digits.

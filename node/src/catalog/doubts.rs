@@ -15,8 +15,7 @@ use updraft_protocol::{
 
 use super::refusal::Refusal;
 
-/// Proofs kept for one channel, each about another set of keys: so many that freeze it, and so many alarms about
-/// keys. Alarms must not take the places of what freezes: keys that are too few to fork can raise many.
+/// Proofs kept for one channel, each about another set of keys.
 const MAX_PROOFS: usize = 8;
 
 /// Why nothing of a channel is installed.
@@ -105,14 +104,24 @@ impl Doubts {
             Finding::DoubleSigned { keys, .. } => (false, keys.clone()),
         };
         let (fork, keys) = tells(&finding);
-        let told: Vec<BTreeSet<KeyId>> = proofs
-            .iter()
-            .map(|proof| tells(&proof.finding))
-            .filter(|(told_fork, _)| *told_fork == fork)
-            .map(|(_, told_keys)| told_keys)
-            .collect();
-        if told.contains(&keys) || told.len() >= MAX_PROOFS {
+        // A fork says of its keys all that a proof of their double signing does, and more.
+        let told = |proof: &Proof| {
+            let (told_fork, told_keys) = tells(&proof.finding);
+            told_keys == keys && (told_fork || !fork)
+        };
+        if proofs.iter().any(told) {
             return Err(Refusal::Outdated);
+        }
+        if fork {
+            proofs.retain(|proof| tells(&proof.finding) != (false, keys.clone()));
+        }
+        if proofs.len() >= MAX_PROOFS {
+            // However many keys are stolen below the threshold, what they can prove never hides a fork.
+            let weak = proofs.iter().position(|proof| !tells(&proof.finding).0);
+            match weak.filter(|_| fork) {
+                Some(weak) => drop(proofs.remove(weak)),
+                None => return Err(Refusal::Outdated),
+            }
         }
         proofs.push(Proof { finding, heads, statement: statement.clone() });
         Ok(())
