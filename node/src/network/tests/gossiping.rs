@@ -95,6 +95,7 @@ mod hostile {
     use crate::network::{
         NodeKey,
         behaviour::{Protocols, ProtocolsEvent},
+        counted::Heard,
         tests::harness::settings,
         transport,
     };
@@ -127,14 +128,14 @@ mod hostile {
             tokio::select! {
                 word = said.recv(), if heard => match word {
                     Some(word) => {
-                        swarm.behaviour_mut().gossip.publish(topic.clone(), word).expect("said");
+                        swarm.behaviour_mut().gossip.inner.publish(topic.clone(), word).expect("said");
                     }
                     None => return,
                 },
                 event = swarm.select_next_some() => {
-                    if let SwarmEvent::Behaviour(ProtocolsEvent::Gossip(
+                    if let SwarmEvent::Behaviour(ProtocolsEvent::Gossip(Heard::Told(
                         gossipsub::Event::Subscribed { .. },
-                    )) = event
+                    ))) = event
                     {
                         heard = true;
                     }
