@@ -183,6 +183,8 @@ fn scores(topic: &IdentTopic) -> PeerScoreParams {
         ip_colocation_factor_weight: 0.0,
         behaviour_penalty_threshold: 6.0,
         decay_interval: Duration::from_secs(1),
+        // Of everybody who was ever here, without a bound. Our own bans and scores, which have one, outlast it.
+        retain_score: Duration::from_secs(60),
         ..PeerScoreParams::default()
     }
 }
