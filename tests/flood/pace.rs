@@ -11,9 +11,10 @@ use super::{Lines, MOST_USELESS, announced, bans, memory, useless};
 use crate::harness::{
     flooder::{Flooder, Name},
     herald::Herald,
+    items,
     network::Network,
     node::{Kind, Node},
-    until,
+    number, until,
 };
 
 /// Between two announcements.
@@ -127,7 +128,9 @@ fn announcements_pass_a_flooded_node_like_a_quiet_one() {
     assert!(flooded.percentile(99) <= limit, "slower than {limit:?}");
     assert!(heard.iter().all(|heard| *heard <= MOST_USELESS), "{heard:?} messages were heard");
     assert!(grown <= 16 * 1024, "memory has grown by {grown} KiB");
-    until("the node trusts the last head", || (trusted(&node) == chain.head.seq).then_some(()));
+    until("the node trusts the last head", || {
+        (trusted(&node, &chain.head) == chain.head.seq).then_some(())
+    });
 }
 
 /// What it costs when a flooder takes a new name each time, which only limits on connections can bound: shown,
@@ -143,7 +146,9 @@ fn under_new_names(node: &Node, herald: &mut Herald, chain: &mut Chain, count: u
     println!("flood: {names} names said {said} messages, of which {heard} were heard; {grown} KiB");
 }
 
-fn trusted(node: &Node) -> u64 {
+/// How far the node follows the channel.
+fn trusted(node: &Node, head: &Head) -> u64 {
     let status = node.get("/api/v1/status");
-    crate::harness::number(&crate::harness::items(&status["channels"])[0]["seq"])
+    let channel = items(&status["channels"]).iter().find(|c| c["name"] == head.channel.as_str());
+    number(&channel.expect("in the root")["seq"])
 }
