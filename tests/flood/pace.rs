@@ -123,7 +123,9 @@ fn announcements_pass_a_flooded_node_like_a_quiet_one() {
     println!("flood: useless messages heard before forging, varying, repeating ended: {heard:?}");
     println!("flood: they came back {knocked} times; memory has grown by {grown} KiB");
     if seconds.is_some() {
-        under_new_names(&node, &mut herald, &mut chain, count);
+        for line in under_new_names(&node, &mut herald, &mut chain, count) {
+            println!("flood: {line}");
+        }
     }
     assert!(flooded.percentile(99) <= limit, "slower than {limit:?}");
     assert!(heard.iter().all(|heard| *heard <= MOST_USELESS), "{heard:?} messages were heard");
@@ -135,15 +137,17 @@ fn announcements_pass_a_flooded_node_like_a_quiet_one() {
 
 /// What it costs when a flooder takes a new name each time, which only limits on connections can bound: shown,
 /// because whoever runs a node should know, and promised nowhere.
-fn under_new_names(node: &Node, herald: &mut Herald, chain: &mut Chain, count: u64) {
+fn under_new_names(node: &Node, herald: &mut Herald, chain: &mut Chain, count: u64) -> [String; 2] {
     let before = (memory(node), useless(node), bans(node));
     let flooders = all_kinds(&chain.lines, node, Name::New);
     let times = Times::take(count, herald, chain);
     let (heard, names) = (useless(node) - before.1, bans(node) - before.2);
     let grown = memory(node).saturating_sub(before.0);
     let said: u64 = flooders.iter().map(Flooder::said).sum();
-    println!("flood: {}", times.row("three that take ever new names"));
-    println!("flood: {names} names said {said} messages, of which {heard} were heard; {grown} KiB");
+    [
+        times.row("three that take ever new names"),
+        format!("{names} names said {said} messages, of which {heard} were heard; {grown} KiB"),
+    ]
 }
 
 /// How far the node follows the channel.
