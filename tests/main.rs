@@ -6,6 +6,7 @@ mod bad_input;
 mod cli;
 mod conformance;
 mod devnet;
+mod flood;
 mod late_joiner;
 mod many_sources;
 mod publish_install;

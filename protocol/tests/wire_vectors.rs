@@ -227,12 +227,20 @@ fn a_statement_is_its_kind_and_what_was_signed() {
         signatures.sort();
         (payload.clone(), by_hand::signed(&payload, &signatures))
     });
-    let mut digests = heads.clone().map(|(payload, _)| *samples::digest(&payload).as_bytes());
-    digests.sort();
+    let mut named: Vec<Vec<u8>> = heads
+        .iter()
+        .zip([[11, 12], [12, 13]])
+        .map(|((payload, _), keys)| {
+            let mut ids = keys.map(by_hand::key_id);
+            ids.sort();
+            [samples::digest(payload).as_bytes().as_slice(), &[2], &ids.concat()].concat()
+        })
+        .collect();
+    named.sort();
     let proof = by_hand::equivocation(heads);
     assert_eq!(to_hex(&proof), read("equivocation.hex"));
     assert_eq!(said(5, &proof), gossip("equivocation"));
-    let id = by_hand::statement_id(5, samples::digest(&digests.concat()).as_bytes());
+    let id = by_hand::statement_id(5, samples::digest(&named.concat()).as_bytes());
     assert!(ids.contains(&format!("equivocation {}\n", hex(&id))));
 }
 

@@ -180,9 +180,10 @@ proptest! {
         let read: Equivocation = codec::decode(&bytes).expect("what was written");
         prop_assert_eq!(real(read.judge(&root)), expected);
 
-        // Its name is that of the pair, whoever signed.
+        // A weak proof never goes by the name of a strong one: signers are part of it.
+        let named = proof.heads().iter().any(|head| !head.signatures().is_empty());
         let unsigned = [&one, &other].map(|side| Side { signatures: Vec::new(), ..side.clone() });
         let [one, other] = unsigned.map(|side| side.signed());
-        prop_assert_eq!(Equivocation::new(one, other).id(), proof.id());
+        prop_assert_eq!(Equivocation::new(one, other).id() != proof.id(), named);
     }
 }
