@@ -9,7 +9,9 @@ mod forge;
 #[path = "../../protocol/tests/samples/golden.rs"]
 mod golden;
 mod names;
+mod program;
 mod story;
+mod teller;
 mod victim;
 
 use std::{
@@ -21,10 +23,7 @@ use std::{
 
 use updraft_protocol::Timestamp;
 
-use self::{
-    story::Story,
-    victim::Victim,
-};
+use self::{story::Story, victim::Victim};
 
 /// The moment from which the times of the files are counted: 2026-11-21T05:10:02Z.
 const ZERO: Timestamp = Timestamp::from_seconds(1_795_237_802);
@@ -138,4 +137,41 @@ fn every_test_of_tuf_is_a_folder_or_has_its_reason_in_the_document() {
     let count = names.iter().filter(|name| name.contains("_rotation")).count();
     assert_eq!(count, roots.len() + others.len(), "no other rotations than TUF's");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Tells a story to the real program.
+macro_rules! told_to_the_program {
+    ($($test:ident $case:literal)*) => {
+        /// One of each group, each in a test of its own, so that they run side by side.
+        mod the_program {
+            $(#[test]
+            fn $test() {
+                super::program::tell(&super::Story::read(&super::FOLDER, $case));
+            })*
+        }
+    };
+}
+
+told_to_the_program! {
+    takes_what_is_honest "tuf/basic_refresh_trusted_data"
+    refuses_what_is_unsigned "tuf/unsigned_metadata/snapshot"
+    refuses_what_has_expired "tuf/snapshot_expired"
+    counts_signers "tuf/invalid_sig_in_valid_metadata"
+    does_not_go_back "tuf/snapshot_rollback/with_hashes"
+    follows_roots_to_other_keys "tuf/root_rotation/3-of-5-all-keys-rotated-with-intermediate-step"
+    stays_at_a_root_that_too_few_signed
+        "tuf/root_rotation/3-of-5-one-key-rotate-fails-not-signed-with-3-new-keys"
+    follows_a_channel_to_other_keys "tuf/non_root_rotations/3-of-5-sign-second-combo"
+    refuses_a_channels_old_keys
+        "tuf/non_root_rotations/1-of-1-key-rotation-fail-not-signed-with-new-key"
+    recovers_from_a_fast_forward "fast_forward/two_to_the_63"
+    freezes_and_thaws "freeze/ended_by_a_root_without_the_key"
+    sees_two_halves_meet "split_view/two_halves_meet"
+    pauses_until_the_key_is_gone "brake/after_a_root_without_its_key"
+    is_fresh_by_its_witnesses "tuf/timestamp_404"
+    hears_witnesses_before_the_head "heartbeat/for_a_head_that_has_not_come"
+    believes_a_key_that_takes_itself_back "self_revocation/a_release_key"
+    refuses_a_key_that_the_root_revoked "revocation_by_the_root/a_release_signed_with_the_key"
+    does_not_go_back_to_an_older_root "rollback/an_older_root"
+    offers_no_withdrawn_release "withdrawn/by_one_key"
 }

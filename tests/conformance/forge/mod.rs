@@ -17,7 +17,7 @@ mod scene;
 
 use updraft_protocol::Timestamp;
 
-pub(super) use self::scene::Scene;
+pub(super) use self::scene::{NETWORK, Scene};
 
 /// Every case, by its folder below `cases/`.
 pub(super) fn all(zero: Timestamp) -> Vec<Scene> {
