@@ -39,6 +39,8 @@ impl Gossip {
     pub fn subject(&self) -> Digest {
         match self {
             Self::Announcement { head, .. } => head.digest(),
+            Self::Root(root) => root.digest(),
+            Self::Statement(statement) => statement.id(),
         }
     }
 

@@ -163,7 +163,9 @@ async fn who_talks_only_of_its_subscriptions_is_sent_away() {
 }
 
 fn signed_by(message: Gossip, seed: u8) -> Gossip {
-    let Gossip::Announcement { mut head, manifest } = message;
+    let Gossip::Announcement { mut head, manifest } = message else {
+        panic!("not an announcement: {message:?}");
+    };
     head.sign(&SecretKey::from_seed(&[seed; 32]), &network_id());
     Gossip::Announcement { head, manifest }
 }
