@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt::Debug};
 
 use tempfile::TempDir;
 use updraft_node::clock::Clock;
-use updraft_protocol::{Gossip, Head, Manifest, Root, Signed, Statement, Ticket, Wire, codec};
+use updraft_protocol::{Gossip, Head, Manifest, Root, Signed, Ticket, Wire, codec};
 
 use super::{
     forge::{self, NETWORK},

@@ -229,6 +229,7 @@ impl Agent {
 fn context(parts: &Parts) -> Context {
     let settings = &parts.settings;
     let transfer = &settings.transfer;
+    parts.metrics.may_be_refused_for(&Refusal::LABELS);
     Context {
         network: parts.network.clone(),
         store: parts.store.clone(),
