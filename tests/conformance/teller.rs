@@ -148,10 +148,19 @@ impl Shelf {
     fn catch_up(&self, request: &CatchUpRequest) -> CatchUpAnswer {
         match request {
             CatchUpRequest::Since { marks, .. } => {
-                let after = marks.first().map_or(0, |mark| mark.seq);
+                let (after, known) = marks.first().map_or((0, None), |mark| (mark.seq, mark.head));
+                // Another head than the asker's own comes first, as the protocol wants it.
+                let is_new = |(seq, head): &(&u64, &Signed<Head>)| {
+                    **seq > after || known.is_some_and(|known| known != head.digest())
+                };
                 CatchUpAnswer::News {
                     root_version: u64::try_from(self.roots.len()).expect("few"),
-                    heads: self.heads.range(after + 1..).map(|(_, head)| head.clone()).collect(),
+                    heads: self
+                        .heads
+                        .range(after..)
+                        .filter(is_new)
+                        .map(|(_, head)| head.clone())
+                        .collect(),
                     more: false,
                     statements: Statement::fingerprint(self.statements.keys()),
                 }

@@ -134,6 +134,10 @@ fn ends(zero: Timestamp) -> Vec<Scene> {
             .with("head_3", &after, &[12, 14])
             .with("head_2_by_who_stay", &split.ours, &[12, 13]),
         split
+            .begun("freeze/not_by_a_key_that_is_gone", zero)
+            .with("root_2", &without_culprit, &ROOT)
+            .with("head_3", &after, &[12, 14]),
+        split
             .begun("freeze/not_ended_by_a_root_that_removes_another_key", zero)
             .with("root_2", &with_culprit, &ROOT)
             .with("head_2_by_who_stay", &split.ours, &[11, 12])
