@@ -5,6 +5,7 @@ mod harness;
 mod bad_input;
 mod cli;
 mod devnet;
+mod keys;
 mod late_joiner;
 mod many_sources;
 mod publish_install;

@@ -66,7 +66,7 @@ pub(super) async fn trust(State(api): State<Api>) -> Answered<Json<Trust>> {
     let signed: Signed<Root> = codec::decode(&encoded).map_err(damaged)?;
     // The node verified it before it kept it; here it is only shown.
     let root = signed.peek().map_err(damaged)?;
-    Ok(Json(Trust::of(&root, &api.agent().status().root.first.to_string())))
+    Ok(Json(Trust::of(&root, &signed.digest(), &api.agent().status().root.first)))
 }
 
 /// The root in force.

@@ -49,6 +49,7 @@ pub mod show;
 pub mod sign;
 pub mod status;
 pub mod ticket;
+pub mod trust;
 pub mod verify;
 
 use std::process::ExitCode;
@@ -102,6 +103,11 @@ enum Command {
         #[command(subcommand)]
         command: key::Command,
     },
+    /// Whom this machine believes
+    Trust {
+        #[command(subcommand)]
+        command: trust::Command,
+    },
     /// Make or read a ticket others can join with
     Ticket {
         #[command(subcommand)]
@@ -139,6 +145,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Problem> {
         Command::Publish(args) => publish::run(&args, context),
         Command::Sign(args) => sign::run(&args, context),
         Command::Key { command } => key::run(command, context),
+        Command::Trust { command } => trust::run(command, context),
         Command::Ticket { command } => ticket::run(command, context),
         Command::Config { command } => config::run(command, context),
         Command::Paths(args) => paths::run(&args, context),

@@ -47,7 +47,9 @@ impl From<KeyError> for Problem {
             KeyError::File(SecretError::Exposed { .. })
             | KeyError::Damaged { .. }
             | KeyError::OtherName { .. }
+            | KeyError::OtherKey(_)
             | KeyError::PasswordNeeded(_)
+            | KeyError::NewPasswordNeeded(_)
             | KeyError::WrongPassword(_)
             | KeyError::Cancelled => Code::KeyLocked,
             KeyError::Exists(_) | KeyError::File(_) | KeyError::Io { .. } => file_code(&error),
@@ -64,6 +66,10 @@ impl From<KeyError> for Problem {
             KeyError::PasswordNeeded(_) => problem.hint(
                 "name a file that holds the password with UPDRAFT_KEY_PASSWORD_FILE, or an open \
                  descriptor with UPDRAFT_KEY_PASSWORD_FD",
+            ),
+            KeyError::NewPasswordNeeded(_) => problem.hint(
+                "name a file that holds the new one with UPDRAFT_KEY_NEW_PASSWORD_FILE, or keep the \
+                 key unprotected with `--no-password`",
             ),
             KeyError::OtherName { .. } => problem.hint("use `file:PATH`, or rename the file"),
             _ => problem,

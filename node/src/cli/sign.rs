@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     Answer, Context, Exit, node_ledger,
     output::Format,
-    publisher::{Publisher, data_directory, in_json, in_words, references},
+    publisher::{Publisher, data_directory, in_json, in_words, references, warn_of_kind},
 };
 use crate::{
     bundle::Bundle,
@@ -51,6 +51,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     }
     let channel = bundle.manifest().channel.clone();
     let role = trusted.role(&channel)?;
+    warn_of_kind(root, &context.output);
     for line in in_words(bundle.head(), bundle.manifest()) {
         context.output.say(&line);
     }

@@ -15,6 +15,7 @@ pub mod build;
 pub mod founding;
 pub mod head;
 pub mod ledger;
+pub mod lifetime;
 pub mod project;
 pub mod sign;
 pub mod source;

@@ -203,7 +203,11 @@ async fn releases_are_listed_shown_and_read_as_signed() {
     assert_eq!(desk.get("/api/v1/channels/stable/head").await.body, b"head");
     let trust = desk.get("/api/v1/trust").await.json();
     assert_eq!(trust["rootVersion"], 1);
-    assert_eq!(trust["firstRoot"], first.to_string());
+    assert_eq!(
+        (&trust["firstRoot"], &trust["root"]),
+        (&json!(first.to_string()), &json!(first.to_string()))
+    );
+    assert_eq!(trust["kind"], "development");
     assert_eq!(trust["roles"][1]["channel"], "stable");
 
     let blob = desk.get(&format!("/api/v1/blobs/{}", manifest.whole.digest)).await;

@@ -26,6 +26,7 @@ pub use self::{
 use serde::{Deserialize, Serialize};
 use updraft_protocol::Timestamp;
 
+pub(crate) use self::network::network_kind;
 pub(super) use self::release::deltas;
 
 /// A list that may be cut.

@@ -1,7 +1,7 @@
 //! Bodies about the network: peers, trust, history, versions.
 
 use serde::{Deserialize, Serialize};
-use updraft_protocol::{Digest, Root};
+use updraft_protocol::{Digest, NetworkKind, Root};
 
 use super::time;
 use crate::{agent, build};
@@ -131,10 +131,16 @@ pub struct Trust {
     pub network: String,
     /// The network's id.
     pub network_id: String,
+    /// `production` or `development`.
+    pub kind: String,
     /// Number of the root in force.
     pub root_version: u64,
+    /// Digest of the root in force.
+    pub root: String,
     /// Digest of root 1, which people compare.
     pub first_root: String,
+    /// When the root in force was made.
+    pub issued_at: String,
     /// When the root goes stale.
     pub expires_at: String,
     /// Who may sign what.
@@ -156,8 +162,8 @@ pub struct Role {
 }
 
 impl Trust {
-    /// What `root` says, on a network whose first root has the digest `first`.
-    pub fn of(root: &Root, first: &str) -> Self {
+    /// What `root` says, whose digest is `digest`, on a network whose first root has the digest `first`.
+    pub fn of(root: &Root, digest: &Digest, first: &Digest) -> Self {
         let role = |name: &str, channel: Option<String>, role: &updraft_protocol::Role| Role {
             role: name.to_owned(),
             channel,
@@ -171,11 +177,22 @@ impl Trust {
         Self {
             network: root.name.to_string(),
             network_id: Digest::from_bytes(*root.network.as_bytes()).to_hex(),
+            kind: network_kind(root.kind).to_owned(),
             root_version: root.version,
-            first_root: first.to_owned(),
+            root: digest.to_string(),
+            first_root: first.to_string(),
+            issued_at: time(root.issued),
             expires_at: time(root.expires),
             roles: std::iter::once(role("root", None, &root.root)).chain(releases).collect(),
         }
+    }
+}
+
+/// The word for a network's kind.
+pub(crate) fn network_kind(kind: NetworkKind) -> &'static str {
+    match kind {
+        NetworkKind::Production => "production",
+        NetworkKind::Development => "development",
     }
 }
 
