@@ -5,6 +5,7 @@ mod harness;
 mod bad_input;
 mod cli;
 mod devnet;
+mod flood;
 mod keys;
 mod late_joiner;
 mod many_sources;

@@ -76,7 +76,11 @@ codes! {
     RootMismatch "UD0407" "root-mismatch" Some(422), 6, "Another trust root than the one expected";
     TrustDamaged "UD0408" "trust-damaged" Some(500), 6, "The trust kept on disk is damaged";
 
+    ChannelFrozen "UD0409" "channel-frozen" Some(409), 7, "The channel is frozen";
+    BuildersMissing "UD0410" "builders-missing" Some(409), 7, "Too few independent builds agree";
+
     HeldByPin "UD0502" "held-by-pin" Some(409), 7, "The component is pinned";
+    Paused "UD0504" "held-by-brake" Some(409), 7, "The release is paused";
     BreakingChange "UD0506" "breaking-change" Some(409), 7, "The release is marked as breaking";
     DowngradeRefused "UD0507" "downgrade-refused" Some(409), 7, "The release is older than what is installed";
     ReleaseRevoked "UD0508" "release-revoked" Some(410), 7, "The release has been withdrawn";

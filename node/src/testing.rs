@@ -77,7 +77,10 @@ impl Publisher {
         };
         let mut signed = Signed::unsigned(&root).expect("valid");
         signed.sign(&Self::key(100), &self.network);
-        Catalog::new(root::trust_first(&signed, &signed.digest()).expect("trusted"))
+        Catalog::new(
+            root::trust_first(&signed, &signed.digest()).expect("trusted"),
+            Timestamp::from_seconds(0),
+        )
     }
 
     pub(crate) fn sign<T: Signable>(&self, value: &T, keys: &[u8]) -> Arc<Signed<T>> {

@@ -81,11 +81,17 @@ impl Equivocation {
         [&self.first, &self.second]
     }
 
-    /// Its name: of the two payloads, whoever signed them.
+    /// Its name: of the two payloads and of the keys that are said to have signed each. Two heads prove more when
+    /// more keys signed them, so a weak proof must not pass for the strong one of the same heads.
     pub fn id(&self) -> Digest {
         let mut hasher = Hasher::new();
         for head in self.heads() {
             hasher.update(head.digest().as_bytes());
+            let keys: BTreeSet<KeyId> = head.signatures().iter().map(|one| one.key).collect();
+            hasher.update(&[u8::try_from(keys.len()).unwrap_or(u8::MAX)]);
+            for key in keys {
+                hasher.update(key.digest().as_bytes());
+            }
         }
         hasher.finish()
     }

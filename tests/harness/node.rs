@@ -307,6 +307,15 @@ impl Node {
         self.request(&format!("GET {path}"), "application/json", b"").good()
     }
 
+    /// One number of its metrics, by its whole name.
+    #[track_caller]
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let page = self.request("GET /metrics", "text/plain", b"").body;
+        let page = String::from_utf8(page).expect("text");
+        let value = page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("no {name} in\n{page}"))
+    }
+
     /// Any request to the API.
     #[track_caller]
     pub(crate) fn request(&self, line: &str, kind: &str, body: &[u8]) -> Answer {

@@ -7,8 +7,9 @@ use std::{
 };
 
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, ComponentName, Digest,
-    Gossip, Head, Manifest, Root, Signed, Timestamp,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, ChannelBase, ChannelName,
+    ComponentName, Digest, Equivocation, Gossip, Head, Manifest, NetworkId, Root, Signed,
+    Statement, Timestamp,
 };
 
 use super::{
@@ -48,6 +49,10 @@ pub enum Input<P> {
     News(P, Option<CatchUpAnswer>),
     /// A question for roots was answered.
     Roots(P, Option<BootstrapAnswer>),
+    /// A question for statements after this id was answered.
+    Statements(P, Option<Digest>, Option<CatchUpAnswer>),
+    /// A kept head and one that came contradict each other.
+    Proved(Box<Equivocation>),
     /// A question for a manifest was answered.
     Manifest(P, Digest, Option<CatchUpAnswer>),
     /// A bundle's bytes lie in the store; its head and manifest were judged good before.
@@ -76,8 +81,23 @@ pub enum Action<P> {
     Verdict(u64, Verdict),
     /// Keep a root for ever.
     KeepRoot(Arc<Signed<Root>>, u64),
-    /// Keep a head for ever.
-    KeepHead(Arc<Signed<Head>>),
+    /// Keep a head for ever; its channel begins at this base, if the root names one.
+    KeepHead(Arc<Signed<Head>>, Option<ChannelBase>),
+    /// Forget the heads of a channel that do not lead on from this base (`None`: all of them).
+    BeginAnew(ChannelName, Option<ChannelBase>),
+    /// Keep what was said.
+    KeepStatement(Arc<Statement>),
+    /// Keep the latest signed time.
+    KeepTime(Timestamp),
+    /// Put this head and the kept one of its number together.
+    ProveFork {
+        /// The channel.
+        channel: ChannelName,
+        /// The number.
+        seq: u64,
+        /// The head that came.
+        head: Arc<Signed<Head>>,
+    },
     /// Keep a manifest while it is listed.
     KeepManifest(Arc<Signed<Manifest>>),
     /// Keep what was decided about a component.
@@ -88,6 +108,8 @@ pub enum Action<P> {
     AskNews(P, CatchUpRequest),
     /// Ask a peer for roots.
     AskRoots(P, BootstrapRequest),
+    /// Ask a peer for statements after this id.
+    AskStatements(P, NetworkId, Option<Digest>),
     /// Ask a peer for a manifest.
     AskManifest(P, Digest),
     /// The peer sent what no honest node sends.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     catalog::Known,
-    policy,
+    policy::{self, Distrust},
     problem::{Code, Problem},
 };
 
@@ -46,6 +46,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         let found = self.find(order)?;
         if order.extent == Extent::Install {
+            self.stands_against(order, &found, now)?;
             self.consent(order, &found)?;
         }
         if let Some(id) = self.components.get(&order.component).and_then(Component::busy) {
@@ -220,6 +221,39 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         blobs.iter().for_each(|blob| {
             self.held.remove(blob);
         });
+    }
+
+    /// Refuses what nobody is to install. A pause and missing builds ask for a person's word, and get it by force;
+    /// a frozen channel, a withdrawn release and a revoked signer do not.
+    fn stands_against(&self, order: &InstallOrder, found: &Found, now: Now) -> Result<(), Problem> {
+        let Some(distrust) = self.distrust(&found.known, now) else { return Ok(()) };
+        let release = found.known.manifest.release_name();
+        let problem = |code, detail: String| Err(Problem::new(code, detail));
+        match distrust {
+            Distrust::Frozen(why) => {
+                problem(Code::ChannelFrozen, format!("`{}` is frozen: {why}", found.known.channel))
+            }
+            Distrust::Withdrawn(why) => {
+                problem(Code::ReleaseRevoked, format!("{release} was withdrawn: {why}"))
+            }
+            Distrust::SignerRevoked => problem(
+                Code::KeyRevoked,
+                format!("a key that signed {release} or its channel's head has revoked itself"),
+            ),
+            Distrust::Paused { .. } | Distrust::Builders { .. } if order.consent.force => Ok(()),
+            Distrust::Paused { until, reason } => Err(Problem::new(
+                Code::Paused,
+                format!("{release} is paused until {until}: {reason}"),
+            )
+            .hint("wait, or take it all the same with `--force`")),
+            Distrust::Builders { have, need } => Err(Problem::new(
+                Code::BuildersMissing,
+                format!(
+                    "{have} of the {need} independent builders needed got the same as {release}"
+                ),
+            )
+            .hint("trust.require_builders asks for them; `--force` takes it all the same")),
+        }
     }
 
     fn consent(&self, order: &InstallOrder, found: &Found) -> Result<(), Problem> {

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use updraft_protocol::ComponentName;
+use updraft_protocol::{ComponentName, Digest, Statement};
 
 use super::{limiter::Limiter, operation::OperationId};
 use crate::{
@@ -15,6 +15,8 @@ use crate::{
 
 /// Bytes done of bytes needed, by operation; read by the status, written by fetches.
 pub(super) type ProgressTable = Arc<Mutex<BTreeMap<OperationId, (u64, u64)>>>;
+/// Statements by id; replaced as a whole.
+pub(super) type Said = Arc<Mutex<Arc<BTreeMap<Digest, Arc<Statement>>>>>;
 /// One installer for each component; whoever installs holds its lock for as long as it takes, on a thread that
 /// may block.
 pub(super) type Installers = Arc<Mutex<BTreeMap<ComponentName, Arc<Mutex<Installer>>>>>;
@@ -35,6 +37,8 @@ pub(super) struct Context {
     /// For files that exist only while something is under way; emptied at start.
     pub(super) temporary: PathBuf,
     pub(super) keep_versions: usize,
+    /// What is said beside heads and still matters, by id: what peers get who ask.
+    pub(super) said: Said,
 }
 
 impl Context {

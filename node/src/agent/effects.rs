@@ -3,11 +3,13 @@
 use std::{future::Future, sync::Arc};
 
 use updraft_protocol::{
-    BootstrapAnswer, CatchUpAnswer, ComponentName, Digest, Manifest, Timestamp,
+    BootstrapAnswer, CatchUpAnswer, CatchUpRequest, ChannelName, ComponentName, Digest,
+    Equivocation, Head, Manifest, Signed, Timestamp,
 };
 
 use super::{
     action::{Action, Fetched, Input, Installation, Job, JobError},
+    context::lock,
     fetching,
     importing::Imported,
     installing,
@@ -21,7 +23,7 @@ use crate::{
     catalog,
     network::{Conduct, PeerId, RequestError, Verdict},
     problem::{Problem, chain},
-    store::{ComponentRecord, Happening, HistoryEntry, Hold, Quarantined, StoreError},
+    store::{ComponentRecord, Happening, HistoryEntry, Hold, Quarantined, Store, StoreError},
 };
 
 /// How an effect ended.
@@ -42,6 +44,12 @@ impl Agent {
     /// Carries out actions in their order. When something cannot be kept, what stands behind it is given up:
     /// a promise that rests on nothing is not made.
     pub(super) async fn carry_out(&mut self, actions: Vec<Action<PeerId>>) {
+        let said = actions.iter().any(|action| {
+            matches!(action, Action::KeepStatement(_) | Action::KeepRoot(..) | Action::KeepHead(..))
+        });
+        if said {
+            *lock(&self.context.said) = Arc::new(self.machine.said());
+        }
         let mut actions = actions.into_iter();
         while let Some(action) = actions.next() {
             if let Err(NotKept) = self.act(action).await {
@@ -69,12 +77,16 @@ impl Agent {
                 Action::AskNews(peer, _) => Input::News(peer, None),
                 Action::AskRoots(peer, _) => Input::Roots(peer, None),
                 Action::AskManifest(peer, digest) => Input::Manifest(peer, digest, None),
+                Action::AskStatements(peer, _, after) => Input::Statements(peer, after, None),
                 _ => continue,
             };
             self.effects.spawn(async move { Ended::Input(Box::new(input)) });
         }
         let (store, root) = (self.context.store.clone(), self.machine.catalog().root().clone());
-        match tokio::task::spawn_blocking(move || start::restore_catalog(&store, root)).await {
+        let (clock, skew) = (self.context.clock.now(), self.settings.trust.max_clock_skew);
+        match tokio::task::spawn_blocking(move || start::restore_catalog(&store, root, clock, skew))
+            .await
+        {
             Ok(Ok(catalog)) => self.machine.believe_again(catalog),
             Ok(Err(error)) => {
                 tracing::error!(error = %chain(&error), "what was kept cannot be read")
@@ -89,9 +101,20 @@ impl Agent {
             Action::KeepRoot(root, _) => {
                 self.keep("a root", move |store| store.append_root(&root)).await?;
             }
-            Action::KeepHead(head) => {
-                self.keep("a head", move |store| store.accept_head(&head)).await?;
+            Action::KeepHead(head, base) => {
+                self.keep("a head", move |store| store.accept_head(&head, base.as_ref())).await?;
             }
+            Action::BeginAnew(channel, base) => {
+                let begin = move |store: &Store| store.begin_anew(&channel, base.as_ref());
+                self.keep("where a channel begins", begin).await?;
+            }
+            Action::KeepStatement(statement) => {
+                self.keep("a statement", move |store| store.put_statement(&statement)).await?;
+            }
+            Action::KeepTime(time) => {
+                self.keep("the signed time", move |store| store.put_time(time)).await?;
+            }
+            Action::ProveFork { channel, seq, head } => self.prove_fork(channel, seq, head),
             Action::KeepManifest(manifest) => {
                 self.keep("a manifest", move |store| store.put_manifest(&manifest)).await?;
             }
@@ -113,9 +136,16 @@ impl Agent {
             }
             Action::AskManifest(peer, digest) => {
                 let network = self.context.network.clone();
-                let request = updraft_protocol::CatchUpRequest::Manifest(digest);
+                let request = CatchUpRequest::Manifest(digest);
                 let input =
                     move |answer: Option<CatchUpAnswer>| Input::Manifest(peer, digest, answer);
+                self.ask(peer, input, async move { network.catch_up(peer, request).await });
+            }
+            Action::AskStatements(peer, asked, after) => {
+                let network = self.context.network.clone();
+                let request = CatchUpRequest::Statements { network: asked, after };
+                let input =
+                    move |answer: Option<CatchUpAnswer>| Input::Statements(peer, after, answer);
                 self.ask(peer, input, async move { network.catch_up(peer, request).await });
             }
             Action::Accuse(peer) => {
@@ -158,6 +188,29 @@ impl Agent {
         Ok(())
     }
 
+    /// Looks up the kept head of a number and puts it together with another one of that number.
+    fn prove_fork(&mut self, channel: ChannelName, seq: u64, head: Arc<Signed<Head>>) {
+        let store = self.context.store.clone();
+        self.effects.spawn(async move {
+            let kept = tokio::task::spawn_blocking(move || store.head(&channel, seq)).await;
+            match kept {
+                Ok(Ok(Some(kept))) => {
+                    let proof = Equivocation::new(kept, head.as_ref().clone());
+                    Ended::Input(Box::new(Input::Proved(Box::new(proof))))
+                }
+                Ok(Ok(None)) => Ended::Nothing,
+                Ok(Err(error)) => {
+                    tracing::warn!(error = %chain(&error), "a kept head cannot be compared");
+                    Ended::Nothing
+                }
+                Err(error) => {
+                    tracing::error!(%error, "comparing heads ended badly");
+                    Ended::Nothing
+                }
+            }
+        });
+    }
+
     fn settle(&mut self, token: u64, verdict: catalog::Verdict) {
         let verdict = match verdict {
             catalog::Verdict::Accept => Verdict::Accept,
@@ -173,7 +226,7 @@ impl Agent {
     async fn keep(
         &self,
         what: &'static str,
-        work: impl FnOnce(&crate::store::Store) -> Result<(), StoreError> + Send + 'static,
+        work: impl FnOnce(&Store) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<(), NotKept> {
         let store = self.context.store.clone();
         match tokio::task::spawn_blocking(move || work(&store)).await {

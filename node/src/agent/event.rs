@@ -2,7 +2,7 @@
 //!
 //! Events are news, not state: a watcher that missed some reads the status again.
 
-use updraft_protocol::{ChannelName, ComponentName, ReleaseVersion, Timestamp};
+use updraft_protocol::{ChannelName, ComponentName, Digest, KeyId, ReleaseVersion, Timestamp};
 
 /// One event.
 #[derive(Debug, Clone)]
@@ -29,6 +29,15 @@ pub enum What {
     PeerDisconnected {
         /// Its id.
         peer: String,
+    },
+    /// A peer was sent away and may not come back for a while.
+    PeerBanned {
+        /// Its id.
+        peer: String,
+        /// Why: a word of a closed list.
+        reason: &'static str,
+        /// For how long.
+        seconds: u64,
     },
     /// A release was believed for the first time.
     ReleaseDiscovered {
@@ -99,6 +108,51 @@ pub enum What {
         /// Its new number.
         version: u64,
     },
+    /// A channel has two histories: nothing of it is installed until the root takes a key away.
+    ChannelFrozen {
+        /// The channel.
+        channel: ChannelName,
+        /// The number that two heads have.
+        seq: u64,
+    },
+    /// A key is not to be relied on.
+    KeyAlarm {
+        /// The key.
+        key: KeyId,
+        /// Why.
+        reason: String,
+    },
+    /// A release is paused, or all of a channel.
+    ReleasePaused {
+        /// The channel.
+        channel: ChannelName,
+        /// The release, if it is only one.
+        release: Option<Digest>,
+        /// Until then at most.
+        until: Timestamp,
+        /// Why.
+        reason: String,
+    },
+    /// Pauses have ended before their time.
+    PauseLifted {
+        /// The channel.
+        channel: ChannelName,
+        /// The release, if it is only one.
+        release: Option<Digest>,
+    },
+    /// A builder got something else from a release's sources than its publisher signed.
+    BuildsDiffer {
+        /// Of what.
+        component: ComponentName,
+        /// Which.
+        version: ReleaseVersion,
+        /// The builder.
+        by: KeyId,
+        /// The tree that is signed.
+        signed: Digest,
+        /// The tree that was built.
+        built: Digest,
+    },
 }
 
 impl What {
@@ -109,6 +163,7 @@ impl What {
             Self::NodeStopping => "node.stopping",
             Self::PeerConnected { .. } => "peer.connected",
             Self::PeerDisconnected { .. } => "peer.disconnected",
+            Self::PeerBanned { .. } => "peer.banned",
             Self::ReleaseDiscovered { .. } => "release.discovered",
             Self::ReleaseRejected { .. } => "release.rejected",
             Self::UpdateProgress { .. } => "update.progress",
@@ -116,6 +171,11 @@ impl What {
             Self::UpdateFailed { .. } => "update.failed",
             Self::RolledBack { .. } => "rollback.completed",
             Self::RootChanged { .. } => "trust.rootChanged",
+            Self::ChannelFrozen { .. } => "trust.channelFrozen",
+            Self::KeyAlarm { .. } => "trust.keyAlarm",
+            Self::ReleasePaused { .. } => "release.paused",
+            Self::PauseLifted { .. } => "release.resumed",
+            Self::BuildsDiffer { .. } => "trust.buildsDiffer",
         }
     }
 
@@ -130,6 +190,9 @@ impl What {
             Self::NodeStopping => "the node stops".to_owned(),
             Self::PeerConnected { peer } => format!("peer {peer} is connected"),
             Self::PeerDisconnected { peer } => format!("peer {peer} is gone"),
+            Self::PeerBanned { peer, reason, seconds } => {
+                format!("peer {peer} is banned for {seconds} s: {}", reason.replace('_', " "))
+            }
             Self::ReleaseDiscovered { component, version, channel, from } => {
                 format!("{component}@{version} is on {channel}, heard from {from}")
             }
@@ -151,7 +214,28 @@ impl What {
                 format!("{component} went back: {}", from_to(from, to))
             }
             Self::RootChanged { version } => format!("trust root {version} is in force"),
+            Self::ChannelFrozen { channel, seq } => format!(
+                "`{channel}` is frozen: two different heads {seq} are signed; nothing of it is installed until the trust root takes a key away"
+            ),
+            Self::KeyAlarm { key, reason } => format!("key {key} is not to be relied on: {reason}"),
+            Self::ReleasePaused { channel, release, until, reason } => {
+                format!("{} is paused until {until}: {reason}", scope(channel, release.as_ref()))
+            }
+            Self::PauseLifted { channel, release } => {
+                format!("{} is paused no longer", scope(channel, release.as_ref()))
+            }
+            Self::BuildsDiffer { component, version, by, signed, built } => format!(
+                "builder {by} got {built} from the sources of {component}@{version}, which is signed as {signed}"
+            ),
         }
+    }
+}
+
+/// What a pause is about.
+fn scope(channel: &ChannelName, release: Option<&Digest>) -> String {
+    match release {
+        Some(release) => format!("release {} of `{channel}`", release.short()),
+        None => format!("everything on `{channel}`"),
     }
 }
 

@@ -135,5 +135,12 @@ pub(super) fn refused(refusal: &Refusal, catalog: &Catalog, bundle: &Bundle) -> 
         Refusal::Expired { .. } | Refusal::FromTheFuture { .. } => Problem::new(Code::MetadataExpired, detail)
             .hint("look at this machine's clock, and build the bundle again"),
         Refusal::Root(_) => Problem::new(Code::RootMismatch, detail),
+        Refusal::UnknownKeys { .. } => Problem::new(Code::ThresholdNotMet, detail)
+            .hint("it is signed by keys that this node's trust root does not know: `updraft trust show`"),
+        Refusal::RevokedKey => Problem::new(Code::KeyRevoked, detail)
+            .hint("sign it with other keys of the role"),
+        Refusal::Frozen(_) => Problem::new(Code::ChannelFrozen, detail)
+            .hint("a new trust root that takes away one of the keys that signed both ends it"),
+        _ => Problem::new(Code::SignatureInvalid, detail),
     }
 }

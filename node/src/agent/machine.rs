@@ -11,8 +11,7 @@ use std::{
 };
 
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, ComponentName, Digest,
-    Gossip, Head, Manifest, Signed,
+    BootstrapRequest, CatchUpRequest, ComponentName, Digest, Statement, Timestamp,
 };
 
 use super::{
@@ -20,11 +19,13 @@ use super::{
     event::What,
     lifecycle::Component,
     operation::{OperationId, Operations},
-    order::HistoryLine,
     rules::{Duty, Rules, Upload},
     sync::{Question, Sync},
 };
-use crate::catalog::{Catalog, HeadOutcome, Offer, Refusal, Verdict};
+use crate::catalog::Catalog;
+
+/// Seconds by which signed time has to have gone on before it is kept again.
+const TIME_STEP: u64 = 60;
 
 /// A copy that a seed makes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,12 +50,14 @@ pub struct Machine<P> {
     pub(super) mirrors: BTreeMap<Digest, Mirror>,
     /// Blobs that are complete in the store.
     pub(super) held: BTreeSet<Digest>,
-    pub(super) last_check: Option<updraft_protocol::Timestamp>,
+    pub(super) last_check: Option<Timestamp>,
     /// Answers to questions for news since the start, and heads they brought: for whoever waits for a check.
     pub(super) news_answers: u64,
     pub(super) new_heads: u64,
     /// Something may have become of no use since the last sweep.
     pub(super) sweep_due: bool,
+    /// The signed time that is kept.
+    kept_time: Timestamp,
 }
 
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
@@ -67,8 +70,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     ) -> Self {
         let components =
             components.into_iter().map(|component| (component.name.clone(), component)).collect();
+        let kept_time = catalog.time_floor();
         Self {
             rules,
+            kept_time,
             catalog,
             sync: Sync::default(),
             components,
@@ -144,7 +149,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 vec![Action::Emit(What::PeerDisconnected { peer: peer.to_string() })]
             }
             Input::News(peer, answer) => self.on_news(peer, answer, now),
-            Input::Roots(peer, answer) => self.on_roots(peer, answer),
+            Input::Roots(peer, answer) => self.on_roots(peer, answer, now),
+            Input::Statements(peer, after, answer) => self.on_statements(peer, after, answer, now),
+            Input::Proved(proof) => self.on_proved(*proof, now),
             Input::Manifest(peer, digest, answer) => self.on_manifest(peer, digest, answer, now),
             Input::Imported { head, manifest, by } => self.on_imported(&head, &manifest, by, now),
             Input::Fetched(job, result) => self.on_fetched(job, result, now),
@@ -166,12 +173,18 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         dues.filter(|at| *at > now).min().unwrap_or(now + Duration::from_secs(60))
     }
 
+    /// What was said beside heads and still matters, for peers that ask.
+    pub fn said(&self) -> BTreeMap<Digest, Arc<Statement>> {
+        self.catalog.said()
+    }
+
     /// What follows from any input: questions that are due, and updates that may begin.
     pub(super) fn finish(&mut self, mut actions: Vec<Action<P>>, now: Now) -> Vec<Action<P>> {
         self.sync.want(&self.catalog.missing_manifests());
         for (peer, question) in self.sync.due(now.elapsed) {
             actions.push(self.put(peer, question));
         }
+        self.keep_time(&mut actions);
         self.begin_updates(now, &mut actions);
         self.begin_mirrors(now, &mut actions);
         // Last: a manifest keeps what it names only once it is kept itself, and what is being fetched or
@@ -181,6 +194,15 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             actions.push(Action::Sweep);
         }
         actions
+    }
+
+    /// Signed time is kept in steps: what is lost by a power cut is at most one of them.
+    fn keep_time(&mut self, actions: &mut Vec<Action<P>>) {
+        let floor = self.catalog.time_floor();
+        if floor.since(self.kept_time) >= TIME_STEP {
+            self.kept_time = floor;
+            actions.push(Action::KeepTime(floor));
+        }
     }
 
     fn put(&self, peer: P, question: Question) -> Action<P> {
@@ -199,247 +221,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 BootstrapRequest { network: root.network, after: root.version },
             ),
             Question::Manifest(digest) => Action::AskManifest(peer, digest),
+            Question::Statements(after) => Action::AskStatements(peer, root.network, after),
         }
-    }
-
-    fn on_gossip(&mut self, token: u64, from: P, message: Gossip, now: Now) -> Vec<Action<P>> {
-        let mut actions = Vec::new();
-        let (head, manifest) = match message {
-            Gossip::Announcement { head, manifest } => (head, manifest),
-            Gossip::Root(_) | Gossip::Statement(_) => {
-                return vec![Action::Verdict(token, Verdict::Ignore)];
-            }
-        };
-        let verdict = match self.offer_head(Arc::new(head), Offer::News, &mut actions, now) {
-            Ok(HeadOutcome::Accepted { .. }) => manifest
-                .and_then(|manifest| {
-                    self.offer_manifest_from(Arc::new(manifest), from, &mut actions, now)
-                })
-                .unwrap_or(Verdict::Accept),
-            // Its signatures are good and it is ahead of us: whoever is behind us may need it too.
-            Ok(HeadOutcome::Missing { .. }) => {
-                self.sync.ask(from, Question::News);
-                let vouched = manifest.is_none_or(|manifest| self.catalog.vouches_for(&manifest));
-                if vouched { Verdict::Accept } else { Verdict::Ignore }
-            }
-            Ok(HeadOutcome::Known) => Verdict::Ignore,
-            Err(refusal) => {
-                // Keys or channels that we do not know may be in a newer root.
-                if refusal.may_be_a_newer_root() {
-                    self.sync.ask(from, Question::Roots);
-                }
-                self.refuse(&refusal, from, &mut actions)
-            }
-        };
-        actions.push(Action::Verdict(token, verdict));
-        actions
-    }
-
-    fn on_news(&mut self, peer: P, answer: Option<CatchUpAnswer>, now: Now) -> Vec<Action<P>> {
-        self.sync.answered(peer, Question::News);
-        self.news_answers += 1;
-        match answer {
-            None => self.sync.news_failed(peer, now.elapsed),
-            Some(_) => self.sync.news_came(peer),
-        }
-        let mut actions = Vec::new();
-        let (root_version, heads, more) = match answer {
-            Some(CatchUpAnswer::News { root_version, heads, more, .. }) => {
-                (root_version, heads, more)
-            }
-            Some(CatchUpAnswer::Manifest(_) | CatchUpAnswer::Statements { .. }) => {
-                return vec![Action::Accuse(peer)];
-            }
-            Some(CatchUpAnswer::NotHeld) | None => return actions,
-        };
-        self.last_check = Some(now.wall);
-        let behind = root_version > self.catalog.root().version;
-        if behind {
-            self.sync.ask(peer, Question::Roots);
-        }
-        let mut progress = false;
-        for head in heads {
-            match self.offer_head(Arc::new(head), Offer::Link, &mut actions, now) {
-                Ok(HeadOutcome::Accepted { .. }) => progress = true,
-                Ok(HeadOutcome::Known) => {}
-                // The links between should have been in this very answer.
-                Ok(HeadOutcome::Missing { .. }) => break,
-                Err(refusal) => {
-                    // On an old root we cannot judge what newer keys signed.
-                    if !behind && self.refuse(&refusal, peer, &mut actions) == Verdict::Reject {
-                        actions.push(Action::Accuse(peer));
-                    }
-                    break;
-                }
-            }
-        }
-        if more && progress {
-            self.sync.ask(peer, Question::News);
-        }
-        actions
-    }
-
-    fn on_roots(&mut self, peer: P, answer: Option<BootstrapAnswer>) -> Vec<Action<P>> {
-        self.sync.answered(peer, Question::Roots);
-        let mut actions = Vec::new();
-        let Some(BootstrapAnswer { roots }) = answer else { return actions };
-        let full = roots.len() >= updraft_protocol::limits::MAX_ROOTS_PER_ANSWER;
-        let mut progress = false;
-        for root in roots {
-            match self.catalog.offer_root(&root) {
-                Ok(version) => {
-                    progress = true;
-                    self.sweep_due = true;
-                    actions.push(Action::KeepRoot(Arc::new(root), version));
-                    actions.push(Action::Emit(What::RootChanged { version }));
-                }
-                Err(refusal) => {
-                    if self.refuse(&refusal, peer, &mut actions) == Verdict::Reject {
-                        actions.push(Action::Accuse(peer));
-                    }
-                    break;
-                }
-            }
-        }
-        if progress {
-            self.sync.ask(peer, if full { Question::Roots } else { Question::News });
-        }
-        actions
-    }
-
-    fn on_manifest(
-        &mut self,
-        peer: P,
-        digest: Digest,
-        answer: Option<CatchUpAnswer>,
-        now: Now,
-    ) -> Vec<Action<P>> {
-        self.sync.answered(peer, Question::Manifest(digest));
-        let mut actions = Vec::new();
-        match answer {
-            Some(CatchUpAnswer::Manifest(manifest)) if manifest.digest() == digest => {
-                let offered = self.offer_manifest_from(Arc::new(manifest), peer, &mut actions, now);
-                if offered == Some(Verdict::Reject) {
-                    actions.push(Action::Accuse(peer));
-                }
-                if offered.is_some() {
-                    self.sync.has_not(peer, digest, now.elapsed);
-                }
-            }
-            Some(
-                CatchUpAnswer::Manifest(_)
-                | CatchUpAnswer::News { .. }
-                | CatchUpAnswer::Statements { .. },
-            ) => {
-                self.sync.has_not(peer, digest, now.elapsed);
-                actions.push(Action::Accuse(peer));
-            }
-            Some(CatchUpAnswer::NotHeld) | None => self.sync.has_not(peer, digest, now.elapsed),
-        }
-        actions
-    }
-
-    fn on_imported(
-        &mut self,
-        head: &Arc<Signed<Head>>,
-        manifest: &Arc<Signed<Manifest>>,
-        by: String,
-        now: Now,
-    ) -> Vec<Action<P>> {
-        let mut actions = Vec::new();
-        let accepted = self.offer_head(head.clone(), Offer::News, &mut actions, now);
-        if let Err(refusal) = accepted {
-            // It was judged good and another head came between: the publisher is told when it asks.
-            actions.push(Action::CountRefusal(refusal.label()));
-            return actions;
-        }
-        match self.catalog.offer_manifest(manifest) {
-            Ok(known) => {
-                let release = known.manifest.clone();
-                self.believed(manifest, &release, "publisher", &mut actions, now);
-                self.held.extend(release.blobs().map(|blob| blob.digest));
-                actions.push(Action::Record(HistoryLine {
-                    at: now.wall,
-                    component: release.component.clone(),
-                    from: None,
-                    to: release.version.clone(),
-                    what: "publish".to_owned(),
-                    error: None,
-                    by,
-                    detail: format!("on {}", release.channel),
-                }));
-                if self.rules.upload == Upload::On {
-                    actions
-                        .push(Action::Provide(release.blobs().map(|blob| blob.digest).collect()));
-                }
-                let gossip =
-                    Gossip::announce(head.as_ref().clone(), Some(manifest.as_ref().clone()));
-                actions.push(Action::Announce(gossip));
-            }
-            Err(refusal) => actions.push(Action::CountRefusal(refusal.label())),
-        }
-        actions
-    }
-
-    fn offer_head(
-        &mut self,
-        head: Arc<Signed<Head>>,
-        offer: Offer,
-        actions: &mut Vec<Action<P>>,
-        now: Now,
-    ) -> Result<HeadOutcome, Refusal> {
-        let outcome = self.catalog.offer_head(&head, offer, now.wall)?;
-        if matches!(outcome, HeadOutcome::Accepted { .. }) {
-            self.new_heads += 1;
-            actions.push(Action::KeepHead(head));
-            self.sweep_due = true;
-        }
-        Ok(outcome)
-    }
-
-    /// Offers a manifest; `None` when it is believed, else the verdict on whoever sent it.
-    fn offer_manifest_from(
-        &mut self,
-        manifest: Arc<Signed<Manifest>>,
-        from: P,
-        actions: &mut Vec<Action<P>>,
-        now: Now,
-    ) -> Option<Verdict> {
-        match self.catalog.offer_manifest(&manifest) {
-            Ok(known) => {
-                let release = known.manifest.clone();
-                self.believed(&manifest, &release, &from.to_string(), actions, now);
-                None
-            }
-            Err(refusal) => Some(self.refuse(&refusal, from, actions)),
-        }
-    }
-
-    fn believed(
-        &mut self,
-        signed: &Arc<Signed<Manifest>>,
-        release: &Manifest,
-        from: &str,
-        actions: &mut Vec<Action<P>>,
-        now: Now,
-    ) {
-        actions.push(Action::KeepManifest(signed.clone()));
-        actions.push(Action::CountManifest(now.wall.since(release.created)));
-        actions.push(Action::Emit(What::ReleaseDiscovered {
-            component: release.component.clone(),
-            version: release.version.clone(),
-            channel: release.channel.clone(),
-            from: from.to_owned(),
-        }));
-    }
-
-    fn refuse(&self, refusal: &Refusal, from: P, actions: &mut Vec<Action<P>>) -> Verdict {
-        actions.push(Action::CountRefusal(refusal.label()));
-        actions.push(Action::Emit(What::ReleaseRejected {
-            reason: refusal.to_string(),
-            from: from.to_string(),
-        }));
-        refusal.verdict()
     }
 
     pub(super) fn on_mirrored(

@@ -7,6 +7,8 @@ use updraft_protocol::{Compatibility, Head, ReleaseKind};
 use updraft_protocol::Target;
 
 use super::*;
+
+use crate::catalog::Verdict;
 use crate::{
     agent::{
         Consent, Extent, Fetched, InstallOrder, Installation, InstalledVersion, Leg, Outcome,
@@ -16,6 +18,7 @@ use crate::{
     problem::Code,
     testing::{NOW, Publisher},
 };
+use updraft_protocol::{CatchUpAnswer, Gossip, Manifest, Signed};
 
 fn now(seconds: u64) -> Now {
     Now { wall: NOW.plus(seconds), elapsed: Duration::from_secs(seconds) }
@@ -45,6 +48,7 @@ impl World {
     fn new(duty: Duty) -> Self {
         let publisher = Publisher::new();
         let rules = Rules {
+            builders: 0,
             duty,
             upload: Upload::On,
             target: target(),
@@ -140,7 +144,7 @@ fn a_good_announcement_is_kept_before_it_is_passed_on_and_fetched() {
     let mut world = World::new(Duty::Full);
     let gossip = world.release("1.0.0", |_| {});
     let actions = world.hear(gossip, 0);
-    let head = place(&actions, |a| matches!(a, Action::KeepHead(_))).expect("kept");
+    let head = place(&actions, |a| matches!(a, Action::KeepHead(..))).expect("kept");
     let manifest = place(&actions, |a| matches!(a, Action::KeepManifest(_))).expect("kept");
     let verdict =
         place(&actions, |a| matches!(a, Action::Verdict(7, Verdict::Accept))).expect("accepted");
@@ -159,7 +163,7 @@ fn a_forged_announcement_is_rejected_and_nothing_is_kept() {
     assert!(
         place(&actions, |a| matches!(
             a,
-            Action::KeepHead(_) | Action::KeepManifest(_) | Action::Fetch(_)
+            Action::KeepHead(..) | Action::KeepManifest(_) | Action::Fetch(_)
         ))
         .is_none()
     );
@@ -188,7 +192,7 @@ fn a_node_that_missed_heads_asks_for_them_and_goes_on() {
         root_version: 1,
         heads,
         more: false,
-        statements: updraft_protocol::Statement::fingerprint([]),
+        statements: Statement::fingerprint([]),
     };
     let actions = world.machine.handle(Input::News(1, Some(news)), now(2));
     let wanted: Vec<Digest> = actions
@@ -215,7 +219,7 @@ fn a_peer_that_answers_with_another_manifest_is_accused() {
         root_version: 1,
         heads: vec![head],
         more: false,
-        statements: updraft_protocol::Statement::fingerprint([]),
+        statements: Statement::fingerprint([]),
     };
     world.machine.handle(Input::News(1, Some(news)), now(0));
     let other = world.publisher.sign(&world.publisher.manifest("6.6.6"), &[1, 2]).as_ref().clone();
@@ -374,7 +378,7 @@ fn an_expired_head_installs_nothing_by_itself_and_says_since_when() {
         root_version: 1,
         heads: vec![head],
         more: false,
-        statements: updraft_protocol::Statement::fingerprint([]),
+        statements: Statement::fingerprint([]),
     };
     world.machine.handle(Input::News(1, Some(news)), now(late));
     let manifest = manifest.expect("together");

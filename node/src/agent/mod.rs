@@ -23,6 +23,7 @@ mod event;
 #[cfg(test)]
 pub(crate) mod fake;
 mod fetching;
+mod hearing;
 mod importing;
 mod installing;
 mod lifecycle;

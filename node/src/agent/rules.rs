@@ -47,6 +47,8 @@ pub struct Rules {
     pub target: Target,
     /// What is installed without asking, unless a component says otherwise.
     pub auto: AutoUpdate,
+    /// Independent builders who have to have got the same from a release's sources.
+    pub builders: usize,
     /// The channel that a component follows unless it says otherwise.
     pub channel: ChannelName,
 }

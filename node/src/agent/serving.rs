@@ -3,15 +3,18 @@
 //! Gives out only what was verified before it was kept. The network room bounds how many requests are under way;
 //! here the upload rate is kept, and a chunk that would have to wait too long is answered with `Busy`.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, ops::Bound, sync::Arc, time::Duration};
 
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, HeadMark, Holding, NetworkId,
-    Statement, TransferAnswer, TransferRequest,
-    limits::{MAX_HEAD_BYTES_PER_ANSWER, MAX_HEADS_PER_ANSWER, MAX_ROOTS_PER_ANSWER},
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, HeadMark, Holding,
+    NetworkId, Statement, TransferAnswer, TransferRequest, codec,
+    limits::{
+        MAX_HEAD_BYTES_PER_ANSWER, MAX_HEADS_PER_ANSWER, MAX_ROOTS_PER_ANSWER,
+        MAX_STATEMENT_BYTES_PER_ANSWER, MAX_STATEMENTS_PER_ANSWER,
+    },
 };
 
-use super::context::Context;
+use super::context::{Context, lock};
 use crate::{
     metrics::{Direction, Source},
     network::InboundRequest,
@@ -49,7 +52,8 @@ pub(super) async fn serve(
             0
         }
         InboundRequest::CatchUp(request, responder) => {
-            let answer = read(context, move |store| catch_up(store, network, request)).await;
+            let said = lock(&context.said).clone();
+            let answer = read(context, move |store| catch_up(store, &said, network, request)).await;
             responder.answer(answer.unwrap_or(CatchUpAnswer::NotHeld));
             0
         }
@@ -105,30 +109,59 @@ fn bootstrap(
 
 fn catch_up(
     store: &Store,
+    said: &BTreeMap<Digest, Arc<Statement>>,
     network: NetworkId,
     request: CatchUpRequest,
 ) -> Result<CatchUpAnswer, StoreError> {
     match request {
-        CatchUpRequest::Since { network: asked, .. } if asked != network => {
+        CatchUpRequest::Since { network: asked, .. }
+        | CatchUpRequest::Statements { network: asked, .. }
+            if asked != network =>
+        {
             Ok(CatchUpAnswer::NotHeld)
         }
-        CatchUpRequest::Since { marks, .. } => news(store, &marks),
-        CatchUpRequest::Statements { .. } => {
-            Ok(CatchUpAnswer::Statements { statements: Vec::new(), more: false })
-        }
+        CatchUpRequest::Since { marks, .. } => news(store, said, &marks),
+        CatchUpRequest::Statements { after, .. } => Ok(page(said, after)),
         CatchUpRequest::Manifest(digest) => {
             Ok(store.manifest(&digest)?.map_or(CatchUpAnswer::NotHeld, CatchUpAnswer::Manifest))
         }
     }
 }
 
-fn news(store: &Store, marks: &[HeadMark]) -> Result<CatchUpAnswer, StoreError> {
+/// The statements after an id, as many as fit into an answer.
+fn page(said: &BTreeMap<Digest, Arc<Statement>>, after: Option<Digest>) -> CatchUpAnswer {
+    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let mut left = said.range((from, Bound::Unbounded)).map(|(_, statement)| statement);
+    let (mut statements, mut bytes) = (Vec::new(), 0);
+    let more = loop {
+        let Some(next) = left.next() else { break false };
+        bytes += codec::encode(next.as_ref()).map_or(0, |bytes| bytes.len());
+        if bytes > MAX_STATEMENT_BYTES_PER_ANSWER || statements.len() >= MAX_STATEMENTS_PER_ANSWER {
+            break true;
+        }
+        statements.push(next.as_ref().clone());
+    };
+    CatchUpAnswer::Statements { statements, more }
+}
+
+fn news(
+    store: &Store,
+    said: &BTreeMap<Digest, Arc<Statement>>,
+    marks: &[HeadMark],
+) -> Result<CatchUpAnswer, StoreError> {
     let root_version =
         store.newest_root()?.and_then(|root| root.peek().ok()).map_or(0, |root| root.version);
     let mut heads = Vec::new();
     let mut bytes = 0;
     let mut more = false;
     for mark in marks {
+        // Another head where the asker's is: it has to see it, however far behind or ahead we are.
+        let ours = mark.head.and(store.head(&mark.channel, mark.seq)?);
+        let other = ours.filter(|ours| Some(ours.digest()) != mark.head);
+        if let Some(other) = other.filter(|_| heads.len() < MAX_HEADS_PER_ANSWER) {
+            bytes += other.payload().len();
+            heads.push(other);
+        }
         let places = MAX_HEADS_PER_ANSWER.saturating_sub(heads.len());
         let room = MAX_HEAD_BYTES_PER_ANSWER.saturating_sub(bytes);
         let next = store.heads_after(&mark.channel, mark.seq, places, room)?;
@@ -140,7 +173,7 @@ fn news(store: &Store, marks: &[HeadMark]) -> Result<CatchUpAnswer, StoreError> 
             .is_some_and(|head| head.seq > last);
         heads.extend(next);
     }
-    let statements = Statement::fingerprint([]);
+    let statements = Statement::fingerprint(said.keys());
     Ok(CatchUpAnswer::News { root_version, heads, more, statements })
 }
 

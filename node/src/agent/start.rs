@@ -15,7 +15,9 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
-use updraft_protocol::{ComponentName, Digest, Root, Verified, root};
+use updraft_protocol::{
+    ChannelBase, ChannelName, ComponentName, Digest, Root, Statement, Timestamp, Verified, root,
+};
 
 use super::{
     AgentHandle, MAX_EVENTS, MAX_ORDERS,
@@ -30,7 +32,7 @@ use super::{
     task::{Agent, Identity, Wires, jittered},
 };
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, Refusal},
     clock::Clock,
     config::{self, Settings},
     fetch,
@@ -100,7 +102,9 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
     prepare_temporary(&parts.temporary)?;
     let catalog = on_thread({
         let (store, root) = (parts.store.clone(), parts.trust.newest.clone());
-        move || restore_catalog(&store, root)
+        let clock = parts.clock.now();
+        let skew = settings.trust.max_clock_skew;
+        move || restore_catalog(&store, root, clock, skew)
     })
     .await?;
     let records = on_thread({
@@ -137,6 +141,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         },
         target: standard.target,
         auto: auto(&settings, true),
+        builders: 0,
         channel: standard.channel,
     };
     let identity = identity(&parts, duty);
@@ -240,6 +245,7 @@ fn context(parts: &Parts) -> Context {
         upload: Arc::new(Limiter::new(transfer.upload_limit.bytes_per_second())),
         temporary: parts.temporary.clone(),
         keep_versions: usize::from(settings.store.keep_versions.get()),
+        said: Arc::default(),
     }
 }
 
@@ -288,16 +294,18 @@ fn first_status(identity: &Identity, trust: &Trust) -> Status {
     }
 }
 
-/// The channels' newest heads and the manifests they list. What no longer verifies is left out and asked for
-/// again.
-pub(super) fn restore_catalog(store: &Store, root: Verified<Root>) -> Result<Catalog, StoreError> {
+/// Everything that was believed before. What no longer verifies is left out and asked for again; a channel whose
+/// newest head is lost keeps its place, so that nothing older is taken instead.
+pub(super) fn restore_catalog(
+    store: &Store,
+    root: Verified<Root>,
+    clock: Timestamp,
+    skew: Duration,
+) -> Result<Catalog, StoreError> {
     let channels: Vec<_> = root.release.iter().map(|entry| entry.channel.clone()).collect();
-    let mut catalog = Catalog::new(root);
+    let mut catalog = Catalog::new(root, store.time()?).with_clock_skew(skew.as_secs());
     for channel in channels {
-        let Some(head) = store.newest_head(&channel)? else { continue };
-        if let Err(refusal) = catalog.restore_head(&Arc::new(head)) {
-            tracing::warn!(%channel, %refusal, "the kept head does not verify under the trust root");
-        }
+        restore_channel(store, &channel, &mut catalog)?;
     }
     for digest in catalog.missing_manifests() {
         match store.manifest(&digest) {
@@ -313,7 +321,62 @@ pub(super) fn restore_catalog(store: &Store, root: Verified<Root>) -> Result<Cat
             }
         }
     }
+    restore_statements(store, &mut catalog, clock)?;
     Ok(catalog)
+}
+
+fn restore_channel(
+    store: &Store,
+    channel: &ChannelName,
+    catalog: &mut Catalog,
+) -> Result<(), StoreError> {
+    let Some(head) = store.newest_head(channel)? else { return Ok(()) };
+    let base = catalog.base(channel).cloned();
+    let links = store.head_links(channel, base.as_ref().map_or(1, |base| base.seq.max(1)))?;
+    let head = Arc::new(head);
+    match catalog.restore_head(&head, links) {
+        Ok(()) => {}
+        // The root was kept and the power went before the channel had begun anew.
+        Err(Refusal::OffTheBase(_)) => store.begin_anew(channel, base.as_ref())?,
+        Err(refusal) if base.is_some() => {
+            tracing::warn!(%channel, %refusal, "the channel begins at the root's base again");
+            store.begin_anew(channel, base.as_ref())?;
+        }
+        Err(refusal) => {
+            tracing::warn!(%channel, %refusal, "the kept head does not verify under the trust root");
+            if let Ok(claim) = head.peek() {
+                let head = Some(head.digest());
+                let channel = channel.clone();
+                catalog.restore_place(ChannelBase { channel, seq: claim.seq, head });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Statements are offered again in an order in which none stands against another that came before it; what has
+/// run out is dropped, proofs stay.
+fn restore_statements(
+    store: &Store,
+    catalog: &mut Catalog,
+    clock: Timestamp,
+) -> Result<(), StoreError> {
+    let mut statements = store.statements()?;
+    statements.sort_by_key(|statement| match statement {
+        Statement::Equivocation(_) => 0,
+        Statement::Brake(brake) => 1 + brake.peek().map_or(0, |brake| brake.issued.as_seconds()),
+        _ => u64::MAX - u64::from(matches!(statement, Statement::Heartbeat(_))),
+    });
+    for statement in statements {
+        let statement = Arc::new(statement);
+        if let Err(refusal) = catalog.offer_statement(&statement, clock) {
+            tracing::debug!(kind = statement.kind(), %refusal, "a kept statement is of no use");
+            if matches!(refusal, Refusal::Expired { .. }) {
+                store.remove_statement(&statement)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn catalog_blobs(catalog: &Catalog) -> impl Iterator<Item = Digest> {

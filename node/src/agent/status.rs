@@ -217,11 +217,17 @@ pub enum HoldReason {
     Disk,
     /// Its freshness cannot be proved; a person may install it.
     Approval,
+    /// It was withdrawn, or its channel or its signers are not to be relied on.
+    Revoked,
+    /// A brake key asks to wait.
+    Paused,
+    /// Something that is asked for is missing, such as independent builds.
+    Requirement,
 }
 
 impl HoldReason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Policy,
         Self::Pin,
         Self::Floor,
@@ -230,6 +236,9 @@ impl HoldReason {
         Self::Peers,
         Self::Disk,
         Self::Approval,
+        Self::Revoked,
+        Self::Paused,
+        Self::Requirement,
     ];
 
     /// The word used by API, metrics and CLI.
@@ -243,6 +252,9 @@ impl HoldReason {
             Self::Peers => "peers",
             Self::Disk => "disk",
             Self::Approval => "approval",
+            Self::Revoked => "revoked",
+            Self::Paused => "paused",
+            Self::Requirement => "requirement",
         }
     }
 }

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use updraft_protocol::{Digest, limits::MAX_ROOT_STEPS};
+use updraft_protocol::{
+    Digest,
+    limits::{MAX_ROOT_STEPS, MAX_ROOTS_PER_ANSWER},
+};
 
 /// Time between two rounds of asking.
 const ROUND: Duration = Duration::from_secs(600);
@@ -32,6 +35,17 @@ pub(super) enum Question {
     News,
     /// One manifest.
     Manifest(Digest),
+    /// What is said beside heads, after this id.
+    Statements(Option<Digest>),
+}
+
+/// Whether more may follow an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Page {
+    /// It held as much as one answer may.
+    Full,
+    /// It held less.
+    Last,
 }
 
 /// First pause after a question that came to nothing; doubles up to [`MAX_PAUSE`].
@@ -58,7 +72,8 @@ impl Pause {
 struct Peer {
     asking: Option<Question>,
     waiting: VecDeque<Question>,
-    root_steps: u64,
+    /// Full pages of roots that the peer gave one after the other.
+    root_pages: u64,
     /// Set while a question for news has to be put again.
     news: Option<Pause>,
 }
@@ -106,10 +121,9 @@ impl<P: Copy + Ord + Debug> Sync<P> {
         let Some(entry) = self.peers.get_mut(&peer) else { return };
         if question == Question::Roots {
             // A peer that leads us along an endless chain of roots is not followed for ever.
-            if entry.root_steps >= MAX_ROOT_STEPS {
+            if entry.root_pages.saturating_mul(MAX_ROOTS_PER_ANSWER as u64) >= MAX_ROOT_STEPS {
                 return;
             }
-            entry.root_steps += 1;
         }
         if entry.asking != Some(question)
             && !entry.waiting.contains(&question)
@@ -132,6 +146,16 @@ impl<P: Copy + Ord + Debug> Sync<P> {
             && entry.asking == Some(question)
         {
             entry.asking = None;
+        }
+    }
+
+    /// The peer gave roots, a full page of them or fewer, after which the next question begins anew.
+    pub(super) fn roots_came(&mut self, peer: P, page: Page) {
+        if let Some(entry) = self.peers.get_mut(&peer) {
+            entry.root_pages = match page {
+                Page::Full => entry.root_pages.saturating_add(1),
+                Page::Last => 0,
+            };
         }
     }
 
@@ -215,7 +239,7 @@ impl<P: Copy + Ord + Debug> Sync<P> {
             .flat_map(|peer| peer.asking.iter().chain(&peer.waiting))
             .filter_map(|question| match question {
                 Question::Manifest(digest) => Some(*digest),
-                Question::Roots | Question::News => None,
+                Question::Roots | Question::News | Question::Statements(_) => None,
             })
             .collect();
         let mut places = MAX_MANIFESTS.saturating_sub(asked.len());
@@ -324,9 +348,10 @@ mod tests {
             let due = sync.due(Duration::ZERO);
             let Some((peer, question)) = due.first().copied() else { break };
             sync.answered(peer, question);
+            sync.roots_came(1, Page::Full);
             sync.ask(1, Question::Roots);
             steps += 1;
-            assert!(steps <= MAX_ROOT_STEPS + 2);
+            assert!(steps <= MAX_ROOT_STEPS / MAX_ROOTS_PER_ANSWER as u64 + 2);
         }
     }
 

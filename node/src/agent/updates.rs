@@ -19,8 +19,8 @@ use super::{
     status::LastUpdate,
 };
 use crate::{
-    catalog::Known,
-    policy::{self, Decision, Facts},
+    catalog::{Freeze, Freshness, Known, Obstacle},
+    policy::{self, Decision, Distrust, Facts},
     problem::{Code, Problem},
 };
 
@@ -70,17 +70,37 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// What settings and facts say about a release.
     pub(super) fn decide(&self, component: &Component, known: &Known, now: Now) -> Decision {
-        let head = self.catalog.head(&component.channel).map(|head| &head.head);
+        let stale_since = match self.catalog.freshness(&component.channel, now.wall) {
+            Freshness::Fresh { .. } => None,
+            Freshness::Stale { since, .. } => Some(since),
+        };
         policy::decide(
             &known.manifest,
             &Facts {
                 installed: component.installed.as_ref().map(|installed| &installed.version),
                 pinned: component.pinned,
+                distrust: self.distrust(known, now),
                 quarantined: component.quarantined.get(&known.signed.digest()).map(String::as_str),
-                stale_since: head.filter(|head| head.is_expired(now.wall)).map(|head| head.expires),
+                stale_since,
                 auto: component.auto,
             },
         )
+    }
+
+    /// What stands against a release itself, whoever asks for it.
+    pub(super) fn distrust(&self, known: &Known, now: Now) -> Option<Distrust> {
+        match self.catalog.obstacle(known, now.wall) {
+            Some(Obstacle::Frozen(freeze)) => return Some(Distrust::Frozen(frozen(&freeze))),
+            Some(Obstacle::Withdrawn { reason }) => return Some(Distrust::Withdrawn(reason)),
+            Some(Obstacle::SignerRevoked) => return Some(Distrust::SignerRevoked),
+            Some(Obstacle::Paused { until, reason, .. }) => {
+                return Some(Distrust::Paused { until, reason });
+            }
+            None => {}
+        }
+        let need = self.rules.builders;
+        let have = self.catalog.builds(&known.manifest).agree.len();
+        (have < need).then_some(Distrust::Builders { have, need })
     }
 
     /// Begins to bring a release here. The component is at rest: callers have looked.
@@ -353,6 +373,19 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         self.catalog
             .release(&component.name, &component.channel, &component.target, version)
             .map(|known| Arc::new(known.clone()))
+    }
+}
+
+/// Why a channel is frozen, in words.
+pub(super) fn frozen(freeze: &Freeze) -> String {
+    match freeze {
+        Freeze::TwoHistories { seq, .. } => format!(
+            "two different heads {seq} are signed; it waits for a trust root that takes one of their keys away"
+        ),
+        Freeze::TooFewKeys => {
+            "so many of its keys revoked themselves that nobody can sign; it waits for a new trust root"
+                .to_owned()
+        }
     }
 }
 

@@ -16,10 +16,10 @@ use super::{
     },
 };
 use crate::{
-    catalog::Known,
-    policy::{Decision, Hold},
+    catalog::{self, Known, Staleness},
+    policy::{Decision, Distrust, Hold},
 };
-use updraft_protocol::VersionChange;
+use updraft_protocol::{ChannelName, VersionChange};
 
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// How far each channel is followed.
@@ -28,13 +28,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             .channels()
             .map(|(name, head)| {
                 let head = head.map(|head| &head.head);
-                let freshness = head.map_or(Freshness::Unknown, |head| {
-                    if head.is_expired(now.wall) {
-                        Freshness::StaleSince(head.expires)
-                    } else {
-                        Freshness::Fresh
-                    }
-                });
+                let freshness = match self.catalog.freshness(name, now.wall) {
+                    catalog::Freshness::Fresh { .. } => Freshness::Fresh,
+                    catalog::Freshness::Stale { why: Staleness::NoHead, .. } => Freshness::Unknown,
+                    catalog::Freshness::Stale { since, .. } => Freshness::StaleSince(since),
+                };
                 ChannelStatus {
                     name: name.clone(),
                     seq: head.map_or(0, |head| head.seq),
@@ -112,22 +110,21 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// Why a node cannot say that what runs is the newest, if it cannot: nobody may be taken for up to date who
     /// has not heard from his channel for longer than its word is good.
     fn unproven(&self, component: &Component, now: Now) -> Option<Held> {
-        let (name, channel, root) = (&component.name, &component.channel, self.catalog.root());
-        let detail = match self.catalog.head(channel).map(|head| &head.head) {
-            None => format!(
+        let (name, channel) = (&component.name, &component.channel);
+        let catalog::Freshness::Stale { since, why } = self.catalog.freshness(channel, now.wall)
+        else {
+            return None;
+        };
+        let detail = match why {
+            Staleness::NoHead => format!(
                 "nothing has been heard from `{channel}` yet, so newer releases of {name} may exist"
             ),
-            Some(head) if head.is_expired(now.wall) => format!(
-                "nothing proves that {name} is still the newest since {}; releases may be withheld from this node",
-                head.expires
-            ),
-            Some(_) if root.is_expired(now.wall) => {
-                format!(
-                    "the trust root expired at {}; its owners have to sign a new one",
-                    root.expires
-                )
+            Staleness::Root => {
+                format!("the trust root expired at {since}; its owners have to sign a new one")
             }
-            Some(_) => return None,
+            Staleness::Head | Staleness::Witnesses { .. } => format!(
+                "cannot prove freshness since {since}: {why}; newer releases of {name} may be withheld from this node"
+            ),
         };
         Some(Held { reason: HoldReason::Approval, until: None, detail })
     }
@@ -181,11 +178,37 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Hold::Stale(since) => (
                 HoldReason::Approval,
                 format!(
-                    "nothing proves that {release} is still the newest since {since}; `updraft install {name}` takes it all the same"
+                    "cannot prove freshness since {since}, so a release newer than {release} may be withheld; `updraft install {name}` takes it all the same"
                 ),
             ),
+            Hold::Distrusted(distrust) => distrusted(&release, &component.channel, &distrust),
         };
         Some(Held { reason, until: None, detail })
+    }
+}
+
+/// Why nobody is to install a release, in words.
+fn distrusted(release: &str, channel: &ChannelName, distrust: &Distrust) -> (HoldReason, String) {
+    match distrust {
+        Distrust::Frozen(why) => {
+            (HoldReason::Revoked, format!("{release} waits because `{channel}` is frozen: {why}"))
+        }
+        Distrust::Withdrawn(why) => {
+            (HoldReason::Revoked, format!("{release} was withdrawn by its publisher: {why}"))
+        }
+        Distrust::SignerRevoked => (
+            HoldReason::Revoked,
+            format!(
+                "a key that signed {release} or its channel's head has revoked itself; it waits for its publisher to sign again"
+            ),
+        ),
+        Distrust::Paused { until, reason } => {
+            (HoldReason::Paused, format!("{release} is paused until {until}: {reason}"))
+        }
+        Distrust::Builders { have, need } => (
+            HoldReason::Requirement,
+            format!("{have} of the {need} independent builders needed got the same as {release}"),
+        ),
     }
 }
 

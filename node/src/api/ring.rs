@@ -125,6 +125,9 @@ fn data(what: &What) -> Value {
     match what {
         What::NodeStarted | What::NodeStopping => json!({}),
         What::PeerConnected { peer } | What::PeerDisconnected { peer } => json!({ "peer": peer }),
+        What::PeerBanned { peer, reason, seconds } => {
+            json!({ "peer": peer, "reason": reason, "seconds": seconds })
+        }
         What::ReleaseDiscovered { component, version, channel, from } => json!({
             "component": component.as_str(), "version": version.to_string(),
             "channel": channel.as_str(), "from": from,
@@ -147,6 +150,21 @@ fn data(what: &What) -> Value {
             "to": to.to_string(),
         }),
         What::RootChanged { version } => json!({ "version": version }),
+        What::ChannelFrozen { channel, seq } => {
+            json!({ "channel": channel.as_str(), "seq": seq })
+        }
+        What::KeyAlarm { key, reason } => json!({ "key": key.to_hex(), "reason": reason }),
+        What::ReleasePaused { channel, release, until, reason } => json!({
+            "channel": channel.as_str(), "release": release.map(|r| r.to_string()),
+            "until": until.to_string(), "reason": reason,
+        }),
+        What::PauseLifted { channel, release } => json!({
+            "channel": channel.as_str(), "release": release.map(|r| r.to_string()),
+        }),
+        What::BuildsDiffer { component, version, by, signed, built } => json!({
+            "component": component.as_str(), "version": version.to_string(), "by": by.to_hex(),
+            "signed": signed.to_string(), "built": built.to_string(),
+        }),
     }
 }
 

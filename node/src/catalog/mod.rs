@@ -2,11 +2,37 @@
 //!
 //! Everything signed that arrives, by gossip, by catch-up or from a publisher, is offered here and nowhere else.
 //! What is accepted has been verified wholly; what is refused changes nothing, in memory or on disk.
+//!
+//! | file | knows |
+//! |---|---|
+//! | `machine.rs` | roots, heads and manifests: what is offered becomes believed, or is refused |
+//! | `chain.rs` | how far one channel is followed |
+//! | `said.rs` | statements: whom each kind needs, and what it changes |
+//! | `witnesses.rs` | whether a head is fresh |
+//! | `brakes.rs` | which releases are paused |
+//! | `doubts.rs` | which keys and channels are not to be relied on |
+//! | `builders.rs` | who got the same from a release's sources |
+//! | `offers.rs` | what is on offer, and what stands against it |
+//! | `time.rs` | time that never goes back |
 
+mod brakes;
+mod builders;
+mod chain;
+mod doubts;
 mod machine;
+mod offers;
 mod refusal;
+mod said;
+mod time;
+mod witnesses;
 
 pub use self::{
-    machine::{Catalog, ChannelHead, HeadOutcome, Known, Offer},
+    builders::Builds,
+    chain::ChannelHead,
+    doubts::{Freeze, KeyAlarm},
+    machine::{Catalog, Contradiction, HeadOutcome, Known, Offer, RootOutcome},
+    offers::Obstacle,
     refusal::{Refusal, Verdict},
+    said::{Heard, StatementOutcome},
+    witnesses::{Freshness, Staleness, Vouched},
 };

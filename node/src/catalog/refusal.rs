@@ -1,8 +1,8 @@
 //! Why an offered object was not taken, and what that says about whoever sent it.
 
 use updraft_protocol::{
-    ChannelName, Digest, Timestamp, codec::DecodeError, head::ChainError, root::RootError,
-    signed::VerifyError,
+    ChannelName, Digest, KeyId, Timestamp, codec::DecodeError, equivocation::ProvesNothing,
+    head::ChainError, root::RootError, signed::VerifyError,
 };
 
 /// What gossip is told about a message.
@@ -22,6 +22,19 @@ pub enum Refusal {
     /// The bytes or the signatures do not stand.
     #[error(transparent)]
     Unverified(#[from] VerifyError),
+    /// Too few keys that we know signed it; with keys that we do not know they would be enough.
+    #[error(
+        "signed by {have} of the {need} keys needed, and by keys that are not in the trust root"
+    )]
+    UnknownKeys {
+        /// Distinct known keys.
+        have: usize,
+        /// The threshold.
+        need: usize,
+    },
+    /// Enough keys signed it, but one of them took itself back.
+    #[error("a key that signed it has revoked itself")]
+    RevokedKey,
     /// The channel is not in the trust root.
     #[error("channel `{0}` is not in the trust root")]
     UnknownChannel(ChannelName),
@@ -31,6 +44,36 @@ pub enum Refusal {
     /// The root chain does not lead to it.
     #[error(transparent)]
     Root(#[from] RootError),
+    /// Its channel is frozen.
+    #[error("channel `{0}` is frozen: it has two histories, or too few keys")]
+    Frozen(ChannelName),
+    /// The kept head of the channel is not on the way that the root names.
+    #[error("channel `{0}` goes on from another head now")]
+    OffTheBase(ChannelName),
+    /// No role of the root lets anybody say this.
+    #[error("the trust root has no {0} keys")]
+    NoSuchRole(&'static str),
+    /// The same key has said something newer.
+    #[error("it is known, or something newer is")]
+    Outdated,
+    /// The same key has said the same a short while ago.
+    #[error("its key has said so a short while ago")]
+    TooSoon,
+    /// The same witness vouches for another head of this number.
+    #[error("witness {by} has vouched for another head of this number")]
+    Contradicted {
+        /// The witness.
+        by: KeyId,
+    },
+    /// The key's places are taken.
+    #[error("key {by} has said as much as is kept of one key")]
+    Full {
+        /// The key.
+        by: KeyId,
+    },
+    /// Two heads that prove nothing against anybody.
+    #[error(transparent)]
+    ProvesNothing(#[from] ProvesNothing),
     /// It was signed later than any clock error explains.
     #[error("it is signed for {signed}, which is in the future")]
     FromTheFuture {
@@ -65,10 +108,25 @@ impl Refusal {
             Self::Unverified(VerifyError::Decode(DecodeError::UnknownKind { .. })) => {
                 Verdict::Ignore
             }
-            Self::Unverified(_) | Self::ListedOtherwise { .. } => Verdict::Reject,
+            Self::ProvesNothing(ProvesNothing::UnknownChannel(_) | ProvesNothing::NoCulprit(_)) => {
+                Verdict::Ignore
+            }
+            Self::Unverified(_) | Self::ListedOtherwise { .. } | Self::ProvesNothing(_) => {
+                Verdict::Reject
+            }
             Self::Root(RootError::OldKeys { .. } | RootError::OwnKeys { .. }) => Verdict::Reject,
-            // A node on another root version may know other channels and other keys.
-            Self::UnknownChannel(_)
+            // A node on another root version may know other channels and other keys; one that was away may not
+            // know what was revoked, paused or said since.
+            Self::UnknownKeys { .. }
+            | Self::RevokedKey
+            | Self::Frozen(_)
+            | Self::OffTheBase(_)
+            | Self::NoSuchRole(_)
+            | Self::Outdated
+            | Self::TooSoon
+            | Self::Contradicted { .. }
+            | Self::Full { .. }
+            | Self::UnknownChannel(_)
             | Self::Chain(_)
             | Self::Root(_)
             | Self::FromTheFuture { .. }
@@ -79,7 +137,7 @@ impl Refusal {
 
     /// Whether a node that follows a newer root could have taken it.
     pub fn may_be_a_newer_root(&self) -> bool {
-        matches!(self, Self::UnknownChannel(_) | Self::Unverified(VerifyError::Threshold(_)))
+        matches!(self, Self::UnknownChannel(_) | Self::UnknownKeys { .. } | Self::NoSuchRole(_))
     }
 
     /// The word for metrics: a closed list.
@@ -89,6 +147,16 @@ impl Refusal {
             Self::Unverified(VerifyError::WrongNetwork { .. }) => "wrong_network",
             Self::Unverified(VerifyError::OtherThanNamed { .. }) => "other_than_named",
             Self::Unverified(VerifyError::Threshold(_)) => "threshold_not_met",
+            Self::UnknownKeys { .. } => "unknown_keys",
+            Self::RevokedKey => "revoked_key",
+            Self::Frozen(_) => "frozen",
+            Self::OffTheBase(_) => "off_the_base",
+            Self::NoSuchRole(_) => "no_such_role",
+            Self::Outdated => "outdated",
+            Self::TooSoon => "too_soon",
+            Self::Contradicted { .. } => "contradicted",
+            Self::Full { .. } => "full",
+            Self::ProvesNothing(_) => "proves_nothing",
             Self::UnknownChannel(_) => "unknown_channel",
             Self::Chain(ChainError::Older { .. } | ChainError::Known { .. }) => "older_than_seen",
             Self::Chain(ChainError::Forked { .. }) => "forked",
@@ -102,11 +170,21 @@ impl Refusal {
     }
 
     /// Every word that [`Refusal::label`] can give.
-    pub const LABELS: [&'static str; 13] = [
+    pub const LABELS: [&'static str; 23] = [
         "undecodable",
         "wrong_network",
         "other_than_named",
         "threshold_not_met",
+        "unknown_keys",
+        "revoked_key",
+        "frozen",
+        "off_the_base",
+        "no_such_role",
+        "outdated",
+        "too_soon",
+        "contradicted",
+        "full",
+        "proves_nothing",
         "unknown_channel",
         "older_than_seen",
         "forked",

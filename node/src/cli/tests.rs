@@ -32,7 +32,7 @@ enum EveryCommand {
     Peers(peers::Args),
     Get(get::Args),
     Verify(verify::Args),
-    Publish(publish::Args),
+    Publish(Box<publish::Args>),
     Sign(sign::Args),
     #[command(subcommand)]
     Key(key::Command),

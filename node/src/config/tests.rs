@@ -93,7 +93,7 @@ fn every_key() -> Vec<(&'static str, String, Vec<&'static str>)> {
         ("store.min_free_disk", r#""0B""#, &[r#""little""#]),
         ("store.keep_versions", "50", &["0", "51"]),
         ("store.verify_on_start", r#""full""#, &[r#""all""#]),
-        ("trust.max_clock_skew", r#""1d""#, &[r#""25h""#]),
+        ("trust.max_clock_skew", r#""2m""#, &[r#""11m""#]),
         ("auto_update.enabled", "false", &["1"]),
         ("auto_update.check_interval", r#""1m""#, &[r#""59s""#, r#""5w""#]),
         ("auto_update.security_updates", "false", &[r#""""#]),

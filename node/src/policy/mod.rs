@@ -22,6 +22,31 @@ pub struct AutoUpdate {
     pub breaking: bool,
 }
 
+/// Why a release is not to be installed by anybody, whatever the settings say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Distrust {
+    /// Its channel has two histories, or too few keys.
+    Frozen(String),
+    /// It was withdrawn, for this reason.
+    Withdrawn(String),
+    /// Too few keys that still count signed it.
+    SignerRevoked,
+    /// One brake key asks to wait.
+    Paused {
+        /// Until then at most.
+        until: Timestamp,
+        /// Why.
+        reason: String,
+    },
+    /// Too few independent builders got the same from its sources.
+    Builders {
+        /// Builders who did.
+        have: usize,
+        /// Builders needed.
+        need: usize,
+    },
+}
+
 /// What is known about a component when a release is judged.
 #[derive(Debug, Clone)]
 pub struct Facts<'a> {
@@ -29,6 +54,8 @@ pub struct Facts<'a> {
     pub installed: Option<&'a ReleaseVersion>,
     /// Whether the operator went back and stays there.
     pub pinned: bool,
+    /// What stands against the release itself.
+    pub distrust: Option<Distrust>,
     /// Why this very release is not to be tried again, if it failed here.
     pub quarantined: Option<&'a str>,
     /// When the channel's head stopped proving anything about the present, if it has.
@@ -63,8 +90,10 @@ pub enum Hold {
     Kind(ReleaseKind),
     /// Settings install nothing without asking.
     Disabled,
-    /// The head expired: what it lists may have been replaced long ago.
+    /// What the head lists may have been replaced long ago.
     Stale(Timestamp),
+    /// Nobody is to install it.
+    Distrusted(Distrust),
 }
 
 /// Decides about the newest release of a component's channel.
@@ -74,7 +103,9 @@ pub fn decide(manifest: &Manifest, facts: &Facts<'_>) -> Decision {
     {
         return Decision::Nothing;
     }
-    let hold = if facts.pinned {
+    let hold = if let Some(distrust) = &facts.distrust {
+        Some(Hold::Distrusted(distrust.clone()))
+    } else if facts.pinned {
         Some(Hold::Pinned)
     } else if let Some(reason) = facts.quarantined {
         Some(Hold::Quarantined(reason.to_owned()))
@@ -92,10 +123,9 @@ pub fn decide(manifest: &Manifest, facts: &Facts<'_>) -> Decision {
     hold.map_or(Decision::Install, Decision::Hold)
 }
 
-/// The version that has to be reached first, if the installed one is below the release's minimum.
+/// The version that has to be installed first, if the installed one is below the release's minimum or a barrier.
 pub fn floor(manifest: &Manifest, installed: Option<&ReleaseVersion>) -> Option<ReleaseVersion> {
-    let min = manifest.min_version.as_ref()?;
-    installed.filter(|installed| *installed < min).map(|_| min.clone())
+    manifest.stop_before(installed?).cloned()
 }
 
 fn allows(auto: AutoUpdate, kind: ReleaseKind) -> bool {
@@ -118,7 +148,14 @@ mod tests {
         AutoUpdate { enabled: true, security: true, feature: true, bugfix: true, breaking: false };
 
     fn facts<'a>() -> Facts<'a> {
-        Facts { installed: None, pinned: false, quarantined: None, stale_since: None, auto: ALL }
+        Facts {
+            installed: None,
+            pinned: false,
+            distrust: None,
+            quarantined: None,
+            stale_since: None,
+            auto: ALL,
+        }
     }
 
     #[test]
@@ -145,6 +182,7 @@ mod tests {
         let mut facts = Facts {
             installed: Some(&installed),
             pinned: true,
+            distrust: Some(Distrust::SignerRevoked),
             quarantined: Some("it crashed"),
             stale_since: Some(Timestamp::from_seconds(5)),
             auto: AutoUpdate { enabled: false, feature: false, ..ALL },
@@ -153,6 +191,8 @@ mod tests {
             Decision::Hold(hold) => hold,
             other => panic!("{other:?}"),
         };
+        assert_eq!(hold(&manifest, &facts), Hold::Distrusted(Distrust::SignerRevoked));
+        facts.distrust = None;
         assert_eq!(hold(&manifest, &facts), Hold::Pinned);
         facts.pinned = false;
         assert_eq!(hold(&manifest, &facts), Hold::Quarantined("it crashed".to_owned()));

@@ -127,7 +127,7 @@ impl Desk {
     }
 
     fn import(&self, bundle: &Bundle) {
-        self.store.accept_head(bundle.signed_head()).expect("kept");
+        self.store.accept_head(bundle.signed_head(), None).expect("kept");
         self.store.put_manifest(bundle.signed_manifest()).expect("kept");
         for object in bundle.objects() {
             self.store.put_object(&bundle.object(&object.digest).expect("there")).expect("kept");
@@ -258,7 +258,7 @@ fn renewing_a_channel_lists_the_same_under_the_next_number() {
     let mut bundle = Bundle::open(&path).expect("opens");
     bundle.sign(&[key(4)], &NETWORK).expect("signed");
     let before = trusted.head(&channel).expect("read").expect("there");
-    desk.store.accept_head(bundle.signed_head()).expect("kept");
+    desk.store.accept_head(bundle.signed_head(), None).expect("kept");
     let after = trusted.head(&channel).expect("read").expect("there");
     head::continues(None, Some(&before), &after).expect("continues");
     assert_eq!(before.releases, after.releases);

@@ -6,7 +6,8 @@
 use std::{ops::Bound, path::Path};
 
 use updraft_protocol::{
-    Blob, ChannelName, ComponentName, Digest, Head, Manifest, ObjectRef, Signed,
+    Blob, ChannelName, ComponentName, Digest, Hasher, Head, Manifest, ObjectRef, Signed, Statement,
+    Timestamp,
     codec::{self, Wire},
 };
 
@@ -28,6 +29,8 @@ pub(super) struct Meta {
     about: sled::Tree,
     /// channel, 0, sequence number (8 bytes big endian) → signed head.
     heads: sled::Tree,
+    /// what a statement takes the place of (see [`slot`]) → statement.
+    statements: sled::Tree,
     /// digest → signed manifest.
     manifests: sled::Tree,
     /// component → record.
@@ -36,6 +39,21 @@ pub(super) struct Meta {
     history: sled::Tree,
     /// digest → size, digest and size of its chunk list.
     blobs: sled::Tree,
+}
+
+/// What a statement takes the place of: a witness's word that of its last one on the same channel, anything else
+/// only itself. So heartbeats do not pile up.
+fn slot(statement: &Statement) -> Digest {
+    let heartbeat = match statement {
+        Statement::Heartbeat(signed) => signed.peek().ok(),
+        _ => None,
+    };
+    let Some(heartbeat) = heartbeat else { return statement.id() };
+    let mut hasher = Hasher::new();
+    hasher.update(b"heartbeat");
+    hasher.update(heartbeat.by.to_hex().as_bytes());
+    hasher.update(heartbeat.channel.as_str().as_bytes());
+    hasher.finish()
 }
 
 fn failed(action: &'static str) -> impl FnOnce(sled::Error) -> StoreError {
@@ -55,6 +73,7 @@ impl Meta {
         Ok(Self {
             about: tree("about")?,
             heads: tree("heads")?,
+            statements: tree("statements")?,
             manifests: tree("manifests")?,
             components: tree("components")?,
             history: tree("history")?,
@@ -83,6 +102,55 @@ impl Meta {
 
     pub(super) fn put_schema(&self, version: u32) -> Result<(), StoreError> {
         self.put(&self.about, b"schema", version.to_be_bytes().to_vec())
+    }
+
+    /// The latest signed moment that was kept.
+    pub(super) fn time(&self) -> Result<Timestamp, StoreError> {
+        let Some(bytes) = get(&self.about, b"time")? else {
+            return Ok(Timestamp::from_seconds(0));
+        };
+        let bytes = bytes.as_ref().try_into().map_err(|_| StoreError::BadRecord {
+            what: "the signed time".to_owned(),
+            reason: format!("it has {} bytes, not 8", bytes.len()),
+        })?;
+        Ok(Timestamp::from_seconds(u64::from_be_bytes(bytes)))
+    }
+
+    pub(super) fn put_time(&self, time: Timestamp) -> Result<(), StoreError> {
+        self.put(&self.about, b"time", time.as_seconds().to_be_bytes().to_vec())
+    }
+
+    pub(super) fn put_statement(&self, statement: &Statement) -> Result<(), StoreError> {
+        self.put(&self.statements, slot(statement).as_bytes(), encode(statement)?)
+    }
+
+    pub(super) fn remove_statement(&self, statement: &Statement) -> Result<(), StoreError> {
+        self.statements.remove(slot(statement).as_bytes()).map_err(failed("remove from"))?;
+        self.flush()
+    }
+
+    pub(super) fn statements(&self) -> Result<Vec<Statement>, StoreError> {
+        let decoded = self.statements.iter().map(|row| {
+            let (key, value) = row.map_err(failed("read"))?;
+            decode(|| format!("statement {key:02x?}"), &value)
+        });
+        decoded.collect()
+    }
+
+    /// Removes the heads of a channel from number `seq` on, all or none.
+    pub(super) fn remove_heads_from(
+        &self,
+        channel: &ChannelName,
+        seq: u64,
+    ) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        let from = Bound::Included(head_key(channel, seq));
+        let to = Bound::Included(head_key(channel, u64::MAX));
+        for row in self.heads.range::<Vec<u8>, _>((from, to)) {
+            batch.remove(row.map_err(failed("read"))?.0);
+        }
+        self.heads.apply_batch(batch).map_err(failed("write to"))?;
+        self.flush()
     }
 
     pub(super) fn put_head(

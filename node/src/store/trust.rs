@@ -5,12 +5,14 @@
 //! is durable, because the node then tells others of it.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
 
 use updraft_protocol::{
-    ChannelName, Digest, Head, Manifest, NetworkName, Root, Signed,
+    ChannelBase, ChannelName, Digest, Head, Manifest, NetworkName, Root, Signed, Statement,
+    Timestamp,
     codec::{self, Wire as _},
 };
 
@@ -19,6 +21,10 @@ use super::{
     disk::{self, lock},
     error::StoreError,
 };
+
+/// Newest heads whose digests are looked up when a node starts: enough to notice a contradiction with what peers
+/// still talk of.
+const LINKS: usize = 256;
 
 /// The one network of this store and how many roots it has.
 #[derive(Debug)]
@@ -131,10 +137,14 @@ impl Store {
         Ok(self.roots(last.saturating_sub(1), 1)?.pop())
     }
 
-    /// Keeps the next head of its channel.
+    /// Keeps the next head of its channel, which begins at `base` if there is one.
     ///
     /// Keeping a head that is there does nothing; another one of its number, or a gap, is refused.
-    pub fn accept_head(&self, signed: &Signed<Head>) -> Result<(), StoreError> {
+    pub fn accept_head(
+        &self,
+        signed: &Signed<Head>,
+        base: Option<&ChannelBase>,
+    ) -> Result<(), StoreError> {
         let head = signed.peek().map_err(StoreError::Payload)?;
         let (channel, seq) = (head.channel, head.seq);
         let _writer = lock(&self.inner.writers);
@@ -143,10 +153,76 @@ impl Store {
             return if same { Ok(()) } else { Err(StoreError::HeadDiffers { channel, seq }) };
         }
         let expected = self.inner.meta.newest_seq(&channel)?.map_or(1, |seq| seq.saturating_add(1));
-        if seq != expected {
+        let at_base = base.is_some_and(|base| {
+            (seq == base.seq && base.head == Some(signed.digest()))
+                || (seq == base.seq.saturating_add(1) && base.head == head.prev)
+        });
+        if seq != expected && !at_base {
             return Err(StoreError::HeadOrder { channel, expected, offered: seq });
         }
         self.inner.meta.put_head(&channel, seq, signed)
+    }
+
+    /// Forgets the heads of a channel that do not lead on from `base` (`None`: all of them). Doing it again does
+    /// nothing.
+    pub fn begin_anew(
+        &self,
+        channel: &ChannelName,
+        base: Option<&ChannelBase>,
+    ) -> Result<(), StoreError> {
+        let _writer = lock(&self.inner.writers);
+        let from = match base {
+            None => 0,
+            Some(base) => {
+                let held = self.inner.meta.head(channel, base.seq)?;
+                let is_it = held.is_some_and(|held| base.head == Some(held.digest()));
+                if is_it { base.seq.saturating_add(1) } else { base.seq }
+            }
+        };
+        self.inner.meta.remove_heads_from(channel, from)
+    }
+
+    /// Numbers and digests of the newest heads of a channel, and of the one at `at`, as far as they are kept.
+    pub fn head_links(
+        &self,
+        channel: &ChannelName,
+        at: u64,
+    ) -> Result<BTreeMap<u64, Digest>, StoreError> {
+        let newest = self.inner.meta.newest_seq(channel)?.unwrap_or(0);
+        let after = newest.saturating_sub(LINKS as u64);
+        let heads = self.inner.meta.heads_after(channel, after, LINKS, usize::MAX)?;
+        let mut links = BTreeMap::new();
+        for head in heads.into_iter().chain(self.inner.meta.head(channel, at)?) {
+            if let Ok(claim) = head.peek() {
+                links.insert(claim.seq, head.digest());
+            }
+        }
+        Ok(links)
+    }
+
+    /// Keeps a statement; a witness's word takes the place of its last one.
+    pub fn put_statement(&self, statement: &Statement) -> Result<(), StoreError> {
+        self.inner.meta.put_statement(statement)
+    }
+
+    /// Forgets a statement.
+    pub fn remove_statement(&self, statement: &Statement) -> Result<(), StoreError> {
+        self.inner.meta.remove_statement(statement)
+    }
+
+    /// All statements that are kept, in no order.
+    pub fn statements(&self) -> Result<Vec<Statement>, StoreError> {
+        self.inner.meta.statements()
+    }
+
+    /// The latest signed moment that was kept; the epoch if none was.
+    pub fn time(&self) -> Result<Timestamp, StoreError> {
+        self.inner.meta.time()
+    }
+
+    /// Keeps the latest signed moment.
+    pub fn put_time(&self, time: Timestamp) -> Result<(), StoreError> {
+        self.inner.meta.put_time(time)
     }
 
     /// One head of a channel.

@@ -237,7 +237,7 @@ impl Root {
         for revoked in &self.revoked {
             Invalid::if_over("bytes of a reason", revoked.reason.len(), MAX_REASON)?;
             if self.key(&revoked.key).is_some() {
-                return Err(Invalid::new("revoked keys", "has one that is in a role"));
+                return Err(Invalid::new("revoked keys", "have one that is in a role"));
             }
         }
         Ok(())

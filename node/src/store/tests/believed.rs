@@ -128,10 +128,10 @@ fn heads_are_kept_in_order_by_channel_and_across_restarts() {
     let dir = folder();
     let store = open(&dir);
     for seq in 1..=3 {
-        store.accept_head(&head("stable", seq, 50)).expect("kept");
+        store.accept_head(&head("stable", seq, 50), None).expect("kept");
     }
-    store.accept_head(&head("stable-2", 1, 50)).expect("kept");
-    store.accept_head(&head("stable", 2, 50)).expect("known");
+    store.accept_head(&head("stable-2", 1, 50), None).expect("kept");
+    store.accept_head(&head("stable", 2, 50), None).expect("known");
     drop(store);
     let store = open(&dir);
     assert_eq!(store.channels().expect("reads"), [stable(), "stable-2".parse().expect("name")]);
@@ -152,13 +152,13 @@ fn heads_are_kept_in_order_by_channel_and_across_restarts() {
 fn a_head_that_jumps_or_contradicts_is_refused() {
     let dir = folder();
     let store = open(&dir);
-    store.accept_head(&head("stable", 1, 50)).expect("kept");
+    store.accept_head(&head("stable", 1, 50), None).expect("kept");
     assert!(matches!(
-        store.accept_head(&head("stable", 3, 50)),
+        store.accept_head(&head("stable", 3, 50), None),
         Err(StoreError::HeadOrder { expected: 2, offered: 3, .. })
     ));
     assert!(matches!(
-        store.accept_head(&head("stable", 1, 51)),
+        store.accept_head(&head("stable", 1, 51), None),
         Err(StoreError::HeadDiffers { seq: 1, .. })
     ));
     assert_eq!(store.newest_head(&stable()).expect("reads"), Some(head("stable", 1, 50)));

@@ -1,0 +1,174 @@
+//! How far one channel is followed: where its chain begins, its trusted head, and the links passed. Pure.
+//!
+//! A channel moves by [`head::continues`] and by a new base in the root, and by nothing else.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use updraft_protocol::{
+    ChannelBase, Digest, Head, HeadMark, Signed, Verified,
+    head::{self, ChainError},
+};
+
+/// Links remembered, so that a root which names one of them as the base does not throw back a channel. A root
+/// is seldom so late; where it is, the links after the base are asked for again.
+const MAX_LINKS: usize = 1_024;
+
+/// The trusted head of a channel, as received.
+#[derive(Debug, Clone)]
+pub struct ChannelHead {
+    /// The signed bytes, for peers that ask.
+    pub signed: Arc<Signed<Head>>,
+    /// What they say.
+    pub head: Verified<Head>,
+}
+
+/// One channel.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Chain {
+    /// Where it begins: from the root, or from what this node had followed and can no longer read.
+    base: Option<ChannelBase>,
+    head: Option<ChannelHead>,
+    links: BTreeMap<u64, Digest>,
+}
+
+/// What an offered head is to a chain, by its number and digest alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is the head that is trusted, or one passed on the way.
+    Known,
+    /// Another head has its number.
+    Contradicts,
+    /// Anything else: only its signatures and its link can tell.
+    Open,
+}
+
+impl Chain {
+    pub(super) fn from_base(base: Option<ChannelBase>) -> Self {
+        Self { base, ..Self::default() }
+    }
+
+    pub(super) fn base(&self) -> Option<&ChannelBase> {
+        self.base.as_ref()
+    }
+
+    pub(super) fn head(&self) -> Option<&ChannelHead> {
+        self.head.as_ref()
+    }
+
+    /// Number of the last head that is trusted, whether its bytes are here or not.
+    pub(super) fn seq(&self) -> u64 {
+        let base = self.base.as_ref().map_or(0, |base| base.seq);
+        self.head.as_ref().map_or(base, |known| known.head.seq)
+    }
+
+    /// How far it is followed, for a catch-up request: a base whose head is not here is asked for.
+    pub(super) fn mark(&self, channel: &updraft_protocol::ChannelName) -> HeadMark {
+        let wanted_after = self.base.as_ref().map_or(0, |base| base.seq.saturating_sub(1));
+        let (seq, head) = match &self.head {
+            Some(known) => (known.head.seq, Some(known.head.digest())),
+            None => (wanted_after, None),
+        };
+        HeadMark { channel: channel.clone(), seq, head }
+    }
+
+    /// Looks at number and digest before any signature is: what is known costs nothing more.
+    pub(super) fn place(&self, seq: u64, digest: &Digest) -> Place {
+        let here = self.head.as_ref().filter(|known| known.head.seq == seq);
+        let known = here.map(|known| known.head.digest()).or_else(|| self.links.get(&seq).copied());
+        match known {
+            Some(known) if known == *digest => Place::Known,
+            Some(_) => Place::Contradicts,
+            None => Place::Open,
+        }
+    }
+
+    /// Whether the base names this head, which then needs no signatures.
+    pub(super) fn names(&self, digest: &Digest) -> bool {
+        self.base.as_ref().is_some_and(|base| base.head == Some(*digest))
+    }
+
+    /// Takes a verified head if it is the next.
+    pub(super) fn follow(
+        &mut self,
+        signed: &Arc<Signed<Head>>,
+        head: Verified<Head>,
+    ) -> Result<(), ChainError> {
+        self.would_follow(&head)?;
+        self.set(signed, head);
+        Ok(())
+    }
+
+    /// Whether a verified head is the next.
+    pub(super) fn would_follow(&self, head: &Verified<Head>) -> Result<(), ChainError> {
+        head::continues(self.base.as_ref(), self.head.as_ref().map(|known| &known.head), head)
+    }
+
+    /// Puts the channel at a head that was followed before.
+    pub(super) fn set(&mut self, signed: &Arc<Signed<Head>>, head: Verified<Head>) {
+        self.remember(head.seq, head.digest());
+        self.head = Some(ChannelHead { signed: signed.clone(), head });
+    }
+
+    /// Remembers a link that was passed.
+    pub(super) fn remember(&mut self, seq: u64, digest: Digest) {
+        self.links.insert(seq, digest);
+        while self.links.len() > MAX_LINKS {
+            self.links.pop_first();
+        }
+    }
+
+    /// Goes on from a new base; says whether the trusted head had to go because the chain does not lead through
+    /// the base to it.
+    pub(super) fn rebase(&mut self, base: ChannelBase) -> Rebased {
+        let through = match (self.head.as_ref(), base.head) {
+            (None, _) => true,
+            // From the beginning, where every chain without a base came from.
+            (Some(_), None) => self.base.as_ref().is_none_or(|old| old.seq == 0),
+            (Some(_), Some(head)) => self.links.get(&base.seq) == Some(&head),
+        };
+        self.base = Some(base);
+        if through {
+            return Rebased::Stays;
+        }
+        self.head = None;
+        self.links.clear();
+        Rebased::BeginsAnew
+    }
+
+    /// Takes up what was kept: a verified head and the numbers and digests of heads before it. Says whether the
+    /// base is among them, without which the channel begins anew.
+    pub(super) fn restore(
+        &mut self,
+        signed: &Arc<Signed<Head>>,
+        head: Verified<Head>,
+        mut links: BTreeMap<u64, Digest>,
+    ) -> Rebased {
+        links.insert(head.seq, head.digest());
+        let through = match &self.base {
+            None => true,
+            Some(ChannelBase { head: None, .. }) => links.contains_key(&1),
+            Some(ChannelBase { seq, head, .. }) => links.get(seq).copied() == *head,
+        };
+        if !through {
+            return Rebased::BeginsAnew;
+        }
+        links.into_iter().for_each(|(seq, digest)| self.remember(seq, digest));
+        self.set(signed, head);
+        Rebased::Stays
+    }
+
+    /// Gives the trusted head up and begins at the base again.
+    pub(super) fn begin_anew(&mut self) {
+        self.head = None;
+        self.links.clear();
+    }
+}
+
+/// What a new base did to a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rebased {
+    /// The chain leads through it.
+    Stays,
+    /// It does not; the channel begins at the base.
+    BeginsAnew,
+}

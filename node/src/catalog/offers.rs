@@ -1,0 +1,179 @@
+//! What is on offer, and what stands against taking it. Pure.
+//!
+//! Policies and people decide what to do about an obstacle; here is only said that there is one.
+
+use updraft_protocol::{
+    Brake, ChannelName, ComponentName, Digest, KeyId, Listing, Manifest, ReleaseVersion, Target,
+    Timestamp, Withdrawn, threshold,
+};
+
+use super::{
+    builders::Builds,
+    doubts::{Freeze, KeyAlarm},
+    machine::{Catalog, Known},
+    witnesses::{Freshness, Staleness},
+};
+
+/// Why a release that is known must not be installed, whoever asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Its channel is frozen.
+    Frozen(Freeze),
+    /// A key that signed it or the channel's head took itself back, and too few are left.
+    SignerRevoked,
+    /// It was withdrawn.
+    Withdrawn {
+        /// Why, in words.
+        reason: String,
+    },
+    /// It is paused.
+    Paused {
+        /// The brake key.
+        by: KeyId,
+        /// Until then, unless the pause is lifted.
+        until: Timestamp,
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+impl Catalog {
+    /// Everything on offer: channel and listing, in order.
+    pub fn listings(&self) -> impl Iterator<Item = (&ChannelName, &Listing)> {
+        self.channels().filter_map(|(channel, head)| Some((channel, head?))).flat_map(
+            |(channel, head)| head.head.releases.iter().map(move |listing| (channel, listing)),
+        )
+    }
+
+    /// The newest believed release of a component on a channel that runs on `machine`.
+    ///
+    /// Pre-releases count like any version: whoever does not want them follows another channel. An artifact
+    /// for exactly this machine goes before one for any machine.
+    pub fn newest(
+        &self,
+        component: &ComponentName,
+        channel: &ChannelName,
+        machine: &Target,
+    ) -> Option<&Known> {
+        self.candidates(component, channel, machine)
+            .max_by_key(|known| (known.manifest.version.clone(), known.manifest.target == *machine))
+    }
+
+    /// A believed release of exactly this version.
+    pub fn release(
+        &self,
+        component: &ComponentName,
+        channel: &ChannelName,
+        machine: &Target,
+        version: &ReleaseVersion,
+    ) -> Option<&Known> {
+        self.candidates(component, channel, machine)
+            .filter(|known| known.manifest.version == *version)
+            .max_by_key(|known| known.manifest.target == *machine)
+    }
+
+    /// Every believed release of a component on a channel that runs on `machine`.
+    pub fn candidates<'a, 'b>(
+        &'a self,
+        component: &'b ComponentName,
+        channel: &'b ChannelName,
+        machine: &'b Target,
+    ) -> impl Iterator<Item = &'a Known> + use<'a, 'b> {
+        let listings = self.head(channel).into_iter().flat_map(|head| head.head.releases.iter());
+        listings
+            .filter(move |listing| {
+                listing.component == *component && listing.target.runs_on(machine)
+            })
+            .filter_map(|listing| self.manifest(&listing.manifest))
+    }
+
+    /// What stands against installing a release, the most lasting first.
+    pub fn obstacle(&self, known: &Known, clock: Timestamp) -> Option<Obstacle> {
+        let release = known.signed.digest();
+        if let Some(freeze) = self.freeze(&known.channel) {
+            return Some(Obstacle::Frozen(freeze));
+        }
+        if let Some((_, withdrawn)) = self.withdrawn(&release) {
+            return Some(Obstacle::Withdrawn { reason: withdrawn.reason.clone() });
+        }
+        if !self.still_vouched(known) {
+            return Some(Obstacle::SignerRevoked);
+        }
+        self.paused(&known.channel, &release, clock).map(|brake| Obstacle::Paused {
+            by: brake.by,
+            until: brake.expires,
+            reason: brake.reason.clone(),
+        })
+    }
+
+    /// Why nothing of a channel is installed.
+    pub fn freeze(&self, channel: &ChannelName) -> Option<Freeze> {
+        self.doubts.freeze(&self.root, channel)
+    }
+
+    /// Keys to be alarmed about.
+    pub fn alarms(&self) -> Vec<(KeyId, KeyAlarm)> {
+        self.doubts.alarms()
+    }
+
+    /// The channel that withdrew a release, and why.
+    pub fn withdrawn(&self, release: &Digest) -> Option<(&ChannelName, &Withdrawn)> {
+        self.channels().find_map(|(channel, head)| {
+            head?.head.withdrawn(release).map(|withdrawn| (channel, withdrawn))
+        })
+    }
+
+    /// The pause of a release, if it is paused.
+    pub fn paused(
+        &self,
+        channel: &ChannelName,
+        release: &Digest,
+        clock: Timestamp,
+    ) -> Option<&Brake> {
+        self.brakes.paused(channel, release, self.time.at(clock))
+    }
+
+    /// Pauses of a channel that are in force.
+    pub fn pauses(&self, channel: &ChannelName, clock: Timestamp) -> impl Iterator<Item = &Brake> {
+        self.brakes.live(channel, self.time.at(clock))
+    }
+
+    /// What independent builders say about a release.
+    pub fn builds(&self, manifest: &Manifest) -> Builds {
+        self.builders.about(manifest)
+    }
+
+    /// Whether the trusted head of a channel is the newest there is, as far as can be proved.
+    pub fn freshness(&self, channel: &ChannelName, clock: Timestamp) -> Freshness {
+        let now = self.time.at(clock);
+        if self.root.is_expired(now) {
+            return Freshness::Stale { since: self.root.expires, why: Staleness::Root };
+        }
+        let Some(known) = self.head(channel) else {
+            return Freshness::Stale { since: self.root.issued, why: Staleness::NoHead };
+        };
+        match &self.root.witness {
+            Some(role) => self.witnesses.freshness(role, &known.head, now),
+            None if known.head.is_expired(now) => {
+                Freshness::Stale { since: known.head.expires, why: Staleness::Head }
+            }
+            None => Freshness::Fresh { until: known.head.expires.min(self.root.expires) },
+        }
+    }
+
+    /// Whether enough keys that still count signed the release and its channel's head.
+    fn still_vouched(&self, known: &Known) -> bool {
+        if self.doubts.revoked().is_empty() {
+            return true;
+        }
+        let Some(role) = self.root.release_role(&known.channel) else { return false };
+        let authority = self.doubts.authority(role);
+        let release = known.signers.iter().copied().collect();
+        let head = self.head(&known.channel).is_some_and(|channel| {
+            let named = self.base(&known.channel).and_then(|base| base.head);
+            named == Some(channel.head.digest())
+                || threshold::enough(authority, channel.head.signers()).is_ok()
+        });
+        head && threshold::enough(authority, &release).is_ok()
+    }
+}

@@ -1,0 +1,304 @@
+//! Statements: whose word each kind needs, and what it changes. Pure.
+//!
+//! Every kind has its own bounded table; a statement is kept as long as it can matter to anybody, and served to
+//! whoever asks. What has run out, and what a new root no longer bears, is forgotten.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use updraft_protocol::{
+    Brake, BuildAttestation, ChannelName, Digest, Equivocation, Heartbeat, KeyId, Lift, Revocation,
+    Role, Sentence, Signed, Statement, Timestamp, Verified, equivocation::Finding,
+};
+
+use super::{
+    brakes::forgotten,
+    machine::Catalog,
+    refusal::Refusal,
+    witnesses::{Vouched, vouched},
+};
+
+/// What became of an offered statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StatementOutcome {
+    /// It is believed now.
+    Accepted(Heard),
+    /// It was believed before.
+    Known,
+}
+
+/// What a statement told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// A witness vouches for a head.
+    Heartbeat {
+        /// Of this channel.
+        channel: ChannelName,
+        /// Which head.
+        vouched: Vouched,
+    },
+    /// A release is paused, or (`None`) all of a channel.
+    Paused {
+        /// The channel.
+        channel: ChannelName,
+        /// The release's digest.
+        release: Option<Digest>,
+        /// The brake key.
+        by: KeyId,
+        /// When the pause ends by itself.
+        until: Timestamp,
+        /// Why, in words.
+        reason: String,
+    },
+    /// Pauses have ended.
+    Lifted {
+        /// The channel.
+        channel: ChannelName,
+        /// The release's digest; `None` for all of the channel.
+        release: Option<Digest>,
+    },
+    /// A key took itself back.
+    KeyRevoked {
+        /// The key.
+        key: KeyId,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A builder got what the publisher signed, or another tree.
+    Built(Box<BuildAttestation>),
+    /// Two heads prove something.
+    Proved(Finding),
+}
+
+impl Catalog {
+    /// Takes a statement if whoever may say it says it, and it tells something new.
+    pub fn offer_statement(
+        &mut self,
+        statement: &Arc<Statement>,
+        clock: Timestamp,
+    ) -> Result<StatementOutcome, Refusal> {
+        let id = statement.id();
+        // No signature is checked for what is known.
+        if self.statements().any(|known| Arc::ptr_eq(known, statement) || known.id() == id) {
+            return Ok(StatementOutcome::Known);
+        }
+        let heard = match statement.as_ref() {
+            Statement::Heartbeat(signed) => self.hear_heartbeat(signed, statement, clock)?,
+            Statement::Brake(signed) => self.hear_brake(signed, statement, clock)?,
+            Statement::Lift(signed) => self.hear_lift(signed, statement, clock)?,
+            Statement::Revocation(signed) => self.hear_revocation(signed, statement)?,
+            Statement::Attestation(signed) => self.hear_attestation(signed, statement, clock)?,
+            Statement::Equivocation(proof) => self.hear_proof(proof, statement)?,
+        };
+        Ok(StatementOutcome::Accepted(heard))
+    }
+
+    /// Everything said that still matters, by id.
+    pub fn said(&self) -> BTreeMap<Digest, Arc<Statement>> {
+        self.statements().map(|statement| (statement.id(), statement.clone())).collect()
+    }
+
+    /// Forgets what has run out.
+    pub fn forget_what_ran_out(&mut self, clock: Timestamp) {
+        let now = self.time.at(clock);
+        // A witness's last word tells since when a head is stale, so it stays; the table is bounded by itself.
+        self.brakes.retain(now, |_, _, _| true);
+    }
+
+    pub(super) fn statements(&self) -> impl Iterator<Item = &Arc<Statement>> {
+        let kept = self.witnesses.statements().chain(self.brakes.statements());
+        kept.chain(self.doubts.statements()).chain(self.builders.statements())
+    }
+
+    /// Under a new root, only what its roles may say stays.
+    pub(super) fn settle_statements(&mut self) {
+        let root = &self.root;
+        let is_in = |role: &Option<Role>, key: &KeyId| {
+            role.as_ref().is_some_and(|role| role.key(key).is_some())
+        };
+        self.witnesses.retain(|heartbeat, _| {
+            is_in(&root.witness, &heartbeat.by) && root.release_role(&heartbeat.channel).is_some()
+        });
+        self.builders.retain(|word, _| is_in(&root.builder, &word.by));
+        self.brakes.retain(Timestamp::from_seconds(0), |channel, by, statement| {
+            let Some(role) = root.release_role(channel) else { return false };
+            match (by, statement) {
+                (Some(by), _) => is_in(&root.brake, &by),
+                (None, Statement::Lift(signed)) => signed.verify(&root.network, role).is_ok(),
+                (None, _) => false,
+            }
+        });
+    }
+
+    /// Builders' words about releases that are no longer on offer are of no use.
+    pub(super) fn forget_attestations(&mut self, listed: &BTreeSet<Digest>) {
+        let names: BTreeSet<_> = self
+            .chains
+            .values()
+            .filter_map(|chain| chain.head())
+            .flat_map(|known| known.head.releases.iter())
+            .filter(|listing| listed.contains(&listing.manifest))
+            .map(|listing| {
+                (listing.component.clone(), listing.target.clone(), listing.version.clone())
+            })
+            .collect();
+        self.builders.retain(|word, _| {
+            names.contains(&(word.component.clone(), word.target.clone(), word.version.clone()))
+        });
+    }
+
+    fn hear_heartbeat(
+        &mut self,
+        signed: &Signed<Heartbeat>,
+        statement: &Arc<Statement>,
+        clock: Timestamp,
+    ) -> Result<Heard, Refusal> {
+        let heartbeat = self.sentence(signed, "witness", self.root.witness.as_ref())?;
+        let channel = heartbeat.channel.clone();
+        self.known_channel(&channel)?;
+        self.not_from_the_future(heartbeat.time, clock)?;
+        if heartbeat.expires() < self.time.at(clock) {
+            return Err(Refusal::Expired { expired: heartbeat.expires() });
+        }
+        let trusted = self.head(&channel).map(|known| (known.head.seq, known.head.digest()));
+        let vouched = vouched(trusted, &heartbeat);
+        self.witnesses.hear(heartbeat, statement)?;
+        let need = self.root.witness.as_ref().map_or(usize::MAX, Role::threshold);
+        if let Some(time) = self.witnesses.time(&channel, need) {
+            self.time.learn(time, clock);
+        }
+        Ok(Heard::Heartbeat { channel, vouched })
+    }
+
+    fn hear_brake(
+        &mut self,
+        signed: &Signed<Brake>,
+        statement: &Arc<Statement>,
+        clock: Timestamp,
+    ) -> Result<Heard, Refusal> {
+        let brake = self.sentence(signed, "brake", self.root.brake.as_ref())?;
+        self.known_channel(&brake.channel)?;
+        self.not_from_the_future(brake.issued, clock)?;
+        if forgotten(&brake, self.time.at(clock)) {
+            return Err(Refusal::Expired { expired: brake.expires });
+        }
+        let heard = Heard::Paused {
+            channel: brake.channel.clone(),
+            release: brake.release,
+            by: brake.by,
+            until: brake.expires,
+            reason: brake.reason.clone(),
+        };
+        let keys = self.root.brake.as_ref().map_or(1, |role| role.keys().len());
+        self.brakes.pause(brake, statement, keys)?;
+        Ok(heard)
+    }
+
+    fn hear_lift(
+        &mut self,
+        signed: &Signed<Lift>,
+        statement: &Arc<Statement>,
+        clock: Timestamp,
+    ) -> Result<Heard, Refusal> {
+        let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
+        self.known_channel(&claim.channel)?;
+        let role = self
+            .root
+            .release_role(&claim.channel)
+            .ok_or_else(|| Refusal::UnknownChannel(claim.channel.clone()))?;
+        let lift = signed
+            .verify(&self.root.network, self.doubts.authority(role))
+            .map_err(|error| self.why_unverified(error, signed, role))?;
+        self.not_from_the_future(lift.issued, clock)?;
+        if lift.expires() <= self.time.at(clock) {
+            return Err(Refusal::Expired { expired: lift.expires() });
+        }
+        let heard = Heard::Lifted { channel: lift.channel.clone(), release: lift.release };
+        self.brakes.lift(lift, statement)?;
+        Ok(heard)
+    }
+
+    fn hear_revocation(
+        &mut self,
+        signed: &Signed<Revocation>,
+        statement: &Arc<Statement>,
+    ) -> Result<Heard, Refusal> {
+        let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
+        // Of a key that is in no role nothing is to be revoked, and nothing could be checked.
+        let key = *self.root.key(&claim.key).ok_or(Refusal::UnknownKeys { have: 0, need: 1 })?;
+        let own = Role::new(1, vec![key]).map_err(|_| Refusal::NoSuchRole("own"))?;
+        if self.doubts.is_revoked(&claim.key) {
+            return Err(Refusal::Outdated);
+        }
+        let revocation = signed.verify_sentence(&self.root.network, &own)?;
+        let heard = Heard::KeyRevoked { key: revocation.key, reason: revocation.reason.clone() };
+        self.doubts.revoke(revocation, statement);
+        Ok(heard)
+    }
+
+    fn hear_attestation(
+        &mut self,
+        signed: &Signed<BuildAttestation>,
+        statement: &Arc<Statement>,
+        clock: Timestamp,
+    ) -> Result<Heard, Refusal> {
+        let word = self.sentence(signed, "builder", self.root.builder.as_ref())?;
+        self.not_from_the_future(word.time, clock)?;
+        let listed = self.listings().any(|(_, listing)| {
+            (&listing.component, &listing.target, &listing.version)
+                == (&word.component, &word.target, &word.version)
+        });
+        if !listed {
+            return Err(Refusal::NotListed(word.tree));
+        }
+        let heard = Heard::Built(Box::new((*word).clone()));
+        self.builders.hear(word, statement)?;
+        Ok(heard)
+    }
+
+    fn hear_proof(
+        &mut self,
+        proof: &Equivocation,
+        statement: &Arc<Statement>,
+    ) -> Result<Heard, Refusal> {
+        let finding = proof.judge(&self.root)?;
+        let heads = proof.heads().map(Signed::digest);
+        self.doubts.prove(finding.clone(), heads, statement)?;
+        Ok(Heard::Proved(finding))
+    }
+
+    /// Verifies what one key of a role says alone. A key that took itself back says nothing any more.
+    fn sentence<T: Sentence>(
+        &self,
+        signed: &Signed<T>,
+        name: &'static str,
+        role: Option<&Role>,
+    ) -> Result<Verified<T>, Refusal> {
+        let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
+        let role = role.ok_or(Refusal::NoSuchRole(name))?;
+        let speaker = claim.speaker();
+        if role.key(&speaker).is_none() {
+            return Err(Refusal::UnknownKeys { have: 0, need: 1 });
+        }
+        if self.doubts.is_revoked(&speaker) {
+            return Err(Refusal::RevokedKey);
+        }
+        Ok(signed.verify_sentence(&self.root.network, role)?)
+    }
+
+    fn known_channel(&self, channel: &ChannelName) -> Result<(), Refusal> {
+        match self.chains.contains_key(channel) {
+            true => Ok(()),
+            false => Err(Refusal::UnknownChannel(channel.clone())),
+        }
+    }
+
+    fn not_from_the_future(&self, signed: Timestamp, clock: Timestamp) -> Result<(), Refusal> {
+        match self.time.is_future(signed, clock) {
+            true => Err(Refusal::FromTheFuture { signed }),
+            false => Ok(()),
+        }
+    }
+}

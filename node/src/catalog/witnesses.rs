@@ -1,0 +1,168 @@
+//! Which heads the witnesses of the root vouch for, and whether that is enough for a head to be fresh. Pure.
+//!
+//! Of every witness the last word about each channel is kept, so the table has a place for each of them and
+//! nobody can fill it. A witness that has moved on to a newer head no longer vouches for this one.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use updraft_protocol::{
+    ChannelName, Digest, Head, Heartbeat, KeyId, Role, Statement, Timestamp, Verified, threshold,
+};
+
+use super::refusal::Refusal;
+
+/// Seconds between two heartbeats of a witness for one head; what comes sooner tells nothing new.
+const MIN_INTERVAL: u64 = 60;
+
+/// Whether the trusted head of a channel is the newest there is, as far as can be proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// It is proved until then.
+    Fresh {
+        /// When the proof runs out unless it is renewed.
+        until: Timestamp,
+    },
+    /// It cannot be proved. The node keeps running and seeding, and installs nothing by itself.
+    Stale {
+        /// Since when.
+        since: Timestamp,
+        /// Why.
+        why: Staleness,
+    },
+}
+
+/// Why freshness cannot be proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Staleness {
+    /// The trust root itself has run out.
+    #[error("the trust root has expired")]
+    Root,
+    /// No head of the channel was seen.
+    #[error("nothing was heard of the channel yet")]
+    NoHead,
+    /// There are no witnesses, and the head has run out.
+    #[error("the head has expired")]
+    Head,
+    /// Too few witnesses vouch for the head.
+    #[error("{have} of the {need} witnesses needed vouch for the head")]
+    Witnesses {
+        /// Witnesses whose last word is this head and has not run out.
+        have: usize,
+        /// Witnesses needed.
+        need: usize,
+    },
+}
+
+/// Where a heartbeat's head is, seen from the trusted one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vouched {
+    /// It is the trusted head.
+    Trusted,
+    /// It is behind the trusted head.
+    Older,
+    /// It is ahead: there is something to catch up with.
+    Newer,
+    /// It has the trusted head's number and is another: the channel may have two histories.
+    Other,
+}
+
+/// The last words of all witnesses.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Witnesses {
+    words: BTreeMap<(ChannelName, KeyId), (Verified<Heartbeat>, Arc<Statement>)>,
+}
+
+impl Witnesses {
+    /// Takes a verified heartbeat that has not run out, if it is newer than the witness's last word.
+    pub(super) fn hear(
+        &mut self,
+        heartbeat: Verified<Heartbeat>,
+        statement: &Arc<Statement>,
+    ) -> Result<(), Refusal> {
+        let place = (heartbeat.channel.clone(), heartbeat.by);
+        if let Some((last, _)) = self.words.get(&place) {
+            let same = last.seq == heartbeat.seq && last.head == heartbeat.head;
+            if heartbeat.seq < last.seq || heartbeat.time < last.time {
+                return Err(Refusal::Outdated);
+            }
+            if heartbeat.seq == last.seq && !same {
+                return Err(Refusal::Contradicted { by: heartbeat.by });
+            }
+            if same && heartbeat.time.since(last.time) < MIN_INTERVAL {
+                return Err(Refusal::TooSoon);
+            }
+        }
+        self.words.insert(place, (heartbeat, statement.clone()));
+        Ok(())
+    }
+
+    /// Whether this head is fresh for whoever asks for `role`'s threshold of witnesses.
+    pub(super) fn freshness(
+        &self,
+        role: &Role,
+        head: &Verified<Head>,
+        now: Timestamp,
+    ) -> Freshness {
+        let words = || self.about(&head.channel);
+        let live: BTreeSet<KeyId> = words()
+            .filter(|word| (word.seq, word.head) == (head.seq, head.digest()))
+            .filter(|word| word.expires() >= now)
+            .map(|word| word.by)
+            .collect();
+        let need = role.threshold();
+        if let Err(missing) = threshold::enough(role, &live) {
+            let since = nth_latest(words().map(Heartbeat::expires), need);
+            let since = since.map_or(head.time, |ended| ended.min(now).max(head.time));
+            return Freshness::Stale {
+                since,
+                why: Staleness::Witnesses { have: missing.have, need: missing.need },
+            };
+        }
+        let ends = words().filter(|word| live.contains(&word.by)).map(Heartbeat::expires);
+        Freshness::Fresh { until: nth_latest(ends, need).unwrap_or(now) }
+    }
+
+    /// The moment that enough witnesses say has passed: of their last times, the one that `need` of them reach.
+    pub(super) fn time(&self, channel: &ChannelName, need: usize) -> Option<Timestamp> {
+        nth_latest(self.about(channel).map(|word| word.time), need)
+    }
+
+    /// What was said, for peers that ask.
+    pub(super) fn statements(&self) -> impl Iterator<Item = &Arc<Statement>> {
+        self.words.values().map(|(_, statement)| statement)
+    }
+
+    /// Keeps only what `keep` still wants.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&Heartbeat, &Statement) -> bool) {
+        self.words.retain(|_, (word, statement)| keep(word, statement));
+    }
+
+    fn about(&self, channel: &ChannelName) -> impl Iterator<Item = &Heartbeat> {
+        let channel = channel.clone();
+        self.words
+            .iter()
+            .filter(move |((about, _), _)| *about == channel)
+            .map(|(_, (word, _))| &**word)
+    }
+}
+
+/// Seen from the trusted head (`None`: none of the channel), where the head of a heartbeat is.
+pub(super) fn vouched(trusted: Option<(u64, Digest)>, heartbeat: &Heartbeat) -> Vouched {
+    match trusted {
+        None => Vouched::Newer,
+        Some((seq, _)) if heartbeat.seq > seq => Vouched::Newer,
+        Some((seq, _)) if heartbeat.seq < seq => Vouched::Older,
+        Some((_, digest)) if heartbeat.head == digest => Vouched::Trusted,
+        Some(_) => Vouched::Other,
+    }
+}
+
+/// The latest moment that at least `n` of `times` reach.
+fn nth_latest(times: impl Iterator<Item = Timestamp>, n: usize) -> Option<Timestamp> {
+    let mut times: Vec<Timestamp> = times.collect();
+    times.sort_unstable();
+    times.len().checked_sub(n).and_then(|at| times.get(at).copied())
+}
