@@ -14,8 +14,8 @@ pub use self::{
     health::{Finding, Readiness, ReadinessCheck},
     install::{Accepted, InstallBody, Operation, Plan, Progress, RollbackBody, Source, Unit},
     network::{
-        BanBody, CheckReport, DialBody, HistoryEntry, Peer, ProtocolRange, Replicas, Role, Trust,
-        VersionInfo,
+        BanBody, Base, CheckReport, DialBody, Elector, HistoryEntry, Peer, ProtocolRange, Replicas,
+        Revoked, Role, RootTaken, Trust, VersionInfo,
     },
     release::{Checksums, Delta, Published, Release, Signer, UpdateOffer},
     status::{
