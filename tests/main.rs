@@ -12,4 +12,5 @@ mod many_sources;
 mod publish_install;
 mod publishing;
 mod resume;
+mod root;
 mod stall;

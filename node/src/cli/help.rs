@@ -36,7 +36,7 @@ pub(super) const HEADINGS: [(&str, &[&str]); 5] = [
         ],
     ),
     ("Publish", &["init", "publish", "sign", "ticket"]),
-    ("Trust", &["key", "trust"]),
+    ("Trust", &["key", "root", "trust"]),
     ("Try out", &["devnet"]),
     ("This program", &["config", "paths", "completions", "version", "help"]),
 ];

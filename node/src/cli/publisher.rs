@@ -100,6 +100,14 @@ impl Ledger for DataDirectory {
         Ledger::head(&self.store, channel)
     }
 
+    fn head_at(
+        &self,
+        channel: &ChannelName,
+        seq: u64,
+    ) -> Result<Option<Signed<Head>>, LedgerError> {
+        Ledger::head_at(&self.store, channel, seq)
+    }
+
     fn manifest(
         &self,
         channel: &ChannelName,

@@ -19,7 +19,7 @@ use crate::{
     join,
     network::Address,
     problem::{Code, Problem},
-    publish::ledger::{Ledger, OnlyRoot},
+    publish::ledger::{Ledger, OnlyRoots},
 };
 
 /// A ticket has about 1,000 characters; a file of one may have a line end or two.
@@ -106,10 +106,10 @@ fn create(named: &[Address], context: &Context) -> Result<Exit, Problem> {
         (_, Some(node)) => node.root(1).map_err(Problem::from)?,
         (_, None) => data_directory(context)?.store.roots(0, 1)?.into_iter().next(),
     };
-    let root = OnlyRoot(root.ok_or_else(|| {
+    let root = OnlyRoots(vec![root.ok_or_else(|| {
         Problem::new(Code::ConfigInvalid, "this machine has no network to make a ticket for")
             .hint("make one with `updraft init`, or enter one with `updraft join TICKET`")
-    })?);
+    })?]);
     let trusted = publisher.trust(&root)?;
     let addresses = useful(named, &listening);
     if addresses.is_empty() {

@@ -13,10 +13,10 @@ use super::{
     Context, Exit, node_ledger,
     output::{Format, Output, Style},
     publisher::{Publisher, data_directory},
-    words::{DEV_NETWORK, relative},
+    words::{DEV_NETWORK, clean, relative},
 };
 use crate::{
-    api::types::{Role, Trust},
+    api::types::{Elector, Role, Trust},
     clock::Clock,
     fingerprint::Fingerprint,
     problem::Problem,
@@ -35,6 +35,11 @@ pub enum Command {
 
 pub(super) fn run(command: Command, context: &Context) -> Result<Exit, Problem> {
     let Command::Show = command;
+    show_root(context)
+}
+
+/// Shows the root in force.
+pub(super) fn show_root(context: &Context) -> Result<Exit, Problem> {
     let publisher = Publisher::here(context)?;
     let ledger: Box<dyn Ledger> = match node_ledger::find(context)? {
         Some(node) => Box::new(node),
@@ -86,8 +91,37 @@ fn show(
     }
     output.line(&format!("expires     {}, {}", relative(root.expires, now), root.expires));
     roles(&trust.roles, names, output);
+    others(&trust, names, output);
     warn_of_expiry(root, now, output);
     Ok(())
+}
+
+/// What roles do not say: votes, beginnings, and keys that count no more.
+fn others(trust: &Trust, names: &Names, output: &Output) {
+    let call = |key: &String| {
+        let digest = key.parse::<Digest>().expect("a key's id is a digest");
+        let name = names.get(key).map_or(String::new(), |name| format!("{name}   "));
+        format!("{name}{}", Fingerprint::of(&digest))
+    };
+    for elector in &trust.electors {
+        let Elector { key, weight, operator } = elector;
+        output.line(&format!("votes       {operator}, weight {weight}   {}", call(key)));
+    }
+    for base in &trust.bases {
+        output.line(&match &base.head {
+            Some(head) => format!("goes on     {} from head {}, {head}", base.channel, base.seq),
+            None => format!("goes on     {} anew", base.channel),
+        });
+    }
+    for revoked in &trust.revoked {
+        let line = format!(
+            "REVOKED     {}   {}, since {}",
+            call(&revoked.key),
+            clean(&revoked.reason),
+            revoked.since
+        );
+        output.line(&output.paint(Style::Warning, &line));
+    }
 }
 
 fn warn_of_expiry(root: &Root, now: Timestamp, output: &Output) {
