@@ -41,6 +41,9 @@ pub enum Command {
         key: String,
     },
     /// Change, set or remove a key's password
+    ///
+    /// Asks for the old one, then twice for the new one. Where nobody can be asked, the new one comes from the
+    /// file UPDRAFT_KEY_NEW_PASSWORD_FILE or the descriptor UPDRAFT_KEY_NEW_PASSWORD_FD.
     Passwd {
         /// Name, or file:PATH
         key: String,
