@@ -11,4 +11,5 @@ mod many_sources;
 mod publish_install;
 mod publishing;
 mod resume;
+mod split_view;
 mod stall;
