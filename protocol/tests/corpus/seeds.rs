@@ -1,0 +1,148 @@
+//! What the fuzzer begins with: the golden values, the known attacks, and texts that people type.
+//!
+//! A value is a seed of every decoder that reads it; an attack is one of the decoder that it attacks.
+
+use std::path::Path;
+
+use crate::{
+    checks::{Outcome, TARGETS, Target},
+    samples::{self, golden},
+};
+
+/// Target, name of the file, contents.
+pub(crate) type Seed = (&'static str, String, Vec<u8>);
+
+/// Attacks that are long because they have one element too many; the fuzzer finds shorter ways to say so.
+const LONGEST_ATTACK: usize = 2 * 1024;
+
+/// Targets whose inputs are the payload of a vector behind a byte that chooses the signers.
+const SIGNED_HERE: [(&str, &[&str]); 3] = [
+    ("believe_head", &["head_1", "head_2"]),
+    ("believe_manifest", &["manifest", "manifest_smallest"]),
+    ("follow_root", &["root_1", "root_2", "root_development"]),
+];
+/// Nobody, too few, enough, everybody.
+const SIGNERS: [u8; 4] = [0b0000, 0b0010, 0b0110, 0b1111];
+
+/// Right and wrong texts of each kind.
+const TEXTS: [(&str, &[&str]); 6] = [
+    ("text_version", &["1.4.0", "2.0.0-rc.1", "1.0.0+build", "01.2.3", "18446744073709551616.0.0"]),
+    ("text_component", &["esbuild", "lib_z.so-1", "..", "con.", "Esbuild"]),
+    ("text_channel", &["stable", "beta-2", "-", "be/ta"]),
+    ("text_network", &["demo", "0-9", "de mo"]),
+    ("text_target", &["any", "x86_64-unknown-linux-gnu", "x86_64/linux"]),
+    ("text_path", &["bin/tool", "lib/a-\u{e9}.so", "../up", "/abs", "a\\b", "e\u{301}", "aux.txt"]),
+];
+
+/// All of them.
+pub(crate) fn all() -> Vec<Seed> {
+    let mut seeds = values();
+    seeds.extend(attacks());
+    seeds.extend(signed_here());
+    seeds.extend(texts());
+    seeds
+}
+
+fn is_text(target: &Target) -> bool {
+    target.name.starts_with("text_")
+}
+
+/// Every sample, for every decoder that reads it; a decoder's first one also without its last byte.
+fn values() -> Vec<Seed> {
+    let mut seeds: Vec<Seed> = Vec::new();
+    for sample in samples::all() {
+        for target in TARGETS.iter().filter(|target| !is_text(target)) {
+            if (target.check)(&sample.bytes) == Outcome::Read {
+                if seeds.iter().all(|(known, ..)| *known != target.name) {
+                    let cut = sample.bytes[..sample.bytes.len() - 1].to_vec();
+                    seeds.push((target.name, format!("{}_cut", sample.name), cut));
+                }
+                seeds.push((target.name, sample.name.to_owned(), sample.bytes.clone()));
+            }
+        }
+    }
+    seeds
+}
+
+/// The target that an attack's own words name: `read a chunk list`, `follow a head`.
+fn attacked(check: &str) -> &'static Target {
+    let name = match check {
+        "believe a head" | "follow a head" => "signed_head".to_owned(),
+        "believe a manifest" => "signed_manifest".to_owned(),
+        "trust the first root" | "trust the next root" => "signed_root".to_owned(),
+        check => check.replace("read an ", "").replace("read a ", "").replace([' ', '-'], "_"),
+    };
+    TARGETS
+        .iter()
+        .find(|target| target.name == name)
+        .unwrap_or_else(|| panic!("`{check}`: no target is called {name}"))
+}
+
+/// The bytes that every attack offers.
+fn attacks() -> Vec<Seed> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/attacks");
+    let mut seeds = Vec::new();
+    for attack in golden::names(&folder).into_iter().filter(|name| name != "README.md") {
+        let text = golden::read(&folder.join(&attack).join("attack.txt"));
+        let check = text.lines().find_map(|line| line.strip_prefix("check:")).expect("a check");
+        let bytes = golden::from_hex(&golden::read(&folder.join(&attack).join("offered.hex")));
+        let target = attacked(check.trim());
+        if bytes.len() <= target.longest.min(LONGEST_ATTACK) {
+            seeds.push((target.name, format!("attack_{attack}"), bytes));
+        }
+    }
+    seeds
+}
+
+fn sample(name: &str) -> Vec<u8> {
+    let found = samples::all().into_iter().find(|sample| sample.name == name);
+    found.unwrap_or_else(|| panic!("no sample is called {name}")).bytes
+}
+
+/// Payloads and who is to sign them.
+fn signed_here() -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    for (target, payloads) in SIGNED_HERE {
+        for payload in payloads {
+            let bytes = sample(payload);
+            for signers in SIGNERS {
+                let name = format!("{payload}_by_{signers:04b}");
+                seeds.push((target, name, [&[signers], &bytes[..]].concat()));
+            }
+        }
+    }
+    // One that is followed, and one that is believed but leads nowhere.
+    for payload in ["head_1", "head_2"] {
+        seeds.push(("follow_head", payload.to_owned(), sample(payload)));
+    }
+    seeds
+}
+
+/// Lines that people copy, and short texts.
+fn texts() -> Vec<Seed> {
+    let key = samples::public(1);
+    let ticket = samples::ticket();
+    let digest = samples::digest(b"tree");
+    let lines = [
+        ("text_ticket", ticket.to_string()),
+        ("text_ticket", ticket.to_string().to_uppercase()),
+        ("text_ticket", format!(" {ticket}\n")),
+        ("text_ticket", ticket.to_string().replacen('q', "p", 1)),
+        ("text_public_key", key.to_string()),
+        ("text_public_key", key.to_string().to_uppercase()),
+        ("text_public_key", key.to_string().replacen('q', "p", 1)),
+        ("text_digest", digest.to_string()),
+        ("text_digest", digest.to_hex().to_uppercase()),
+        ("text_digest", digest.short()),
+    ];
+    let short = TEXTS
+        .iter()
+        .flat_map(|(target, texts)| texts.iter().map(|text| (*target, (*text).to_owned())));
+    let mut seeds = Vec::new();
+    for (at, (target, text)) in lines.into_iter().chain(short).enumerate() {
+        seeds.push((target, format!("text_{at:02}"), text.into_bytes()));
+    }
+    seeds.push(("armoured_public_key", "key_1".to_owned(), key.as_bytes().to_vec()));
+    seeds.push(("armoured_public_key", "not_a_point".to_owned(), vec![2; 32]));
+    seeds
+}
