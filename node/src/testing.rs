@@ -27,6 +27,8 @@ pub(crate) fn manifest(component: &str, version: &str) -> Manifest {
         severity: Severity::Normal,
         compatibility: Compatibility::Compatible,
         min_version: None,
+        barriers: Vec::new(),
+        source: None,
         notes: String::new(),
         tree: TreeRef { object, entries: 1, bytes: 1 },
         whole: Blob { digest: Digest::of(b"whole"), size: 1, chunks: object },
@@ -66,6 +68,12 @@ impl Publisher {
             expires: NOW.plus(1_000_000),
             root: role(1, &[100]),
             release: vec![ChannelRole { channel: self.channel.clone(), role: role(2, &[1, 2, 3]) }],
+            witness: None,
+            brake: None,
+            builder: None,
+            electorate: None,
+            channel_base: Vec::new(),
+            revoked: Vec::new(),
         };
         let mut signed = Signed::unsigned(&root).expect("valid");
         signed.sign(&Self::key(100), &self.network);
@@ -110,6 +118,8 @@ impl Publisher {
             time: NOW,
             expires: NOW.plus(1_000),
             releases,
+            withdrawn: Vec::new(),
+            min_supported: Vec::new(),
         }
     }
 }

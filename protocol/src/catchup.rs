@@ -11,13 +11,15 @@ use crate::{
     head::Head,
     limits::{
         MAX_CATCHUP_MARKS, MAX_HEAD_BYTES_PER_ANSWER, MAX_HEADS_PER_ANSWER, MAX_MANIFEST,
-        MAX_REQUEST, MAX_ROOT, MAX_ROOTS_PER_ANSWER,
+        MAX_REQUEST, MAX_ROOT, MAX_ROOTS_PER_ANSWER, MAX_STATEMENT_BYTES_PER_ANSWER,
+        MAX_STATEMENTS_PER_ANSWER,
     },
     manifest::Manifest,
     name::ChannelName,
     network::NetworkId,
     root::Root,
     signed::Signed,
+    statement::Statement,
 };
 
 /// Asks for the roots after a version.
@@ -43,6 +45,8 @@ pub struct HeadMark {
     pub channel: ChannelName,
     /// The last head it trusts; 0 for none.
     pub seq: u64,
+    /// Digest of that head, so that an answerer with another one notices; `None` if the asker holds no head.
+    pub head: Option<Digest>,
 }
 
 /// Asks for what the asker has missed.
@@ -59,12 +63,20 @@ pub enum CatchUpRequest {
     },
     /// The manifest of this digest.
     Manifest(Digest),
+    /// Statements that have not run out, in the order of their ids.
+    Statements {
+        /// The network.
+        network: NetworkId,
+        /// Those after this id; `None` for the first page.
+        after: Option<Digest>,
+    },
 }
 
 /// An answer to a catch-up request.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum CatchUpAnswer {
-    /// Heads in order of channel and number.
+    /// Heads in order of channel and number. Where the answerer has another head than the one that was marked,
+    /// that one comes first: both together prove that the channel has two histories.
     News {
         /// The answerer's root version; higher than the asker's means: bootstrap first.
         root_version: u64,
@@ -72,9 +84,19 @@ pub enum CatchUpAnswer {
         heads: Vec<Signed<Head>>,
         /// Whether there are more after these.
         more: bool,
+        /// [`Statement::fingerprint`] of the statements that the answerer holds; whoever holds the same need
+        /// not ask for them.
+        statements: Digest,
     },
     /// The manifest asked for.
     Manifest(Signed<Manifest>),
+    /// Statements in ascending order of their ids.
+    Statements {
+        /// At most [`MAX_STATEMENTS_PER_ANSWER`].
+        statements: Vec<Statement>,
+        /// Whether there are more after these.
+        more: bool,
+    },
     /// The answerer does not have it, or serves another network.
     NotHeld,
 }
@@ -102,19 +124,23 @@ impl Wire for CatchUpRequest {
         match self {
             Self::Since { marks, .. } => {
                 Invalid::if_over("marks", marks.len(), MAX_CATCHUP_MARKS)?;
-                Invalid::if_unsorted("marks", marks.iter().map(|mark| &mark.channel))
+                Invalid::if_unsorted("marks", marks.iter().map(|mark| &mark.channel))?;
+                match marks.iter().find(|mark| mark.seq == 0 && mark.head.is_some()) {
+                    Some(_) => Err(Invalid::new("marks", "name the digest of a head 0")),
+                    None => Ok(()),
+                }
             }
-            Self::Manifest(_) => Ok(()),
+            Self::Manifest(_) | Self::Statements { .. } => Ok(()),
         }
     }
 }
 
 impl Wire for CatchUpAnswer {
     const NAME: &'static str = "catch-up answer";
-    /// A page of heads, or one manifest; 64 KiB for signatures and lengths.
-    const MAX: usize = if MAX_HEAD_BYTES_PER_ANSWER > MAX_MANIFEST {
-        MAX_HEAD_BYTES_PER_ANSWER + 64 * 1024
-    } else {
+    /// A page of heads or of statements, or one manifest, all of the same limit; 64 KiB for what is around them.
+    const MAX: usize = {
+        assert!(MAX_HEAD_BYTES_PER_ANSWER == MAX_MANIFEST);
+        assert!(MAX_STATEMENT_BYTES_PER_ANSWER == MAX_MANIFEST);
         MAX_MANIFEST + 64 * 1024
     };
 
@@ -125,6 +151,12 @@ impl Wire for CatchUpAnswer {
                 heads.iter().try_for_each(Wire::check)
             }
             Self::Manifest(manifest) => manifest.check(),
+            Self::Statements { statements, .. } => {
+                Invalid::if_over("statements", statements.len(), MAX_STATEMENTS_PER_ANSWER)?;
+                let ids: Vec<Digest> = statements.iter().map(Statement::id).collect();
+                Invalid::if_unsorted("statements", ids.iter())?;
+                statements.iter().try_for_each(Wire::check)
+            }
             Self::NotHeld => Ok(()),
         }
     }

@@ -9,7 +9,9 @@ use crate::{
     head::Head,
     limits::MAX_GOSSIP,
     manifest::Manifest,
+    root::Root,
     signed::Signed,
+    statement::Statement,
 };
 
 /// One gossip message.
@@ -23,6 +25,11 @@ pub enum Gossip {
         /// ask the sender for it by the digest in the head.
         manifest: Option<Signed<Manifest>>,
     },
+    /// The network has a new root. Whoever is further behind asks the sender for those between.
+    Root(Signed<Root>),
+    /// Something said beside heads. A proof of two heads so large that it does not fit into a message travels
+    /// by catch-up alone.
+    Statement(Statement),
 }
 
 impl Gossip {
@@ -32,8 +39,10 @@ impl Gossip {
         if crate::codec::encode(&together).is_ok() {
             return together;
         }
-        let Self::Announcement { head, .. } = together;
-        Self::Announcement { head, manifest: None }
+        match together {
+            Self::Announcement { head, .. } => Self::Announcement { head, manifest: None },
+            other => other,
+        }
     }
 }
 
@@ -42,8 +51,13 @@ impl Wire for Gossip {
     const MAX: usize = MAX_GOSSIP;
 
     fn check(&self) -> Result<(), Invalid> {
-        let Self::Announcement { head, manifest } = self;
-        head.check()?;
-        manifest.as_ref().map_or(Ok(()), Wire::check)
+        match self {
+            Self::Announcement { head, manifest } => {
+                head.check()?;
+                manifest.as_ref().map_or(Ok(()), Wire::check)
+            }
+            Self::Root(root) => root.check(),
+            Self::Statement(statement) => statement.check(),
+        }
     }
 }

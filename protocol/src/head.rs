@@ -1,16 +1,20 @@
 //! The head of a channel: which releases it offers now.
 //!
 //! Heads form a chain: each has the next sequence number and the digest of the one before. A node follows the
-//! chain link by link, so a stolen key can add to a channel's history but never jump over it or rewrite it.
+//! chain link by link, so a stolen key can add to a channel's history but never jump over it or rewrite it. A
+//! root may name the head from which a channel goes on ([`ChannelBase`]); that head is believed by its digest.
+
+use std::collections::BTreeSet;
 
 use bincode::{Decode, Encode};
 
 use crate::{
     codec::{Invalid, Wire},
     digest::Digest,
-    limits::{MAX_HEAD, MAX_LISTINGS},
+    limits::{MAX_HEAD, MAX_LISTINGS, MAX_REASON, MAX_WITHDRAWN},
     name::{ChannelName, ComponentName, Target},
     network::NetworkId,
+    root::ChannelBase,
     signed::{Signable, Verified},
     time::Timestamp,
     version::ReleaseVersion,
@@ -27,6 +31,24 @@ pub struct Listing {
     pub version: ReleaseVersion,
     /// Digest of the manifest's payload.
     pub manifest: Digest,
+}
+
+/// A release that was offered once and must not be installed any more.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Withdrawn {
+    /// Digest of the manifest's payload.
+    pub manifest: Digest,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// The lowest version of a component that its publisher still looks after.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct MinSupported {
+    /// The component.
+    pub component: ComponentName,
+    /// Versions below this one are in want of an update, whatever they are.
+    pub version: ReleaseVersion,
 }
 
 /// What a channel offers from `time` on, until the next head or `expires`.
@@ -46,6 +68,10 @@ pub struct Head {
     pub expires: Timestamp,
     /// Releases on offer, in ascending order.
     pub releases: Vec<Listing>,
+    /// Releases that were on offer and are not to be installed, by digest; none of them is listed.
+    pub withdrawn: Vec<Withdrawn>,
+    /// Lowest versions looked after, by component.
+    pub min_supported: Vec<MinSupported>,
 }
 
 /// Why a head does not continue a chain.
@@ -93,34 +119,52 @@ impl Head {
         self.releases.iter().find(|listing| listing.manifest == *manifest)
     }
 
+    /// Why a release must not be installed, if it was withdrawn.
+    pub fn withdrawn(&self, manifest: &Digest) -> Option<&Withdrawn> {
+        self.withdrawn.iter().find(|withdrawn| withdrawn.manifest == *manifest)
+    }
+
+    /// The lowest version of a component that is looked after, if there is one.
+    pub fn min_supported(&self, component: &ComponentName) -> Option<&ReleaseVersion> {
+        self.min_supported.iter().find(|min| min.component == *component).map(|min| &min.version)
+    }
+
     /// Whether it says nothing about `now` any more.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now > self.expires
     }
 }
 
-/// Whether `offered` is the next link after `trusted` (`None`: nothing of the channel is known yet).
+/// Whether `offered` is the next link after `trusted` (`None`: no head of the channel is known yet), in a chain
+/// that begins at `base` (`None`: at number 1).
 ///
 /// The only rule by which a channel moves.
 pub fn continues(
+    base: Option<&ChannelBase>,
     trusted: Option<&Verified<Head>>,
     offered: &Verified<Head>,
 ) -> Result<(), ChainError> {
-    let (trusted_seq, trusted_digest) =
-        trusted.map_or((0, None), |head| (head.seq, Some(head.digest())));
+    let begin = base.map_or((0, None), |base| (base.seq, base.head));
+    let (last, last_digest) = trusted.map_or(begin, |head| (head.seq, Some(head.digest())));
     let seq = offered.seq;
-    if seq < trusted_seq {
-        return Err(ChainError::Older { trusted: trusted_seq, offered: seq });
+    if trusted.is_none() && seq == last && last_digest == Some(offered.digest()) {
+        return Ok(());
     }
-    if seq == trusted_seq {
-        let same = trusted_digest == Some(offered.digest());
+    if seq < last {
+        return Err(ChainError::Older { trusted: last, offered: seq });
+    }
+    if seq == last {
+        let same = last_digest == Some(offered.digest());
         return Err(if same { ChainError::Known { seq } } else { ChainError::Forked { seq } });
     }
-    // `trusted_seq < seq`, so adding one cannot overflow.
-    if seq > trusted_seq + 1 {
-        return Err(ChainError::Gap { expected: trusted_seq + 1, offered: seq });
+    // `last < seq`, so adding one cannot overflow.
+    if seq > last + 1 {
+        return Err(ChainError::Gap { expected: last + 1, offered: seq });
     }
-    if offered.prev != trusted_digest {
+    if offered.prev != last_digest {
+        return Err(ChainError::WrongLink { seq });
+    }
+    if trusted.is_some_and(|head| head.channel != offered.channel) {
         return Err(ChainError::WrongLink { seq });
     }
     Ok(())
@@ -147,7 +191,29 @@ impl Wire for Head {
             self.releases
                 .iter()
                 .map(|listing| (&listing.component, &listing.target, &listing.version)),
+        )?;
+        self.check_withdrawn()?;
+        Invalid::if_over("minimum versions", self.min_supported.len(), MAX_LISTINGS)?;
+        Invalid::if_unsorted(
+            "minimum versions",
+            self.min_supported.iter().map(|min| &min.component),
         )
+    }
+}
+
+impl Head {
+    fn check_withdrawn(&self) -> Result<(), Invalid> {
+        let digests = || self.withdrawn.iter().map(|withdrawn| withdrawn.manifest);
+        Invalid::if_over("withdrawn releases", self.withdrawn.len(), MAX_WITHDRAWN)?;
+        Invalid::if_unsorted("withdrawn releases", digests())?;
+        for withdrawn in &self.withdrawn {
+            Invalid::if_over("bytes of a reason", withdrawn.reason.len(), MAX_REASON)?;
+        }
+        let listed: BTreeSet<Digest> = self.releases.iter().map(|listed| listed.manifest).collect();
+        if digests().any(|digest| listed.contains(&digest)) {
+            return Err(Invalid::new("withdrawn releases", "has one that is on offer"));
+        }
+        Ok(())
     }
 }
 

@@ -5,6 +5,11 @@
 //! | who may sign what | [`Signed`]`<`[`Root`]`>` | `root.rs` | bootstrap answer; by ticket |
 //! | what a channel offers | [`Signed`]`<`[`Head`]`>` | `head.rs` | gossip, catch-up answer |
 //! | what a release is | [`Signed`]`<`[`Manifest`]`>` | `manifest.rs` | gossip, catch-up answer |
+//! | what is new, by witnesses | [`Signed`]`<`[`Heartbeat`]`>` | `heartbeat.rs` | [`Statement`] |
+//! | stop, and go on | [`Signed`]`<`[`Brake`]`>`, [`Signed`]`<`[`Lift`]`>` | `brake.rs` | [`Statement`] |
+//! | my key was stolen | [`Signed`]`<`[`Revocation`]`>` | `revocation.rs` | [`Statement`] |
+//! | I built the same | [`Signed`]`<`[`BuildAttestation`]`>` | `attestation.rs` | [`Statement`] |
+//! | they signed two histories | [`Equivocation`] | `equivocation.rs` | [`Statement`] |
 //! | what is installed | [`Tree`] | `tree.rs` | object, named by the manifest |
 //! | the chunks of a blob | [`ChunkList`] | `blob.rs` | object, named by the manifest |
 //! | something new | [`Gossip`] | `gossip.rs` | gossipsub topic `updraft/<fork>/heads` |
@@ -19,19 +24,25 @@
 //! A signed type carries its version in its signing domain, a message in its protocol's name. A change of bytes
 //! is a new version of one of them; the golden vectors in `tests/vectors` fail until it is.
 
+pub mod attestation;
 pub mod blob;
+pub mod brake;
 pub mod catchup;
 pub mod codec;
 pub mod digest;
+pub mod equivocation;
 pub mod gossip;
 pub mod head;
+pub mod heartbeat;
 pub mod key;
 pub mod limits;
 pub mod manifest;
 pub mod name;
 pub mod network;
+pub mod revocation;
 pub mod root;
 pub mod signed;
+pub mod statement;
 pub mod threshold;
 pub mod ticket;
 pub mod time;
@@ -39,21 +50,29 @@ pub mod transfer;
 pub mod tree;
 pub mod version;
 
+pub use attestation::BuildAttestation;
 pub use blob::{Blob, ChunkList, ChunkSpan, ObjectRef};
+pub use brake::{Brake, Lift};
 pub use catchup::{BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, HeadMark};
 pub use codec::Wire;
 pub use digest::{Digest, Hasher};
+pub use equivocation::Equivocation;
 pub use gossip::Gossip;
-pub use head::{Head, Listing};
+pub use head::{Head, Listing, MinSupported, Withdrawn};
+pub use heartbeat::Heartbeat;
 pub use key::{KeyId, PublicKey, SecretKey};
 pub use manifest::{
     Compatibility, Manifest, PatchCodec, PatchOffer, ReleaseKind, Severity, TreeRef,
 };
-pub use name::{ChannelName, ComponentName, NetworkName, Target};
+pub use name::{ChannelName, ComponentName, NetworkName, OperatorName, Target};
 pub use network::NetworkId;
-pub use root::{ChannelRole, NetworkKind, Root};
-pub use signed::{Signable, Signed, Verified};
-pub use threshold::{Role, Signature};
+pub use revocation::Revocation;
+pub use root::{
+    ChannelBase, ChannelRole, Elector, Electorate, NetworkKind, RevokedKey, RoleName, Root,
+};
+pub use signed::{Sentence, Signable, Signed, Verified};
+pub use statement::Statement;
+pub use threshold::{Authority, Role, Signature};
 pub use ticket::Ticket;
 pub use time::Timestamp;
 pub use transfer::{Holding, TransferAnswer, TransferRequest};

@@ -7,14 +7,17 @@
 pub const MAX_ROOT: usize = 64 * 1024;
 /// A channel head must fit into a gossip message together with a manifest.
 pub const MAX_HEAD: usize = 48 * 1024;
+/// A signed sentence: a heartbeat, a brake, a revocation, an attestation. The longest has a reason of 512 bytes.
+pub const MAX_SENTENCE: usize = 1_024;
 /// A release manifest. Its long parts (tree, chunk lists) are objects of their own, named by digest.
 pub const MAX_MANIFEST: usize = 1024 * 1024;
 /// An object named by digest: the listing of a tree of 100,000 entries takes about 12 MiB.
 pub const MAX_OBJECT: usize = 16 * 1024 * 1024;
 /// What one gossip message may weigh: 64 KiB is gossipsub's own default, 4 KiB are left to its envelope.
 pub const MAX_GOSSIP: usize = 60 * 1024;
-/// A request between two peers names things; it never carries them.
-pub const MAX_REQUEST: usize = 4 * 1024;
+/// A request between two peers names things; it never carries them. The longest names the last head of each of
+/// [`MAX_CHANNELS`] channels, at 113 bytes each.
+pub const MAX_REQUEST: usize = 8 * 1024;
 /// An answer carries at most one chunk, or a page of heads, or one object.
 pub const MAX_RESPONSE: usize = MAX_OBJECT + 4 * 1024;
 
@@ -24,10 +27,16 @@ pub const MAX_KEYS_PER_ROLE: usize = 32;
 pub const MAX_SIGNATURES: usize = 32;
 /// Channels of one network.
 pub const MAX_CHANNELS: usize = 64;
+/// Keys that a network has taken back in all its life: they are never forgotten, and each may have a reason.
+pub const MAX_REVOKED_KEYS: usize = 256;
+/// Electors of a network: more than that cannot be held to account by people.
+pub const MAX_ELECTORS: usize = 256;
 /// Releases listed by one head: 200 listings of 240 bytes fit into [`MAX_HEAD`]; of the longest, 248, a few fewer.
 pub const MAX_LISTINGS: usize = 200;
 /// Releases withdrawn by one head.
 pub const MAX_WITHDRAWN: usize = 64;
+/// Versions that updates must not jump over, named by one manifest.
+pub const MAX_BARRIERS: usize = 16;
 /// Patches offered by one manifest.
 pub const MAX_PATCHES: usize = 64;
 /// Text of release notes, in bytes of UTF-8.
@@ -65,6 +74,10 @@ pub const MAX_ROOT_STEPS: u64 = 1_024;
 pub const MAX_HEADS_PER_ANSWER: usize = 64;
 /// Bytes of head links in one answer, so that a page of large heads stays small in memory.
 pub const MAX_HEAD_BYTES_PER_ANSWER: usize = 1024 * 1024;
+/// Bytes of statements in one answer; the largest, two heads that contradict each other, takes 103 KiB.
+pub const MAX_STATEMENT_BYTES_PER_ANSWER: usize = 1024 * 1024;
+/// Statements given in one answer.
+pub const MAX_STATEMENTS_PER_ANSWER: usize = 4_096;
 /// Channels a catch-up request may name.
 pub const MAX_CATCHUP_MARKS: usize = MAX_CHANNELS;
 
@@ -73,8 +86,17 @@ pub const MAX_TICKET_ADDRESSES: usize = 4;
 /// Text of one address.
 pub const MAX_ADDRESS: usize = 128;
 
-/// A signed time may lie this far in the future before it is refused: clocks differ.
-pub const MAX_CLOCK_SKEW: u64 = 24 * 3_600;
+/// A signed time may lie this far in the future before it is refused, in seconds: clocks that ask a time server
+/// differ by less than a second, those that do not by minutes.
+pub const MAX_CLOCK_SKEW: u64 = 600;
+/// Longest life of a heartbeat, in seconds: a week without a witness is as long as an attacker may hide news.
+pub const MAX_HEARTBEAT_LIFETIME: u64 = 7 * 24 * 3_600;
+/// What a witness signs a heartbeat for unless told otherwise, in seconds.
+pub const DEFAULT_HEARTBEAT_LIFETIME: u64 = 24 * 3_600;
+/// Longest pause that one brake key can order, in seconds: a weekend, until people have met.
+pub const MAX_BRAKE: u64 = 72 * 3_600;
+/// Seconds before the same key may pause the same thing again.
+pub const BRAKE_AGAIN: u64 = 7 * 24 * 3_600;
 /// What a publisher signs a head for unless told otherwise: 90 days.
 pub const DEFAULT_HEAD_LIFETIME: u64 = 90 * 24 * 3_600;
 /// What a root is signed for unless told otherwise: one year.

@@ -9,7 +9,9 @@ use crate::{
     blob::{Blob, ObjectRef},
     codec::{Invalid, Wire},
     digest::Digest,
-    limits::{MAX_MANIFEST, MAX_NOTES, MAX_PATCHES, MAX_TREE_BYTES, MAX_TREE_ENTRIES},
+    limits::{
+        MAX_BARRIERS, MAX_MANIFEST, MAX_NOTES, MAX_PATCHES, MAX_TREE_BYTES, MAX_TREE_ENTRIES,
+    },
     name::{ChannelName, ComponentName, Target},
     network::NetworkId,
     signed::Signable,
@@ -110,6 +112,11 @@ pub struct Manifest {
     pub compatibility: Compatibility,
     /// The lowest version that may go straight to this one.
     pub min_version: Option<ReleaseVersion>,
+    /// Versions that an update from below must not jump over, in ascending order: each is installed and run
+    /// before the way goes on.
+    pub barriers: Vec<ReleaseVersion>,
+    /// Digest of the sources it was built from, if others can build it again.
+    pub source: Option<Digest>,
     /// Release notes, Markdown.
     pub notes: String,
     /// What is installed.
@@ -124,6 +131,14 @@ impl Manifest {
     /// `component@version`, as people name a release.
     pub fn release_name(&self) -> String {
         format!("{}@{}", self.component, self.version)
+    }
+
+    /// The version that has to be installed before this one may be, for a machine that has `installed`.
+    ///
+    /// A first installation has nothing to go through.
+    pub fn stop_before(&self, installed: &ReleaseVersion) -> Option<&ReleaseVersion> {
+        let stops = self.barriers.iter().chain(&self.min_version);
+        stops.filter(|stop| installed < *stop && **stop < self.version).min()
     }
 
     /// The patch that starts from the tree of this digest.
@@ -155,6 +170,14 @@ impl Wire for Manifest {
         }
         if self.min_version.as_ref().is_some_and(|min| *min > self.version) {
             return Err(Invalid::new("minimum version", "is above the release's own"));
+        }
+        Invalid::if_over("barriers", self.barriers.len(), MAX_BARRIERS)?;
+        Invalid::if_unsorted("barriers", self.barriers.iter())?;
+        if self.barriers.last().is_some_and(|barrier| *barrier >= self.version) {
+            return Err(Invalid::new(
+                "barriers",
+                "has one that is not below the release's version",
+            ));
         }
         self.tree.object.check()?;
         self.blobs().try_for_each(Blob::check)

@@ -134,6 +134,10 @@ names! {
     NetworkName: "network name", max 32,
         "1 to 32 of a-z 0-9 -, the first a letter or digit",
         Alphabet { first: lower_or_digit, rest: |b| lower_or_digit(b) || b == b'-' };
+    /// Who answers for several keys: a company, a person, a site.
+    OperatorName: "operator name", max 32,
+        "1 to 32 of a-z 0-9 -, the first a letter or digit",
+        Alphabet { first: lower_or_digit, rest: |b| lower_or_digit(b) || b == b'-' };
     /// The kind of machine an artifact is for: a target triple, or `any`.
     Target: "target", max 64,
         "a target triple such as x86_64-unknown-linux-gnu, or `any`",

@@ -15,7 +15,7 @@ use crate::{
     key::{KeyId, SecretKey},
     limits::MAX_SIGNATURES,
     network::NetworkId,
-    threshold::{self, Role, Signature, ThresholdNotMet},
+    threshold::{self, Authority, Signature, ThresholdNotMet},
 };
 
 /// Bytes of a signature list: its length and at most [`MAX_SIGNATURES`] of 32 + 64 bytes.
@@ -28,6 +28,12 @@ pub trait Signable: Wire {
 
     /// The network this value is for.
     fn network(&self) -> &NetworkId;
+}
+
+/// What one key says alone. It names its key, so two keys never say it with the same bytes.
+pub trait Sentence: Signable {
+    /// The key that has to sign it.
+    fn speaker(&self) -> KeyId;
 }
 
 /// A payload and signatures over it; believed by nobody yet.
@@ -66,6 +72,14 @@ pub enum VerifyError {
         got: NetworkId,
         /// The network it was offered in.
         expected: NetworkId,
+    },
+    /// It is not what a believed object names.
+    #[error("it is {got}, expected {named}")]
+    OtherThanNamed {
+        /// The digest that was named.
+        named: Digest,
+        /// The digest of what came.
+        got: Digest,
     },
     /// Too few distinct keys of the role signed it.
     #[error(transparent)]
@@ -109,18 +123,64 @@ impl<T: Signable> Signed<T> {
     }
 
     /// Which keys of `role` have signed this for `network`.
-    pub fn signers(&self, network: &NetworkId, role: &Role) -> BTreeSet<KeyId> {
+    pub fn signers<'a>(
+        &self,
+        network: &NetworkId,
+        role: impl Into<Authority<'a>>,
+    ) -> BTreeSet<KeyId> {
         threshold::signers(role, &self.message(network), &self.signatures)
     }
 
     /// Believes the value if `role` vouches for it in `network`.
-    pub fn verify(&self, network: &NetworkId, role: &Role) -> Result<Verified<T>, VerifyError> {
-        let value = self.peek()?;
-        if value.network() != network {
-            return Err(VerifyError::WrongNetwork { got: *value.network(), expected: *network });
-        }
+    pub fn verify<'a>(
+        &self,
+        network: &NetworkId,
+        role: impl Into<Authority<'a>>,
+    ) -> Result<Verified<T>, VerifyError> {
+        let value = self.of_network(network)?;
         let signers = threshold::require(role, &self.message(network), &self.signatures)?;
         Ok(Verified { value, digest: self.digest(), signers })
+    }
+
+    /// Believes the value because something that is believed names its digest, whoever signed it.
+    ///
+    /// [`Verified::signers`] of it is empty.
+    pub fn verify_named(
+        &self,
+        network: &NetworkId,
+        named: &Digest,
+    ) -> Result<Verified<T>, VerifyError> {
+        let value = self.of_network(network)?;
+        if self.digest() != *named {
+            return Err(VerifyError::OtherThanNamed { named: *named, got: self.digest() });
+        }
+        Ok(Verified { value, digest: *named, signers: BTreeSet::new() })
+    }
+
+    /// Believes what one key says alone, if that key is in `role` and signed it.
+    pub fn verify_sentence<'a>(
+        &self,
+        network: &NetworkId,
+        role: impl Into<Authority<'a>>,
+    ) -> Result<Verified<T>, VerifyError>
+    where
+        T: Sentence,
+    {
+        let value = self.of_network(network)?;
+        let speaker = value.speaker();
+        let signers = threshold::signers(role, &self.message(network), &self.signatures);
+        if !signers.contains(&speaker) {
+            return Err(ThresholdNotMet { have: 0, need: 1 }.into());
+        }
+        Ok(Verified { value, digest: self.digest(), signers: BTreeSet::from([speaker]) })
+    }
+
+    fn of_network(&self, network: &NetworkId) -> Result<T, VerifyError> {
+        let value = self.peek()?;
+        if value.network() == network {
+            return Ok(value);
+        }
+        Err(VerifyError::WrongNetwork { got: *value.network(), expected: *network })
     }
 
     fn message(&self, network: &NetworkId) -> Vec<u8> {

@@ -76,33 +76,80 @@ pub struct ThresholdNotMet {
     pub need: usize,
 }
 
-/// Which distinct keys of `role` have a valid signature over `message`.
+/// A role and the keys of it that count no more, because they revoked themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct Authority<'a> {
+    role: &'a Role,
+    revoked: Option<&'a BTreeSet<KeyId>>,
+}
+
+impl<'a> From<&'a Role> for Authority<'a> {
+    fn from(role: &'a Role) -> Self {
+        Self { role, revoked: None }
+    }
+}
+
+impl<'a> Authority<'a> {
+    /// The role without the keys that are revoked. Its threshold stays.
+    pub fn without(role: &'a Role, revoked: &'a BTreeSet<KeyId>) -> Self {
+        Self { role, revoked: Some(revoked) }
+    }
+
+    /// The key of this id, if it is in the role and counts.
+    pub fn key(&self, id: &KeyId) -> Option<&'a PublicKey> {
+        let counts = self.revoked.is_none_or(|revoked| !revoked.contains(id));
+        self.role.key(id).filter(|_| counts)
+    }
+
+    /// Whether enough keys are left that count.
+    pub fn can_be_met(&self) -> bool {
+        let left = self.role.keys().iter().filter(|key| self.key(&key.id()).is_some()).count();
+        left >= self.role.threshold()
+    }
+}
+
+/// Which distinct keys of the role have a valid signature over `message`.
 ///
 /// Signatures by keys outside the role, invalid ones and repeated ones count nothing and spoil nothing.
-pub fn signers(role: &Role, message: &[u8], signatures: &[Signature]) -> BTreeSet<KeyId> {
+pub fn signers<'a>(
+    authority: impl Into<Authority<'a>>,
+    message: &[u8],
+    signatures: &[Signature],
+) -> BTreeSet<KeyId> {
+    let authority = authority.into();
     let mut signers = BTreeSet::new();
     for signature in signatures {
         if signers.contains(&signature.key) {
             continue;
         }
-        if role.key(&signature.key).is_some_and(|key| key.verifies(message, &signature.bytes)) {
+        if authority.key(&signature.key).is_some_and(|key| key.verifies(message, &signature.bytes))
+        {
             signers.insert(signature.key);
         }
     }
     signers
 }
 
+/// Whether these signers are enough for the role: for what each key says in a message of its own.
+pub fn enough<'a>(
+    authority: impl Into<Authority<'a>>,
+    signers: &BTreeSet<KeyId>,
+) -> Result<(), ThresholdNotMet> {
+    let authority = authority.into();
+    let have = signers.iter().filter(|signer| authority.key(signer).is_some()).count();
+    let need = authority.role.threshold();
+    if have >= need { Ok(()) } else { Err(ThresholdNotMet { have, need }) }
+}
+
 /// The signers of `message`, if they are enough.
-pub fn require(
-    role: &Role,
+pub fn require<'a>(
+    authority: impl Into<Authority<'a>>,
     message: &[u8],
     signatures: &[Signature],
 ) -> Result<BTreeSet<KeyId>, ThresholdNotMet> {
-    let signers = signers(role, message, signatures);
-    if signers.len() >= role.threshold() {
-        return Ok(signers);
-    }
-    Err(ThresholdNotMet { have: signers.len(), need: role.threshold() })
+    let authority = authority.into();
+    let signers = signers(authority, message, signatures);
+    enough(authority, &signers).map(|()| signers)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod samples;
 
 use std::{
     collections::BTreeSet,
+    error::Error as _,
     path::{Path, PathBuf},
     sync::LazyLock,
 };
@@ -102,7 +103,7 @@ impl Case {
                         .expect("what was there before is believed")
                 });
                 let offered = self.believed::<Head>(&offered, |head| head.channel)?;
-                head::continues(before.as_ref(), &offered).map_err(in_chain)
+                head::continues(None, before.as_ref(), &offered).map_err(in_chain)
             }
             check => match check.strip_prefix("read a ") {
                 Some(kind) => read(kind, &offered).map_err(in_decoding),
@@ -195,6 +196,7 @@ fn verify_kind(error: &VerifyError) -> String {
     match error {
         VerifyError::Decode(error) => format!("verify {}", decode_kind(error)),
         VerifyError::WrongNetwork { .. } => "verify wrong network".to_owned(),
+        VerifyError::OtherThanNamed { .. } => "verify other than named".to_owned(),
         VerifyError::Threshold(_) => "verify threshold".to_owned(),
     }
 }
@@ -214,8 +216,14 @@ fn in_root(error: RootError) -> Refusal {
         RootError::WrongLink { .. } => "root wrong link".to_owned(),
         RootError::OldKeys { source, .. } => format!("root old keys: {}", verify_kind(source)),
         RootError::OwnKeys { source, .. } => format!("root own keys: {}", verify_kind(source)),
+        RootError::Forgets { .. } => "root forgets".to_owned(),
+        RootError::NoBase { .. } => "root no base".to_owned(),
     };
-    Refusal { kind, says: error.to_string() }
+    let says = match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    };
+    Refusal { kind, says }
 }
 
 fn in_chain(error: ChainError) -> Refusal {

@@ -207,7 +207,7 @@ proptest! {
             reads_back(&Gossip::announce(head.clone(), None));
             reads_back(&Gossip::announce(head.clone(), Some(manifest.clone())));
         }
-        reads_back(&CatchUpAnswer::News { root_version: number, heads, more });
+        reads_back(&CatchUpAnswer::News { root_version: number, heads, more, statements: samples::digest(b"statements") });
         reads_back(&CatchUpAnswer::Manifest(manifest));
     }
 
@@ -220,7 +220,7 @@ proptest! {
         channels in proptest::collection::btree_map(strategies::channel(), any::<u64>(), 0..64),
         bytes in vec(any::<u8>(), 0..2_000),
     ) {
-        let mark = |(channel, seq)| HeadMark { channel, seq };
+        let mark = |(channel, seq)| HeadMark { channel, seq, head: None };
         let marks = channels.into_iter().map(mark).collect();
         reads_back(&BootstrapRequest { network, after: number });
         reads_back(&CatchUpRequest::Since { network, root_version: number, marks });

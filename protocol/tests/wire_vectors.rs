@@ -67,6 +67,11 @@ fn plains() -> Vec<Plain> {
         first_signature("root_1.signature.hex", &samples::root_1(), &[1]),
         first_signature("head_2.signature.hex", &samples::head_2(), &[11]),
         first_signature("manifest.signature.hex", &samples::manifest(), &[11]),
+        first_signature("heartbeat.signature.hex", &samples::heartbeat(), &[21]),
+        first_signature("brake.signature.hex", &samples::brake(), &[31]),
+        first_signature("lift.signature.hex", &samples::lift(), &[11]),
+        first_signature("revocation.signature.hex", &samples::revocation(), &[13]),
+        first_signature("attestation.signature.hex", &samples::attestation(), &[41]),
         text("ticket.txt", "the prefix of the ticket's text", samples::ticket().to_string()),
         text("public_key.txt", "the prefix of the key's text", samples::public(1).to_string()),
         text("key_id.txt", "every signed type", samples::public(1).id().to_hex()),
@@ -143,9 +148,17 @@ fn an_encoder_written_by_hand_writes_the_same_bytes() {
     };
     same("root_1", &by_hand::root(&samples::root_1()));
     same("root_2", &by_hand::root(&samples::root_2()));
+    same("root_3", &by_hand::root(&samples::root_3()));
     same("root_development", &by_hand::root(&samples::root_development()));
     same("head_1", &by_hand::head(&samples::head_1()));
     same("head_2", &by_hand::head(&samples::head_2()));
+    same("head_3", &by_hand::head(&samples::head_3()));
+    same("heartbeat", &by_hand::heartbeat(&samples::heartbeat()));
+    same("brake", &by_hand::brake(&samples::brake()));
+    same("brake_of_all", &by_hand::brake(&samples::brake_of_all()));
+    same("lift", &by_hand::lift(&samples::lift()));
+    same("revocation", &by_hand::revocation(&samples::revocation()));
+    same("attestation", &by_hand::attestation(&samples::attestation()));
     same("manifest", &by_hand::manifest(&samples::manifest()));
     same("manifest_smallest", &by_hand::manifest(&samples::manifest_smallest()));
     same("tree", &by_hand::tree(&samples::tree()));

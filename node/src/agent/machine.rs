@@ -203,8 +203,13 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     fn on_gossip(&mut self, token: u64, from: P, message: Gossip, now: Now) -> Vec<Action<P>> {
-        let Gossip::Announcement { head, manifest } = message;
         let mut actions = Vec::new();
+        let (head, manifest) = match message {
+            Gossip::Announcement { head, manifest } => (head, manifest),
+            Gossip::Root(_) | Gossip::Statement(_) => {
+                return vec![Action::Verdict(token, Verdict::Ignore)];
+            }
+        };
         let verdict = match self.offer_head(Arc::new(head), Offer::News, &mut actions, now) {
             Ok(HeadOutcome::Accepted { .. }) => manifest
                 .and_then(|manifest| {
@@ -239,8 +244,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         let mut actions = Vec::new();
         let (root_version, heads, more) = match answer {
-            Some(CatchUpAnswer::News { root_version, heads, more }) => (root_version, heads, more),
-            Some(CatchUpAnswer::Manifest(_)) => return vec![Action::Accuse(peer)],
+            Some(CatchUpAnswer::News { root_version, heads, more, .. }) => {
+                (root_version, heads, more)
+            }
+            Some(CatchUpAnswer::Manifest(_) | CatchUpAnswer::Statements { .. }) => {
+                return vec![Action::Accuse(peer)];
+            }
             Some(CatchUpAnswer::NotHeld) | None => return actions,
         };
         self.last_check = Some(now.wall);
@@ -317,7 +326,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     self.sync.has_not(peer, digest, now.elapsed);
                 }
             }
-            Some(CatchUpAnswer::Manifest(_) | CatchUpAnswer::News { .. }) => {
+            Some(
+                CatchUpAnswer::Manifest(_)
+                | CatchUpAnswer::News { .. }
+                | CatchUpAnswer::Statements { .. },
+            ) => {
                 self.sync.has_not(peer, digest, now.elapsed);
                 actions.push(Action::Accuse(peer));
             }

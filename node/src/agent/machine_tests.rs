@@ -127,6 +127,14 @@ fn place(actions: &[Action<u8>], is: impl Fn(&Action<u8>) -> bool) -> Option<usi
     actions.iter().position(is)
 }
 
+/// What an announcement carries.
+fn announced(message: Gossip) -> (Signed<Head>, Option<Signed<Manifest>>) {
+    match message {
+        Gossip::Announcement { head, manifest } => (head, manifest),
+        other => panic!("not an announcement: {other:?}"),
+    }
+}
+
 #[test]
 fn a_good_announcement_is_kept_before_it_is_passed_on_and_fetched() {
     let mut world = World::new(Duty::Full);
@@ -143,7 +151,7 @@ fn a_good_announcement_is_kept_before_it_is_passed_on_and_fetched() {
 #[test]
 fn a_forged_announcement_is_rejected_and_nothing_is_kept() {
     let mut world = World::new(Duty::Full);
-    let Gossip::Announcement { head, manifest } = world.release("1.0.0", |_| {});
+    let (head, manifest) = announced(world.release("1.0.0", |_| {}));
     let mut forged = Signed::unsigned(&head.peek().expect("valid")).expect("valid");
     forged.sign(&Publisher::key(66), &world.publisher.network);
     let actions = world.hear(Gossip::Announcement { head: forged, manifest }, 0);
@@ -175,8 +183,13 @@ fn a_node_that_missed_heads_asks_for_them_and_goes_on() {
     let actions = world.hear(second.clone(), 1);
     assert_eq!(verdict(&actions), Some(Verdict::Accept));
     assert!(place(&actions, |a| matches!(a, Action::AskNews(1, _))).is_some());
-    let heads = [first, second].map(|Gossip::Announcement { head, .. }| head).to_vec();
-    let news = CatchUpAnswer::News { root_version: 1, heads, more: false };
+    let heads = [first, second].map(|message| announced(message).0).to_vec();
+    let news = CatchUpAnswer::News {
+        root_version: 1,
+        heads,
+        more: false,
+        statements: updraft_protocol::Statement::fingerprint([]),
+    };
     let actions = world.machine.handle(Input::News(1, Some(news)), now(2));
     let wanted: Vec<Digest> = actions
         .iter()
@@ -196,9 +209,14 @@ fn a_node_that_missed_heads_asks_for_them_and_goes_on() {
 #[test]
 fn a_peer_that_answers_with_another_manifest_is_accused() {
     let mut world = World::new(Duty::Full);
-    let Gossip::Announcement { head, manifest } = world.release("1.0.0", |_| {});
+    let (head, manifest) = announced(world.release("1.0.0", |_| {}));
     world.machine.handle(Input::PeerCame(1), now(0));
-    let news = CatchUpAnswer::News { root_version: 1, heads: vec![head], more: false };
+    let news = CatchUpAnswer::News {
+        root_version: 1,
+        heads: vec![head],
+        more: false,
+        statements: updraft_protocol::Statement::fingerprint([]),
+    };
     world.machine.handle(Input::News(1, Some(news)), now(0));
     let other = world.publisher.sign(&world.publisher.manifest("6.6.6"), &[1, 2]).as_ref().clone();
     let wanted = manifest.expect("together").digest();
@@ -348,11 +366,16 @@ fn a_seed_copies_releases_and_installs_nothing() {
 #[test]
 fn an_expired_head_installs_nothing_by_itself_and_says_since_when() {
     let mut world = World::new(Duty::Full);
-    let Gossip::Announcement { head, manifest } = world.release("1.0.0", |_| {});
+    let (head, manifest) = announced(world.release("1.0.0", |_| {}));
     let expires = head.peek().expect("valid").expires;
     let late = expires.since(NOW) + 1;
     world.machine.handle(Input::PeerCame(1), now(late));
-    let news = CatchUpAnswer::News { root_version: 1, heads: vec![head], more: false };
+    let news = CatchUpAnswer::News {
+        root_version: 1,
+        heads: vec![head],
+        more: false,
+        statements: updraft_protocol::Statement::fingerprint([]),
+    };
     world.machine.handle(Input::News(1, Some(news)), now(late));
     let manifest = manifest.expect("together");
     let digest = manifest.digest();

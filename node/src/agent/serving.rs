@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use updraft_protocol::{
     BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, HeadMark, Holding, NetworkId,
-    TransferAnswer, TransferRequest,
+    Statement, TransferAnswer, TransferRequest,
     limits::{MAX_HEAD_BYTES_PER_ANSWER, MAX_HEADS_PER_ANSWER, MAX_ROOTS_PER_ANSWER},
 };
 
@@ -113,6 +113,9 @@ fn catch_up(
             Ok(CatchUpAnswer::NotHeld)
         }
         CatchUpRequest::Since { marks, .. } => news(store, &marks),
+        CatchUpRequest::Statements { .. } => {
+            Ok(CatchUpAnswer::Statements { statements: Vec::new(), more: false })
+        }
         CatchUpRequest::Manifest(digest) => {
             Ok(store.manifest(&digest)?.map_or(CatchUpAnswer::NotHeld, CatchUpAnswer::Manifest))
         }
@@ -137,7 +140,8 @@ fn news(store: &Store, marks: &[HeadMark]) -> Result<CatchUpAnswer, StoreError> 
             .is_some_and(|head| head.seq > last);
         heads.extend(next);
     }
-    Ok(CatchUpAnswer::News { root_version, heads, more })
+    let statements = Statement::fingerprint([]);
+    Ok(CatchUpAnswer::News { root_version, heads, more, statements })
 }
 
 fn transfer(store: &Store, request: TransferRequest) -> Result<TransferAnswer, StoreError> {

@@ -38,6 +38,8 @@ fn manifest() -> Manifest {
         severity: Severity::Normal,
         compatibility: Compatibility::Compatible,
         min_version: None,
+        barriers: Vec::new(),
+        source: None,
         notes: String::new(),
         tree: TreeRef { object: ObjectRef::of(TREE).expect("small"), entries: 1, bytes: 1 },
         whole: blob(),
@@ -59,6 +61,8 @@ fn head(manifest: &Manifest, digest: Digest) -> Head {
             version: manifest.version.clone(),
             manifest: digest,
         }],
+        withdrawn: Vec::new(),
+        min_supported: Vec::new(),
     }
 }
 

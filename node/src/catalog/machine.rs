@@ -107,6 +107,7 @@ impl Catalog {
             .map(|(channel, head)| HeadMark {
                 channel: channel.clone(),
                 seq: head.map_or(0, |head| head.head.seq),
+                head: head.map(|head| head.head.digest()),
             })
             .collect()
     }
@@ -131,7 +132,7 @@ impl Catalog {
             return Err(Refusal::FromTheFuture { signed: head.time });
         }
         let trusted = self.heads.get(&channel).map(|known| &known.head);
-        match head::continues(trusted, &head) {
+        match head::continues(self.root.base(&channel), trusted, &head) {
             Ok(()) => {}
             Err(ChainError::Known { .. }) => return Ok(HeadOutcome::Known),
             Err(ChainError::Gap { expected, offered }) => {

@@ -87,6 +87,7 @@ impl Refusal {
         match self {
             Self::Unverified(VerifyError::Decode(_)) => "undecodable",
             Self::Unverified(VerifyError::WrongNetwork { .. }) => "wrong_network",
+            Self::Unverified(VerifyError::OtherThanNamed { .. }) => "other_than_named",
             Self::Unverified(VerifyError::Threshold(_)) => "threshold_not_met",
             Self::UnknownChannel(_) => "unknown_channel",
             Self::Chain(ChainError::Older { .. } | ChainError::Known { .. }) => "older_than_seen",
@@ -101,9 +102,10 @@ impl Refusal {
     }
 
     /// Every word that [`Refusal::label`] can give.
-    pub const LABELS: [&'static str; 12] = [
+    pub const LABELS: [&'static str; 13] = [
         "undecodable",
         "wrong_network",
+        "other_than_named",
         "threshold_not_met",
         "unknown_channel",
         "older_than_seen",

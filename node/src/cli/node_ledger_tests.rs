@@ -111,6 +111,8 @@ impl Desk {
             severity: Severity::Normal,
             compatibility: Compatibility::Compatible,
             min_version: None,
+            barriers: Vec::new(),
+            source: None,
             notes: String::new(),
         };
         let named = root().digest();

@@ -145,7 +145,9 @@ impl From<LedgerError> for Problem {
 fn verify_code(error: &VerifyError) -> Code {
     match error {
         VerifyError::Threshold(_) => Code::ThresholdNotMet,
-        VerifyError::Decode(_) | VerifyError::WrongNetwork { .. } => Code::SignatureInvalid,
+        VerifyError::Decode(_)
+        | VerifyError::WrongNetwork { .. }
+        | VerifyError::OtherThanNamed { .. } => Code::SignatureInvalid,
     }
 }
 

@@ -134,6 +134,13 @@ pub(super) fn in_words(head: &Head, manifest: &Manifest) -> Vec<String> {
     if let Some(floor) = &manifest.min_version {
         lines.push(format!("  from      {floor} or later"));
     }
+    if !manifest.barriers.is_empty() {
+        let stops: Vec<_> = manifest.barriers.iter().map(ToString::to_string).collect();
+        lines.push(format!("  through   {}", stops.join(", ")));
+    }
+    if let Some(source) = &manifest.source {
+        lines.push(format!("  source    {source}"));
+    }
     for patch in &manifest.patches {
         lines.push(format!("  patch     from {}, {}", patch.from, words::size(patch.blob.size)));
     }

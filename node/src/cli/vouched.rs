@@ -126,7 +126,9 @@ fn refused_root(error: &RootError) -> Problem {
 fn refused_manifest(name: &str, error: &VerifyError) -> Problem {
     let code = match error {
         VerifyError::Threshold(_) => Code::ThresholdNotMet,
-        VerifyError::Decode(_) | VerifyError::WrongNetwork { .. } => Code::SignatureInvalid,
+        VerifyError::Decode(_)
+        | VerifyError::WrongNetwork { .. }
+        | VerifyError::OtherThanNamed { .. } => Code::SignatureInvalid,
     };
     Problem::new(code, format!("{name} is refused"))
         .because(Some(error))

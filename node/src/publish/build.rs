@@ -56,6 +56,10 @@ pub struct Draft {
     pub compatibility: Compatibility,
     /// The lowest version that may go straight to it.
     pub min_version: Option<ReleaseVersion>,
+    /// Versions that an update must not jump over.
+    pub barriers: Vec<ReleaseVersion>,
+    /// Digest of the sources, if others can build it again.
+    pub source: Option<Digest>,
     /// Notes, Markdown.
     pub notes: String,
 }
@@ -219,6 +223,8 @@ fn describe(draft: Draft, tree: TreeRef, whole: Blob, patches: &[MadePatch]) -> 
         severity: draft.severity,
         compatibility: draft.compatibility,
         min_version: draft.min_version,
+        barriers: draft.barriers,
+        source: draft.source,
         notes: draft.notes,
         tree,
         whole,

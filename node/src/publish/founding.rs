@@ -132,6 +132,12 @@ pub fn first_root(
         expires: now.plus(lifetime),
         root: root.role()?,
         release: channels,
+        witness: None,
+        brake: None,
+        builder: None,
+        electorate: None,
+        channel_base: Vec::new(),
+        revoked: Vec::new(),
     };
     let mut signed = Signed::unsigned(&root)?;
     for key in signers {

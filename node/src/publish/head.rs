@@ -143,6 +143,8 @@ fn following(
         time,
         expires: time.plus(place.lifetime),
         releases,
+        withdrawn: trusted.map(|head| head.withdrawn.clone()).unwrap_or_default(),
+        min_supported: trusted.map(|head| head.min_supported.clone()).unwrap_or_default(),
     })
 }
 
@@ -232,7 +234,7 @@ mod tests {
         for release in releases {
             let next = with_release(last.as_ref(), release, at(&channel, 10)).expect("a head");
             let next = trusted(&next);
-            head::continues(last.as_ref(), &next).expect("continues the chain");
+            head::continues(None, last.as_ref(), &next).expect("continues the chain");
             last = Some(next);
         }
         last.expect("at least one release")

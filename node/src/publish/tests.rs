@@ -57,6 +57,8 @@ fn draft(version: &str) -> Draft {
         severity: Severity::Normal,
         compatibility: Compatibility::Compatible,
         min_version: None,
+        barriers: Vec::new(),
+        source: None,
         notes: "new".to_owned(),
     }
 }
@@ -161,7 +163,7 @@ fn from_founding_to_a_bundle_every_digest_leads_to_its_bytes() {
     let role = trusted.release_role(&stable()).expect("a role");
     let head = bundle.signed_head().verify(&NETWORK, role).expect("signed");
     let manifest = bundle.signed_manifest().verify(&NETWORK, role).expect("signed");
-    head::continues(None, &head).expect("the first of its channel");
+    head::continues(None, None, &head).expect("the first of its channel");
     assert_eq!(head.listing(&manifest.digest()).expect("listed").version, draft("1.0.0").version);
     let tree = bundle.object(&manifest.tree.object.digest).expect("there");
     let tree: Tree = codec::decode(&tree).expect("a tree");
@@ -258,7 +260,7 @@ fn renewing_a_channel_lists_the_same_under_the_next_number() {
     let before = trusted.head(&channel).expect("read").expect("there");
     desk.store.accept_head(bundle.signed_head()).expect("kept");
     let after = trusted.head(&channel).expect("read").expect("there");
-    head::continues(Some(&before), &after).expect("continues");
+    head::continues(None, Some(&before), &after).expect("continues");
     assert_eq!(before.releases, after.releases);
     assert_eq!(after.expires, now.plus(DEFAULT_HEAD_LIFETIME));
 }

@@ -80,7 +80,18 @@ pub(crate) fn root() -> impl Strategy<Value = Root> {
         |(network, name, kind, (version, prev), (issued, expires), root, channels)| {
             let channel = |(channel, role)| ChannelRole { channel, role };
             let release = channels.into_iter().map(channel).collect();
-            Root { network, name, kind, version, prev, issued, expires, root, release }
+            Root {
+                network,
+                name,
+                kind,
+                version,
+                prev,
+                issued,
+                expires,
+                root,
+                release,
+                ..samples::root_1()
+            }
         },
     )
 }
@@ -95,7 +106,7 @@ pub(crate) fn head() -> impl Strategy<Value = Head> {
             releases.dedup_by(|a, b| {
                 (&a.component, &a.target, &a.version) == (&b.component, &b.target, &b.version)
             });
-            Head { network, channel, seq, prev, time, expires, releases }
+            Head { network, channel, seq, prev, time, expires, releases, ..samples::head_1() }
         },
     )
 }
@@ -154,6 +165,8 @@ pub(crate) fn manifest() -> impl Strategy<Value = Manifest> {
                 tree: TreeRef { object, entries, bytes },
                 whole,
                 patches,
+                barriers: Vec::new(),
+                source: None,
             }
         },
     )

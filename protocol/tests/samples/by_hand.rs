@@ -7,8 +7,9 @@
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use updraft_protocol::{
-    Blob, ChunkList, Compatibility, Digest, FileMode, Head, Listing, Manifest, NetworkKind, Node,
-    ObjectRef, PatchCodec, ReleaseKind, Role, Root, Severity, Tree,
+    Blob, Brake, BuildAttestation, ChunkList, Compatibility, Digest, Electorate, FileMode, Head,
+    Heartbeat, KeyId, Lift, Listing, Manifest, NetworkKind, Node, ObjectRef, PatchCodec,
+    ReleaseKind, Revocation, Role, Root, Severity, Tree,
 };
 
 /// Bytes under construction.
@@ -82,6 +83,14 @@ pub(crate) fn head(head: &Head) -> Vec<u8> {
         .u64(head.time.as_seconds())
         .u64(head.expires.as_seconds())
         .list(head.releases.iter().map(listing))
+        .list(head.withdrawn.iter().map(|withdrawn| {
+            Bytes::default().raw(withdrawn.manifest.as_bytes()).text(&withdrawn.reason).done()
+        }))
+        .list(
+            head.min_supported
+                .iter()
+                .map(|min| Bytes::default().text(&min.component).text(&min.version).done()),
+        )
         .done()
 }
 
@@ -131,6 +140,8 @@ pub(crate) fn manifest(manifest: &Manifest) -> Vec<u8> {
         .u32(severity)
         .u32(compatibility)
         .option(manifest.min_version.as_ref().map(|min| Bytes::default().text(min).done()))
+        .list(manifest.barriers.iter().map(|barrier| Bytes::default().text(barrier).done()))
+        .option(manifest.source.map(|source| source.as_bytes().to_vec()))
         .text(&manifest.notes)
         .raw(&object_ref(&manifest.tree.object))
         .u32(manifest.tree.entries)
@@ -173,6 +184,87 @@ pub(crate) fn root_with_role(root: &Root, role: &[u8]) -> Vec<u8> {
         .u64(root.expires.as_seconds())
         .raw(role)
         .list(root.release.iter().map(channel))
+        .option(root.witness.as_ref().map(honest_role))
+        .option(root.brake.as_ref().map(honest_role))
+        .option(root.builder.as_ref().map(honest_role))
+        .option(root.electorate.as_ref().map(electorate))
+        .list(root.channel_base.iter().map(|base| {
+            let start = Bytes::default().text(&base.channel).u64(base.seq);
+            start.option(base.head.map(|head| head.as_bytes().to_vec())).done()
+        }))
+        .list(root.revoked.iter().map(|revoked| {
+            let start = Bytes::default().raw(&id_bytes(&revoked.key)).text(&revoked.reason);
+            start.u64(revoked.since.as_seconds()).done()
+        }))
+        .done()
+}
+
+fn id_bytes(key: &KeyId) -> Vec<u8> {
+    let hex: Digest = key.to_hex().parse().expect("the digits of a digest");
+    hex.as_bytes().to_vec()
+}
+
+fn electorate(electorate: &Electorate) -> Vec<u8> {
+    let elector = |elector: &updraft_protocol::Elector| {
+        let start = Bytes::default().raw(elector.key.as_bytes()).u32(elector.weight);
+        start.text(&elector.operator).done()
+    };
+    Bytes::default().u64(electorate.epoch).list(electorate.electors.iter().map(elector)).done()
+}
+
+pub(crate) fn heartbeat(heartbeat: &Heartbeat) -> Vec<u8> {
+    Bytes::default()
+        .raw(heartbeat.network.as_bytes())
+        .raw(&id_bytes(&heartbeat.by))
+        .text(&heartbeat.channel)
+        .u64(heartbeat.seq)
+        .raw(heartbeat.head.as_bytes())
+        .u64(heartbeat.time.as_seconds())
+        .u32(heartbeat.valid_for)
+        .done()
+}
+
+pub(crate) fn brake(brake: &Brake) -> Vec<u8> {
+    Bytes::default()
+        .raw(brake.network.as_bytes())
+        .raw(&id_bytes(&brake.by))
+        .text(&brake.channel)
+        .option(brake.release.map(|release| release.as_bytes().to_vec()))
+        .u64(brake.issued.as_seconds())
+        .u64(brake.expires.as_seconds())
+        .text(&brake.reason)
+        .done()
+}
+
+pub(crate) fn lift(lift: &Lift) -> Vec<u8> {
+    Bytes::default()
+        .raw(lift.network.as_bytes())
+        .text(&lift.channel)
+        .option(lift.release.map(|release| release.as_bytes().to_vec()))
+        .u64(lift.issued.as_seconds())
+        .text(&lift.reason)
+        .done()
+}
+
+pub(crate) fn revocation(revocation: &Revocation) -> Vec<u8> {
+    Bytes::default()
+        .raw(revocation.network.as_bytes())
+        .raw(&id_bytes(&revocation.key))
+        .u64(revocation.time.as_seconds())
+        .text(&revocation.reason)
+        .done()
+}
+
+pub(crate) fn attestation(attestation: &BuildAttestation) -> Vec<u8> {
+    Bytes::default()
+        .raw(attestation.network.as_bytes())
+        .raw(&id_bytes(&attestation.by))
+        .text(&attestation.component)
+        .text(&attestation.version)
+        .text(&attestation.target)
+        .raw(attestation.source.as_bytes())
+        .raw(attestation.tree.as_bytes())
+        .u64(attestation.time.as_seconds())
         .done()
 }
 

@@ -11,7 +11,7 @@ use std::fmt::Debug;
 
 use updraft_protocol::{
     BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Gossip, Holding, PublicKey,
-    Role, SecretKey, Signable, Signed, TransferAnswer, TransferRequest, Wire,
+    Role, SecretKey, Signable, Signed, Statement, TransferAnswer, TransferRequest, Wire,
     codec::{self, DecodeError},
 };
 
@@ -88,6 +88,7 @@ where
 /// A sample of every type and of every variant of every message.
 pub(crate) fn all() -> Vec<Sample> {
     let mut samples = objects();
+    samples.extend(sentences());
     samples.extend(questions());
     samples.extend(transfers());
     samples
@@ -102,12 +103,14 @@ fn objects() -> Vec<Sample> {
         sample("root_1_signed", OBJECT, signed(&root_1(), &[1, 2])),
         sample("root_2", OBJECT, root_2()),
         sample("root_2_signed", OBJECT, signed(&root_2(), &[2, 3])),
+        sample("root_3", OBJECT, root_3()),
         sample("root_development", OBJECT, root_development()),
         sample("head_1", OBJECT, head_1()),
         sample("head_1_signed", OBJECT, signed(&head_1(), &[11, 12])),
         sample("head_2", OBJECT, head_2()),
         sample("head_2_signed", OBJECT, head_signed()),
         sample("head_2_unsigned", OBJECT, signed(&head_2(), &[])),
+        sample("head_3", OBJECT, head_3()),
         sample("manifest", OBJECT, manifest()),
         sample("manifest_signed", OBJECT, manifest_signed()),
         sample("manifest_smallest", OBJECT, manifest_smallest()),
@@ -123,7 +126,47 @@ fn objects() -> Vec<Sample> {
             GOSSIP,
             Gossip::Announcement { head: head_signed(), manifest: Some(manifest_signed()) },
         ),
+        sample("gossip_root", GOSSIP, Gossip::Root(signed(&root_2(), &[2, 3]))),
         sample("ticket", TICKET, ticket()),
+    ]
+}
+
+/// What is said beside heads, as it is signed and as it is gossiped.
+fn sentences() -> Vec<Sample> {
+    let [
+        heartbeat_said,
+        brake_said,
+        lift_said,
+        revocation_said,
+        attestation_said,
+        equivocation_said,
+    ] = statements();
+    vec![
+        sample("heartbeat", OBJECT, heartbeat()),
+        sample("brake", OBJECT, brake()),
+        sample("brake_of_all", OBJECT, brake_of_all()),
+        sample("lift", OBJECT, lift()),
+        sample("revocation", OBJECT, revocation()),
+        sample("attestation", OBJECT, attestation()),
+        sample("equivocation", OBJECT, equivocation()),
+        sample("gossip_heartbeat", GOSSIP, Gossip::Statement(heartbeat_said)),
+        sample("gossip_brake", GOSSIP, Gossip::Statement(brake_said)),
+        sample("gossip_lift", GOSSIP, Gossip::Statement(lift_said)),
+        sample("gossip_revocation", GOSSIP, Gossip::Statement(revocation_said)),
+        sample("gossip_attestation", GOSSIP, Gossip::Statement(attestation_said)),
+        sample("gossip_equivocation", GOSSIP, Gossip::Statement(equivocation_said)),
+    ]
+}
+
+/// One statement of each kind.
+fn statements() -> [Statement; 6] {
+    [
+        Statement::Heartbeat(signed(&heartbeat(), &[21])),
+        Statement::Brake(signed(&brake(), &[31])),
+        Statement::Lift(signed(&lift(), &[11, 12])),
+        Statement::Revocation(signed(&revocation(), &[13])),
+        Statement::Attestation(signed(&attestation(), &[41])),
+        Statement::Equivocation(equivocation()),
     ]
 }
 
@@ -134,7 +177,12 @@ fn questions() -> Vec<Sample> {
         root_version: 2,
         heads: vec![signed(&head_1(), &[11, 12]), signed(&head_2(), &[11, 12])],
         more: true,
+        statements: Statement::fingerprint(&[digest(b"a statement's id")]),
     };
+    let page = |after| CatchUpRequest::Statements { network: NETWORK, after };
+    let mut statements = statements().to_vec();
+    statements.sort_by_key(Statement::id);
+    let statements = CatchUpAnswer::Statements { statements, more: false };
     let manifest = CatchUpAnswer::Manifest(signed(&manifest(), &[11, 12]));
     vec![
         sample("bootstrap_request", BOOTSTRAP, BootstrapRequest { network: NETWORK, after: 1 }),
@@ -142,6 +190,9 @@ fn questions() -> Vec<Sample> {
         sample("bootstrap_answer_empty", BOOTSTRAP, BootstrapAnswer { roots: Vec::new() }),
         sample("catch_up_request_since", CATCHUP, catch_up_since()),
         sample("catch_up_request_manifest", CATCHUP, CatchUpRequest::Manifest(digest(b"manifest"))),
+        sample("catch_up_request_statements", CATCHUP, page(None)),
+        sample("catch_up_request_statements_after", CATCHUP, page(Some(digest(b"the last id")))),
+        sample("catch_up_answer_statements", CATCHUP, statements),
         sample("catch_up_answer_news", CATCHUP, news),
         sample("catch_up_answer_manifest", CATCHUP, manifest),
         sample("catch_up_answer_not_held", CATCHUP, CatchUpAnswer::NotHeld),

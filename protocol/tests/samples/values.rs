@@ -1,12 +1,14 @@
 //! The sample values themselves.
 
 use updraft_protocol::{
-    Blob, CatchUpRequest, ChannelRole, ChunkList, Compatibility, Digest, Entry, FileMode, Head,
-    HeadMark, LinkTarget, Listing, Manifest, NetworkId, NetworkKind, Node, ObjectRef, PatchCodec,
-    PatchOffer, ReleaseKind, Root, Severity, Ticket, Timestamp, Tree, TreeRef,
+    Blob, Brake, BuildAttestation, CatchUpRequest, ChannelBase, ChannelRole, ChunkList,
+    Compatibility, Digest, Elector, Electorate, Entry, Equivocation, FileMode, Head, HeadMark,
+    Heartbeat, Lift, LinkTarget, Listing, Manifest, MinSupported, NetworkId, NetworkKind, Node,
+    ObjectRef, PatchCodec, PatchOffer, ReleaseKind, Revocation, RevokedKey, Root, Severity, Ticket,
+    Timestamp, Tree, TreeRef, Withdrawn,
 };
 
-use super::role;
+use super::{public, role};
 
 /// The network of all samples.
 pub(crate) const NETWORK: NetworkId = NetworkId::from_bytes([0x4e; 32]);
@@ -42,6 +44,46 @@ pub(crate) fn root_1() -> Root {
             ChannelRole { channel: name(BETA), role: role(1, &[14]) },
             ChannelRole { channel: name(STABLE), role: role(2, &[11, 12, 13]) },
         ],
+        witness: None,
+        brake: None,
+        builder: None,
+        electorate: None,
+        channel_base: Vec::new(),
+        revoked: Vec::new(),
+    }
+}
+
+/// A root with every role: two of three witnesses, two brakes, a builder, two electors; `beta` begins anew,
+/// `stable` goes on from head 2; keys 1 and 5 were taken back.
+pub(crate) fn root_3() -> Root {
+    let elector =
+        |n, weight, operator| Elector { key: public(n), weight, operator: name(operator) };
+    let mut electors = vec![elector(51, 3, "north"), elector(52, 1, "south-2")];
+    electors.sort_by_key(|elector| elector.key.id());
+    let revoked = |n, reason: &str| RevokedKey {
+        key: public(n).id(),
+        reason: reason.to_owned(),
+        since: NOW.plus(DAY),
+    };
+    let mut taken_back = vec![revoked(1, "compromised: laptop stolen"), revoked(5, "")];
+    taken_back.sort_by_key(|revoked| revoked.key);
+    Root {
+        version: 3,
+        prev: Some(super::signed(&root_2(), &[]).digest()),
+        witness: Some(role(2, &[21, 22, 23])),
+        brake: Some(role(1, &[31, 32])),
+        builder: Some(role(1, &[41])),
+        electorate: Some(Electorate { epoch: 7, electors }),
+        channel_base: vec![
+            ChannelBase { channel: name(BETA), seq: 0, head: None },
+            ChannelBase {
+                channel: name(STABLE),
+                seq: 2,
+                head: Some(super::signed(&head_2(), &[]).digest()),
+            },
+        ],
+        revoked: taken_back,
+        ..root_2()
     }
 }
 
@@ -73,7 +115,87 @@ pub(crate) fn head_1() -> Head {
         time: NOW,
         expires: NOW.plus(90 * DAY),
         releases: Vec::new(),
+        withdrawn: Vec::new(),
+        min_supported: Vec::new(),
     }
+}
+
+/// The third head of `stable`: its release for every machine was withdrawn, and 1.0.0 is looked after no more.
+pub(crate) fn head_3() -> Head {
+    let (withdrawn, listed): (Vec<_>, Vec<_>) =
+        head_2().releases.into_iter().partition(|listing| listing.target.as_str() == "any");
+    let withdrawn = withdrawn
+        .into_iter()
+        .map(|listing| Withdrawn {
+            manifest: listing.manifest, reason: "löscht Daten".to_owned()
+        });
+    let min = MinSupported { component: name("demo-app"), version: name("1.1.0") };
+    Head {
+        seq: 3,
+        prev: Some(super::signed(&head_2(), &[]).digest()),
+        releases: listed,
+        withdrawn: withdrawn.collect(),
+        min_supported: vec![min],
+        ..head_2()
+    }
+}
+
+/// What witness 21 says of the second head.
+pub(crate) fn heartbeat() -> Heartbeat {
+    Heartbeat {
+        network: NETWORK,
+        by: public(21).id(),
+        channel: name(STABLE),
+        seq: 2,
+        head: super::signed(&head_2(), &[]).digest(),
+        time: NOW.plus(2 * DAY),
+        valid_for: 86_400,
+    }
+}
+
+/// Brake key 31 pauses one release for a day.
+pub(crate) fn brake() -> Brake {
+    Brake {
+        network: NETWORK,
+        by: public(31).id(),
+        channel: name(STABLE),
+        release: Some(super::signed(&manifest(), &[]).digest()),
+        issued: NOW,
+        expires: NOW.plus(DAY),
+        reason: "startet nicht".to_owned(),
+    }
+}
+
+/// Brake key 32 pauses a whole channel for as long as it may.
+pub(crate) fn brake_of_all() -> Brake {
+    let by = public(32).id();
+    Brake { by, release: None, expires: NOW.plus(3 * DAY), reason: String::new(), ..brake() }
+}
+
+/// The release keys end the pause of one release.
+pub(crate) fn lift() -> Lift {
+    let Brake { network, channel, release, .. } = brake();
+    Lift { network, channel, release, issued: NOW.plus(600), reason: "false alarm".to_owned() }
+}
+
+/// Key 13 takes itself back.
+pub(crate) fn revocation() -> Revocation {
+    let reason = "laptop stolen".to_owned();
+    Revocation { network: NETWORK, key: public(13).id(), time: NOW, reason }
+}
+
+/// Builder 41 built the same as the publisher.
+pub(crate) fn attestation() -> BuildAttestation {
+    let Manifest { component, version, target, tree, .. } = manifest();
+    let (source, tree) = (digest(b"sources"), tree.object.digest);
+    let by = public(41).id();
+    BuildAttestation { network: NETWORK, by, component, version, target, source, tree, time: NOW }
+}
+
+/// Two second heads of `stable`, the one signed by 11 and 12, the other by 12 and 13.
+pub(crate) fn equivocation() -> Equivocation {
+    let other = Head { releases: Vec::new(), ..head_2() };
+    Equivocation::new(super::signed(&head_2(), &[11, 12]), super::signed(&other, &[12, 13]))
 }
 
 /// The second head of `stable`: one release for two targets.
@@ -123,6 +245,8 @@ pub(crate) fn manifest() -> Manifest {
         severity: Severity::Critical,
         compatibility: Compatibility::Breaking,
         min_version: Some(name("1.0.0")),
+        barriers: vec![name("1.0.5"), name("1.1.0-rc.1")],
+        source: Some(digest(b"sources")),
         notes: "Schließt eine Lücke.\n".to_owned(),
         tree: TreeRef {
             object: ObjectRef { digest: digest(b"tree 1.1.0"), size: 309 },
@@ -142,6 +266,8 @@ pub(crate) fn manifest_smallest() -> Manifest {
         severity: Severity::Low,
         compatibility: Compatibility::Compatible,
         min_version: None,
+        barriers: Vec::new(),
+        source: None,
         notes: String::new(),
         patches: Vec::new(),
         ..manifest()
@@ -170,8 +296,9 @@ pub(crate) fn chunk_list() -> ChunkList {
 
 /// What a node asks that knows nothing of `beta` and head 1 of `stable`.
 pub(crate) fn catch_up_since() -> CatchUpRequest {
-    let mark = |channel: &str, seq| HeadMark { channel: name(channel), seq };
-    let marks = vec![mark(BETA, 0), mark(STABLE, 1)];
+    let mark = |channel: &str, seq, head| HeadMark { channel: name(channel), seq, head };
+    let head_1 = super::signed(&head_1(), &[]).digest();
+    let marks = vec![mark(BETA, 0, None), mark(STABLE, 1, Some(head_1))];
     CatchUpRequest::Since { network: NETWORK, root_version: 2, marks }
 }
 

@@ -48,6 +48,12 @@ impl Publisher {
                 channel: "stable".parse().expect("a name"),
                 role: self.role(),
             }],
+            witness: None,
+            brake: None,
+            builder: None,
+            electorate: None,
+            channel_base: Vec::new(),
+            revoked: Vec::new(),
         };
         let mut signed = Signed::unsigned(&root).expect("a root");
         signed.sign(&self.key, &self.network);
@@ -80,6 +86,8 @@ impl Publisher {
             severity: Severity::Normal,
             compatibility: Compatibility::Compatible,
             min_version: None,
+            barriers: Vec::new(),
+            source: None,
             notes: "Faster.".to_owned(),
             tree: TreeRef {
                 object: ObjectRef::of(&object).expect("small"),

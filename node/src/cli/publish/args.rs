@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use updraft_protocol::{ChannelName, ComponentName, ReleaseKind, ReleaseVersion, Severity, Target};
+use updraft_protocol::{
+    ChannelName, ComponentName, Digest, ReleaseKind, ReleaseVersion, Severity, Target,
+};
 
 /// Build, sign and announce a release
 #[derive(Debug, clap::Args)]
@@ -34,6 +36,12 @@ pub struct Args {
     /// Lowest version that may go straight to this one
     #[arg(long, value_name = "VERSION")]
     pub min_version: Option<ReleaseVersion>,
+    /// A version that updates from below must install and run first; may be given several times
+    #[arg(long, value_name = "VERSION")]
+    pub barrier: Vec<ReleaseVersion>,
+    /// Digest of the sources, for those who build the release again and say what they got
+    #[arg(long, value_name = "BLAKE3")]
+    pub source_digest: Option<Digest>,
     /// Release notes
     #[arg(long, value_name = "FILE")]
     pub notes: Option<PathBuf>,

@@ -5,7 +5,7 @@
 mod args;
 mod telling;
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -228,6 +228,8 @@ fn draft(
             Compatibility::Compatible
         },
         min_version: args.min_version.clone(),
+        barriers: args.barrier.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
+        source: args.source_digest,
         notes,
     })
 }

@@ -150,6 +150,8 @@ pub(super) fn announcement(seconds: u64) -> Gossip {
         time: Timestamp::from_seconds(seconds),
         expires: Timestamp::from_seconds(seconds + 1),
         releases: Vec::new(),
+        withdrawn: Vec::new(),
+        min_supported: Vec::new(),
     };
     Gossip::announce(Signed::unsigned(&head).expect("within limits"), None)
 }

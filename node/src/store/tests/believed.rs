@@ -23,6 +23,12 @@ fn root(id: u8, version: u64, prev: Option<Digest>) -> Signed<Root> {
         expires: Timestamp::from_seconds(100 + version),
         root: Role::new(1, vec![key.public()]).expect("a role"),
         release: Vec::new(),
+        witness: None,
+        brake: None,
+        builder: None,
+        electorate: None,
+        channel_base: Vec::new(),
+        revoked: Vec::new(),
     };
     let mut signed = Signed::unsigned(&root).expect("within limits");
     signed.sign(&key, &root.network);
@@ -38,6 +44,8 @@ fn head(channel: &str, seq: u64, expires: u64) -> Signed<Head> {
         time: Timestamp::from_seconds(1),
         expires: Timestamp::from_seconds(expires),
         releases: Vec::new(),
+        withdrawn: Vec::new(),
+        min_supported: Vec::new(),
     };
     Signed::unsigned(&head).expect("within limits")
 }

@@ -1,0 +1,143 @@
+//! Two histories of one channel, proved: two different heads of one number, both signed.
+//!
+//! Whoever holds both can show them to anybody who trusts the root; nothing else has to be believed. If both
+//! are signed by enough keys, the release keys have split the network and the channel has to stop. If not, only
+//! the keys that signed both have done something wrong, and one rogue key cannot stop a channel by it.
+
+use std::collections::BTreeSet;
+
+use bincode::{Decode, Encode};
+
+use crate::{
+    codec::{Invalid, Wire},
+    digest::{Digest, Hasher},
+    head::Head,
+    key::KeyId,
+    name::ChannelName,
+    network::NetworkId,
+    root::Root,
+    signed::{Signed, VerifyError},
+    threshold,
+};
+
+/// Two heads that exclude each other, as they were received.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Equivocation {
+    first: Signed<Head>,
+    second: Signed<Head>,
+}
+
+/// What two heads prove.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// The channel has two histories, each signed by enough keys.
+    Fork {
+        /// The channel.
+        channel: ChannelName,
+        /// The number that both heads have.
+        seq: u64,
+        /// Keys that signed both; if none did, all that signed either. The channel stays frozen as long as all
+        /// of them may publish on it.
+        keys: BTreeSet<KeyId>,
+    },
+    /// Some keys signed both, and they alone are too few for one of them.
+    DoubleSigned {
+        /// The channel.
+        channel: ChannelName,
+        /// The number that both heads have.
+        seq: u64,
+        /// Keys that signed both.
+        keys: BTreeSet<KeyId>,
+    },
+}
+
+/// Why two heads prove nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProvesNothing {
+    /// One of them cannot be read, or is of another network.
+    #[error(transparent)]
+    Unverified(#[from] VerifyError),
+    /// They are of different channels or numbers.
+    #[error("the two heads do not exclude each other")]
+    NoConflict,
+    /// The root has no such channel.
+    #[error("channel `{0}` is not in the trust root")]
+    UnknownChannel(ChannelName),
+    /// No key of the channel signed both, and not both are signed by enough.
+    #[error("no key of `{0}` signed both heads")]
+    NoCulprit(ChannelName),
+}
+
+impl Equivocation {
+    /// Puts two heads together, in the order of their digests, so that one finding has one name.
+    pub fn new(one: Signed<Head>, other: Signed<Head>) -> Self {
+        let (first, second) =
+            if one.digest() <= other.digest() { (one, other) } else { (other, one) };
+        Self { first, second }
+    }
+
+    /// The two heads.
+    pub fn heads(&self) -> [&Signed<Head>; 2] {
+        [&self.first, &self.second]
+    }
+
+    /// Its name: of the two payloads, whoever signed them.
+    pub fn id(&self) -> Digest {
+        let mut hasher = Hasher::new();
+        for head in self.heads() {
+            hasher.update(head.digest().as_bytes());
+        }
+        hasher.finish()
+    }
+
+    /// What it proves to whoever trusts `root`.
+    ///
+    /// Keys that have taken themselves back count here: they did sign, and two nodes of which only one knows of
+    /// the revocation come to the same finding.
+    pub fn judge(&self, root: &Root) -> Result<Finding, ProvesNothing> {
+        let network = &root.network;
+        let [one, other] = self.read(network)?;
+        if one.channel != other.channel || one.seq != other.seq {
+            return Err(ProvesNothing::NoConflict);
+        }
+        let (channel, seq) = (one.channel, one.seq);
+        let role = root
+            .release_role(&channel)
+            .ok_or_else(|| ProvesNothing::UnknownChannel(channel.clone()))?;
+        let [signed_one, signed_other] = self.heads().map(|head| head.signers(network, role));
+        let both: BTreeSet<KeyId> = signed_one.intersection(&signed_other).copied().collect();
+        let enough = |signers| threshold::enough(role, signers).is_ok();
+        if enough(&signed_one) && enough(&signed_other) {
+            let keys = if both.is_empty() { &signed_one | &signed_other } else { both };
+            return Ok(Finding::Fork { channel, seq, keys });
+        }
+        if both.is_empty() {
+            return Err(ProvesNothing::NoCulprit(channel));
+        }
+        Ok(Finding::DoubleSigned { channel, seq, keys: both })
+    }
+
+    fn read(&self, network: &NetworkId) -> Result<[Head; 2], ProvesNothing> {
+        let read = |signed: &Signed<Head>| {
+            let head = signed.peek().map_err(VerifyError::from)?;
+            if head.network == *network {
+                return Ok(head);
+            }
+            let (got, expected) = (head.network, *network);
+            Err(VerifyError::WrongNetwork { got, expected })
+        };
+        Ok([read(&self.first)?, read(&self.second)?])
+    }
+}
+
+impl Wire for Equivocation {
+    const NAME: &'static str = "proof of two heads";
+    const MAX: usize = 2 * Signed::<Head>::MAX;
+
+    fn check(&self) -> Result<(), Invalid> {
+        self.first.check()?;
+        self.second.check()?;
+        let digests = [self.first.digest(), self.second.digest()];
+        Invalid::if_unsorted("the two heads", digests.iter())
+    }
+}

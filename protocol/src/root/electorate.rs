@@ -1,0 +1,45 @@
+//! Who votes on upgrades of the protocol: a list that the root signs, never "whoever is there", because whoever
+//! makes the most keys would decide. Must not count votes; that is the tally's business.
+
+use bincode::{Decode, Encode};
+
+use crate::{codec::Invalid, key::PublicKey, limits::MAX_ELECTORS, name::OperatorName};
+
+/// One key that votes.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Elector {
+    /// Its key, which a node holds.
+    pub key: PublicKey,
+    /// What its vote weighs, at least 1.
+    pub weight: u32,
+    /// Whoever runs the node: weights of one operator are capped together.
+    pub operator: OperatorName,
+}
+
+/// Everybody who votes, from one epoch on.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Electorate {
+    /// Grows with every change of the list; a vote names the epoch it was cast in.
+    pub epoch: u64,
+    /// The electors, by key id.
+    pub electors: Vec<Elector>,
+}
+
+impl Electorate {
+    /// Weight of all electors together.
+    pub fn total_weight(&self) -> u64 {
+        self.electors.iter().map(|elector| u64::from(elector.weight)).sum()
+    }
+
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        Invalid::if_over("electors", self.electors.len(), MAX_ELECTORS)?;
+        Invalid::if_unsorted("electors", self.electors.iter().map(|elector| elector.key.id()))?;
+        if self.electors.is_empty() {
+            return Err(Invalid::new("electorate", "has nobody in it"));
+        }
+        if self.electors.iter().any(|elector| elector.weight == 0) {
+            return Err(Invalid::new("electorate", "has a vote that weighs nothing"));
+        }
+        Ok(())
+    }
+}
