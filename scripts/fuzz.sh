@@ -56,7 +56,7 @@ for target in "${targets[@]}"; do
 done
 
 # What the figures are figures of.
-code=$(cat ../Cargo.toml ../src/*.rs program.rs checks/*.rs Cargo.lock <(echo "$sanitizer") | sha1sum | cut -c1-12)
+code=$(cat ../Cargo.toml $(git ls-files ../src ../tests/samples) program.rs checks/*.rs Cargo.lock <(echo "$sanitizer") | sha1sum | cut -c1-12)
 
 load() { # load TARGET: executed, microseconds, peak, coverage, grew, of the code as it is
   local of=

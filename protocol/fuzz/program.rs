@@ -6,6 +6,9 @@
 #![no_main]
 
 mod checks;
+#[expect(dead_code, reason = "tests of the wire use the rest")]
+#[path = "../tests/samples/mod.rs"]
+mod samples;
 
 use std::{process, sync::LazyLock};
 

@@ -4,16 +4,19 @@
 //! A check panics when a promise is broken and says otherwise whether the bytes were read. It never measures:
 //! time and memory are its caller's business.
 
+mod chain;
 mod text;
 mod trust;
+mod victim;
 mod wire;
 
 use std::fmt::{self, Debug, Display, Write as _};
 
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, ChannelName, ChunkList,
-    ComponentName, Digest, Gossip, Head, Manifest, NetworkName, PublicKey, ReleaseVersion, Root,
-    Target as Machine, Ticket, TransferAnswer, TransferRequest, Tree, TreePath, Wire,
+    BootstrapAnswer, BootstrapRequest, Brake, BuildAttestation, CatchUpAnswer, CatchUpRequest,
+    ChannelName, ChunkList, ComponentName, Digest, Equivocation, Gossip, Head, Heartbeat, Lift,
+    Manifest, NetworkName, OperatorName, PublicKey, ReleaseVersion, Revocation, Root, Signed,
+    Statement, Target as Machine, Ticket, TransferAnswer, TransferRequest, Tree, TreePath, Wire,
 };
 
 /// What became of an input. Both are fine; a corpus that knows only one of them is not.
@@ -52,6 +55,11 @@ const fn parser(name: &'static str, check: fn(&[u8]) -> Outcome) -> Target {
     Target { name, longest: LONGEST_TEXT, check }
 }
 
+/// A target past decoding: shorter, because what decoding costs was seen before, and a check here decodes often.
+const fn judgement(name: &'static str, check: fn(&[u8]) -> Outcome) -> Target {
+    Target { name, longest: 4 * 1024, check }
+}
+
 /// All of them. A new way in is a line here; then `UPDRAFT_WRITE_VECTORS=1 cargo test -p updraft-protocol --test
 /// corpus` gives it its seeds.
 pub(crate) const TARGETS: &[Target] = &[
@@ -59,14 +67,26 @@ pub(crate) const TARGETS: &[Target] = &[
     decoder::<Root>("root", wire::read::<Root>),
     decoder::<Head>("head", wire::read::<Head>),
     decoder::<Manifest>("manifest", wire::read::<Manifest>),
-    decoder::<Root>("signed_root", wire::signed::<Root>),
-    decoder::<Head>("signed_head", wire::signed::<Head>),
-    decoder::<Manifest>("signed_manifest", wire::signed::<Manifest>),
+    decoder::<Heartbeat>("heartbeat", wire::read::<Heartbeat>),
+    decoder::<Brake>("brake", wire::read::<Brake>),
+    decoder::<Lift>("lift", wire::read::<Lift>),
+    decoder::<Revocation>("revocation", wire::read::<Revocation>),
+    decoder::<BuildAttestation>("build_attestation", wire::read::<BuildAttestation>),
+    decoder::<Signed<Root>>("signed_root", wire::signed::<Root>),
+    decoder::<Signed<Head>>("signed_head", wire::signed::<Head>),
+    decoder::<Signed<Manifest>>("signed_manifest", wire::signed::<Manifest>),
+    decoder::<Signed<Heartbeat>>("signed_heartbeat", wire::signed::<Heartbeat>),
+    decoder::<Signed<Brake>>("signed_brake", wire::signed::<Brake>),
+    decoder::<Signed<Lift>>("signed_lift", wire::signed::<Lift>),
+    decoder::<Signed<Revocation>>("signed_revocation", wire::signed::<Revocation>),
+    decoder::<Signed<BuildAttestation>>("signed_attestation", wire::signed::<BuildAttestation>),
+    decoder::<Equivocation>("equivocation", wire::equivocation),
     // What a signed digest names.
     decoder::<Tree>("tree", wire::tree),
     decoder::<ChunkList>("chunk_list", wire::chunk_list),
     // What peers say.
     decoder::<Gossip>("gossip_message", wire::gossip),
+    decoder::<Statement>("statement", wire::statement),
     decoder::<BootstrapRequest>("bootstrap_request", wire::read::<BootstrapRequest>),
     decoder::<BootstrapAnswer>("bootstrap_answer", wire::bootstrap_answer),
     decoder::<CatchUpRequest>("catch_up_request", wire::read::<CatchUpRequest>),
@@ -82,17 +102,23 @@ pub(crate) const TARGETS: &[Target] = &[
     parser("text_component", text::with_one_form::<ComponentName>),
     parser("text_channel", text::with_one_form::<ChannelName>),
     parser("text_network", text::with_one_form::<NetworkName>),
+    parser("text_operator", text::with_one_form::<OperatorName>),
     parser("text_target", text::with_one_form::<Machine>),
     parser("text_path", text::with_one_form::<TreePath>),
     // The same behind a checksum that a fuzzer does not guess.
     parser("armoured_ticket", text::armoured_ticket),
     parser("armoured_public_key", text::armoured_public_key),
-    // Past decoding: who is believed. A first byte says which keys sign what follows; a head to be followed is
-    // signed by enough.
-    decoder::<Head>("believe_head", trust::believe_head),
-    decoder::<Manifest>("believe_manifest", trust::believe_manifest),
-    decoder::<Head>("follow_head", trust::follow_head),
-    decoder::<Root>("follow_root", trust::follow_root),
+    // Past decoding: a first byte says who signs what follows, or what its victim knows.
+    judgement("believe_head", trust::believe_head),
+    judgement("believe_manifest", trust::believe_manifest),
+    judgement("believe_lift", trust::believe_lift),
+    judgement("speak_heartbeat", trust::speak_heartbeat),
+    judgement("speak_brake", trust::speak_brake),
+    judgement("speak_attestation", trust::speak_attestation),
+    judgement("speak_revocation", trust::speak_revocation),
+    judgement("judge", trust::judge),
+    judgement("follow_head", chain::follow_head),
+    judgement("follow_root", chain::follow_root),
 ];
 
 /// Formats a value as a log would, and keeps nothing.

@@ -1,167 +1,152 @@
-//! Past decoding: payloads of the fuzzer, really signed by keys that the first byte chooses, offered to somebody
-//! who trusts the first root of the golden vectors. What is believed is compared with a model in plain words.
+//! Past decoding: who is believed. The first byte of an input says which keys sign what follows, and what comes
+//! of it is what the model says, to the last refusal.
 
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::{collections::BTreeSet, fmt::Debug};
 
 use updraft_protocol::{
-    Head, KeyId, Manifest, Root, SecretKey, Signable, Signed, Verified, codec,
-    head::{self, ChainError},
-    root,
-    signed::VerifyError,
-    threshold::{Role, ThresholdNotMet},
+    Brake, BuildAttestation, Equivocation, Head, Heartbeat, KeyId, Lift, Manifest, Revocation,
+    Role, SecretKey, Signed, Verified, codec,
+    equivocation::{Finding, ProvesNothing},
+    signed::{Sentence, Signable, VerifyError},
+    threshold::ThresholdNotMet,
 };
 
-use super::{Outcome, refused};
+use super::{
+    Outcome, refused,
+    victim::{
+        BRAKE_KEYS, BUILDER_KEYS, Keys, NETWORK, RELEASE_KEYS, ROOT_KEYS, VICTIM, WITNESS_KEYS,
+        believable, chosen, of_network, signed, signers, stable,
+    },
+};
 
-/// Whom a newcomer trusts: the first root, its channel's role, and the channel's first head.
-struct Victim {
-    root: Verified<Root>,
-    role: Role,
-    head: Verified<Head>,
-}
-
-static VICTIM: LazyLock<Victim> = LazyLock::new(|| {
-    let signed: Signed<Root> = vector(include_str!("../../tests/vectors/root_1_signed.hex"));
-    let root = root::trust_first(&signed, &signed.digest()).expect("the root of the vectors");
-    let signed: Signed<Head> = vector(include_str!("../../tests/vectors/head_1_signed.hex"));
-    let channel = signed.peek().expect("the head of the vectors").channel;
-    let role = root.release_role(&channel).expect("the channel of the vectors").clone();
-    let head = signed.verify(&root.network, &role).expect("the head of the vectors");
-    Victim { root, role, head }
-});
-
-fn vector<T: Signable>(hex: &str) -> Signed<T> {
-    let digits: String = hex.split_whitespace().collect();
-    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal digits");
-    let bytes: Vec<u8> = (0..digits.len()).step_by(2).map(byte).collect();
-    codec::decode(&bytes).expect("a golden vector")
-}
-
-type Keys = [SecretKey; 4];
-
-/// Keys of the vectors, four of each kind: the first three are in the role of the root that is trusted.
-static RELEASE_KEYS: LazyLock<Keys> = LazyLock::new(|| keys([11, 12, 13, 14]));
-static ROOT_KEYS: LazyLock<Keys> = LazyLock::new(|| keys([1, 2, 3, 4]));
-
-fn keys(numbers: [u8; 4]) -> Keys {
-    numbers.map(|number| SecretKey::from_seed(&[number; 32]))
-}
-
-/// The keys whose bits are set.
-fn chosen(bits: u8, keys: &Keys) -> Vec<&SecretKey> {
-    let bit = |at: usize| bits >> at & 1 == 1;
-    keys.iter().enumerate().filter(|(at, _)| bit(*at)).map(|(_, key)| key).collect()
-}
-
-/// `payload` as a signed object, whether or not it is a value of its type; `None` if it is too long. What is no
-/// value is signed by nobody: nothing comes of it either way, and signing takes a hundred times as long.
-fn signed<T: Signable>(payload: &[u8], keys: &[&SecretKey]) -> Option<Signed<T>> {
-    let length = u64::try_from(payload.len()).expect("lengths fit");
-    let bytes = [&length.to_le_bytes()[..], payload, &[0; 8]].concat();
-    let mut signed: Signed<T> = codec::decode(&bytes).ok()?;
-    if signed.peek().is_ok() {
-        keys.iter().for_each(|key| signed.sign(key, &VICTIM.root.network));
-    }
-    Some(signed)
-}
-
-/// The model of all verification: a value, of this network, and enough distinct keys of the role.
-fn believable<T: Signable>(
-    payload: &[u8],
-    keys: &[&SecretKey],
-    role: &Role,
-) -> Result<(T, BTreeSet<KeyId>), VerifyError> {
-    let value: T = codec::decode(payload)?;
-    let (got, expected) = (*value.network(), VICTIM.root.network);
-    if got != expected {
-        return Err(VerifyError::WrongNetwork { got, expected });
-    }
-    let of_role: BTreeSet<KeyId> = role.keys().iter().map(|key| key.id()).collect();
-    let signers: BTreeSet<KeyId> =
-        keys.iter().map(|key| key.public().id()).filter(|id| of_role.contains(id)).collect();
-    let (have, need) = (signers.len(), role.threshold());
-    if have < need {
-        return Err(ThresholdNotMet { have, need }.into());
-    }
-    Ok((value, signers))
-}
-
-fn believe<T>(bytes: &[u8]) -> Outcome
-where
-    T: Signable + PartialEq + std::fmt::Debug,
-{
+/// Takes an input apart and offers it.
+fn offered<T: Signable>(
+    bytes: &[u8],
+    keys: &'static Keys,
+    offer: impl FnOnce(&Signed<T>, &[&SecretKey]) -> Outcome,
+) -> Outcome {
     let Some((bits, payload)) = bytes.split_first() else { return Outcome::Refused };
-    let keys = chosen(*bits, &RELEASE_KEYS);
-    let Some(signed) = signed::<T>(payload, &keys) else { return Outcome::Refused };
-    let verified = signed.verify(&VICTIM.root.network, &VICTIM.role);
-    let outcome = verified.as_ref().map_or_else(refused, |_| Outcome::Read);
-    let digest = signed.digest();
-    let seen = verified.map(|verified| {
-        assert_eq!(verified.digest(), digest);
+    let keys = chosen(*bits, keys);
+    signed(payload, &keys).map_or(Outcome::Refused, |signed| offer(&signed, &keys))
+}
+
+/// What was seen of a verification is what the model expects, and it is about the bytes that came.
+fn compare<T: Signable + PartialEq + Debug>(
+    signed: &Signed<T>,
+    seen: Result<Verified<T>, VerifyError>,
+    expected: Result<(T, BTreeSet<KeyId>), VerifyError>,
+) -> Outcome {
+    let outcome = seen.as_ref().map_or_else(refused, |_| Outcome::Read);
+    let seen = seen.map(|verified| {
+        assert_eq!(verified.digest(), signed.digest());
         let signers = verified.signers().clone();
         (verified.into_inner(), signers)
     });
-    assert_eq!(seen, believable(payload, &keys, &VICTIM.role));
+    assert_eq!(seen, expected);
     outcome
 }
 
-/// A head is believed if enough keys of its channel signed it.
+/// Believed if enough keys of the channel signed it.
+fn believe<T: Signable + PartialEq + Debug>(bytes: &[u8]) -> Outcome {
+    offered::<T>(bytes, &RELEASE_KEYS, |signed, keys| {
+        let role = stable(&VICTIM.roots[0]);
+        let expected = believable(signed.payload(), keys, role);
+        compare(signed, signed.verify(&NETWORK, role), expected)
+    })
+}
+
 pub(super) fn believe_head(bytes: &[u8]) -> Outcome {
     believe::<Head>(bytes)
 }
 
-/// A manifest is believed if enough keys of its channel signed it.
 pub(super) fn believe_manifest(bytes: &[u8]) -> Outcome {
     believe::<Manifest>(bytes)
 }
 
-/// A head that everybody believes moves its channel by one link or not at all, and there is no way back.
-pub(super) fn follow_head(bytes: &[u8]) -> Outcome {
-    let keys = chosen(0b0011, &RELEASE_KEYS);
-    let Some(signed) = signed::<Head>(bytes, &keys) else { return Outcome::Refused };
-    let offered = match signed.verify(&VICTIM.root.network, &VICTIM.role) {
-        Ok(offered) => offered,
-        Err(error) => return refused(&error),
-    };
-    let trusted = &VICTIM.head;
-    assert_eq!(head::continues(None, &offered).is_ok(), offered.seq == 1 && offered.prev.is_none());
-    let verdict = head::continues(Some(trusted), &offered);
-    let (before, seq) = (trusted.seq, offered.seq);
-    match &verdict {
-        Ok(()) => {
-            assert!(seq == before + 1 && offered.prev == Some(trusted.digest()));
-            let back = head::continues(Some(&offered), trusted);
-            assert_eq!(back, Err(ChainError::Older { trusted: seq, offered: before }));
-        }
-        Err(ChainError::Older { .. }) => assert!(seq < before),
-        Err(ChainError::Known { .. }) => assert_eq!(trusted.digest(), offered.digest()),
-        Err(ChainError::Forked { .. }) => {
-            assert!(seq == before && trusted.digest() != offered.digest());
-        }
-        Err(ChainError::Gap { .. }) => assert!(seq - before > 1),
-        Err(ChainError::WrongLink { .. }) => {
-            assert!(seq == before + 1 && offered.prev != Some(trusted.digest()));
-        }
-    }
-    verdict.as_ref().map_or_else(refused, |()| Outcome::Read)
+pub(super) fn believe_lift(bytes: &[u8]) -> Outcome {
+    believe::<Lift>(bytes)
 }
 
-/// The next root is trusted if enough keys of the trusted one and enough of its own signed it, its number is the
-/// next and it names the trusted one.
-pub(super) fn follow_root(bytes: &[u8]) -> Outcome {
-    let Some((bits, payload)) = bytes.split_first() else { return Outcome::Refused };
-    let keys = chosen(*bits, &ROOT_KEYS);
-    let Some(signed) = signed::<Root>(payload, &keys) else { return Outcome::Refused };
-    let trusted = &VICTIM.root;
-    let expected = believable::<Root>(payload, &keys, &trusted.root).is_ok_and(|(root, _)| {
-        root.version == trusted.version + 1
-            && root.prev == Some(trusted.digest())
-            && believable::<Root>(payload, &keys, &root.root).is_ok()
-    });
-    let verdict = root::trust_next(trusted, &signed);
-    assert_eq!(verdict.is_ok(), expected, "{verdict:?}");
-    if let Ok(first) = root::trust_first(&signed, &signed.digest()) {
-        assert!(first.version == 1 && verdict.is_err(), "one root is the first and the second");
+/// Believed if the key that it names is in the role and signed it, whoever else did.
+fn speak<T>(bytes: &[u8], keys: &'static Keys, role: Option<&Role>) -> Outcome
+where
+    T: Sentence + PartialEq + Debug,
+{
+    let role = role.expect("root 3 of the samples has every role");
+    offered::<T>(bytes, keys, |signed, keys| {
+        let expected = of_network::<T>(signed.payload()).and_then(|value| {
+            let speaker = value.speaker();
+            if signers(keys, role).contains(&speaker) {
+                return Ok((value, BTreeSet::from([speaker])));
+            }
+            Err(ThresholdNotMet { have: 0, need: 1 }.into())
+        });
+        compare(signed, signed.verify_sentence(&NETWORK, role), expected)
+    })
+}
+
+pub(super) fn speak_heartbeat(bytes: &[u8]) -> Outcome {
+    speak::<Heartbeat>(bytes, &WITNESS_KEYS, VICTIM.roots[2].witness.as_ref())
+}
+
+pub(super) fn speak_brake(bytes: &[u8]) -> Outcome {
+    speak::<Brake>(bytes, &BRAKE_KEYS, VICTIM.roots[2].brake.as_ref())
+}
+
+pub(super) fn speak_attestation(bytes: &[u8]) -> Outcome {
+    speak::<BuildAttestation>(bytes, &BUILDER_KEYS, VICTIM.roots[2].builder.as_ref())
+}
+
+/// A key of the root takes itself back.
+pub(super) fn speak_revocation(bytes: &[u8]) -> Outcome {
+    speak::<Revocation>(bytes, &ROOT_KEYS, Some(&VICTIM.roots[2].root))
+}
+
+/// Two heads prove what their signers did, and nothing else. An input is a byte whose halves choose the signers
+/// of each head, two bytes with the length of the first head, and both heads.
+pub(super) fn judge(bytes: &[u8]) -> Outcome {
+    let [bits, low, high, rest @ ..] = bytes else { return Outcome::Refused };
+    let length = usize::from(u16::from_le_bytes([*low, *high]));
+    let Some((one, other)) = rest.split_at_checked(length) else { return Outcome::Refused };
+    let (keys_one, keys_other) = (chosen(*bits, &RELEASE_KEYS), chosen(bits >> 4, &RELEASE_KEYS));
+    let (Some(signed_one), Some(signed_other)) =
+        (signed::<Head>(one, &keys_one), signed::<Head>(other, &keys_other))
+    else {
+        return Outcome::Refused;
+    };
+    let proof = Equivocation::new(signed_one.clone(), signed_other.clone());
+    let turned = Equivocation::new(signed_other, signed_one);
+    assert_eq!(proof.id(), turned.id(), "one finding, two names");
+    assert_eq!(codec::encode(&proof).is_ok(), one != other, "a head proves nothing against itself");
+    let seen = proof.judge(&VICTIM.roots[0]);
+    let expected = judged([(one, &keys_one), (other, &keys_other)]);
+    match (&seen, &expected) {
+        // Which of two broken heads is named first depends on their digests.
+        (Err(ProvesNothing::Unverified(_)), Err(ProvesNothing::Unverified(_))) => {}
+        _ => assert_eq!(seen, expected),
     }
-    verdict.as_ref().map_or_else(refused, |_| Outcome::Read)
+    seen.as_ref().map_or_else(refused, |_| Outcome::Read)
+}
+
+/// The model of [`judge`].
+fn judged(heads: [(&[u8], &[&SecretKey]); 2]) -> Result<Finding, ProvesNothing> {
+    let [(one_bytes, one_keys), (other_bytes, other_keys)] = heads;
+    let (one, other) = (of_network::<Head>(one_bytes)?, of_network::<Head>(other_bytes)?);
+    if one == other || (&one.channel, one.seq) != (&other.channel, other.seq) {
+        return Err(ProvesNothing::NoConflict);
+    }
+    let (channel, seq) = (one.channel, one.seq);
+    let Some(role) = VICTIM.roots[0].release_role(&channel) else {
+        return Err(ProvesNothing::UnknownChannel(channel));
+    };
+    let (by_one, by_other) = (signers(one_keys, role), signers(other_keys, role));
+    let both = &by_one & &by_other;
+    if by_one.len().min(by_other.len()) >= role.threshold() {
+        let keys = if both.is_empty() { &by_one | &by_other } else { both };
+        return Ok(Finding::Fork { channel, seq, keys });
+    }
+    if both.is_empty() {
+        return Err(ProvesNothing::NoCulprit(channel));
+    }
+    Ok(Finding::DoubleSigned { channel, seq, keys: both })
 }

@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use updraft_protocol::{
-    BootstrapAnswer, CatchUpAnswer, ChunkList, Digest, Gossip, Holding, Signable, Signed,
-    TransferAnswer, Tree, Wire, codec, limits,
+    BootstrapAnswer, CatchUpAnswer, ChunkList, Digest, Equivocation, Gossip, Holding, Signable,
+    Signed, Statement, TransferAnswer, Tree, Wire, codec, limits,
 };
 
 use super::{Outcome, refused, show};
@@ -53,12 +53,46 @@ pub(super) fn signed<T: Signable + Debug + PartialEq>(bytes: &[u8]) -> Outcome {
     value::<Signed<T>>(bytes).map_or_else(|refusal| refusal, |signed| payload(&signed))
 }
 
+/// Two heads that exclude each other, neither of them believed.
+pub(super) fn equivocation(bytes: &[u8]) -> Outcome {
+    read_and(bytes, |proof| of_proof(&proof))
+}
+
+fn of_proof(proof: &Equivocation) {
+    let [one, other] = proof.heads();
+    assert!(one.digest() < other.digest(), "a head proves nothing against itself");
+    assert_eq!(Equivocation::new(other.clone(), one.clone()).id(), proof.id());
+    payload(one);
+    payload(other);
+}
+
+/// What is said beside heads.
+pub(super) fn statement(bytes: &[u8]) -> Outcome {
+    read_and(bytes, |statement| of_statement(&statement))
+}
+
+fn of_statement(statement: &Statement) {
+    show(&(statement.id(), statement.kind()));
+    match statement {
+        Statement::Heartbeat(signed) => _ = payload(signed),
+        Statement::Brake(signed) => _ = payload(signed),
+        Statement::Lift(signed) => _ = payload(signed),
+        Statement::Revocation(signed) => _ = payload(signed),
+        Statement::Attestation(signed) => _ = payload(signed),
+        Statement::Equivocation(proof) => of_proof(proof),
+    }
+}
+
 /// A gossip message with everything in it.
 pub(super) fn gossip(bytes: &[u8]) -> Outcome {
-    read_and(bytes, |Gossip::Announcement { head, manifest }| {
-        payload(&head);
-        manifest.iter().for_each(|manifest| _ = payload(manifest));
-        show(&Gossip::announce(head, manifest));
+    read_and(bytes, |gossip| match gossip {
+        Gossip::Announcement { head, manifest } => {
+            payload(&head);
+            manifest.iter().for_each(|manifest| _ = payload(manifest));
+            show(&Gossip::announce(head, manifest));
+        }
+        Gossip::Root(root) => _ = payload(&root),
+        Gossip::Statement(statement) => of_statement(&statement),
     })
 }
 
@@ -67,11 +101,12 @@ pub(super) fn bootstrap_answer(bytes: &[u8]) -> Outcome {
     read_and(bytes, |BootstrapAnswer { roots }| roots.iter().for_each(|root| _ = payload(root)))
 }
 
-/// Heads or a manifest, none of them believed.
+/// Heads, a manifest or statements, none of them believed.
 pub(super) fn catch_up_answer(bytes: &[u8]) -> Outcome {
     read_and(bytes, |answer| match answer {
         CatchUpAnswer::News { heads, .. } => heads.iter().for_each(|head| _ = payload(head)),
         CatchUpAnswer::Manifest(manifest) => _ = payload(&manifest),
+        CatchUpAnswer::Statements { statements, .. } => statements.iter().for_each(of_statement),
         CatchUpAnswer::NotHeld => {}
     })
 }

@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use updraft_protocol::{ChannelRole, Head, Revocation, RevokedKey, Root, Signable, codec};
+
 use crate::{
     checks::{Outcome, TARGETS, Target},
     samples::{self, golden},
@@ -16,20 +18,26 @@ pub(crate) type Seed = (&'static str, String, Vec<u8>);
 const LONGEST_ATTACK: usize = 2 * 1024;
 
 /// Targets whose inputs are the payload of a vector behind a byte that chooses the signers.
-const SIGNED_HERE: [(&str, &[&str]); 3] = [
+const SIGNED_HERE: [(&str, &[&str]); 8] = [
     ("believe_head", &["head_1", "head_2"]),
     ("believe_manifest", &["manifest", "manifest_smallest"]),
+    ("believe_lift", &["lift"]),
+    ("speak_heartbeat", &["heartbeat"]),
+    ("speak_brake", &["brake", "brake_of_all"]),
+    ("speak_attestation", &["attestation"]),
+    ("speak_revocation", &["revocation"]),
     ("follow_root", &["root_1", "root_2", "root_development"]),
 ];
 /// Nobody, too few, enough, everybody.
 const SIGNERS: [u8; 4] = [0b0000, 0b0010, 0b0110, 0b1111];
 
 /// Right and wrong texts of each kind.
-const TEXTS: [(&str, &[&str]); 6] = [
+const TEXTS: [(&str, &[&str]); 7] = [
     ("text_version", &["1.4.0", "2.0.0-rc.1", "1.0.0+build", "01.2.3", "18446744073709551616.0.0"]),
     ("text_component", &["esbuild", "lib_z.so-1", "..", "con.", "Esbuild"]),
     ("text_channel", &["stable", "beta-2", "-", "be/ta"]),
     ("text_network", &["demo", "0-9", "de mo"]),
+    ("text_operator", &["north", "south-2", "No"]),
     ("text_target", &["any", "x86_64-unknown-linux-gnu", "x86_64/linux"]),
     ("text_path", &["bin/tool", "lib/a-\u{e9}.so", "../up", "/abs", "a\\b", "e\u{301}", "aux.txt"]),
 ];
@@ -38,6 +46,7 @@ const TEXTS: [(&str, &[&str]); 6] = [
 pub(crate) fn all() -> Vec<Seed> {
     let mut seeds = values();
     seeds.extend(attacks());
+    seeds.extend(signed());
     seeds.extend(signed_here());
     seeds.extend(texts());
     seeds
@@ -61,6 +70,26 @@ fn values() -> Vec<Seed> {
             }
         }
     }
+    seeds
+}
+
+/// What one key says, with its signature.
+fn signed() -> Vec<Seed> {
+    fn seed<T: Signable>(target: &'static str, value: &T, keys: &[u8]) -> Seed {
+        let bytes = codec::encode(&samples::signed(value, keys)).expect("a signed sample");
+        (target, "signed".to_owned(), bytes)
+    }
+    let mut seeds = vec![
+        seed("signed_heartbeat", &samples::heartbeat(), &[21]),
+        seed("signed_brake", &samples::brake(), &[31]),
+        seed("signed_lift", &samples::lift(), &[11, 12]),
+        seed("signed_revocation", &samples::revocation(), &[13]),
+        seed("signed_attestation", &samples::attestation(), &[41]),
+    ];
+    let cut = |(target, _, bytes): &Seed| {
+        (*target, "signed_cut".to_owned(), bytes[..bytes.len() - 1].to_vec())
+    };
+    seeds.extend(seeds.iter().map(cut).collect::<Vec<_>>());
     seeds
 }
 
@@ -111,11 +140,61 @@ fn signed_here() -> Vec<Seed> {
             }
         }
     }
-    // One that is followed, and one that is believed but leads nowhere.
-    for payload in ["head_1", "head_2"] {
-        seeds.push(("follow_head", payload.to_owned(), sample(payload)));
+    // Nothing known, each of the heads before, and a channel that begins at 2.
+    for payload in ["head_1", "head_2", "head_3"] {
+        for knows in [0b0000, 0b0001, 0b0010, 0b1000] {
+            let name = format!("{payload}_after_{knows:04b}");
+            seeds.push(("follow_head", name, [&[knows], &sample(payload)[..]].concat()));
+        }
     }
+    seeds.push(("follow_root", "root_3_after_2".to_owned(), {
+        [&[0b0001_1110], &sample("root_3")[..]].concat()
+    }));
+    seeds.push(costliest_root());
+    seeds.extend(judged());
+    seeds.extend(revoked());
     seeds
+}
+
+/// Two heads of one number that were signed by the same keys, by others, by too few; and one head twice.
+fn judged() -> Vec<Seed> {
+    let one = samples::head_2();
+    let other = Head { releases: Vec::new(), ..one.clone() };
+    let input = |signers: u8, other: &Head| {
+        let [one, other] = [&one, other].map(|head| codec::encode(head).expect("a head"));
+        let length = u16::try_from(one.len()).expect("a short head");
+        [&[signers], &length.to_le_bytes()[..], &one, &other].concat()
+    };
+    let mut seeds = Vec::new();
+    for signers in [0b0011_0011, 0b0110_0011, 0b0001_0001, 0b0010_0001] {
+        seeds.push(("judge", format!("two_heads_by_{signers:08b}"), input(signers, &other)));
+    }
+    seeds.push(("judge", "one_head_twice".to_owned(), input(0b0110_0011, &one)));
+    seeds
+}
+
+/// As many keys and revocations as fit into a root: whoever compares each with each takes long.
+fn costliest_root() -> Seed {
+    let keys: Vec<u8> = (60..92).collect();
+    let role = samples::role(1, &keys);
+    let channel = |n| ChannelRole { channel: samples::name(&format!("c{n}")), role: role.clone() };
+    let revoked = |n: u8| RevokedKey {
+        key: samples::public(n).id(),
+        reason: String::new(),
+        since: samples::NOW,
+    };
+    let mut revoked: Vec<_> = (0..=255).filter(|n| !keys.contains(n)).map(revoked).collect();
+    revoked.sort_by_key(|revoked| revoked.key);
+    let release = (10..60).map(channel).collect();
+    let root = Root { root: role.clone(), release, revoked, ..samples::root_1() };
+    ("root", "costliest".to_owned(), codec::encode(&root).expect("a root"))
+}
+
+/// A root key takes itself back; the vector's key is a release key.
+fn revoked() -> Vec<Seed> {
+    let value = Revocation { key: samples::public(2).id(), ..samples::revocation() };
+    let bytes = codec::encode(&value).expect("a revocation");
+    vec![("speak_revocation", "of_a_root_key".to_owned(), [&[0b0010], &bytes[..]].concat())]
 }
 
 /// Lines that people copy, and short texts.
