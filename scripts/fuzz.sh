@@ -11,7 +11,7 @@
 # is fuzzed counts from zero; inputs that were found stay. Needs a nightly toolchain and `cargo install cargo-fuzz`.
 #
 # Limits of one input: 100 ms of processor time and memory in proportion to it (the program itself counts both),
-# 64 MiB for the whole process. The sanitizer is `none` for that reason: address sanitizer needs more than that for
+# 64 MiB for the whole process. First the longest inputs are read once, then short ones are made up. The sanitizer is `none` for that reason: address sanitizer needs more than that for
 # itself, and looks for faults that Rust without `unsafe` does not have. `--sanitizer address` is for the day after
 # a new dependency with `unsafe`; it lifts the limit of the process.
 set -euo pipefail
@@ -108,6 +108,7 @@ report() {
 }
 
 failed=0
+[ "$action" != fuzz ] || FUZZ_TARGET=costly "$program" || { failed=1; echo "fuzz: an input above took too long" >&2; }
 case $action in
   keep) for target in "${targets[@]}"; do keep "$target"; done; exit ;;
   fuzz)

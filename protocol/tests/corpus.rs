@@ -20,7 +20,7 @@ use std::{
     sync::{LazyLock, Mutex, PoisonError},
 };
 
-use checks::{Outcome, TARGETS, Target, most_memory};
+use checks::{Outcome, TARGETS, Target, costly, most_memory};
 use peak_alloc::PeakAlloc;
 use samples::golden;
 
@@ -79,6 +79,20 @@ fn every_input_of_the_corpus_keeps_every_promise() {
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_longest_of_each_kind_is_read_in_proportional_memory() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    for input in costly::MESSAGES.iter().chain(costly::OBJECTS) {
+        let bytes = (input.make)();
+        let before = MEMORY.current_usage();
+        MEMORY.reset_peak_usage();
+        (input.read)(&bytes);
+        let peak = MEMORY.peak_usage().saturating_sub(before);
+        let allowed = most_memory(bytes.len());
+        assert!(peak <= allowed, "{}: {peak} bytes of memory, {allowed} are allowed", input.name);
+    }
 }
 
 /// A corpus of refusals alone gets no further than the first check.

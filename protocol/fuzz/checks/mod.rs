@@ -5,6 +5,7 @@
 //! time and memory are its caller's business.
 
 mod chain;
+pub(crate) mod costly;
 mod text;
 mod trust;
 mod victim;
@@ -39,8 +40,9 @@ pub(crate) struct Target {
     pub(crate) check: fn(&[u8]) -> Outcome,
 }
 
-/// Longest input of a target whose type takes more: lists have shown by then what their next element does.
-const LONGEST: usize = 64 * 1024;
+/// Longest input of a target whose type takes more: lists have shown by then what their next element does, and
+/// what the longest cost is seen in `costly`. A request and one byte more.
+const LONGEST: usize = 8 * 1024 + 1;
 /// Longest input of a text: all limits of texts but the ticket's 1,023 characters are below.
 const LONGEST_TEXT: usize = 1_100;
 

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use updraft_protocol::{ChannelRole, Head, Revocation, RevokedKey, Root, Signable, codec};
+use updraft_protocol::{Head, Revocation, Signable, codec};
 
 use crate::{
     checks::{Outcome, TARGETS, Target},
@@ -150,7 +150,6 @@ fn signed_here() -> Vec<Seed> {
     seeds.push(("follow_root", "root_3_after_2".to_owned(), {
         [&[0b0001_1110], &sample("root_3")[..]].concat()
     }));
-    seeds.push(costliest_root());
     seeds.extend(judged());
     seeds.extend(revoked());
     seeds
@@ -171,23 +170,6 @@ fn judged() -> Vec<Seed> {
     }
     seeds.push(("judge", "one_head_twice".to_owned(), input(0b0110_0011, &one)));
     seeds
-}
-
-/// As many keys and revocations as fit into a root: whoever compares each with each takes long.
-fn costliest_root() -> Seed {
-    let keys: Vec<u8> = (60..92).collect();
-    let role = samples::role(1, &keys);
-    let channel = |n| ChannelRole { channel: samples::name(&format!("c{n}")), role: role.clone() };
-    let revoked = |n: u8| RevokedKey {
-        key: samples::public(n).id(),
-        reason: String::new(),
-        since: samples::NOW,
-    };
-    let mut revoked: Vec<_> = (0..=255).filter(|n| !keys.contains(n)).map(revoked).collect();
-    revoked.sort_by_key(|revoked| revoked.key);
-    let release = (10..60).map(channel).collect();
-    let root = Root { root: role.clone(), release, revoked, ..samples::root_1() };
-    ("root", "costliest".to_owned(), codec::encode(&root).expect("a root"))
 }
 
 /// A root key takes itself back; the vector's key is a release key.
