@@ -40,6 +40,8 @@ built=target/$(rustc +nightly -vV | sed -n 's/^host: //p')/release/decoders
 mkdir -p state
 program=state/decoders.$$
 cp "$built" "$program"
+# What libFuzzer misses of a sanitizer that is not there is no news.
+quiet() { grep -v '^WARNING: Failed to find function "__sanitizer' || true; }
 trap 'rm -f "$program"' EXIT
 trap 'exit 130' INT TERM
 
@@ -48,7 +50,7 @@ names=()
 while IFS=$'\t' read -r name length; do
   longest[$name]=$length
   names+=("$name")
-done < <("$program")
+done < <("$program" 2>/dev/null)
 [ "$action" != list ] || { for name in "${names[@]}"; do printf '%-20s %6d\n' "$name" "${longest[$name]}"; done; exit; }
 [ ${#targets[@]} -gt 0 ] || targets=("${names[@]}")
 for target in "${targets[@]}"; do
@@ -108,7 +110,7 @@ report() {
 }
 
 failed=0
-[ "$action" != fuzz ] || FUZZ_TARGET=costly "$program" || { failed=1; echo "fuzz: an input above took too long" >&2; }
+[ "$action" != fuzz ] || FUZZ_TARGET=costly "$program" 2> >(quiet >&2) || { failed=1; echo "fuzz: an input above took too long" >&2; }
 case $action in
   keep) for target in "${targets[@]}"; do keep "$target"; done; exit ;;
   fuzz)
