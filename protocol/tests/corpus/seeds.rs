@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use updraft_protocol::{Head, Revocation, Signable, codec};
+use updraft_protocol::{Head, Revocation, Root, Signable, codec};
 
 use crate::{
     checks::{Outcome, TARGETS, Target},
@@ -147,12 +147,36 @@ fn signed_here() -> Vec<Seed> {
             seeds.push(("follow_head", name, [&[knows], &sample(payload)[..]].concat()));
         }
     }
-    seeds.push(("follow_root", "root_3_after_2".to_owned(), {
-        [&[0b0001_1110], &sample("root_3")[..]].concat()
-    }));
+    let head_of_beta = Head { channel: samples::name("beta"), ..samples::head_3() };
+    let head_of_beta = codec::encode(&head_of_beta).expect("a head");
+    seeds.push(("follow_head", "beta_after_stable".to_owned(), [&[2], &head_of_beta[..]].concat()));
+    seeds.extend(roots());
     seeds.extend(judged());
     seeds.extend(revoked());
     seeds
+}
+
+/// Roots behind others than the first, with everything that a root must not forget. The byte before them trusts
+/// root 2 or 3, and lets keys 2, 3, 4 sign.
+fn roots() -> Vec<Seed> {
+    let third = samples::root_3();
+    let prev = Some(samples::signed(&third, &[]).digest());
+    let fourth = Root { version: 4, prev, ..third.clone() };
+    let other_keys = Root { release: samples::root_1().release.split_off(1), ..samples::root_2() };
+    let seed = |name: &str, trusts: u8, root: &Root| {
+        let payload = codec::encode(root).expect("a root");
+        ("follow_root", name.to_owned(), [&[trusts << 4 | 0b1110], &payload[..]].concat())
+    };
+    let mut changed = samples::root_2();
+    changed.release[0].role = samples::role(1, &[11]);
+    vec![
+        seed("root_3_after_2", 1, &third),
+        seed("root_4", 2, &fourth),
+        seed("root_4_forgets_keys", 2, &Root { revoked: Vec::new(), ..fourth.clone() }),
+        seed("root_4_forgets_bases", 2, &Root { channel_base: Vec::new(), ..fourth }),
+        seed("root_2_without_a_channel", 0, &other_keys),
+        seed("root_2_of_other_keys_without_a_base", 0, &changed),
+    ]
 }
 
 /// Two heads of one number that were signed by the same keys, by others, by too few; and one head twice.
