@@ -43,7 +43,8 @@ cp "$built" "$program"
 # What libFuzzer misses of a sanitizer that is not there is no news.
 quiet() { grep -v '^WARNING: Failed to find function "__sanitizer' || true; }
 trap 'rm -f "$program"' EXIT
-trap 'exit 130' INT TERM
+child=
+trap '[ -z "$child" ] || kill "$child" 2>/dev/null; exit 130' INT TERM
 
 declare -A longest
 names=()
@@ -77,7 +78,10 @@ fuzz_slice() { # fuzz_slice TARGET EXECUTIONS
   log=state/$1.log
   mkdir -p "found/$1" "artifacts/$1"
   FUZZ_TARGET=$1 nice -n 19 "$program" "found/$1" "corpus/$1" -runs="$2" -max_len="${longest[$1]}" \
-    -rss_limit_mb="$most_memory" -timeout=5 -artifact_prefix="artifacts/$1/" -print_final_stats=1 >"$log" 2>&1 || return 1
+    -rss_limit_mb="$most_memory" -timeout=5 -artifact_prefix="artifacts/$1/" -print_final_stats=1 >"$log" 2>&1 &
+  child=$!
+  wait "$child" || return 1
+  child=
   microseconds=$((microseconds + ${EPOCHREALTIME/./} - began))
   executed=$((executed + $(figure 'stat::number_of_executed_units: *')))
   rss=$(figure 'stat::peak_rss_mb: *')

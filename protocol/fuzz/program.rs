@@ -1,8 +1,7 @@
 //! libFuzzer's program: one target of the table, and for every input the time and the memory that it may take.
 //!
 //! `FUZZ_TARGET` names the target; without it the table is printed, and `costly` reads the longest of each kind once.
-//! It decides nothing about what is right: that
-//! is in `checks/`, which stable replays.
+//! It decides nothing about what is right: that is in `checks/`, which stable replays.
 
 #![no_main]
 #![expect(

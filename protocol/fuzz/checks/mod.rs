@@ -142,6 +142,8 @@ fn refused(error: &(impl Display + Debug)) -> Outcome {
     assert!(!says.is_empty(), "a refusal without words: {error:?}");
     assert!(says.len() <= LONGEST_REFUSAL, "a refusal of {} bytes: {says}", says.len());
     assert!(!says.chars().any(char::is_control), "a refusal that moves the cursor: {says:?}");
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    assert!(!says.contains(turns), "a refusal that turns its text around: {says:?}");
     Outcome::Refused
 }
 

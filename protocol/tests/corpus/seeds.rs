@@ -8,7 +8,11 @@ use updraft_protocol::{Head, Revocation, Root, Signable, codec};
 
 use crate::{
     checks::{Outcome, TARGETS, Target},
-    samples::{self, golden},
+    samples::{
+        self,
+        by_hand::{self, Bytes},
+        golden,
+    },
 };
 
 /// Target, name of the file, contents.
@@ -151,9 +155,15 @@ fn signed_here() -> Vec<Seed> {
     let head_of_beta = codec::encode(&head_of_beta).expect("a head");
     seeds.push(("follow_head", "beta_after_stable".to_owned(), [&[2], &head_of_beta[..]].concat()));
     seeds.extend(roots());
+    seeds.push(("tree", "name_that_turns_without_its_folder".to_owned(), turned_tree()));
     seeds.extend(judged());
     seeds.extend(revoked());
     seeds
+}
+
+/// A name with a mark of direction, in a listing that is refused because of it.
+fn turned_tree() -> Vec<u8> {
+    Bytes::default().list([by_hand::folder("y/a\u{202e}b".as_bytes())]).done()
 }
 
 /// Roots behind others than the first, with everything that a root must not forget. The byte before them trusts
