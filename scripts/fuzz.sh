@@ -97,8 +97,8 @@ keep() { # keep TARGET: the fewest short inputs that reach what the corpus does 
   local short=state/short.$1
   rm -rf "$short"
   mkdir -p "$short" "found/$1"
-  find "found/$1" -type f -size -1025c -exec cp -t "$short" {} +
-  FUZZ_TARGET=$1 "$program" -set_cover_merge=1 "corpus/$1" "$short" >"state/$1.log" 2>&1
+  find "found/$1" -type f -size -257c -exec cp -t "$short" {} +
+  FUZZ_TARGET=$1 "$program" -use_counters=0 -set_cover_merge=1 "corpus/$1" "$short" >"state/$1.log" 2>&1
   rm -r "$short"
   echo "$1: $(find "corpus/$1" -type f | wc -l) inputs, $(du -sb "corpus/$1" | cut -f1) bytes"
 }
