@@ -15,6 +15,7 @@
 # itself, and looks for faults that Rust without `unsafe` does not have. `--sanitizer address` is for the day after
 # a new dependency with `unsafe`; it lifts the limit of the process.
 set -euo pipefail
+usage=$(sed -n '2,9s/^# \{0,1\}//p' "$0")
 cd "$(dirname "$0")/../protocol/fuzz"
 
 runs=1000000 slice=500000 sanitizer=none action=fuzz targets=()
@@ -23,7 +24,7 @@ while [ $# -gt 0 ]; do
     --runs) runs=$2; shift ;;
     --sanitizer) sanitizer=$2; shift ;;
     --keep | --report | --list) action=${1#--} ;;
-    -*) sed -n '2,9s/^# \{0,1\}//p' "$OLDPWD/scripts/fuzz.sh" >&2; exit 2 ;;
+    -*) echo "$usage" >&2; exit 2 ;;
     *) targets+=("$1") ;;
   esac
   shift
