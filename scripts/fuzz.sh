@@ -87,8 +87,8 @@ fuzz_slice() { # fuzz_slice TARGET EXECUTIONS
   executed=$((executed + $(figure 'stat::number_of_executed_units: *')))
   rss=$(figure 'stat::peak_rss_mb: *')
   peak=$((rss > peak ? rss : peak))
-  before=$(sed -n 's/.*INITED cov: \([0-9]*\).*/\1/p' "$log")
-  after=$(sed -n 's/.*DONE *cov: \([0-9]*\).*/\1/p' "$log")
+  before=$(sed -n 's/.*INITED cov: \([0-9]*\).*/\1/p' "$log" | head -n 1)
+  after=$(sed -n 's/.*DONE *cov: \([0-9]*\).*/\1/p' "$log" | tail -n 1)
   [ "$after" -le "$before" ] || grew=$executed
   coverage=$after
   save "$1"
@@ -99,7 +99,7 @@ keep() { # keep TARGET: the fewest short inputs that reach what the corpus does 
   rm -rf "$short"
   mkdir -p "$short" "found/$1"
   find "found/$1" -type f -size -257c -exec cp -t "$short" {} +
-  FUZZ_TARGET=$1 "$program" -use_counters=0 -set_cover_merge=1 "corpus/$1" "$short" >"state/$1.log" 2>&1
+  FUZZ_TARGET=$1 "$program" -use_counters=0 -set_cover_merge=1 "corpus/$1" "$short" >"state/$1.keep.log" 2>&1
   rm -r "$short"
   echo "$1: $(find "corpus/$1" -type f | wc -l) inputs, $(du -sb "corpus/$1" | cut -f1) bytes"
 }
