@@ -13,4 +13,5 @@ mod publish_install;
 mod publishing;
 mod resume;
 mod root;
+mod split_view;
 mod stall;

@@ -48,7 +48,7 @@ impl Agent {
             matches!(action, Action::KeepStatement(_) | Action::KeepRoot(..) | Action::KeepHead(..))
         });
         if said {
-            *lock(&self.context.said) = Arc::new(self.machine.said());
+            *lock(&self.context.said) = Arc::new(self.machine.said().clone());
         }
         let mut actions = actions.into_iter();
         while let Some(action) = actions.next() {

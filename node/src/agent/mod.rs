@@ -17,6 +17,7 @@ mod action;
 mod adapters;
 mod asks;
 mod audit;
+mod believing;
 mod context;
 mod effects;
 mod event;
