@@ -13,5 +13,6 @@ mod publish_install;
 mod publishing;
 mod resume;
 mod root;
+mod rotation;
 mod split_view;
 mod stall;

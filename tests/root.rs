@@ -6,28 +6,13 @@ use std::{fs, path::PathBuf};
 use serde_json::json;
 
 use crate::harness::{
-    Said, arg, items, network::Network, node::Kind, number, run, text, until, updraft,
+    Said, arg,
+    ceremony::{all, at, founded},
+    items,
+    network::Network,
+    node::Kind,
+    number, run, text, until, updraft,
 };
-
-/// A network with three root keys of which two sign, and one key that publishes.
-fn founded() -> Network {
-    Network::found_with(&["--no-password", "--root-keys", "2/3"], &Kind::seed())
-}
-
-/// Runs a line of words at the publisher's project.
-#[track_caller]
-fn at(network: &Network, line: &str) -> Said {
-    network.at_project(&line.split(' ').collect::<Vec<_>>())
-}
-
-/// Runs several lines, each of which has to work.
-#[track_caller]
-fn all(network: &Network, lines: &[&str]) {
-    for line in lines {
-        let said = at(network, line);
-        assert_eq!(said.code, Some(0), "{line}: {}", said.err);
-    }
-}
 
 /// The desk of somebody who holds one root key, has the project's first root, and has joined nothing.
 struct Signer {

@@ -1,13 +1,8 @@
 //! Two halves of a network are shown two histories of one channel. When they meet, everybody stops.
 
-use std::{fs, time::Duration, time::Instant};
+use std::time::{Duration, Instant};
 
-use crate::harness::{
-    arg,
-    network::Network,
-    node::{Kind, Node},
-    until,
-};
+use crate::harness::{arg, network::Network, node::Kind, until};
 
 /// All connected honest nodes show the alarm this soon after one has seen both histories.
 const ALARM: Duration = Duration::from_secs(30);
@@ -16,7 +11,7 @@ const ALARM: Duration = Duration::from_secs(30);
 fn halves_that_were_shown_two_histories_freeze_when_they_meet() {
     let network = Network::found();
     let [ours, theirs] = ["1.0.0", "1.1.0"].map(|version| network.bundle(version));
-    let alone = apart(&network, "seed-b");
+    let alone = network.join_alone("seed-b", &Kind::seed());
     network.publisher.say(&["publish", "--bundle", arg(&ours)]).good();
     alone.say(&["publish", "--bundle", arg(&theirs)]).good();
     let a = network.join("node-a", &Kind::follower());
@@ -39,13 +34,4 @@ fn halves_that_were_shown_two_histories_freeze_when_they_meet() {
         let refused = node.say(&["publish", "--bundle", arg(&next)]);
         assert!(refused.err.contains("UD0409"), "{}: {}", node.name, refused.err);
     }
-}
-
-/// A seed of the same network that knows nobody.
-fn apart(network: &Network, name: &str) -> Node {
-    let mut node = Node::prepare(network.place(), name, &Kind::seed());
-    node.say(&["--yes", "join", &network.publisher.ticket()]).good();
-    fs::remove_file(node.data.join("bootstrap")).expect("`join` has written whom it knows");
-    node.start();
-    node
 }

@@ -34,6 +34,7 @@ mod offering;
 mod operation;
 mod order;
 mod orders;
+mod restore;
 mod rules;
 mod serving;
 mod show;
@@ -60,8 +61,9 @@ pub use self::{
         Answer, BlobFile, CheckReport, Consent, Extent, HistoryLine, InstallOrder, Peer, Plan,
         Published, Release, RollbackOrder, RouteChoice,
     },
+    restore::Trust,
     rules::{Duty, Rules, Upload},
-    start::{Parts, Trust, start},
+    start::{Parts, start},
     status::{
         Available, ChannelStatus, ComponentState, ComponentStatus, Freshness, Held, HoldReason,
         LastUpdate, NodeStatus, PeerCounts, RootStatus, Status, StoreStatus, Totals,
