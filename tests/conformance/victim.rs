@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use updraft_node::catalog::{
-    Catalog, Contradiction, Freshness, HeadOutcome, KeyAlarm, Obstacle, Offer, Refusal, StatementOutcome,
+    Catalog, Contradiction, Freshness, HeadOutcome, KeyAlarm, Obstacle, Offer, Refusal,
+    StatementOutcome,
 };
 use updraft_protocol::{
     ChannelName, Digest, Head, Manifest, Root, Signed, Statement, Timestamp, Wire, codec,

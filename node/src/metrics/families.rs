@@ -18,9 +18,9 @@ use updraft_protocol::Timestamp;
 
 use super::{
     labels::{
-        Available, Build, ByMove, ByPhase, ByReason, ByResult, ByRole, ByRoute, BySaving, ByTrigger,
-        ByVerdict, Direction, Expiring, Held, Installed, Request, Saving, Source, Trigger,
-        UpdateResult, Verdict,
+        Available, Build, ByMove, ByPhase, ByReason, ByResult, ByRole, ByRoute, BySaving,
+        ByTrigger, ByVerdict, Direction, Expiring, Held, Installed, Request, Saving, Source,
+        Trigger, UpdateResult, Verdict,
     },
     shapes::{Bounds, Current, LONG, Leaves, SHORT},
 };

@@ -83,9 +83,10 @@ fn every_reason_of_a_refusal_begins_at_zero_and_is_counted_by_itself() {
     metrics.may_be_refused_for(&["expired", "forked"]);
     metrics.refused("expired");
     let page = page(&registry);
-    for line in
-        ["updraft_refusals_total{reason=\"expired\"} 1", "updraft_refusals_total{reason=\"forked\"} 0"]
-    {
+    for line in [
+        "updraft_refusals_total{reason=\"expired\"} 1",
+        "updraft_refusals_total{reason=\"forked\"} 0",
+    ] {
         assert!(page.contains(line), "{line}\n{page}");
     }
 }

@@ -5,7 +5,8 @@ use updraft_protocol::{Digest, Head, Manifest, Root, Statement, Timestamp};
 
 use super::scene::{
     RELEASE, ROOT, STRANGER, Scene, WITNESS, beat, by_hand, bytes, digest, envelope, first_head,
-    first_root, head_of, heartbeat, listing, manifest, next_head, next_root, replaced, role, signature, signed,
+    first_root, head_of, heartbeat, listing, manifest, next_head, next_root, replaced, role,
+    signature, signed,
 };
 
 pub(super) fn scenes(zero: Timestamp) -> Vec<Scene> {
@@ -30,9 +31,11 @@ fn first_steps(zero: Timestamp) -> Vec<Scene> {
         Scene::begun("tuf/basic_refresh_trusted_data", zero),
         Scene::new("tuf/invalid_initial_root")
             .with_bytes("root_1", by_hand::<Root>(&without_version, &ROOT)),
-        Scene::new("tuf/unsigned_initial_root")
-            .with_bytes("root_1_by_one", one_good)
-            .with("root_1_by_strangers", &root, &[STRANGER, 98]),
+        Scene::new("tuf/unsigned_initial_root").with_bytes("root_1_by_one", one_good).with(
+            "root_1_by_strangers",
+            &root,
+            &[STRANGER, 98],
+        ),
     ]
 }
 
@@ -52,12 +55,16 @@ fn unsigned(zero: Timestamp) -> Vec<Scene> {
             .with("head_1", &head, &RELEASE)
             .with_statement("heartbeat", &unsigned_word)
             .with_statement("heartbeat_by_another", &by_another),
-        Scene::begun("tuf/unsigned_metadata/snapshot", zero)
-            .with("head_2", &head_2, &[])
-            .with("head_2_by_one", &head_2, &RELEASE[..1]),
-        Scene::begun("tuf/unsigned_metadata/targets", zero)
-            .with("head_2", &head_2, &RELEASE)
-            .with("release_2", &manifest(zero, "1.1.0"), &[]),
+        Scene::begun("tuf/unsigned_metadata/snapshot", zero).with("head_2", &head_2, &[]).with(
+            "head_2_by_one",
+            &head_2,
+            &RELEASE[..1],
+        ),
+        Scene::begun("tuf/unsigned_metadata/targets", zero).with("head_2", &head_2, &RELEASE).with(
+            "release_2",
+            &manifest(zero, "1.1.0"),
+            &[],
+        ),
     ]
 }
 
@@ -87,8 +94,11 @@ fn mismatches(zero: Timestamp) -> Vec<Scene> {
             &Head { releases: Vec::new(), ..head_1.clone() },
             &RELEASE,
         ),
-        Scene::begun("tuf/snapshot_hash_mismatch", zero)
-            .with("head_2", &Head { prev: Some(Digest::of(b"another")), ..head_2 }, &RELEASE),
+        Scene::begun("tuf/snapshot_hash_mismatch", zero).with(
+            "head_2",
+            &Head { prev: Some(Digest::of(b"another")), ..head_2 },
+            &RELEASE,
+        ),
         mismatch_of_targets("tuf/basic_metadata_hash_support", zero),
         mismatch_of_targets("tuf/targets_hash_mismatch", zero),
     ]
@@ -153,11 +163,15 @@ fn absences(zero: Timestamp) -> Vec<Scene> {
             .with("head_1", &head_1, &RELEASE)
             .with_statement("heartbeat_by_21", &heartbeat(WITNESS[0], &head_1, zero))
             .with_statement("heartbeat_by_22", &heartbeat(WITNESS[1], &head_1, zero)),
-        Scene::begun("tuf/snapshot_404", zero)
-            .with("head_2", &head_2, &RELEASE)
-            .with("head_3", &next_head(&head_2), &RELEASE),
-        Scene::begun("tuf/targets_404", zero)
-            .with("head_2", &head_2, &RELEASE)
-            .with("release_2", &manifest(zero, "1.1.0"), &RELEASE),
+        Scene::begun("tuf/snapshot_404", zero).with("head_2", &head_2, &RELEASE).with(
+            "head_3",
+            &next_head(&head_2),
+            &RELEASE,
+        ),
+        Scene::begun("tuf/targets_404", zero).with("head_2", &head_2, &RELEASE).with(
+            "release_2",
+            &manifest(zero, "1.1.0"),
+            &RELEASE,
+        ),
     ]
 }

@@ -63,9 +63,11 @@ pub(super) fn scenes(zero: Timestamp) -> Vec<Scene> {
             .with_statement("by_brakes", &lift(&BRAKE, Some(&release), zero.plus(HOUR))),
         begun("brake/after_a_root_without_its_key")
             .with_statement("brake", &brake(BRAKE[0], Some(&release), zero))
-            .with("root_2", &Root { brake: Some(role(1, &BRAKE[1..])), ..{
-                next_root(&braked(zero, &BRAKE))
-            } }, &ROOT),
+            .with(
+                "root_2",
+                &Root { brake: Some(role(1, &BRAKE[1..])), ..{ next_root(&braked(zero, &BRAKE)) } },
+                &ROOT,
+            ),
         full_table(zero),
     ]
 }

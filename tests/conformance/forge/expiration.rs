@@ -26,15 +26,14 @@ pub(super) fn scenes(zero: Timestamp) -> Vec<Scene> {
         expires: later.plus(3 * DAY),
         ..head_of(&short_head, &[&manifest(zero, "1.0.0"), &manifest(zero, "1.1.0")])
     };
-    let long_root = Root {
-        issued: later,
-        expires: later.plus(365 * DAY),
-        ..next_root(&short_root)
-    };
+    let long_root =
+        Root { issued: later, expires: later.plus(365 * DAY), ..next_root(&short_root) };
     vec![
-        Scene::begun("tuf/root_expired", zero)
-            .with("root_2", &expired_root, &ROOT)
-            .with("head_2", &next_head(&head_1), &RELEASE),
+        Scene::begun("tuf/root_expired", zero).with("root_2", &expired_root, &ROOT).with(
+            "head_2",
+            &next_head(&head_1),
+            &RELEASE,
+        ),
         Scene::new("tuf/timestamp_expired")
             .with("root_1", &witnessed, &ROOT)
             .with("head_1", &head_1, &RELEASE)

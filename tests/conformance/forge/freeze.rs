@@ -73,12 +73,14 @@ fn freezes(zero: Timestamp) -> Vec<Scene> {
             .with("head_2_by_one", &split.theirs, rogue)
             .with_statement("alarm", &proof((&split.ours, HALVES[0]), (&split.theirs, rogue)))
             .with("head_3", &next_head(&split.ours), &RELEASE),
-        split.begun("freeze/although_the_proof_was_stripped_first", zero).with_statement("stripped", &{
-            proof((&split.ours, rogue), (&split.theirs, rogue))
-        }),
         split
-            .begun("freeze/although_one_key_signed_first", zero)
-            .with("head_2_by_one", &split.theirs, rogue),
+            .begun("freeze/although_the_proof_was_stripped_first", zero)
+            .with_statement("stripped", &{ proof((&split.ours, rogue), (&split.theirs, rogue)) }),
+        split.begun("freeze/although_one_key_signed_first", zero).with(
+            "head_2_by_one",
+            &split.theirs,
+            rogue,
+        ),
         Scene::begun("freeze/not_by_a_claim", zero)
             .with("head_2", &split.ours, HALVES[0])
             .with_statement("heads_of_two_numbers", &other_seq)
@@ -97,10 +99,8 @@ fn freezes(zero: Timestamp) -> Vec<Scene> {
 fn full_table(zero: Timestamp) -> Scene {
     let split = Split::new(zero);
     let stolen = [11, 12, 13, 14];
-    let five = ChannelRole {
-        role: role(4, &[11, 12, 13, 14, 15]),
-        ..first_root(zero).release[0].clone()
-    };
+    let five =
+        ChannelRole { role: role(4, &[11, 12, 13, 14, 15]), ..first_root(zero).release[0].clone() };
     let mut scene = Scene::new("freeze/although_the_table_is_full")
         .with("root_1", &Root { release: vec![five], ..first_root(zero) }, &ROOT)
         .with("head_1", &split.head_1, &stolen)

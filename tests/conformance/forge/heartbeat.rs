@@ -1,6 +1,8 @@
 //! Freshness without a server: which words of witnesses count, for which head, and for how long.
 
-use updraft_protocol::{Head, Heartbeat, Root, Statement, Timestamp, limits::MAX_HEARTBEAT_LIFETIME};
+use updraft_protocol::{
+    Head, Heartbeat, Root, Statement, Timestamp, limits::MAX_HEARTBEAT_LIFETIME,
+};
 
 use super::scene::{
     DAY, HOUR, RELEASE, ROOT, STRANGER, Scene, WITNESS, beat, by_hand, day_before, first_head,
@@ -19,9 +21,11 @@ fn witnessed(zero: Timestamp) -> Root {
 }
 
 fn begun(name: &str, zero: Timestamp) -> Scene {
-    Scene::new(name)
-        .with("root_1", &witnessed(zero), &ROOT)
-        .with("head_1", &first_head(zero), &RELEASE)
+    Scene::new(name).with("root_1", &witnessed(zero), &ROOT).with(
+        "head_1",
+        &first_head(zero),
+        &RELEASE,
+    )
 }
 
 fn said(word: &Heartbeat, by: u8) -> Statement {

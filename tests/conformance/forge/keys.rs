@@ -3,8 +3,8 @@
 use updraft_protocol::{Head, PublicKey, Root, Timestamp};
 
 use super::scene::{
-    RELEASE, ROOT, STRANGER, Scene, by_hand, digest, envelope, first_head, first_root, head_of, key,
-    manifest, next_head, next_root, replaced, role, role_bytes, root_with_release, signature,
+    RELEASE, ROOT, STRANGER, Scene, by_hand, digest, envelope, first_head, first_root, head_of,
+    key, manifest, next_head, next_root, replaced, role, role_bytes, root_with_release, signature,
     signed,
 };
 
@@ -41,9 +41,17 @@ pub(super) fn scenes(zero: Timestamp) -> Vec<Scene> {
                 envelope(&payload, &[spoilt, sign(STRANGER), sign(RELEASE[0]), sign(RELEASE[2])])
             }),
         Scene::begun("tuf/cached_role_is_verified_against_current_delegator", zero)
-            .with("root_2", &{
-                root_with_release(&first_root(zero), role(2, &super::scene::LATER), Some(&head_1))
-            }, &ROOT)
+            .with(
+                "root_2",
+                &{
+                    root_with_release(
+                        &first_root(zero),
+                        role(2, &super::scene::LATER),
+                        Some(&head_1),
+                    )
+                },
+                &ROOT,
+            )
             .with("head_2_by_old_keys", &next_head(&head_1), &RELEASE)
             .with("head_2", &next_head(&head_1), &super::scene::LATER),
     ]

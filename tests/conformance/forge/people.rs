@@ -17,11 +17,8 @@ pub(super) fn scenes(zero: Timestamp) -> Vec<Scene> {
         revoked: vec![RevokedKey { key: id(one), reason: "stolen".to_owned(), since: zero }],
         ..replaced.clone()
     };
-    let everything = Root {
-        witness: Some(role(2, &WITNESS)),
-        brake: Some(role(1, &BRAKE)),
-        ..first_root(zero)
-    };
+    let everything =
+        Root { witness: Some(role(2, &WITNESS)), brake: Some(role(1, &BRAKE)), ..first_root(zero) };
     vec![
         Scene::begun("self_revocation/a_release_key", zero)
             .with_statement("revocation", &gone(one))
@@ -31,9 +28,11 @@ pub(super) fn scenes(zero: Timestamp) -> Vec<Scene> {
             .with_statement("revocation_11", &gone(one))
             .with_statement("revocation_12", &gone(two))
             .with("head_2", &head_2, &RELEASE)
-            .with("root_2", &{
-                root_with_release(&first_root(zero), role(2, &[13, 14, 15]), Some(&head_1))
-            }, &ROOT)
+            .with(
+                "root_2",
+                &{ root_with_release(&first_root(zero), role(2, &[13, 14, 15]), Some(&head_1)) },
+                &ROOT,
+            )
             .with("head_2_by_new_keys", &head_2, &[14, 15]),
         Scene::begun("self_revocation/of_somebody_else", zero)
             .with_statement("by_another", &revocation(one, zero, &[two]))
@@ -58,7 +57,11 @@ pub(super) fn scenes(zero: Timestamp) -> Vec<Scene> {
             .with_statement("again", &brake(BRAKE[0], None, zero.plus(HOUR))),
         Scene::begun("self_revocation/stays_when_the_root_changes", zero)
             .with_statement("revocation", &gone(one))
-            .with("root_2", &Root { expires: zero.plus(HOUR), ..next_root(&first_root(zero)) }, &ROOT)
+            .with(
+                "root_2",
+                &Root { expires: zero.plus(HOUR), ..next_root(&first_root(zero)) },
+                &ROOT,
+            )
             .with("head_2_by_revoked", &next_head(&head_1), &[one, two])
             .with("head_2", &next_head(&head_1), &[two, three]),
         Scene::begun("self_revocation/told_for_the_future", zero)

@@ -3,8 +3,8 @@
 use updraft_protocol::{Head, Heartbeat, Manifest, Root, Statement, Timestamp, Withdrawn};
 
 use super::scene::{
-    DAY, HOUR, LATER, RELEASE, ROOT, Scene, WITNESS, beat, bytes, digest, first_head, first_root, head_of,
-    heartbeat, manifest, next_head, next_root, role, root_with_release, signed,
+    DAY, HOUR, LATER, RELEASE, ROOT, Scene, WITNESS, beat, bytes, digest, first_head, first_root,
+    head_of, heartbeat, manifest, next_head, next_root, role, root_with_release, signed,
 };
 
 pub(super) fn scenes(zero: Timestamp) -> Vec<Scene> {
@@ -35,24 +35,29 @@ fn played_again(zero: Timestamp) -> Vec<Scene> {
             &Manifest { version: new.version.clone(), ..old.clone() },
             &RELEASE,
         ),
-        base("rollback/an_older_release_is_listed_again").with("release_2", &new, &RELEASE).with(
-            "head_3",
-            &relisted,
-            &RELEASE,
+        base("rollback/an_older_release_is_listed_again")
+            .with("release_2", &new, &RELEASE)
+            .with("head_3", &relisted, &RELEASE),
+        Scene::begun("rollback/an_older_root", zero).with("root_2", &root_2, &ROOT).with(
+            "root_2_other",
+            &Root { expires: root_2.expires.plus(1), ..root_2.clone() },
+            &ROOT,
         ),
-        Scene::begun("rollback/an_older_root", zero)
-            .with("root_2", &root_2, &ROOT)
-            .with("root_2_other", &Root { expires: root_2.expires.plus(1), ..root_2.clone() }, &ROOT),
         Scene::begun("rollback/a_root_that_forgets_a_revocation", zero)
             .with("root_2", &with_revoked(&root_2), &ROOT)
-            .with("root_3", &Root { revoked: Vec::new(), ..next_root(&with_revoked(&root_2)) }, &ROOT),
+            .with(
+                "root_3",
+                &Root { revoked: Vec::new(), ..next_root(&with_revoked(&root_2)) },
+                &ROOT,
+            ),
     ]
 }
 
 fn with_revoked(root: &Root) -> Root {
     let since = root.issued;
     let key = super::scene::id(super::scene::STRANGER);
-    let revoked = updraft_protocol::RevokedKey { key, reason: "found in a gutter".to_owned(), since };
+    let revoked =
+        updraft_protocol::RevokedKey { key, reason: "found in a gutter".to_owned(), since };
     Root { revoked: vec![revoked], ..root.clone() }
 }
 
@@ -66,9 +71,7 @@ fn recoveries(zero: Timestamp) -> Vec<Scene> {
     let good = manifest(zero, "1.1.0");
     let good_2 = head_of(&head_1, &[&manifest(zero, "1.0.0"), &good]);
     let root_2 = root_with_release(&root_1, role(2, &LATER), Some(&head_1));
-    let stolen = |name: &str| {
-        Scene::begun(name, zero).with("stolen_head_2", &evil_2, &RELEASE)
-    };
+    let stolen = |name: &str| Scene::begun(name, zero).with("stolen_head_2", &evil_2, &RELEASE);
     let witnessed = Root { witness: Some(role(2, &WITNESS)), ..root_1 };
     let others = Root { witness: Some(role(2, &[24, 25])), ..next_root(&witnessed) };
     let forward = |witness| {

@@ -3,8 +3,8 @@
 use updraft_protocol::{Root, Signable, Timestamp};
 
 use super::scene::{
-    RELEASE, ROOT, Scene, by_hand, first_head, first_root, head_of, manifest,
-    next_root, role, root_with_release, signed,
+    RELEASE, ROOT, Scene, by_hand, first_head, first_root, head_of, manifest, next_root, role,
+    root_with_release, signed,
 };
 
 /// Keys of a version, how many have to sign, and who does.
@@ -45,23 +45,14 @@ const ROOT_ROTATIONS: [(&str, &[Version]); 15] = [
             (&[5, 6, 7, 8, 9], 3, &[5, 6, 7]),
         ],
     ),
-    (
-        "1-of-3-threshold-increase-to-2-of-3",
-        &[(&[1, 2, 3], 1, &[1]), (&[1, 2, 3], 2, &[1, 2])],
-    ),
+    ("1-of-3-threshold-increase-to-2-of-3", &[(&[1, 2, 3], 1, &[1]), (&[1, 2, 3], 2, &[1, 2])]),
     (
         "2-of-3-threshold-decrease-to-1-of-3",
         &[(&[1, 2, 3], 2, &[1, 2]), (&[1, 2, 3], 1, &[1, 2]), (&[1, 2, 3], 1, &[1])],
     ),
     ("1-of-2-threshold-increase-to-2-of-2", &[(&[1], 1, &[1]), (&[1, 2], 2, &[1, 2])]),
-    (
-        "1-of-1-key-rotation-fail-not-signed-with-old-key",
-        &[(&[1], 1, &[1]), (&[2], 1, &[2, 3, 4])],
-    ),
-    (
-        "1-of-1-key-rotation-fail-not-signed-with-new-key",
-        &[(&[1], 1, &[1]), (&[2], 1, &[1, 3, 4])],
-    ),
+    ("1-of-1-key-rotation-fail-not-signed-with-old-key", &[(&[1], 1, &[1]), (&[2], 1, &[2, 3, 4])]),
+    ("1-of-1-key-rotation-fail-not-signed-with-new-key", &[(&[1], 1, &[1]), (&[2], 1, &[1, 3, 4])]),
     (
         "3-of-5-one-key-rotate-fails-not-signed-with-3-new-keys",
         &[(&[0, 1, 2, 3, 4], 3, &[0, 2, 4]), (&[0, 1, 3, 4, 5], 3, &[0, 2, 4])],

@@ -210,12 +210,7 @@ pub(super) fn first_head(zero: Timestamp) -> Head {
 
 /// The head after another, a minute later.
 pub(super) fn next_head(head: &Head) -> Head {
-    Head {
-        seq: head.seq + 1,
-        prev: Some(digest(head)),
-        time: head.time.plus(60),
-        ..head.clone()
-    }
+    Head { seq: head.seq + 1, prev: Some(digest(head)), time: head.time.plus(60), ..head.clone() }
 }
 
 /// The head after another, which lists these releases and no other.
@@ -237,9 +232,8 @@ pub(super) fn listing(manifest: &Manifest) -> Listing {
 
 /// A release of `demo-app` whose bytes are made up.
 pub(super) fn manifest(zero: Timestamp, version: &str) -> Manifest {
-    let object = |what: &str| {
-        ObjectRef::of(format!("{what} of {version}").as_bytes()).expect("small")
-    };
+    let object =
+        |what: &str| ObjectRef::of(format!("{what} of {version}").as_bytes()).expect("small");
     Manifest {
         network: NETWORK,
         component: "demo-app".parse().expect("a name"),
@@ -255,11 +249,7 @@ pub(super) fn manifest(zero: Timestamp, version: &str) -> Manifest {
         source: None,
         notes: String::new(),
         tree: TreeRef { object: object("tree"), entries: 1, bytes: 1 },
-        whole: Blob {
-            digest: Digest::of(version.as_bytes()),
-            size: 1,
-            chunks: object("chunks"),
-        },
+        whole: Blob { digest: Digest::of(version.as_bytes()), size: 1, chunks: object("chunks") },
         patches: Vec::new(),
     }
 }
