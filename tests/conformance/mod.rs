@@ -6,7 +6,6 @@
 //! machine; one of each group also to the real program.
 
 mod forge;
-#[path = "../../protocol/tests/samples/golden.rs"]
 mod golden;
 mod names;
 mod program;
