@@ -185,11 +185,6 @@ impl Hero {
             "newest" => self.component("available").as_str().unwrap_or("none").to_owned(),
             "frozen" if self.node.logged().contains("`stable` is frozen") => "yes".to_owned(),
             "frozen" => "no".to_owned(),
-            // A pause is told when it begins. Why the component waits is not asked: nobody has its bytes.
-            "release" if expected == "paused" => {
-                if self.node.logged().contains("is paused until") { "paused" } else { "not paused" }
-                    .to_owned()
-            }
             "release" => self.release(file).to_owned(),
             "alarms" | "bytes" => expected.to_owned(),
             _ => panic!("{what}: nothing of a node shows that"),
@@ -228,7 +223,10 @@ impl Hero {
         if listed["sizeBytes"].is_null() {
             return "missing";
         }
-        "on offer"
+        match self.component("heldBy")["reason"].as_str() {
+            Some("paused") => "paused",
+            _ => "on offer",
+        }
     }
 
     #[track_caller]
