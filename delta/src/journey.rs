@@ -75,14 +75,14 @@ impl Journey {
 /// Ways whose bytes can all be asked for come before others, then the cheapest, then the one with fewer steps.
 ///
 /// # Errors
-/// [`NoRoute`] when the installed version is below the goal's minimum, or every way has an excluded blob in it.
+/// [`NoRoute`] when the installed version is below the goal's minimum or one of its barriers, or every way has an excluded blob in it.
 pub fn journey(
     goal: &Manifest,
     others: &[&Manifest],
     situation: &Situation<'_>,
 ) -> Result<Journey, NoRoute> {
-    if let (Some(base), Some(minimum)) = (situation.base, &goal.min_version)
-        && base.version < *minimum
+    if let Some(base) = situation.base
+        && let Some(minimum) = goal.stop_before(&base.version)
     {
         let (installed, minimum) = (base.version.clone(), minimum.clone());
         return Err(NoRoute::BelowMinimum { installed, minimum });

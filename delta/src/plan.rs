@@ -161,8 +161,8 @@ pub fn plan(manifest: &Manifest, situation: &Situation<'_>) -> Result<Plan, NoRo
 
 /// All routes to a release from here, the best first, the excluded ones among them.
 pub fn routes(manifest: &Manifest, situation: &Situation<'_>) -> Result<Vec<Plan>, NoRoute> {
-    if let (Some(base), Some(minimum)) = (situation.base, &manifest.min_version)
-        && base.version < *minimum
+    if let Some(base) = situation.base
+        && let Some(minimum) = manifest.stop_before(&base.version)
     {
         let (installed, minimum) = (base.version.clone(), minimum.clone());
         return Err(NoRoute::BelowMinimum { installed, minimum });

@@ -43,6 +43,8 @@ fn release(minor: u32) -> Manifest {
         severity: Severity::Normal,
         compatibility: Compatibility::Compatible,
         min_version: None,
+        barriers: Vec::new(),
+        source: None,
         notes: String::new(),
         tree: TreeRef { object, entries: 1, bytes: 30_000_000 },
         whole: blob(&format!("whole {minor}"), WHOLE),

@@ -39,6 +39,8 @@ fn manifest() -> Manifest {
         severity: Severity::Normal,
         compatibility: Compatibility::Compatible,
         min_version: None,
+        barriers: Vec::new(),
+        source: None,
         notes: String::new(),
         tree: TreeRef { object, entries: 1, bytes: CONTENTS },
         whole: blob("whole", WHOLE),
