@@ -1,7 +1,7 @@
 //! Fixed keys, and at least one sample of everything that is said, for all tests of the wire.
 //!
 //! Nothing here may be random, read a clock or depend on another crate of the project: the golden vectors are
-//! made from it, and other implementations of the protocol can make the same bytes from `docs/PROTOCOL.md`.
+//! made from it, and other implementations of the protocol can make the same bytes from `vectors/README.md`.
 
 pub(crate) mod by_hand;
 pub(crate) mod golden;
