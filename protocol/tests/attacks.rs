@@ -36,7 +36,7 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
         for attack in forge::all() {
             for (file, bytes) in &attack.files {
                 let path = folder.join(attack.name).join(file).with_extension("hex");
-                golden::write(&path, &to_hex(bytes));
+                golden::write(&path, to_hex(bytes));
             }
         }
     }

@@ -33,7 +33,7 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     if golden::is_writing() {
         for sample in samples::all() {
-            golden::write(&folder.join(sample.name).with_extension("hex"), &to_hex(&sample.bytes));
+            golden::write(&folder.join(sample.name).with_extension("hex"), to_hex(&sample.bytes));
         }
         for plain in plains() {
             golden::write(&folder.join(plain.file), &plain.contents);

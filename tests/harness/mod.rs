@@ -3,6 +3,7 @@
 //! Nothing here knows what a test wants to show. Nothing sleeps for a fixed time and hopes: whoever waits, waits
 //! for a condition, and a condition that does not come fails the test with the logs of its nodes.
 
+pub(crate) mod ceremony;
 pub(crate) mod dir;
 pub(crate) mod flooder;
 pub(crate) mod herald;

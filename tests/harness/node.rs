@@ -154,6 +154,11 @@ impl Node {
         self.say(&all).good().json()
     }
 
+    /// Forgets whom it knows, for the next start.
+    pub(crate) fn forget_everybody(&self) {
+        fs::remove_file(self.data.join("bootstrap")).expect("`join` has written whom it knows");
+    }
+
     /// Starts the node and waits until it answers.
     #[track_caller]
     pub(crate) fn start(&mut self) {

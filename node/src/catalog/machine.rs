@@ -10,7 +10,7 @@ use std::{
 
 use updraft_protocol::{
     ChannelBase, ChannelName, ComponentName, Digest, Equivocation, Head, HeadMark, KeyId, Listing,
-    Manifest, ReleaseVersion, Role, Root, Signable, Signed, Target, Timestamp, Verified,
+    Manifest, ReleaseVersion, Role, Root, Signable, Signed, Statement, Target, Timestamp, Verified,
     head::ChainError, root, signed::VerifyError, threshold,
 };
 
@@ -103,6 +103,8 @@ pub struct Catalog {
     pub(super) brakes: Brakes,
     pub(super) doubts: Doubts,
     pub(super) builders: Builders,
+    /// All of the last four tables, by id.
+    pub(super) said: BTreeMap<Digest, Arc<Statement>>,
 }
 
 impl Catalog {
@@ -117,6 +119,7 @@ impl Catalog {
             brakes: Brakes::default(),
             doubts: Doubts::default(),
             builders: Builders::default(),
+            said: BTreeMap::new(),
         };
         for entry in &catalog.root.release {
             let base = catalog.root.base(&entry.channel).cloned();
@@ -457,6 +460,7 @@ impl Catalog {
             self.listings().map(|(_, listing)| listing.manifest).collect();
         self.manifests.retain(|digest, _| listed.contains(digest));
         self.forget_attestations(&listed);
+        self.index();
     }
 }
 

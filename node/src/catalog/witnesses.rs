@@ -99,6 +99,11 @@ impl Witnesses {
         Ok(())
     }
 
+    /// The last word of the same witness about the same channel.
+    pub(super) fn last(&self, word: &Heartbeat) -> Option<&Arc<Statement>> {
+        self.words.get(&(word.channel.clone(), word.by)).map(|(_, statement)| statement)
+    }
+
     /// Whether this head is fresh for whoever asks for `role`'s threshold of witnesses.
     pub(super) fn freshness(
         &self,

@@ -203,6 +203,15 @@ impl Client {
         parse(path, &read(response, MAX_JSON).await?)
     }
 
+    /// Sends bytes and reads the JSON answer; `kind` is their media type.
+    pub async fn hand_in<T>(&self, path: &str, bytes: Vec<u8>, kind: &str) -> Result<T, Problem>
+    where
+        T: DeserializeOwned,
+    {
+        let body = Body { kind, size: bytes.len() as u64, bytes: whole(bytes) };
+        parse(path, &read(self.send(Method::POST, path, Some(body)).await?, MAX_JSON).await?)
+    }
+
     async fn json<B, T>(&self, method: Method, path: &str, body: Option<&B>) -> Result<T, Problem>
     where
         B: Serialize + Sync,

@@ -3,7 +3,7 @@
 use std::{
     env,
     error::Error,
-    io::{self, BufRead, IsTerminal},
+    io::{self, BufRead, IsTerminal, Read as _},
     path::PathBuf,
 };
 
@@ -158,6 +158,21 @@ impl Context {
         }
         self.output.question(&format!("{question} [y/N] "));
         read_answer(io::stdin().lock())
+    }
+
+    /// Asks for a name to be typed, before what cannot be taken back; else as [`Context::ask`].
+    pub fn ask_for_name(&self, question: &str, name: &str) -> Answer {
+        if self.global.yes {
+            return Answer::Yes;
+        }
+        if self.global.no_input || !io::stdin().is_terminal() {
+            self.output.hint("nobody was there to be asked; `--yes` answers yes");
+            return Answer::No;
+        }
+        self.output.question(&format!("{question} Type `{name}`: "));
+        let mut line = String::new();
+        let read = io::stdin().lock().take(MAX_ANSWER).read_line(&mut line);
+        if read.is_ok() && line.trim() == name { Answer::Yes } else { Answer::No }
     }
 }
 

@@ -44,11 +44,13 @@ pub mod list;
 pub mod peers;
 pub mod publish;
 pub mod rollback;
+pub mod root;
 pub mod run;
 pub mod show;
 pub mod sign;
 pub mod status;
 pub mod ticket;
+pub mod trust;
 pub mod verify;
 
 use std::process::ExitCode;
@@ -102,6 +104,16 @@ enum Command {
         #[command(subcommand)]
         command: key::Command,
     },
+    /// Change the trust root: begin, edit, sign by several, apply
+    Root {
+        #[command(subcommand)]
+        command: root::Command,
+    },
+    /// Whom this machine believes
+    Trust {
+        #[command(subcommand)]
+        command: trust::Command,
+    },
     /// Make or read a ticket others can join with
     Ticket {
         #[command(subcommand)]
@@ -139,6 +151,8 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Problem> {
         Command::Publish(args) => publish::run(&args, context),
         Command::Sign(args) => sign::run(&args, context),
         Command::Key { command } => key::run(command, context),
+        Command::Root { command } => root::run(command, context),
+        Command::Trust { command } => trust::run(command, context),
         Command::Ticket { command } => ticket::run(command, context),
         Command::Config { command } => config::run(command, context),
         Command::Paths(args) => paths::run(&args, context),

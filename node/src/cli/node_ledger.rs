@@ -17,8 +17,10 @@ use super::{
     client::{Client, Places, segment},
 };
 use crate::{
-    api::BUNDLE_TYPE,
-    api::types::{Published, Replicas, Status},
+    api::{
+        BUNDLE_TYPE, ROOT_TYPE,
+        types::{Published, Replicas, RootTaken, Status},
+    },
     problem::{Code, Problem},
     publish::ledger::{Ledger, LedgerError},
 };
@@ -64,6 +66,13 @@ impl NodeLedger {
     /// Hands a bundle over; the node verifies it, keeps it and announces it.
     pub(super) fn upload(&self, bundle: &Path) -> Result<Published, Problem> {
         self.runtime.block_on(self.client.upload("/api/v1/releases", bundle, BUNDLE_TYPE))
+    }
+
+    /// Hands the next root over; the node verifies it, keeps it and tells the network.
+    pub(super) fn offer_root(&self, root: &Signed<Root>) -> Result<RootTaken, Problem> {
+        let bytes = codec::encode(root)
+            .map_err(|error| Problem::from_error(Code::RequestInvalid, &error))?;
+        self.runtime.block_on(self.client.hand_in("/api/v1/trust/root", bytes, ROOT_TYPE))
     }
 
     /// Waits until `wanted` peers hold a release, and tells each change.
@@ -128,6 +137,14 @@ impl Ledger for NodeLedger {
 
     fn head(&self, channel: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError> {
         self.signed("the channel's head", &format!("/api/v1/channels/{channel}/head"))
+    }
+
+    fn head_at(
+        &self,
+        channel: &ChannelName,
+        seq: u64,
+    ) -> Result<Option<Signed<Head>>, LedgerError> {
+        self.signed("a head of the channel", &format!("/api/v1/channels/{channel}/head?seq={seq}"))
     }
 
     fn manifest(
