@@ -4,6 +4,7 @@ mod harness;
 
 mod bad_input;
 mod cli;
+mod conformance;
 mod devnet;
 mod flood;
 mod keys;

@@ -368,6 +368,7 @@ impl Agent {
 
     fn count_refusal(&self, label: &'static str) {
         tracing::debug!(reason = label, "refused");
+        self.context.metrics.refused(label);
         self.context.metrics.manifest_judged(crate::metrics::Verdict::Refused);
     }
 }

@@ -31,7 +31,7 @@ use super::{
     task::{Agent, Identity, Wires, jittered},
 };
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, Refusal},
     clock::Clock,
     config::{self, Settings},
     fetch,
@@ -200,6 +200,7 @@ impl Agent {
 fn context(parts: &Parts) -> Context {
     let settings = &parts.settings;
     let transfer = &settings.transfer;
+    parts.metrics.may_be_refused_for(&Refusal::LABELS);
     Context {
         network: parts.network.clone(),
         store: parts.store.clone(),

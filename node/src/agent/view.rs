@@ -131,8 +131,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     fn held_by(&self, component: &Component, known: &Known, now: Now) -> Option<Held> {
         let release = known.manifest.release_name();
+        // A release that is not to be taken at all waits for that, whatever went wrong before.
         if let Stage::Waiting { release: failed, reason, error, .. } = component.stage()
             && *failed == known.signed.digest()
+            && self.distrust(known, now).is_none()
             && let Some(reason) = reason.hold()
         {
             return Some(Held { reason, until: None, detail: format!("{release}: {error}") });

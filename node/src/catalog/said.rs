@@ -136,11 +136,11 @@ impl Catalog {
         kept.chain(self.doubts.statements()).chain(self.builders.statements())
     }
 
-    /// Under a new root, only what its roles may say stays.
+    /// Under a new root, and when a key took itself back, only what the roles may say stays.
     pub(super) fn settle_statements(&mut self) {
-        let root = &self.root;
+        let (root, doubts) = (&self.root, &self.doubts);
         let is_in = |role: &Option<Role>, key: &KeyId| {
-            role.as_ref().is_some_and(|role| role.key(key).is_some())
+            role.as_ref().is_some_and(|role| doubts.authority(role).key(key).is_some())
         };
         self.witnesses.retain(|heartbeat, _| {
             is_in(&root.witness, &heartbeat.by) && root.release_role(&heartbeat.channel).is_some()
@@ -150,7 +150,9 @@ impl Catalog {
             let Some(role) = root.release_role(channel) else { return false };
             match (by, statement) {
                 (Some(by), _) => is_in(&root.brake, &by),
-                (None, Statement::Lift(signed)) => signed.verify(&root.network, role).is_ok(),
+                (None, Statement::Lift(signed)) => {
+                    signed.verify(&root.network, doubts.authority(role)).is_ok()
+                }
                 (None, _) => false,
             }
         });
@@ -188,7 +190,7 @@ impl Catalog {
         }
         let trusted = self.head(&channel).map(|known| (known.head.seq, known.head.digest()));
         let vouched = vouched(trusted, &heartbeat);
-        self.witnesses.hear(heartbeat, statement)?;
+        self.witnesses.hear(heartbeat, vouched, statement)?;
         let need = self.root.witness.as_ref().map_or(usize::MAX, Role::threshold);
         if let Some(time) = self.witnesses.time(&channel, need) {
             self.time.learn(time, clock);
@@ -259,6 +261,8 @@ impl Catalog {
         let revocation = signed.verify_sentence(&self.root.network, &own)?;
         let heard = Heard::KeyRevoked { key: revocation.key, reason: revocation.reason.clone() };
         self.doubts.revoke(revocation, statement);
+        // What the key said before counts no more either, so nodes that heard it later come to the same end.
+        self.settle_statements();
         Ok(heard)
     }
 

@@ -18,9 +18,9 @@ use updraft_protocol::Timestamp;
 
 use super::{
     labels::{
-        Available, Build, ByMove, ByPhase, ByResult, ByRole, ByRoute, BySaving, ByTrigger,
-        ByVerdict, Direction, Expiring, Held, Installed, Request, Saving, Source, Trigger,
-        UpdateResult, Verdict,
+        Available, Build, ByMove, ByPhase, ByReason, ByResult, ByRole, ByRoute, BySaving,
+        ByTrigger, ByVerdict, Direction, Expiring, Held, Installed, Request, Saving, Source,
+        Trigger, UpdateResult, Verdict,
     },
     shapes::{Bounds, Current, LONG, Leaves, SHORT},
 };
@@ -36,6 +36,7 @@ type Real = Gauge<f64, AtomicU64>;
 #[derive(Debug, Clone)]
 pub struct Metrics {
     manifests: Family<ByVerdict, Counter>,
+    refusals: Family<ByReason, Counter>,
     propagation: Histogram,
     expiry: Family<ByRole, Real>,
     chunk_bytes: Family<ByMove, Counter>,
@@ -63,6 +64,7 @@ impl Metrics {
     pub fn register(root: &mut Registry, started: Timestamp) -> Self {
         let metrics = Self {
             manifests: Family::default(),
+            refusals: Family::default(),
             propagation: LONG.new_metric(),
             expiry: Family::default(),
             chunk_bytes: Family::default(),
@@ -94,6 +96,7 @@ impl Metrics {
 
     fn register_release(&self, r: &mut Registry) {
         r.register("manifests", "Manifests received, by verdict", self.manifests.clone());
+        r.register("refusals", "Signed objects refused, by reason", self.refusals.clone());
         r.register(
             "manifest_propagation_seconds",
             "Time from the manifest's signing time to its acceptance here",
@@ -191,6 +194,18 @@ impl Metrics {
     /// A manifest arrived and was judged.
     pub fn manifest_judged(&self, verdict: Verdict) {
         self.manifests.get_or_create(&ByVerdict { verdict }).inc();
+    }
+
+    /// What may be a reason of a refusal, so that each begins at 0.
+    pub fn may_be_refused_for(&self, reasons: &[&'static str]) {
+        for reason in reasons.iter().copied() {
+            drop(self.refusals.get_or_create(&ByReason { reason }));
+        }
+    }
+
+    /// A signed object was refused.
+    pub fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&ByReason { reason }).inc();
     }
 
     /// A manifest was accepted so long after it was signed.

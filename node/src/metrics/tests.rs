@@ -22,6 +22,7 @@ fn every_family_of_the_contract_is_there() {
     let (registry, metrics) = start();
     // A family without a series is not written, so each of them gets one.
     metrics.component_is("demo-app", "stable", "2.4.1", "upToDate");
+    metrics.refused("expired");
     metrics.metadata_expires("demo", Expiring::Root, Timestamp::from_seconds(1));
     metrics.update_available("demo-app", Some("high"));
     metrics.update_held("demo-app", Some("pin"));
@@ -40,6 +41,7 @@ fn every_family_of_the_contract_is_there() {
         "fetch_duration_seconds",
         "store_bytes",
         "store_limit_bytes",
+        "refusals",
         "component_info",
         "update_available",
         "update_held",
@@ -70,6 +72,20 @@ fn known_labels_begin_at_zero() {
         "updraft_chunks_rejected_total 0",
         "updraft_updates_total{component=\"demo-app\",result=\"rolled_back\"} 0",
         "updraft_rollbacks_total{component=\"demo-app\",trigger=\"failure\"} 0",
+    ] {
+        assert!(page.contains(line), "{line}\n{page}");
+    }
+}
+
+#[test]
+fn every_reason_of_a_refusal_begins_at_zero_and_is_counted_by_itself() {
+    let (registry, metrics) = start();
+    metrics.may_be_refused_for(&["expired", "forked"]);
+    metrics.refused("expired");
+    let page = page(&registry);
+    for line in [
+        "updraft_refusals_total{reason=\"expired\"} 1",
+        "updraft_refusals_total{reason=\"forked\"} 0",
     ] {
         assert!(page.contains(line), "{line}\n{page}");
     }
