@@ -1,9 +1,9 @@
 //! A witness says which head of a channel is the newest it knows.
 //!
 //! Nodes count the witnesses of the root whose heartbeats have not run out: enough of them, and the head is
-//! fresh. So nobody has to run a server for freshness, and two histories of a channel cannot both be fresh while
-//! fewer witnesses than half lie. A witness follows the chain and persists what it says before it says it, so it
-//! never vouches for two heads of one number.
+//! fresh. So nobody has to run a server for freshness, and where k of n witnesses are asked for, two histories of a
+//! channel are both fresh somewhere only if 2k − n of them lie. A witness follows the chain and persists what it
+//! says before it says it, so it never vouches for two heads of one number.
 
 use bincode::{Decode, Encode};
 

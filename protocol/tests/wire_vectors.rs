@@ -286,9 +286,9 @@ fn every_kind_keeps_its_number() {
     }
 }
 
-/// The table of `vectors/README.md`.
+/// The table of `docs/PROTOCOL.md`.
 #[test]
-fn the_example_in_the_readme_is_laid_out_as_it_says() {
+fn the_example_in_the_specification_is_laid_out_as_it_says() {
     let head_1 = *samples::digest(&by_hand::head(&samples::head_1())).as_bytes();
     let bytes = Bytes::default()
         .u32(0) // CatchUpRequest::Since

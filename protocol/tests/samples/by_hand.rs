@@ -1,4 +1,4 @@
-//! A second encoder, written from the tables in `vectors/README.md` and not from the library.
+//! A second encoder, written from the tables in `docs/PROTOCOL.md` and not from the library.
 //!
 //! It judges the first one, and it forges: it checks nothing, so it also writes what [`codec::encode`] refuses.
 //! It must never call the codec.
