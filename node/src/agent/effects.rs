@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use updraft_protocol::{
     BootstrapAnswer, CatchUpAnswer, CatchUpRequest, ChannelName, ComponentName, Digest,
-    Equivocation, Head, Manifest, Signed, Timestamp,
+    Equivocation, Head, Heartbeat, Manifest, Signed, Timestamp,
 };
 
 use super::{
@@ -20,10 +20,12 @@ use super::{
     task::Agent,
 };
 use crate::{
-    catalog,
+    catalog::{self, Word},
     network::{Conduct, PeerId, RequestError, Verdict},
     problem::{Problem, chain},
-    store::{ComponentRecord, Happening, HistoryEntry, Hold, Quarantined, Store, StoreError},
+    store::{
+        ComponentRecord, Happening, HistoryEntry, Hold, Quarantined, Store, StoreError, Vouched,
+    },
 };
 
 /// How an effect ended.
@@ -111,6 +113,7 @@ impl Agent {
             Action::KeepStatement(statement) => {
                 self.keep("a statement", move |store| store.put_statement(&statement)).await?;
             }
+            Action::Vouch(heartbeat, word) => self.vouch(&heartbeat, &word).await?,
             Action::KeepTime(time) => {
                 self.keep("the signed time", move |store| store.put_time(time)).await?;
             }
@@ -184,6 +187,24 @@ impl Agent {
                 self.context.metrics.manifest_judged(crate::metrics::Verdict::Accepted);
                 self.context.metrics.manifest_travelled(std::time::Duration::from_secs(seconds));
             }
+        }
+        Ok(())
+    }
+
+    /// Keeps a word of this witness, and only then signs it: a power cut between the two leaves a word that was
+    /// never said, and never two that contradict each other.
+    async fn vouch(&mut self, heartbeat: &Heartbeat, word: &Word) -> Result<(), NotKept> {
+        let Some(key) = self.context.witness.clone() else { return Ok(()) };
+        let (channel, kept) = (heartbeat.channel.clone(), vouched(word));
+        self.keep("a word of this witness", move |store| store.put_vouched(&channel, &kept))
+            .await?;
+        match Signed::unsigned(heartbeat) {
+            Ok(mut signed) => {
+                signed.sign(&key, &heartbeat.network);
+                self.effects
+                    .spawn(async move { Ended::Input(Box::new(Input::Vouched(Box::new(signed)))) });
+            }
+            Err(error) => tracing::error!(%error, "a word of this witness cannot be written"),
         }
         Ok(())
     }
@@ -379,6 +400,16 @@ async fn on_thread<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(JobError::Failed(format!("a bug: {error}"))))
+}
+
+fn vouched(word: &Word) -> Vouched {
+    Vouched {
+        root_version: word.root_version,
+        base: word.base.as_ref().map(|base| (base.seq, base.head)),
+        seq: word.seq,
+        head: word.head,
+        time: word.time,
+    }
 }
 
 fn record(component: &Component, now: Timestamp) -> ComponentRecord {

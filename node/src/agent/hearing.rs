@@ -9,8 +9,8 @@ use std::{
 };
 
 use updraft_protocol::{
-    BootstrapAnswer, CatchUpAnswer, Digest, Equivocation, Gossip, Head, Manifest, Root, Signed,
-    Statement, equivocation::Finding, limits::MAX_ROOTS_PER_ANSWER,
+    BootstrapAnswer, CatchUpAnswer, Digest, Gossip, Head, Manifest, Root, Signed, Statement,
+    limits::MAX_ROOTS_PER_ANSWER,
 };
 
 use super::{
@@ -21,9 +21,7 @@ use super::{
     rules::Upload,
     sync::{Page, Question},
 };
-use crate::catalog::{
-    Contradiction, HeadOutcome, Heard, Offer, Refusal, StatementOutcome, Verdict, Vouched,
-};
+use crate::catalog::{HeadOutcome, Offer, Refusal, StatementOutcome, Verdict};
 
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     pub(super) fn on_gossip(
@@ -132,9 +130,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if root_version > self.catalog.root().version {
             self.sync.ask(peer, Question::Roots);
         }
-        if statements != Statement::fingerprint(self.catalog.said().keys()) {
+        if statements == Statement::fingerprint(self.catalog.said().keys()) {
+            self.caught_up.statements = true;
+        } else {
             self.sync.ask(peer, Question::Statements(None));
         }
+        let mut all = !more && root_version <= self.catalog.root().version;
         let mut newest = None;
         for head in heads {
             let head = Arc::new(head);
@@ -142,8 +143,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 Ok(HeadOutcome::Accepted { .. }) => newest = Some(head),
                 Ok(HeadOutcome::Known) => {}
                 // The links between should have been in this very answer.
-                Ok(HeadOutcome::Missing { .. }) => break,
+                Ok(HeadOutcome::Missing { .. }) => {
+                    all = false;
+                    break;
+                }
                 Err(refusal) => {
+                    all = false;
                     if self.refuse_from(&refusal, peer, &mut actions) == Verdict::Reject {
                         actions.push(Action::Accuse(peer));
                     }
@@ -151,6 +156,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 }
             }
         }
+        self.caught_up.news |= all;
         if let Some(newest) = newest {
             if more {
                 self.sync.ask(peer, Question::News);
@@ -194,50 +200,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         actions
     }
 
-    pub(super) fn on_statements(
-        &mut self,
-        peer: P,
-        after: Option<Digest>,
-        answer: Option<CatchUpAnswer>,
-        now: Now,
-    ) -> Vec<Action<P>> {
-        self.sync.answered(peer, Question::Statements(after));
-        let mut actions = Vec::new();
-        let (statements, more) = match answer {
-            Some(CatchUpAnswer::Statements { statements, more }) => (statements, more),
-            Some(CatchUpAnswer::NotHeld) | None => return actions,
-            Some(_) => return vec![Action::Accuse(peer)],
-        };
-        let last = statements.last().map(Statement::id);
-        for statement in statements {
-            let statement = Arc::new(statement);
-            match self.offer_statement(statement.clone(), &mut actions, now) {
-                Ok(outcome) => {
-                    self.follow_up(peer, &outcome);
-                    // Heartbeats come by themselves; the rest is said once.
-                    let said_once = !matches!(
-                        statement.as_ref(),
-                        Statement::Heartbeat(_) | Statement::Attestation(_)
-                    );
-                    if said_once && matches!(outcome, StatementOutcome::Accepted(_)) {
-                        tell(&statement, &mut actions);
-                    }
-                }
-                Err(refusal) => {
-                    if self.refuse_from(&refusal, peer, &mut actions) == Verdict::Reject {
-                        actions.push(Action::Accuse(peer));
-                        return actions;
-                    }
-                }
-            }
-        }
-        // A page has to lead on, or a peer could keep us asking for ever.
-        if more && last.is_some() && last > after {
-            self.sync.ask(peer, Question::Statements(last));
-        }
-        actions
-    }
-
     pub(super) fn on_manifest(
         &mut self,
         peer: P,
@@ -263,13 +225,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 actions.push(Action::Accuse(peer));
             }
         }
-        actions
-    }
-
-    /// Two heads that were put together after one of them had been looked up.
-    pub(super) fn on_proved(&mut self, proof: Equivocation, now: Now) -> Vec<Action<P>> {
-        let mut actions = Vec::new();
-        self.accuse_keys(proof, &mut actions, now);
         actions
     }
 
@@ -313,18 +268,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Err(refusal) => actions.push(Action::CountRefusal(refusal.label())),
         }
         actions
-    }
-
-    /// Takes a statement that the operator hands in, and tells everybody.
-    pub fn say(
-        &mut self,
-        statement: Arc<Statement>,
-        now: Now,
-    ) -> Result<(StatementOutcome, Vec<Action<P>>), Refusal> {
-        let mut actions = Vec::new();
-        let outcome = self.offer_statement(statement.clone(), &mut actions, now)?;
-        tell(&statement, &mut actions);
-        Ok((outcome, self.finish(actions, now)))
     }
 
     /// Takes the next root that the operator hands in, and tells everybody.
@@ -376,104 +319,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         Ok(outcome)
     }
 
-    /// A refused head that some key of its channel did sign may prove something against that key.
-    fn look_for_contradiction(
-        &mut self,
-        head: Arc<Signed<Head>>,
-        actions: &mut Vec<Action<P>>,
-        now: Now,
-    ) {
-        match self.catalog.contradiction(&head) {
-            Some(Contradiction::Proof(proof)) => self.accuse_keys(proof, actions, now),
-            Some(Contradiction::LookUp { channel, seq }) => {
-                actions.push(Action::ProveFork { channel, seq, head });
-            }
-            None => {}
-        }
-    }
-
-    /// Believes a proof that this node put together itself, and tells everybody.
-    fn accuse_keys(&mut self, proof: Equivocation, actions: &mut Vec<Action<P>>, now: Now) {
-        let statement = Arc::new(Statement::Equivocation(proof));
-        // Refused when the same keys were found out before: everybody knows.
-        if let Ok(StatementOutcome::Accepted(_)) =
-            self.offer_statement(statement.clone(), actions, now)
-        {
-            tell(&statement, actions);
-        }
-    }
-
-    fn offer_statement(
-        &mut self,
-        statement: Arc<Statement>,
-        actions: &mut Vec<Action<P>>,
-        now: Now,
-    ) -> Result<StatementOutcome, Refusal> {
-        let outcome = self.catalog.offer_statement(&statement, now.wall)?;
-        if let StatementOutcome::Accepted(heard) = &outcome {
-            actions.push(Action::KeepStatement(statement));
-            self.emit_heard(heard, actions);
-        }
-        Ok(outcome)
-    }
-
-    /// A witness that vouches for a head we do not have says whom to ask for it: whoever sent its word on.
-    fn follow_up(&mut self, from: P, outcome: &StatementOutcome) {
-        let unknown = Heard::is_about_an_unknown_head;
-        if matches!(outcome, StatementOutcome::Accepted(heard) if unknown(heard)) {
-            self.sync.ask(from, Question::News);
-        }
-    }
-
-    fn emit_heard(&self, heard: &Heard, actions: &mut Vec<Action<P>>) {
-        let key_alarm = |key, reason| Action::Emit(What::KeyAlarm { key, reason });
-        match heard {
-            Heard::Heartbeat { .. } => {}
-            Heard::Paused { channel, release, until, reason, .. } => {
-                actions.push(Action::Emit(What::ReleasePaused {
-                    channel: channel.clone(),
-                    release: *release,
-                    until: *until,
-                    reason: reason.clone(),
-                }));
-            }
-            Heard::Lifted { channel, release } => {
-                let (channel, release) = (channel.clone(), *release);
-                actions.push(Action::Emit(What::PauseLifted { channel, release }));
-            }
-            Heard::KeyRevoked { key, reason } => {
-                actions.push(key_alarm(*key, format!("it has revoked itself: {reason}")));
-            }
-            Heard::Proved(Finding::Fork { channel, seq, keys }) => {
-                let (channel, seq) = (channel.clone(), *seq);
-                actions.push(Action::Emit(What::ChannelFrozen { channel, seq }));
-                actions.extend(keys.iter().map(|key| key_alarm(*key, two_heads(seq))));
-            }
-            Heard::Proved(Finding::DoubleSigned { seq, keys, .. }) => {
-                actions.extend(keys.iter().map(|key| key_alarm(*key, two_heads(*seq))));
-            }
-            Heard::Built(word) => {
-                let release = self.catalog.listings().find(|(_, listing)| {
-                    (&listing.component, &listing.target, &listing.version)
-                        == (&word.component, &word.target, &word.version)
-                });
-                let known = release.and_then(|(_, l)| self.catalog.manifest(&l.manifest));
-                if let Some(known) = known
-                    && known.manifest.source == Some(word.source)
-                    && known.manifest.tree.object.digest != word.tree
-                {
-                    actions.push(Action::Emit(What::BuildsDiffer {
-                        component: word.component.clone(),
-                        version: word.version.clone(),
-                        by: word.by,
-                        signed: known.manifest.tree.object.digest,
-                        built: word.tree,
-                    }));
-                }
-            }
-        }
-    }
-
     /// Offers a manifest; `None` when it is believed, else the verdict on whoever sent it.
     fn offer_manifest_from(
         &mut self,
@@ -511,38 +356,29 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     /// Refuses, and asks the sender for roots if a newer one may explain it.
-    fn refuse_from(&mut self, refusal: &Refusal, from: P, actions: &mut Vec<Action<P>>) -> Verdict {
+    pub(super) fn refuse_from(
+        &mut self,
+        refusal: &Refusal,
+        from: P,
+        actions: &mut Vec<Action<P>>,
+    ) -> Verdict {
         if refusal.may_be_a_newer_root() {
             self.sync.ask(from, Question::Roots);
         }
         self.refuse(refusal, from, actions)
     }
 
-    fn refuse(&self, refusal: &Refusal, from: P, actions: &mut Vec<Action<P>>) -> Verdict {
+    pub(super) fn refuse(
+        &self,
+        refusal: &Refusal,
+        from: P,
+        actions: &mut Vec<Action<P>>,
+    ) -> Verdict {
         actions.push(Action::CountRefusal(refusal.label()));
         actions.push(Action::Emit(What::ReleaseRejected {
             reason: refusal.to_string(),
             from: from.to_string(),
         }));
         refusal.verdict()
-    }
-}
-
-impl Heard {
-    /// Whether a witness vouches for a head that is not the trusted one nor behind it.
-    fn is_about_an_unknown_head(&self) -> bool {
-        matches!(self, Self::Heartbeat { vouched: Vouched::Newer | Vouched::Other, .. })
-    }
-}
-
-fn two_heads(seq: u64) -> String {
-    format!("it signed two different heads {seq}")
-}
-
-/// Gossips a statement if it fits into a message; otherwise peers get it by asking.
-fn tell<P>(statement: &Arc<Statement>, actions: &mut Vec<Action<P>>) {
-    let gossip = Gossip::Statement(statement.as_ref().clone());
-    if updraft_protocol::codec::encode(&gossip).is_ok() {
-        actions.push(Action::Announce(gossip));
     }
 }

@@ -36,6 +36,7 @@ mod rules;
 mod serving;
 mod show;
 mod start;
+mod statements;
 mod status;
 mod sync;
 mod task;

@@ -340,6 +340,8 @@ impl Catalog {
                 }
             }
             if anew {
+                // What witnesses said was about heads that hold no longer.
+                self.witnesses.retain(|word, _| word.channel != *channel);
                 begun_anew.push(channel.clone());
             }
             self.chains.insert(channel.clone(), chain);

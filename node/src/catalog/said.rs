@@ -164,7 +164,7 @@ impl Catalog {
         }
         let trusted = self.head(&channel).map(|known| (known.head.seq, known.head.digest()));
         let vouched = vouched(trusted, &heartbeat);
-        self.witnesses.hear(heartbeat, statement)?;
+        self.witnesses.hear(heartbeat, vouched, statement)?;
         let need = self.root.witness.as_ref().map_or(usize::MAX, Role::threshold);
         if let Some(time) = self.witnesses.time(&channel, need) {
             self.time.learn(time, clock);

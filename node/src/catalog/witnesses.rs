@@ -15,7 +15,7 @@ use updraft_protocol::{
 use super::refusal::Refusal;
 
 /// Seconds between two heartbeats of a witness for one head; what comes sooner tells nothing new.
-const MIN_INTERVAL: u64 = 60;
+pub(super) const MIN_INTERVAL: u64 = 60;
 
 /// Whether the trusted head of a channel is the newest there is, as far as can be proved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,19 +76,23 @@ pub(super) struct Witnesses {
 }
 
 impl Witnesses {
-    /// Takes a verified heartbeat that has not run out, if it is newer than the witness's last word.
+    /// Takes a verified heartbeat that has not run out, if it is newer than the witness's last word. `seen` says
+    /// where its head is: a word for the trusted head stands whatever its witness said before, because a root may
+    /// have made the channel begin at a lower number.
     pub(super) fn hear(
         &mut self,
         heartbeat: Verified<Heartbeat>,
+        seen: Vouched,
         statement: &Arc<Statement>,
     ) -> Result<(), Refusal> {
         let place = (heartbeat.channel.clone(), heartbeat.by);
         if let Some((last, _)) = self.words.get(&place) {
             let same = last.seq == heartbeat.seq && last.head == heartbeat.head;
-            if heartbeat.seq < last.seq || heartbeat.time < last.time {
+            let elsewhere = seen != Vouched::Trusted;
+            if heartbeat.time < last.time || (elsewhere && heartbeat.seq < last.seq) {
                 return Err(Refusal::Outdated);
             }
-            if heartbeat.seq == last.seq && !same {
+            if elsewhere && heartbeat.seq == last.seq && !same {
                 return Err(Refusal::Contradicted { by: heartbeat.by });
             }
             if same && heartbeat.time.since(last.time) < MIN_INTERVAL {
@@ -128,6 +132,11 @@ impl Witnesses {
     /// The moment that enough witnesses say has passed: of their last times, the one that `need` of them reach.
     pub(super) fn time(&self, channel: &ChannelName, need: usize) -> Option<Timestamp> {
         nth_latest(self.about(channel).map(|word| word.time), need)
+    }
+
+    /// The last word of a witness about a channel.
+    pub(super) fn word(&self, channel: &ChannelName, by: &KeyId) -> Option<&Heartbeat> {
+        self.words.get(&(channel.clone(), *by)).map(|(word, _)| &**word)
     }
 
     /// What was said, for peers that ask.
