@@ -365,9 +365,9 @@ impl Agent {
             self.machine.sweep_due = true;
             return;
         }
-        let roots = self.machine.needed();
+        let (roots, remembered) = (self.machine.needed(), self.machine.remembered());
         let store = self.context.store.clone();
-        match tokio::task::spawn_blocking(move || store.sweep(&roots)).await {
+        match tokio::task::spawn_blocking(move || store.sweep(&roots, &remembered)).await {
             Ok(Ok(swept)) => tracing::debug!(?swept, "swept"),
             Ok(Err(error)) => {
                 tracing::warn!(error = %chain(&error), "the store could not be swept")
@@ -390,6 +390,7 @@ impl Agent {
 
     fn count_refusal(&self, label: &'static str) {
         tracing::debug!(reason = label, "refused");
+        self.context.metrics.refused(label);
         self.context.metrics.manifest_judged(crate::metrics::Verdict::Refused);
     }
 }

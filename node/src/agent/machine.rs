@@ -136,6 +136,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         self.catalog.listings().map(|(_, listing)| listing.manifest).collect()
     }
 
+    /// Manifests that stay in the store although nobody is to fetch what they name: of withdrawn releases, which
+    /// somebody may still run.
+    pub fn remembered(&self) -> BTreeSet<Digest> {
+        self.catalog.withdrawals().map(|(_, withdrawn, _)| withdrawn.manifest).collect()
+    }
+
     /// Asks every peer for news. Says how many, and how many answers came so far.
     pub fn check(&mut self, now: Now) -> (usize, u64, Vec<Action<P>>) {
         let asked = self.sync.ask_all();

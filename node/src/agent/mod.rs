@@ -40,6 +40,7 @@ mod statements;
 mod status;
 mod sync;
 mod task;
+mod trouble;
 mod updates;
 mod view;
 
@@ -62,8 +63,9 @@ pub use self::{
     rules::{Duty, Rules, Upload},
     start::{Parts, Trust, start},
     status::{
-        Available, ChannelStatus, ComponentState, ComponentStatus, Freshness, Held, HoldReason,
-        LastUpdate, NodeStatus, PeerCounts, RootStatus, Status, StoreStatus, Totals,
+        Alarm, Available, ChannelStatus, ComponentState, ComponentStatus, Concern, ConcernKind,
+        Freshness, Held, HoldReason, LastUpdate, NodeStatus, Pause, PeerCounts, RootStatus, Status,
+        StoreStatus, Totals, WitnessCount,
     },
 };
 use crate::problem::{Code, Problem};

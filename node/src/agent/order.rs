@@ -88,6 +88,8 @@ pub struct Plan {
     pub whole_bytes: u64,
     /// Bytes of disk the new version takes.
     pub disk_bytes: u64,
+    /// What the person who asks should know before.
+    pub warnings: Vec<String>,
 }
 
 /// A release that a trusted head lists.
@@ -105,6 +107,14 @@ pub struct Release {
     pub threshold: usize,
     /// Whether this node holds the whole artifact.
     pub held: bool,
+    /// Why it is not on offer any more, if it was withdrawn.
+    pub withdrawn: Option<String>,
+    /// Why nobody is to install it now, as a sentence.
+    pub barred: Option<String>,
+    /// Builders who got the same from its sources.
+    pub agree: Vec<KeyId>,
+    /// Builders who got another tree, and which.
+    pub differ: Vec<(KeyId, Digest)>,
 }
 
 /// What a check for news brought.

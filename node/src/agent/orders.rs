@@ -38,7 +38,7 @@ impl Agent {
                 self.refresh_status().await;
                 answer(reply, Ok(self.machine.operations().iter().cloned().collect()));
             }
-            Order::Releases { reply } => answer(reply, Ok(self.machine.releases())),
+            Order::Releases { reply } => answer(reply, Ok(self.machine.releases(self.now()))),
             Order::SignedRoot { version, reply } => self.read(reply, move |store| {
                 let root = match version {
                     // Roots are counted from 1.
@@ -108,6 +108,7 @@ impl Agent {
             Ok(found) => found,
             Err(problem) => return answer(reply, Err(problem)),
         };
+        let warnings = self.machine.warnings(&found, self.now());
         let job = Job {
             id: OperationId(0),
             component: order.component.clone(),
@@ -129,6 +130,7 @@ impl Agent {
                     fetch_bytes: journey.missing,
                     whole_bytes: job.manifest.whole.size,
                     disk_bytes: job.manifest.tree.bytes,
+                    warnings,
                 }),
                 Err(JobError::NoHolders(text)) => Err(Problem::new(Code::NoProviders, text)),
                 Err(error) => Err(Problem::new(Code::Failed, error.to_string())),

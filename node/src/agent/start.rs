@@ -149,6 +149,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         channel: standard.channel,
     };
     let identity = identity(&parts, duty);
+    parts.metrics.refusals_begin(&Refusal::LABELS);
     let provided: Vec<Digest> =
         catalog_blobs(&catalog).filter(|blob| held.contains(blob)).collect();
     let (orders, order_inbox) = mpsc::channel(MAX_ORDERS);
@@ -317,6 +318,7 @@ fn first_status(identity: &Identity, trust: &Trust) -> Status {
         peers: PeerCounts { needed: identity.peers_needed, ..PeerCounts::default() },
         channels: Vec::new(),
         components: Vec::new(),
+        alarms: Vec::new(),
         totals: Totals::default(),
         store: StoreStatus::default(),
         last_check: None,
@@ -350,8 +352,28 @@ pub(super) fn restore_catalog(
             }
         }
     }
+    restore_withdrawn(store, &mut catalog);
     restore_statements(store, &mut catalog, clock)?;
     Ok(catalog)
+}
+
+/// Nothing rests on these: they only tell a node whether what it runs was withdrawn.
+fn restore_withdrawn(store: &Store, catalog: &mut Catalog) {
+    let withdrawn: Vec<Digest> =
+        catalog.withdrawals().map(|(_, withdrawn, _)| withdrawn.manifest).collect();
+    for digest in withdrawn {
+        match store.manifest(&digest) {
+            Ok(Some(manifest)) => {
+                if let Err(refusal) = catalog.restore_withdrawn(&Arc::new(manifest)) {
+                    tracing::debug!(manifest = %digest, %refusal, "a withdrawn release is not remembered");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(manifest = %digest, error = %chain(&error), "a kept manifest is damaged")
+            }
+        }
+    }
 }
 
 fn restore_channel(

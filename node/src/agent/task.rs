@@ -324,6 +324,7 @@ impl Agent {
             peers: counts,
             channels: self.machine.channel_statuses(now),
             components,
+            alarms: self.machine.alarms(),
             totals: super::status::Totals { sent: self.sent, ..self.totals },
             store: self.store_status().await,
             last_check: self.machine.last_check,

@@ -280,6 +280,20 @@ impl Catalog {
         Ok(self.manifests.entry(digest).or_insert(known))
     }
 
+    /// Takes up the manifest of a release that was withdrawn, so that a node which runs it can say so.
+    pub fn restore_withdrawn(&mut self, signed: &Arc<Signed<Manifest>>) -> Result<(), Refusal> {
+        let digest = signed.digest();
+        let named = |catalog: &Self| {
+            let (channel, _) = catalog.withdrawn(&digest)?;
+            let claim = signed.peek().ok()?;
+            let Manifest { component, target, version, .. } = claim;
+            Some((channel.clone(), Listing { component, target, version, manifest: digest }))
+        };
+        let known = self.verify_manifest(signed, named)?;
+        self.manifests.entry(digest).or_insert(known);
+        Ok(())
+    }
+
     /// Judges a bundle (a head and a manifest that is new in it) without taking it.
     pub fn judge(
         &self,
@@ -442,11 +456,14 @@ impl Catalog {
         })
     }
 
-    /// A release that its channel no longer lists is not on offer, whoever still has its manifest.
+    /// A release that its channel no longer lists is not on offer, whoever still has its manifest. What was
+    /// withdrawn is remembered: somebody may run it.
     fn forget_unlisted(&mut self) {
         let listed: BTreeSet<Digest> =
             self.listings().map(|(_, listing)| listing.manifest).collect();
-        self.manifests.retain(|digest, _| listed.contains(digest));
+        let withdrawn: BTreeSet<Digest> =
+            self.withdrawals().map(|(_, withdrawn, _)| withdrawn.manifest).collect();
+        self.manifests.retain(|digest, _| listed.contains(digest) || withdrawn.contains(digest));
         self.forget_attestations(&listed);
     }
 }

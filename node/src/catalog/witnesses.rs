@@ -111,11 +111,7 @@ impl Witnesses {
         now: Timestamp,
     ) -> Freshness {
         let words = || self.about(&head.channel);
-        let live: BTreeSet<KeyId> = words()
-            .filter(|word| (word.seq, word.head) == (head.seq, head.digest()))
-            .filter(|word| word.expires() >= now)
-            .map(|word| word.by)
-            .collect();
+        let live = self.live(head, now);
         let need = role.threshold();
         if let Err(missing) = threshold::enough(role, &live) {
             let since = nth_latest(words().map(Heartbeat::expires), need);
@@ -127,6 +123,15 @@ impl Witnesses {
         }
         let ends = words().filter(|word| live.contains(&word.by)).map(Heartbeat::expires);
         Freshness::Fresh { until: nth_latest(ends, need).unwrap_or(now) }
+    }
+
+    /// Witnesses whose last word is this head and has not run out.
+    pub(super) fn live(&self, head: &Verified<Head>, now: Timestamp) -> BTreeSet<KeyId> {
+        self.about(&head.channel)
+            .filter(|word| (word.seq, word.head) == (head.seq, head.digest()))
+            .filter(|word| word.expires() >= now)
+            .map(|word| word.by)
+            .collect()
     }
 
     /// The moment that enough witnesses say has passed: of their last times, the one that `need` of them reach.

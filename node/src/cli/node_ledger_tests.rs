@@ -166,6 +166,10 @@ impl Desk {
             signers: vec![key().public().id()],
             threshold: 1,
             held: true,
+            withdrawn: None,
+            barred: None,
+            agree: Vec::new(),
+            differ: Vec::new(),
         });
     }
 }

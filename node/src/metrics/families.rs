@@ -17,10 +17,11 @@ use prometheus_client::{
 use updraft_protocol::Timestamp;
 
 use super::{
+    channels::{ChannelNumbers, Channels},
     labels::{
-        Available, Build, ByMove, ByPhase, ByResult, ByRole, ByRoute, BySaving, ByTrigger,
-        ByVerdict, Direction, Expiring, Held, Installed, Request, Saving, Source, Trigger,
-        UpdateResult, Verdict,
+        Available, Build, ByMove, ByPhase, ByReason, ByResult, ByRole, ByRoute, BySaving,
+        ByTrigger, ByVerdict, Direction, Expiring, Held, Installed, Request, Saving, Source,
+        Trigger, UpdateResult, Verdict,
     },
     shapes::{Bounds, Current, LONG, Leaves, SHORT},
 };
@@ -37,7 +38,10 @@ type Real = Gauge<f64, AtomicU64>;
 pub struct Metrics {
     manifests: Family<ByVerdict, Counter>,
     propagation: Histogram,
+    refusals: Family<ByReason, Counter>,
     expiry: Family<ByRole, Real>,
+    channels: Channels,
+    key_alarms: Gauge,
     chunk_bytes: Family<ByMove, Counter>,
     chunks_rejected: Counter,
     bytes_saved: Family<BySaving, Counter>,
@@ -64,7 +68,10 @@ impl Metrics {
         let metrics = Self {
             manifests: Family::default(),
             propagation: LONG.new_metric(),
+            refusals: Family::default(),
             expiry: Family::default(),
+            channels: Channels::default(),
+            key_alarms: Gauge::default(),
             chunk_bytes: Family::default(),
             chunks_rejected: Counter::default(),
             bytes_saved: Family::default(),
@@ -85,11 +92,23 @@ impl Metrics {
         };
         let registry = root.sub_registry_with_prefix(PREFIX);
         register_process(registry, started);
+        metrics.register_trust(registry);
         metrics.register_release(registry);
         metrics.register_component(registry);
         metrics.register_api(registry);
         metrics.begin_at_zero();
         metrics
+    }
+
+    fn register_trust(&self, r: &mut Registry) {
+        r.register("refusals", "Signed objects refused, by reason", self.refusals.clone());
+        r.register(
+            "metadata_expiry_timestamp_seconds",
+            "When the trusted metadata of a role expires",
+            self.expiry.clone(),
+        );
+        self.channels.register(r);
+        r.register("key_alarms", "Keys that are not to be relied on", self.key_alarms.clone());
     }
 
     fn register_release(&self, r: &mut Registry) {
@@ -98,11 +117,6 @@ impl Metrics {
             "manifest_propagation_seconds",
             "Time from the manifest's signing time to its acceptance here",
             self.propagation.clone(),
-        );
-        r.register(
-            "metadata_expiry_timestamp_seconds",
-            "When the trusted metadata of a role expires",
-            self.expiry.clone(),
         );
         r.register(
             "chunk_bytes",
@@ -191,6 +205,28 @@ impl Metrics {
     /// A manifest arrived and was judged.
     pub fn manifest_judged(&self, verdict: Verdict) {
         self.manifests.get_or_create(&ByVerdict { verdict }).inc();
+    }
+
+    /// Something signed was refused, for a reason of a closed list.
+    pub fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&ByReason { reason }).inc();
+    }
+
+    /// Every reason begins at 0, so that a rate over it is right from the first refusal.
+    pub fn refusals_begin(&self, reasons: &[&'static str]) {
+        for reason in reasons {
+            drop(self.refusals.get_or_create(&ByReason { reason }));
+        }
+    }
+
+    /// How fresh the channels are; those that are not among them are there no more.
+    pub fn channels_are<'a>(&self, channels: impl Iterator<Item = ChannelNumbers<'a>>) {
+        self.channels.set(channels);
+    }
+
+    /// So many keys are not to be relied on.
+    pub fn keys_alarm(&self, keys: usize) {
+        self.key_alarms.set(i64::try_from(keys).unwrap_or(i64::MAX));
     }
 
     /// A manifest was accepted so long after it was signed.

@@ -27,9 +27,17 @@ fn every_family_of_the_contract_is_there() {
     metrics.update_held("demo-app", Some("pin"));
     metrics.update_phase_took("demo-app", "fetching", Duration::from_secs(1));
     metrics.answered("/healthz", "GET", 200, Duration::from_millis(1));
+    let stable = ChannelNumbers { name: "stable", fresh: true, stale_seconds: 0, frozen: false };
+    metrics.channels_are([stable].into_iter());
+    metrics.refusals_begin(&["expired"]);
     let page = page(&registry);
     for name in [
         "build_info",
+        "refusals",
+        "channel_fresh",
+        "channel_stale_seconds",
+        "channel_frozen",
+        "key_alarms",
         "start_time_seconds",
         "manifests",
         "manifest_propagation_seconds",
@@ -137,4 +145,35 @@ fn what_is_counted_shows() {
     ] {
         assert!(page.contains(line), "{line}\n{page}");
     }
+}
+
+#[test]
+fn a_stale_channel_counts_its_seconds_and_one_that_left_the_root_is_gone() {
+    let (registry, metrics) = start();
+    let channel =
+        |name, fresh, stale_seconds| ChannelNumbers { name, fresh, stale_seconds, frozen: !fresh };
+    metrics.channels_are([channel("beta", true, 0), channel("stable", false, 90)].into_iter());
+    let before = page(&registry);
+    for line in [
+        "updraft_channel_fresh{channel=\"beta\"} 1\n",
+        "updraft_channel_fresh{channel=\"stable\"} 0\n",
+        "updraft_channel_stale_seconds{channel=\"stable\"} 90\n",
+        "updraft_channel_frozen{channel=\"stable\"} 1\n",
+    ] {
+        assert!(before.contains(line), "{line}{before}");
+    }
+    metrics.channels_are([channel("stable", true, 0)].into_iter());
+    let after = page(&registry);
+    assert!(!after.contains("beta"), "{after}");
+    assert!(after.contains("updraft_channel_fresh{channel=\"stable\"} 1\n"), "{after}");
+}
+
+#[test]
+fn every_reason_for_a_refusal_is_a_series_of_its_own() {
+    let (registry, metrics) = start();
+    metrics.refusals_begin(&["expired", "frozen"]);
+    metrics.refused("frozen");
+    let page = page(&registry);
+    assert!(page.contains("updraft_refusals_total{reason=\"expired\"} 0\n"), "{page}");
+    assert!(page.contains("updraft_refusals_total{reason=\"frozen\"} 1\n"), "{page}");
 }

@@ -17,9 +17,10 @@ pub use self::{
         BanBody, CheckReport, DialBody, HistoryEntry, Peer, ProtocolRange, Replicas, Role, Trust,
         VersionInfo,
     },
-    release::{Checksums, Delta, Published, Release, Signer, UpdateOffer},
+    release::{Build, Checksums, Delta, Published, Release, Signer, UpdateOffer},
     status::{
-        Channel, Component, HeldBy, LastUpdate, Node, Peers, PlanSizes, Root, Status, Store, Totals,
+        Alarm, Channel, Component, Concern, HeldBy, LastUpdate, Node, Pause, Peers, PlanSizes,
+        Root, Status, Store, Totals, WitnessCount,
     },
 };
 
