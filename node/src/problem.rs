@@ -66,6 +66,7 @@ codes! {
     ReleaseUnknown "UD0302" "release-unknown" Some(404), 5, "No such release";
     OperationConflict "UD0303" "operation-conflict" Some(409), 11, "Another operation on this component is under way";
     OperationUnknown "UD0304" "operation-unknown" Some(404), 5, "No such operation";
+    StatementUnknown "UD0305" "statement-unknown" Some(404), 5, "No such statement";
 
     SignatureInvalid "UD0401" "signature-invalid" Some(422), 6, "A signature is not valid";
     ThresholdNotMet "UD0402" "threshold-not-met" Some(422), 6, "Not enough signatures";

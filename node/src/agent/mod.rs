@@ -33,6 +33,7 @@ mod operation;
 mod order;
 mod orders;
 mod rules;
+mod saying;
 mod serving;
 mod show;
 mod start;
@@ -47,7 +48,7 @@ mod view;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use updraft_protocol::{ChannelName, ComponentName, Digest};
+use updraft_protocol::{ChannelName, ComponentName, Digest, Statement};
 
 use self::order::{Order, Reply};
 pub use self::{
@@ -61,6 +62,7 @@ pub use self::{
         Published, Release, RollbackOrder, RouteChoice,
     },
     rules::{Duty, Rules, Upload},
+    saying::{Said, StatementLine, in_words},
     start::{Parts, Trust, start},
     status::{
         Alarm, Available, ChannelStatus, ComponentState, ComponentStatus, Concern, ConcernKind,
@@ -152,6 +154,16 @@ impl AgentHandle {
     /// Verifies a bundle file, keeps what is in it, and announces it. The file stays the caller's.
     pub async fn import(&self, bundle: PathBuf, by: String) -> Answer<Published> {
         self.ask(|reply| Order::Import { bundle, by, reply }).await
+    }
+
+    /// Takes a statement if it is believed, keeps it, and tells everybody.
+    pub async fn say(&self, statement: Statement, by: String) -> Answer<Said> {
+        self.ask(|reply| Order::Say { statement: Arc::new(statement), by, reply }).await
+    }
+
+    /// Every statement that is believed and still matters.
+    pub async fn statements(&self) -> Answer<Vec<StatementLine>> {
+        self.ask(|reply| Order::Statements { reply }).await
     }
 
     /// The newest lines of the history, newest first.

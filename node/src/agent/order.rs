@@ -4,10 +4,14 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 use updraft_protocol::{
-    ChannelName, ComponentName, Digest, KeyId, Listing, Manifest, ReleaseVersion, Timestamp,
+    ChannelName, ComponentName, Digest, KeyId, Listing, Manifest, ReleaseVersion, Statement,
+    Timestamp,
 };
 
-use super::operation::{Operation, OperationId};
+use super::{
+    operation::{Operation, OperationId},
+    saying::{Said, StatementLine},
+};
 use crate::problem::Problem;
 
 /// An answer, or why there is none.
@@ -213,6 +217,8 @@ pub(super) enum Order {
     SignedHead { channel: ChannelName, reply: Reply<Option<Vec<u8>>> },
     SignedManifest { digest: Digest, reply: Reply<Option<Vec<u8>>> },
     Import { bundle: PathBuf, by: String, reply: Reply<Published> },
+    Say { statement: Arc<Statement>, by: String, reply: Reply<Said> },
+    Statements { reply: Reply<Vec<StatementLine>> },
     History { component: Option<ComponentName>, limit: usize, reply: Reply<Vec<HistoryLine>> },
     Peers { reply: Reply<Vec<Peer>> },
     Dial { address: String, reply: Reply<()> },

@@ -14,8 +14,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use updraft_protocol::{Statement, Wire as _};
+
 use super::{
-    body::{BUNDLE_TYPE, JSON_TYPE},
+    body::{BUNDLE_TYPE, JSON_TYPE, STATEMENT_TYPE},
     error::{Answered, Refused, content_type},
 };
 use crate::problem::Code;
@@ -176,6 +178,7 @@ impl Guard {
         let limit = match content_type(headers) {
             Some(JSON_TYPE) => self.max_body,
             Some(BUNDLE_TYPE) => self.max_bundle,
+            Some(STATEMENT_TYPE) => Statement::MAX as u64,
             other => {
                 let detail = format!("`{}` is not taken here", shorten(other.unwrap_or("no type")));
                 return Err(Refused::new(Code::MediaTypeUnsupported, detail)

@@ -22,6 +22,8 @@ use crate::problem::Code;
 pub(super) const JSON_TYPE: &str = "application/json";
 /// Media type of a bundle: a signed release with everything it names.
 pub const BUNDLE_TYPE: &str = "application/vnd.updraft.bundle";
+/// Media type of an encoded statement.
+pub const STATEMENT_TYPE: &str = "application/vnd.updraft.statement";
 /// A body that takes longer is given up.
 pub(super) const BODY_TIME: Duration = Duration::from_secs(30);
 
@@ -47,7 +49,7 @@ impl<T: DeserializeOwned> FromRequest<Api> for JsonBody<T> {
     }
 }
 
-async fn read(body: Body, limit: u64) -> Answered<Vec<u8>> {
+pub(super) async fn read(body: Body, limit: u64) -> Answered<Vec<u8>> {
     let bytes = usize::try_from(limit).unwrap_or(usize::MAX);
     let collected = timeout(BODY_TIME, Limited::new(body, bytes).collect()).await;
     match collected {

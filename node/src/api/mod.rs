@@ -31,6 +31,7 @@ mod releases;
 mod ring;
 mod router;
 mod socket;
+mod statements;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -40,7 +41,7 @@ mod upload;
 
 pub use self::{
     auth::{MetricsAccess, TokenHash},
-    body::BUNDLE_TYPE,
+    body::{BUNDLE_TYPE, STATEMENT_TYPE},
     listen::{Serving, serve},
     router::ApiSettings,
     socket::{BindError, SocketFile},

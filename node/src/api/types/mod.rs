@@ -8,6 +8,7 @@ mod health;
 mod install;
 mod network;
 mod release;
+mod statement;
 mod status;
 
 pub use self::{
@@ -18,6 +19,7 @@ pub use self::{
         VersionInfo,
     },
     release::{Build, Checksums, Delta, Published, Release, Signer, UpdateOffer},
+    statement::{Said, StatementLine},
     status::{
         Alarm, Channel, Component, Concern, HeldBy, LastUpdate, Node, Pause, Peers, PlanSizes,
         Root, Status, Store, Totals, WitnessCount,
