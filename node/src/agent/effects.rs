@@ -271,6 +271,7 @@ impl Agent {
             (_, Some(_)) => Happening::Failed,
             ("rollback", _) => Happening::RolledBack,
             ("publish", _) => Happening::Published,
+            ("withdraw", _) => Happening::Withdrawn,
             _ => Happening::Installed,
         };
         let entry = HistoryEntry {

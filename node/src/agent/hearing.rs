@@ -21,7 +21,7 @@ use super::{
     rules::Upload,
     sync::{Page, Question},
 };
-use crate::catalog::{HeadOutcome, Offer, Refusal, StatementOutcome, Verdict};
+use crate::catalog::{HeadOutcome, Offer, Refusal, Standing, StatementOutcome, Verdict};
 
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     pub(super) fn on_gossip(
@@ -242,31 +242,46 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             actions.push(Action::CountRefusal(refusal.label()));
             return actions;
         }
-        match self.catalog.offer_manifest(manifest) {
-            Ok(known) => {
-                let release = known.manifest.clone();
-                self.believed(manifest, &release, "publisher", &mut actions, now);
-                self.held.extend(release.blobs().map(|blob| blob.digest));
-                actions.push(Action::Record(HistoryLine {
-                    at: now.wall,
-                    component: release.component.clone(),
-                    from: None,
-                    to: release.version.clone(),
-                    what: "publish".to_owned(),
-                    error: None,
-                    by,
-                    detail: format!("on {}", release.channel),
-                }));
-                if self.rules.upload == Upload::On {
-                    actions
-                        .push(Action::Provide(release.blobs().map(|blob| blob.digest).collect()));
-                }
-                let gossip =
-                    Gossip::announce(head.as_ref().clone(), Some(manifest.as_ref().clone()));
-                actions.push(Action::Announce(gossip));
+        let standing = match self.catalog.offer_named(manifest) {
+            Ok(standing) => standing,
+            Err(refusal) => {
+                actions.push(Action::CountRefusal(refusal.label()));
+                return actions;
             }
-            Err(refusal) => actions.push(Action::CountRefusal(refusal.label())),
-        }
+        };
+        let Some(known) = self.catalog.manifest(&manifest.digest()) else { return actions };
+        let release = known.manifest.clone();
+        let what = match standing {
+            Standing::Listed => "publish",
+            Standing::Withdrawn => "withdraw",
+        };
+        actions.push(Action::Record(HistoryLine {
+            at: now.wall,
+            component: release.component.clone(),
+            from: None,
+            to: release.version.clone(),
+            what: what.to_owned(),
+            error: None,
+            by,
+            detail: format!("on {}", release.channel),
+        }));
+        let told = match standing {
+            Standing::Listed => {
+                self.believed(manifest, &release, "publisher", &mut actions, now);
+                let blobs: Vec<Digest> = release.blobs().map(|blob| blob.digest).collect();
+                self.held.extend(blobs.iter().copied());
+                if self.rules.upload == Upload::On {
+                    actions.push(Action::Provide(blobs));
+                }
+                Some(manifest.as_ref().clone())
+            }
+            // Its manifest is kept for whoever runs it, and nobody is to fetch it.
+            Standing::Withdrawn => {
+                actions.push(Action::KeepManifest(manifest.clone()));
+                None
+            }
+        };
+        actions.push(Action::Announce(Gossip::announce(head.as_ref().clone(), told)));
         actions
     }
 

@@ -368,6 +368,7 @@ fn history_line(entry: HistoryEntry) -> Option<HistoryLine> {
         Happening::Installed | Happening::Failed => "install",
         Happening::RolledBack => "rollback",
         Happening::Published => "publish",
+        Happening::Withdrawn => "withdraw",
         Happening::ChannelChanged | Happening::HoldChanged => return None,
     };
     let failed = entry.what == Happening::Failed;

@@ -78,6 +78,15 @@ pub struct RootOutcome {
     pub begun_anew: Vec<ChannelName>,
 }
 
+/// How a head names a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is on offer.
+    Listed,
+    /// It must not be installed any more.
+    Withdrawn,
+}
+
 /// What a refused head may prove together with one that is trusted.
 #[derive(Debug, Clone)]
 pub enum Contradiction {
@@ -308,7 +317,15 @@ impl Catalog {
                 return Err(ChainError::Gap { expected: have + 1, offered }.into());
             }
         }
-        trial.offer_manifest(manifest).map(|_| ())
+        trial.offer_named(manifest).map(|_| ())
+    }
+
+    /// Takes the manifest of a release that a trusted head lists or withdraws; says which.
+    pub fn offer_named(&mut self, signed: &Arc<Signed<Manifest>>) -> Result<Standing, Refusal> {
+        if self.withdrawn(&signed.digest()).is_some() {
+            return self.restore_withdrawn(signed).map(|()| Standing::Withdrawn);
+        }
+        self.offer_manifest(signed).map(|_| Standing::Listed)
     }
 
     /// A manifest that is believed.

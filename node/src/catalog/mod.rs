@@ -32,7 +32,7 @@ pub use self::{
     builders::Builds,
     chain::ChannelHead,
     doubts::{Freeze, KeyAlarm},
-    machine::{Catalog, Contradiction, HeadOutcome, Known, Offer, RootOutcome},
+    machine::{Catalog, Contradiction, HeadOutcome, Known, Offer, RootOutcome, Standing},
     offers::Obstacle,
     refusal::{Refusal, Verdict},
     said::{Heard, StatementOutcome},

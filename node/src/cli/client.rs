@@ -203,6 +203,19 @@ impl Client {
         parse(path, &read(response, MAX_JSON).await?)
     }
 
+    /// Sends bytes of a media type and reads the JSON answer.
+    ///
+    /// # Errors
+    /// Whatever the node answers.
+    pub async fn hand_over<T>(&self, path: &str, bytes: Vec<u8>, kind: &str) -> Result<T, Problem>
+    where
+        T: DeserializeOwned,
+    {
+        let body = Body { kind, size: bytes.len() as u64, bytes: whole(bytes) };
+        let response = self.send(Method::POST, path, Some(body)).await?;
+        parse(path, &read(response, MAX_JSON).await?)
+    }
+
     async fn json<B, T>(&self, method: Method, path: &str, body: Option<&B>) -> Result<T, Problem>
     where
         B: Serialize + Sync,

@@ -161,6 +161,29 @@ impl Context {
     }
 }
 
+impl Context {
+    /// Has a person type a name before something that cannot be undone; `--yes` stands for it.
+    pub fn ask_for_name(&self, question: &str, name: &str) -> Answer {
+        if self.global.yes {
+            return Answer::Yes;
+        }
+        if self.global.no_input || !io::stdin().is_terminal() {
+            self.output.hint("nobody was there to be asked; `--yes` answers yes");
+            return Answer::No;
+        }
+        self.output.question(&format!("{question} Type `{name}` to go on: "));
+        read_name(io::stdin().lock(), name)
+    }
+}
+
+fn read_name(input: impl BufRead, name: &str) -> Answer {
+    let mut line = String::new();
+    match input.take(MAX_ANSWER).read_line(&mut line) {
+        Ok(_) if line.trim() == name => Answer::Yes,
+        _ => Answer::No,
+    }
+}
+
 fn log_level(variable: Option<String>) -> Option<Override> {
     let value = variable.filter(|value| !value.is_empty())?;
     Some(Override { flag: "UPDRAFT_LOG", key: "log.level", value })
@@ -202,6 +225,14 @@ mod tests {
             assert_eq!(read_answer(no.as_bytes()), Answer::No, "{no:?}");
         }
         assert_eq!(read_answer(&b"\xff\xfe\n"[..]), Answer::No);
+    }
+
+    #[test]
+    fn what_cannot_be_undone_wants_the_very_name() {
+        assert_eq!(read_name(&b" ci \n"[..], "ci"), Answer::Yes);
+        for no in ["", "\n", "y\n", "yes\n", "CI\n", "ci-2\n"] {
+            assert_eq!(read_name(no.as_bytes(), "ci"), Answer::No, "{no:?}");
+        }
     }
 
     #[test]

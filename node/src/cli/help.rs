@@ -27,7 +27,7 @@ More about a command: updraft help <COMMAND>";
 
 /// The commands in the order and under the headings they are shown. Those this build does not have are left
 /// out; a test finds those that are missing here.
-pub(super) const HEADINGS: [(&str, &[&str]); 4] = [
+pub(super) const HEADINGS: [(&str, &[&str]); 5] = [
     (
         "Everyday",
         &[
@@ -35,7 +35,8 @@ pub(super) const HEADINGS: [(&str, &[&str]); 4] = [
             "peers", "get", "verify",
         ],
     ),
-    ("Publish", &["init", "publish", "sign", "key", "ticket"]),
+    ("Publish", &["init", "publish", "sign", "yank", "key", "ticket"]),
+    ("Trust", &["brake", "lift", "brakes", "attest", "say"]),
     ("Try out", &["devnet"]),
     ("This program", &["config", "paths", "completions", "version", "help"]),
 ];

@@ -13,6 +13,7 @@ use super::{
     Context, Exit,
     output::{Format, Style},
     publisher::Publisher,
+    revoke,
 };
 use crate::{
     keys::{KeyError, KeyFile, Lock, Protection},
@@ -38,6 +39,8 @@ pub enum Command {
         /// Name, or file:PATH
         key: String,
     },
+    /// Take a key back for ever, by its own signature: for a key that was stolen or lost
+    Revoke(revoke::Args),
     /// Write a key's public part, for whoever puts it into a trust root
     Export {
         /// Name, or file:PATH
@@ -60,6 +63,7 @@ pub(super) fn run(command: Command, context: &Context) -> Result<Exit, Problem> 
         }
         Command::List => list(&publisher, context),
         Command::Show { key } => show(&publisher.ring.load(&key.parse()?)?, context),
+        Command::Revoke(args) => revoke::run(&args, &publisher, context),
         Command::Export { key, output, .. } => {
             let key = publisher.ring.load(&key.parse()?)?;
             match output {

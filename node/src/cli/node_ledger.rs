@@ -7,7 +7,7 @@ use std::{io::Write, path::Path, time::Duration};
 use http_body_util::BodyExt as _;
 use tokio::{runtime::Runtime, time::Instant};
 use updraft_protocol::{
-    Blob, ChannelName, Digest, Head, Listing, Manifest, Root, Signed,
+    Blob, ChannelName, Digest, Head, Listing, Manifest, Root, Signed, Statement,
     codec::{self, Wire},
     limits::MAX_OBJECT,
 };
@@ -17,8 +17,8 @@ use super::{
     client::{Client, Places, segment},
 };
 use crate::{
-    api::BUNDLE_TYPE,
-    api::types::{Published, Replicas, Status},
+    api::types::{Published, Replicas, Said, Status},
+    api::{BUNDLE_TYPE, STATEMENT_TYPE},
     problem::{Code, Problem},
     publish::ledger::{Ledger, LedgerError},
 };
@@ -64,6 +64,13 @@ impl NodeLedger {
     /// Hands a bundle over; the node verifies it, keeps it and announces it.
     pub(super) fn upload(&self, bundle: &Path) -> Result<Published, Problem> {
         self.runtime.block_on(self.client.upload("/api/v1/releases", bundle, BUNDLE_TYPE))
+    }
+
+    /// Hands a statement over; the node judges it, keeps it and tells everybody.
+    pub(super) fn say(&self, statement: &Statement) -> Result<Said, Problem> {
+        let bytes = codec::encode(statement)
+            .map_err(|error| Problem::from_error(Code::SourceRefused, &error))?;
+        self.runtime.block_on(self.client.hand_over("/api/v1/statements", bytes, STATEMENT_TYPE))
     }
 
     /// Waits until `wanted` peers hold a release, and tells each change.

@@ -1,4 +1,4 @@
-//! `updraft sign`: adds signatures to a bundle.
+//! `updraft sign`: adds signatures to a bundle, or to a statement that travels in a file.
 
 use std::path::PathBuf;
 
@@ -8,6 +8,7 @@ use super::{
     Answer, Context, Exit, node_ledger,
     output::Format,
     publisher::{Publisher, data_directory, in_json, in_words, references},
+    statement,
 };
 use crate::{
     bundle::Bundle,
@@ -18,10 +19,10 @@ use crate::{
     },
 };
 
-/// Add a signature to a bundle
+/// Add a signature to a bundle, or to a statement in a file
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The bundle
+    /// The bundle or the statement
     pub file: PathBuf,
     /// Sign with this key: a name, or file:PATH
     #[arg(short, long, value_name = "KEY", required = true)]
@@ -29,6 +30,9 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
+    if let Some(said) = statement::read(&args.file)? {
+        return statement::sign_file(&args.file, said, &args.key, context);
+    }
     let publisher = Publisher::here(context)?;
     let mut bundle = Bundle::open(&args.file)?;
     // Who signs vouches for the bytes, so they have to be those that the manifest names.

@@ -80,6 +80,8 @@ pub enum Happening {
     Failed,
     /// A release was made on this node.
     Published,
+    /// A release was withdrawn, by whoever uses this node to publish.
+    Withdrawn,
     /// The component was put on another channel.
     ChannelChanged,
     /// A hold was set or lifted.
