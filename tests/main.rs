@@ -11,3 +11,4 @@ mod publish_install;
 mod publishing;
 mod resume;
 mod stall;
+mod trust;

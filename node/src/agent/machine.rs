@@ -131,9 +131,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         !self.jobs.is_empty() || self.mirrors.values().any(|mirror| mirror.running)
     }
 
-    /// Digests of everything that must stay in the store: what the believed manifests name.
+    /// Digests of everything that must stay in the store: what the believed manifests name. A seed also keeps what
+    /// was withdrawn, because its publisher may offer it again.
     pub fn needed(&self) -> BTreeSet<Digest> {
-        self.catalog.listings().map(|(_, listing)| listing.manifest).collect()
+        let listed = self.catalog.listings().map(|(_, listing)| listing.manifest);
+        let withdrawn = self.remembered().into_iter().filter(|_| self.rules.duty == Duty::Seed);
+        listed.chain(withdrawn).collect()
     }
 
     /// Manifests that stay in the store although nobody is to fetch what they name: of withdrawn releases, which

@@ -220,7 +220,12 @@ fn finish(
     let Books::Node(node) = books else {
         return Err(Problem::new(Code::NodeNotRunning, "announcing needs a running node"));
     };
-    let published = node.upload(path)?;
+    let published = node.upload(path).map_err(|problem| match problem.code {
+        Code::ChunkMismatch if args.undo => problem.hint(
+            "this node has its bytes no more; do it through a seed, or publish them as the next version",
+        ),
+        _ => problem,
+    })?;
     members["reached"] = json!(published.reached);
     let (release, seq) = (&args.release, published.seq);
     let verb = if args.undo { "is on offer again" } else { "is withdrawn" };
