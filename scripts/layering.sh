@@ -23,12 +23,13 @@ fi
 # --- 2. Between the rooms of the node ----------------------------------------------------------------------
 # room: rooms that its code may name. `FLOOR` is the ground floor, which knows no room.
 # Tests of a room may also name `testing` and what stands in a row `room (tests)`.
-floor="build clock config dirs identity lock logging metrics problem secret whole"
+floor="build clock config dirs fingerprint identity lock logging metrics problem secret whole"
 allowed=$(cat <<'ROWS'
 # The ground floor. Logging and configuration know each other: a filter is validated by who will obey it.
 build:
 clock:
 dirs:
+fingerprint:
 lock:
 problem:
 secret:

@@ -2,7 +2,7 @@
 # What is a test is decided as in uses.awk: by the file's name, or after the first `#[cfg(test)] mod … {`.
 
 function is_test_file(path) {
-    return path ~ /(^|\/)(tests|fake|talking|harness|benches)\// || path ~ /(^|_|\/)tests\.rs$/ || path ~ /\/testing\.rs$/
+    return path ~ /(^|\/)(tests|fuzz|fake|talking|harness|benches)\// || path ~ /(^|_|\/)tests\.rs$/ || path ~ /\/testing\.rs$/
 }
 function broken(rule) { print FILENAME ":" FNR ": " rule }
 function close_file() {

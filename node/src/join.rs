@@ -77,6 +77,7 @@ pub enum JoinError {
 /// Roots from the first to the newest, each believed because of the one before.
 #[derive(Debug)]
 pub struct Chain {
+    first: Digest,
     roots: Vec<Signed<Root>>,
     newest: Verified<Root>,
 }
@@ -88,7 +89,7 @@ impl Chain {
     /// [`RootError`] if it is another, or not signed by its own keys.
     pub fn begin(first: Signed<Root>, named: &Digest) -> Result<Self, RootError> {
         let newest = trust_first(&first, named)?;
-        Ok(Self { roots: vec![first], newest })
+        Ok(Self { first: *named, roots: vec![first], newest })
     }
 
     /// Adds the next root.
@@ -107,8 +108,8 @@ impl Chain {
     }
 
     /// Digest of the first root: what people compare.
-    pub fn fingerprint(&self) -> Option<Digest> {
-        self.roots.first().map(Signed::digest)
+    pub fn first(&self) -> Digest {
+        self.first
     }
 }
 

@@ -33,6 +33,7 @@ pub mod build;
 pub mod clock;
 pub mod config;
 pub mod dirs;
+pub mod fingerprint;
 pub mod identity;
 pub mod lock;
 pub mod logging;

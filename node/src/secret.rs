@@ -64,11 +64,38 @@ impl SecretError {
     }
 }
 
+/// Whether others than a file's owner may use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exposure {
+    /// The owner alone.
+    Owner,
+    /// Group or others, too.
+    Others {
+        /// The file's permission bits.
+        mode: u32,
+    },
+}
+
 /// Reads a secret of at most `limit` bytes.
 ///
 /// # Errors
 /// If it is missing, too large, no regular file, or if group or others may read or write it.
 pub fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    match read_from_elsewhere(path, limit)? {
+        (secret, Exposure::Owner) => Ok(secret),
+        (_, Exposure::Others { mode }) => Err(SecretError::Exposed { path: path.to_owned(), mode }),
+    }
+}
+
+/// Reads a secret of at most `limit` bytes that was carried here, on a medium that may know no permissions.
+/// Nobody may go on using that file; the caller says so if others could read it.
+///
+/// # Errors
+/// If it is missing, too large or no regular file.
+pub fn read_from_elsewhere(
+    path: &Path,
+    limit: usize,
+) -> Result<(Zeroizing<Vec<u8>>, Exposure), SecretError> {
     let failed = |source| SecretError::Read { path: path.to_owned(), source };
     // Without NONBLOCK, opening a pipe left in the file's place would wait for a writer for ever.
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -80,9 +107,10 @@ pub fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, SecretError
         return Err(SecretError::NotAFile { path: path.to_owned() });
     }
     let mode = metadata.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(SecretError::Exposed { path: path.to_owned(), mode });
-    }
+    let exposure = match mode & 0o077 {
+        0 => Exposure::Owner,
+        _ => Exposure::Others { mode },
+    };
     // Room for everything at once: a vector that grows leaves copies behind that nobody wipes.
     let mut secret = Zeroizing::new(Vec::with_capacity(limit + 2));
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
@@ -90,7 +118,7 @@ pub fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, SecretError
     if secret.len() > limit {
         return Err(SecretError::TooLarge { path: path.to_owned(), limit });
     }
-    Ok(secret)
+    Ok((secret, exposure))
 }
 
 /// Whether [`create`] made the file or found one.
@@ -110,16 +138,9 @@ pub enum Created {
 /// If the folder or the file cannot be written.
 pub fn create(path: &Path, secret: &[u8]) -> Result<Created, SecretError> {
     let failed = |source| SecretError::Write { path: path.to_owned(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    let mut file = tempfile::Builder::new()
-        .prefix(".secret-")
-        .permissions(Permissions::from_mode(0o600))
-        .tempfile_in(folder)
-        .map_err(failed)?;
-    file.write_all(secret).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-    match file.persist_noclobber(path) {
+    match beside(folder, secret).map_err(failed)?.persist_noclobber(path) {
         Ok(_) => {}
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
             return Ok(Created::Existed);
@@ -128,6 +149,38 @@ pub fn create(path: &Path, secret: &[u8]) -> Result<Created, SecretError> {
     }
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     Ok(Created::New)
+}
+
+/// Puts another secret in the place of one that is there. A link is followed: the file it leads to changes.
+///
+/// After a crash there is either the old secret or the new one, whole. The old bytes are unlinked, not wiped:
+/// no file system promises that.
+///
+/// # Errors
+/// If there is no file, or it cannot be written.
+pub fn replace(path: &Path, secret: &[u8]) -> Result<(), SecretError> {
+    let failed = |source| SecretError::Write { path: path.to_owned(), source };
+    let target = fs::canonicalize(path).map_err(failed)?;
+    let folder = folder_of(&target);
+    let file = beside(folder, secret).map_err(failed)?;
+    file.persist(&target).map_err(|error| failed(error.error))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// A secret in a file without a name that lasts; it is gone if it gets none.
+fn beside(folder: &Path, secret: &[u8]) -> io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::Builder::new()
+        .prefix(".secret-")
+        .permissions(Permissions::from_mode(0o600))
+        .tempfile_in(folder)?;
+    file.write_all(secret)?;
+    file.as_file().sync_all()?;
+    Ok(file)
 }
 
 /// Whether there is anything at the path, even a link to nowhere.

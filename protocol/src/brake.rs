@@ -53,6 +53,25 @@ impl Brake {
     }
 }
 
+/// Those of these pauses that count, in the order in which they were ordered: each that is not too soon after one
+/// that counts. Whoever holds the same pauses lets the same ones count, in whatever order they came; a pause that
+/// counted stops counting when one turns up that its key had dated before it.
+///
+/// A pause that is forgotten before [`BRAKE_AGAIN`] seconds have gone by lets its key order it again.
+pub fn counting<'a>(brakes: impl IntoIterator<Item = &'a Brake>) -> Vec<&'a Brake> {
+    let mut ordered: Vec<&Brake> = brakes.into_iter().collect();
+    ordered.sort_by_key(|brake| {
+        (brake.issued, brake.by, &brake.channel, brake.release, brake.expires, &brake.reason)
+    });
+    let mut counting: Vec<&Brake> = Vec::new();
+    for brake in ordered {
+        if !counting.iter().any(|earlier| brake.is_too_soon_after(earlier)) {
+            counting.push(brake);
+        }
+    }
+    counting
+}
+
 /// The release keys of a channel end pauses before their time.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Lift {
@@ -154,6 +173,15 @@ mod tests {
         assert!(brake(1, Some(b"b"), 2_000).is_too_soon_after(&brake(1, None, 1_000)));
         assert!(!brake(2, Some(b"a"), 2_000).is_too_soon_after(&first), "another key");
         assert!(!brake(1, Some(b"a"), 999).is_too_soon_after(&first), "ordered before");
+    }
+
+    #[test]
+    fn a_pause_dated_before_another_takes_its_place_and_adds_nothing_to_it() {
+        let (first, second) = (brake(1, Some(b"a"), 5_000), brake(1, Some(b"a"), 9_000));
+        assert_eq!(counting([&second]), [&second]);
+        assert_eq!(counting([&second, &first]), [&first]);
+        let long_after = brake(1, Some(b"a"), 5_000 + BRAKE_AGAIN);
+        assert_eq!(counting([&long_after, &second, &first]), [&first, &long_after]);
     }
 
     #[test]

@@ -81,11 +81,17 @@ impl Equivocation {
         [&self.first, &self.second]
     }
 
-    /// Its name: of the two payloads, whoever signed them.
+    /// Its name: of the two payloads and of the keys that are said to have signed each. Two heads prove more when
+    /// more keys signed them, so a weak proof must not pass for the strong one of the same heads.
     pub fn id(&self) -> Digest {
         let mut hasher = Hasher::new();
         for head in self.heads() {
             hasher.update(head.digest().as_bytes());
+            let keys: BTreeSet<KeyId> = head.signatures().iter().map(|one| one.key).collect();
+            hasher.update(&[u8::try_from(keys.len()).unwrap_or(u8::MAX)]);
+            for key in keys {
+                hasher.update(key.digest().as_bytes());
+            }
         }
         hasher.finish()
     }
@@ -97,7 +103,10 @@ impl Equivocation {
     pub fn judge(&self, root: &Root) -> Result<Finding, ProvesNothing> {
         let network = &root.network;
         let [one, other] = self.read(network)?;
-        if one.channel != other.channel || one.seq != other.seq {
+        // A head and itself agree, and their signers are not rogues: two copies of one head may differ in who
+        // signed them. Whoever came here by decoding was refused by `check` already.
+        let same = self.first.digest() == self.second.digest();
+        if same || one.channel != other.channel || one.seq != other.seq {
             return Err(ProvesNothing::NoConflict);
         }
         let (channel, seq) = (one.channel, one.seq);
@@ -139,5 +148,78 @@ impl Wire for Equivocation {
         self.second.check()?;
         let digests = [self.first.digest(), self.second.digest()];
         Invalid::if_unsorted("the two heads", digests.iter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        key::SecretKey,
+        root::{ChannelRole, NetworkKind},
+        threshold::Role,
+        time::Timestamp,
+    };
+
+    const NETWORK: NetworkId = NetworkId::from_bytes([1; 32]);
+
+    fn key(n: u8) -> SecretKey {
+        SecretKey::from_seed(&[n; 32])
+    }
+
+    fn role(keys: &[u8]) -> Role {
+        Role::new(1, keys.iter().map(|n| key(*n).public()).collect()).expect("a role")
+    }
+
+    fn channel() -> ChannelName {
+        "stable".parse().expect("a name")
+    }
+
+    fn root() -> Root {
+        Root {
+            network: NETWORK,
+            name: "sample".parse().expect("a name"),
+            kind: NetworkKind::Production,
+            version: 1,
+            prev: None,
+            issued: Timestamp::from_seconds(1),
+            expires: Timestamp::from_seconds(2),
+            root: role(&[1]),
+            release: vec![ChannelRole { channel: channel(), role: role(&[2, 3]) }],
+            witness: None,
+            brake: None,
+            builder: None,
+            electorate: None,
+            channel_base: Vec::new(),
+            revoked: Vec::new(),
+        }
+    }
+
+    fn head(expires: u64, signer: u8) -> Signed<Head> {
+        let head = Head {
+            network: NETWORK,
+            channel: channel(),
+            seq: 1,
+            prev: None,
+            time: Timestamp::from_seconds(1),
+            expires: Timestamp::from_seconds(expires),
+            releases: Vec::new(),
+            withdrawn: Vec::new(),
+            min_supported: Vec::new(),
+        };
+        let mut signed = Signed::unsigned(&head).expect("a head");
+        signed.sign(&key(signer), &NETWORK);
+        signed
+    }
+
+    /// Two peers may hand over one head with different signatures.
+    #[test]
+    fn two_copies_of_one_head_are_no_fork_whoever_signed_them() {
+        for (one, other) in [(2, 2), (2, 3)] {
+            let copies = Equivocation::new(head(9, one), head(9, other));
+            assert_eq!(copies.judge(&root()), Err(ProvesNothing::NoConflict));
+        }
+        let fork = Equivocation::new(head(8, 2), head(9, 3)).judge(&root());
+        assert!(matches!(fork, Ok(Finding::Fork { keys, .. }) if keys.len() == 2));
     }
 }

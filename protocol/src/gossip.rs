@@ -6,6 +6,7 @@ use bincode::{Decode, Encode};
 
 use crate::{
     codec::{Invalid, Wire},
+    digest::Digest,
     head::Head,
     limits::MAX_GOSSIP,
     manifest::Manifest,
@@ -33,6 +34,16 @@ pub enum Gossip {
 }
 
 impl Gossip {
+    /// The digest of the signed thing it is about. Signatures and what is enclosed do not change it, so all
+    /// messages that say the same have one subject.
+    pub fn subject(&self) -> Digest {
+        match self {
+            Self::Announcement { head, .. } => head.digest(),
+            Self::Root(root) => root.digest(),
+            Self::Statement(statement) => statement.id(),
+        }
+    }
+
     /// Announces a head, with its manifest if both fit into one message.
     pub fn announce(head: Signed<Head>, manifest: Option<Signed<Manifest>>) -> Self {
         let together = Self::Announcement { head, manifest };

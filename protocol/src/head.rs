@@ -164,7 +164,8 @@ pub fn continues(
     if offered.prev != last_digest {
         return Err(ChainError::WrongLink { seq });
     }
-    if trusted.is_some_and(|head| head.channel != offered.channel) {
+    let channel = trusted.map(|head| &head.channel).or(base.map(|base| &base.channel));
+    if channel.is_some_and(|channel| *channel != offered.channel) {
         return Err(ChainError::WrongLink { seq });
     }
     Ok(())
@@ -211,7 +212,7 @@ impl Head {
         }
         let listed: BTreeSet<Digest> = self.releases.iter().map(|listed| listed.manifest).collect();
         if digests().any(|digest| listed.contains(&digest)) {
-            return Err(Invalid::new("withdrawn releases", "has one that is on offer"));
+            return Err(Invalid::new("withdrawn releases", "have one that is on offer"));
         }
         Ok(())
     }

@@ -149,6 +149,11 @@ bincode::impl_borrow_decode!(PublicKey);
 pub struct KeyId(Digest);
 
 impl KeyId {
+    /// The hash itself.
+    pub const fn digest(&self) -> &Digest {
+        &self.0
+    }
+
     /// The id's hexadecimal digits.
     pub fn to_hex(self) -> String {
         self.0.to_hex()

@@ -2,7 +2,7 @@
 //!
 //! | said | type | file | how |
 //! |---|---|---|---|
-//! | who may sign what | [`Signed`]`<`[`Root`]`>` | `root.rs` | bootstrap answer; by ticket |
+//! | who may sign what | [`Signed`]`<`[`Root`]`>` | `root/` | bootstrap answer; by ticket |
 //! | what a channel offers | [`Signed`]`<`[`Head`]`>` | `head.rs` | gossip, catch-up answer |
 //! | what a release is | [`Signed`]`<`[`Manifest`]`>` | `manifest.rs` | gossip, catch-up answer |
 //! | what is new, by witnesses | [`Signed`]`<`[`Heartbeat`]`>` | `heartbeat.rs` | [`Statement`] |

@@ -176,7 +176,7 @@ impl Wire for Manifest {
         if self.barriers.last().is_some_and(|barrier| *barrier >= self.version) {
             return Err(Invalid::new(
                 "barriers",
-                "has one that is not below the release's version",
+                "have one that is not below the release's version",
             ));
         }
         self.tree.object.check()?;

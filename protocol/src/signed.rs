@@ -101,6 +101,22 @@ impl<T: Signable> Signed<T> {
         self.signatures.sort_by_key(|signature| signature.key);
     }
 
+    /// Takes from another copy of the same payload the signatures under these ids, in place of its own. Does
+    /// nothing if the payloads differ.
+    ///
+    /// Which of them are valid is the caller's to find out first, with [`Signed::signers`]: a bad signature
+    /// must not push out a good one.
+    pub fn adopt(&mut self, other: &Self, of: &BTreeSet<KeyId>) {
+        if self.payload != other.payload {
+            return;
+        }
+        let wanted = |signature: &&Signature| of.contains(&signature.key);
+        let taken: Vec<_> = other.signatures.iter().filter(wanted).copied().collect();
+        self.signatures.retain(|own| taken.iter().all(|theirs| theirs.key != own.key));
+        self.signatures.extend(taken);
+        self.signatures.sort_by_key(|signature| signature.key);
+    }
+
     /// Digest of the payload. Signatures do not change it, so one value has one name whoever signed.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.payload)

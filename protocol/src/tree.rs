@@ -278,15 +278,18 @@ impl Wire for Tree {
         if self.content_size() > MAX_TREE_BYTES {
             return Err(Invalid::new("contents", format!("are over {MAX_TREE_BYTES} bytes")));
         }
+        // A path may hold marks of direction, which is its publisher's business; a refusal may not.
+        let named = |path: &TreePath| shown(path.as_str(), MAX_PATH);
         let mut folded = BTreeSet::new();
         let mut folders = BTreeSet::new();
         for entry in &self.entries {
             if !folded.insert(entry.path.folded()) {
-                let reason = format!("has `{}` twice where case is ignored", entry.path);
+                let reason = format!("has `{}` twice where case is ignored", named(&entry.path));
                 return Err(Invalid::new("tree", reason));
             }
             if let Some(parent) = entry.path.parent().filter(|parent| !folders.contains(parent)) {
-                let reason = format!("has `{}` but no folder `{parent}`", entry.path);
+                let (path, parent) = (named(&entry.path), named(&parent));
+                let reason = format!("has `{path}` but no folder `{parent}`");
                 return Err(Invalid::new("tree", reason));
             }
             match &entry.node {
@@ -298,7 +301,7 @@ impl Wire for Tree {
                     if let Some(rule) = target.broken_rule(&entry.path) {
                         return Err(Invalid::new(
                             "tree",
-                            format!("has `{}`, which {rule}", entry.path),
+                            format!("has `{}`, which {rule}", named(&entry.path)),
                         ));
                     }
                 }
@@ -433,5 +436,16 @@ mod tests {
         assert!(codec::encode(&Tree { entries: Vec::new() }).is_err());
         assert!(codec::encode(&Tree { entries: vec![file("b"), file("a")] }).is_err());
         assert!(codec::encode(&Tree { entries: vec![file("a"), file("a")] }).is_err());
+    }
+    #[test]
+    fn a_refusal_shows_no_mark_of_direction() {
+        let name = "a\u{202e}b";
+        let alone = Tree { entries: vec![folder("x"), folder(&format!("y/{name}"))] };
+        let linked = LinkTarget::new("/");
+        let link = Entry { path: path(name), node: Node::Link { target: linked } };
+        for tree in [alone, Tree { entries: vec![link] }] {
+            let refusal = tree.check().expect_err("not a tree").to_string();
+            assert!(refusal.contains("a\\u{202e}b") && !refusal.contains(name), "{refusal}");
+        }
     }
 }

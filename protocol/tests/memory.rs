@@ -9,9 +9,15 @@ mod samples;
 use std::sync::{Mutex, PoisonError};
 
 use peak_alloc::PeakAlloc;
+use samples::{by_hand, by_hand::Bytes};
 use updraft_protocol::{
-    ChunkList, Digest, Entry, Node, TransferAnswer, Tree, Wire, codec,
-    limits::{MAX_CHUNK, MAX_CHUNKS, MAX_OBJECT, MAX_TREE_ENTRIES},
+    CatchUpAnswer, CatchUpRequest, ChannelRole, ChunkList, Digest, Elector, Electorate, Entry,
+    Equivocation, Head, HeadMark, Listing, Node, PublicKey, RevokedKey, Root, SecretKey,
+    TransferAnswer, Tree, Wire, Withdrawn, codec,
+    limits::{
+        MAX_CATCHUP_MARKS, MAX_CHUNK, MAX_CHUNKS, MAX_ELECTORS, MAX_LISTINGS, MAX_OBJECT,
+        MAX_REASON, MAX_REVOKED_KEYS, MAX_STATEMENTS_PER_ANSWER, MAX_TREE_ENTRIES, MAX_WITHDRAWN,
+    },
 };
 
 #[global_allocator]
@@ -84,4 +90,88 @@ fn the_largest_tree_of_the_shortest_names_is_read() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let entry = |n: usize| Entry { path: samples::name(&format!("{n:05x}")), node: Node::Folder };
     reads_within_its_limit(&Tree { entries: (0..MAX_TREE_ENTRIES).map(entry).collect() });
+}
+
+/// In a root, keys take six times the memory of their bytes.
+#[test]
+fn the_largest_roots_are_read() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let keys: Vec<u8> = (1..=32).collect();
+    let role = samples::role(32, &keys);
+    let channel =
+        |n: usize| ChannelRole { channel: samples::name(&format!("c{n:02}")), role: role.clone() };
+    reads_within_its_limit(&Root { release: (0..60).map(channel).collect(), ..samples::root_1() });
+    let mut electors: Vec<Elector> = (0..MAX_ELECTORS).map(elector).collect();
+    electors.sort_by_key(|elector| elector.key.id());
+    let revoked = |n: usize| RevokedKey {
+        key: public(n + MAX_ELECTORS).id(),
+        reason: "r".repeat(100),
+        since: samples::NOW,
+    };
+    let mut revoked: Vec<RevokedKey> = (0..MAX_REVOKED_KEYS).map(revoked).collect();
+    revoked.sort_by_key(|revoked| revoked.key);
+    let electorate = Some(Electorate { epoch: 1, electors });
+    reads_within_its_limit(&Root { electorate, revoked, ..samples::root_1() });
+}
+
+fn public(n: usize) -> PublicKey {
+    SecretKey::from_seed(Digest::of(&n.to_le_bytes()).as_bytes()).public()
+}
+
+fn elector(n: usize) -> Elector {
+    Elector { key: public(n), weight: 1, operator: samples::name("operator") }
+}
+
+#[test]
+fn the_largest_heads_and_a_proof_of_two_are_read() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let listing = |n: usize| Listing {
+        component: samples::name(&format!("c{n:063}")),
+        target: samples::name(&"t".repeat(64)),
+        version: samples::name("1.0.0"),
+        manifest: Digest::of(&n.to_le_bytes()),
+    };
+    let releases: Vec<Listing> = (0..MAX_LISTINGS).map(listing).collect();
+    let head = Head { releases, ..samples::head_2() };
+    let withdrawn = |n: usize| Withdrawn {
+        manifest: Digest::from_bytes([u8::try_from(n).expect("at most 64"); 32]),
+        reason: "r".repeat(MAX_REASON),
+    };
+    let withdrawn = (0..MAX_WITHDRAWN).map(withdrawn).collect();
+    let other = Head { withdrawn, releases: Vec::new(), ..samples::head_2() };
+    reads_within_its_limit(&head);
+    reads_within_its_limit(&other);
+    let keys: Vec<u8> = (1..=32).collect();
+    let signed = |head: &Head| samples::signed(head, &keys);
+    reads_within_its_limit(&Equivocation::new(signed(&head), signed(&other)));
+}
+
+/// Statements with almost nothing in them take far more memory than bytes.
+#[test]
+fn the_most_statements_and_the_most_marks_are_read() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    for payload in [2, 200] {
+        let statement = |n: usize| {
+            let payload = [&n.to_le_bytes()[..2], &vec![0; payload - 2]].concat();
+            let id = by_hand::statement_id(0, Digest::of(&payload).as_bytes());
+            (id, Bytes::default().u32(0).raw(&by_hand::signed(&payload, &[])).done())
+        };
+        let mut page: Vec<_> = (0..MAX_STATEMENTS_PER_ANSWER).map(statement).collect();
+        page.sort();
+        let page = page.into_iter().map(|(_, bytes)| bytes);
+        let bytes = Bytes::default().u32(2).list(page).u8(1).done();
+        let page: CatchUpAnswer = codec::decode(&bytes).expect("as many as there may be");
+        reads_within_its_limit(&page);
+    }
+    let mark = |n: usize| HeadMark {
+        channel: samples::name(&format!("c{n:031}")),
+        seq: 1,
+        head: Some(Digest::of(b"a head")),
+    };
+    let marks = (0..MAX_CATCHUP_MARKS).map(mark).collect();
+    reads_within_its_limit(&CatchUpRequest::Since {
+        network: samples::NETWORK,
+        root_version: 1,
+        marks,
+    });
 }

@@ -3,24 +3,33 @@
 //! `PROPTEST_CASES` (256 unless told otherwise) scales every number of cases; what once failed is tried first
 //! ever after, from `properties.regressions`.
 
+#[path = "properties/histories.rs"]
+mod histories;
+#[path = "properties/pauses.rs"]
+mod pauses;
+#[path = "properties/said.rs"]
+mod said;
 #[expect(dead_code, reason = "other tests of the wire use the rest")]
 mod samples;
+#[path = "properties/signers.rs"]
+mod signers;
 #[path = "properties/strategies.rs"]
 mod strategies;
 
-use std::{collections::BTreeSet, fmt::Debug, sync::LazyLock};
+use std::{collections::BTreeMap, fmt::Debug, sync::LazyLock};
 
 use proptest::{
-    collection::vec,
+    collection::{btree_map, vec},
+    option,
     prelude::*,
-    sample::{Index, subsequence},
+    sample::Index,
     test_runner::FileFailurePersistence,
 };
 use samples::{Sample, by_hand};
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Gossip, HeadMark, Holding,
-    KeyId, Signable, Signature, Signed, Ticket, TransferAnswer, TransferRequest, Wire, codec,
-    threshold,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, Gossip, HeadMark,
+    Holding, Sentence, Signable, Signed, Statement, Ticket, TransferAnswer, TransferRequest, Wire,
+    codec,
 };
 
 static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(samples::all);
@@ -146,7 +155,7 @@ fn a_flipped_bit_is_refused_or_makes_another_value() {
     for sample in SAMPLES.iter() {
         for bit in 0..sample.bytes.len() * 8 {
             let bytes = with_flipped(&sample.bytes, bit);
-            assert!(!(sample.is_read_from)(&bytes), "{} with bit {bit} flipped", sample.name);
+            // The same value would be written as the bytes before the flip.
             refused_or_canonical(sample, &bytes);
         }
     }
@@ -174,6 +183,28 @@ fn a_signed_object_with_a_flipped_bit_is_not_believed() {
     check(&samples::root_2());
     check(&samples::head_2());
     check(&samples::manifest());
+    check(&samples::lift());
+}
+
+/// What one key says alone is not believed with a flipped bit either.
+#[test]
+fn a_sentence_with_a_flipped_bit_is_not_believed() {
+    fn check<T: Sentence>(value: &T, keys: [u8; 2]) {
+        let role = samples::role(1, &keys);
+        let bytes = codec::encode(&samples::signed(value, &keys[..1])).expect("a signed object");
+        for bit in 0..bytes.len() * 8 {
+            if let Ok(signed) = codec::decode::<Signed<T>>(&with_flipped(&bytes, bit)) {
+                assert!(
+                    signed.verify_sentence(value.network(), &role).is_err(),
+                    "bit {bit} flipped"
+                );
+            }
+        }
+    }
+    check(&samples::heartbeat(), [21, 22]);
+    check(&samples::brake(), [31, 32]);
+    check(&samples::revocation(), [13, 12]);
+    check(&samples::attestation(), [41, 42]);
 }
 
 proptest! {
@@ -195,19 +226,51 @@ proptest! {
     }
 
     #[test]
+    fn sentences_read_back_and_are_written_as_by_hand(
+        heartbeat in said::heartbeat(),
+        brake in said::brake(),
+        lift in said::lift(),
+        revocation in said::revocation(),
+        attestation in said::attestation(),
+    ) {
+        prop_assert_eq!(reads_back(&heartbeat), by_hand::heartbeat(&heartbeat));
+        prop_assert_eq!(reads_back(&brake), by_hand::brake(&brake));
+        prop_assert_eq!(reads_back(&lift), by_hand::lift(&lift));
+        prop_assert_eq!(reads_back(&revocation), by_hand::revocation(&revocation));
+        prop_assert_eq!(reads_back(&attestation), by_hand::attestation(&attestation));
+    }
+
+    #[test]
+    fn statements_read_back(
+        statements in vec(said::statement(), 0..6),
+        root in strategies::signed(strategies::root()),
+        more in any::<bool>(),
+    ) {
+        reads_back(&Gossip::Root(root));
+        let mut by_id: BTreeMap<Digest, Statement> = BTreeMap::new();
+        for statement in statements {
+            reads_back(&Gossip::Statement(statement.clone()));
+            by_id.insert(statement.id(), statement);
+        }
+        let statements = by_id.into_values().collect();
+        reads_back(&CatchUpAnswer::Statements { statements, more });
+    }
+
+    #[test]
     fn messages_read_back(
         roots in vec(strategies::signed(strategies::root()), 0..3),
         heads in vec(strategies::signed(strategies::head()), 0..3),
         manifest in strategies::signed(strategies::manifest()),
         more in any::<bool>(),
         number in any::<u64>(),
+        statements in strategies::digest(),
     ) {
         reads_back(&BootstrapAnswer { roots });
         if let Some(head) = heads.first() {
             reads_back(&Gossip::announce(head.clone(), None));
             reads_back(&Gossip::announce(head.clone(), Some(manifest.clone())));
         }
-        reads_back(&CatchUpAnswer::News { root_version: number, heads, more, statements: samples::digest(b"statements") });
+        reads_back(&CatchUpAnswer::News { root_version: number, heads, more, statements });
         reads_back(&CatchUpAnswer::Manifest(manifest));
     }
 
@@ -217,14 +280,19 @@ proptest! {
         digest in strategies::digest(),
         index in any::<u32>(),
         number in any::<u64>(),
-        channels in proptest::collection::btree_map(strategies::channel(), any::<u64>(), 0..64),
+        channels in btree_map(strategies::channel(), option::of((1..=u64::MAX, strategies::digest())), 0..64),
+        after in option::of(strategies::digest()),
         bytes in vec(any::<u8>(), 0..2_000),
     ) {
-        let mark = |(channel, seq)| HeadMark { channel, seq, head: None };
+        let mark = |(channel, held): (_, Option<_>)| {
+            let (seq, head) = held.map_or((0, None), |(seq, head)| (seq, Some(head)));
+            HeadMark { channel, seq, head }
+        };
         let marks = channels.into_iter().map(mark).collect();
         reads_back(&BootstrapRequest { network, after: number });
         reads_back(&CatchUpRequest::Since { network, root_version: number, marks });
         reads_back(&CatchUpRequest::Manifest(digest));
+        reads_back(&CatchUpRequest::Statements { network, after });
         reads_back(&TransferRequest::Object(digest));
         reads_back(&TransferRequest::Have(digest));
         reads_back(&TransferRequest::Chunk { blob: digest, index });
@@ -237,93 +305,5 @@ proptest! {
     fn tickets_read_back_from_their_text(ticket in strategies::ticket()) {
         reads_back(&ticket);
         prop_assert_eq!(ticket.to_string().parse::<Ticket>(), Ok(ticket));
-    }
-}
-
-/// What a signature in a drawn list is worth.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Quality {
-    Right,
-    OverAnotherMessage,
-    Garbage,
-}
-
-/// A signature: whose id it bears, who made it, and how.
-#[derive(Debug, Clone, Copy)]
-struct Drawn {
-    bears: u8,
-    by: u8,
-    quality: Quality,
-}
-
-const MESSAGE: &[u8] = b"what is signed";
-const DOMAIN: &str = "";
-const NO_NETWORK: [u8; 32] = [0; 32];
-
-/// The signature of each key of 1 to 20 over a payload.
-fn signatures_over(payload: &[u8]) -> Vec<[u8; 64]> {
-    let bytes = |n| by_hand::signature(n, DOMAIN, &NO_NETWORK, payload)[32..].to_vec();
-    (1..=20).map(|n| bytes(n).try_into().expect("64 bytes")).collect()
-}
-
-static IDS: LazyLock<Vec<KeyId>> =
-    LazyLock::new(|| (1..=20).map(|n| samples::public(n).id()).collect());
-static RIGHT: LazyLock<Vec<[u8; 64]>> = LazyLock::new(|| signatures_over(MESSAGE));
-static OTHER: LazyLock<Vec<[u8; 64]>> = LazyLock::new(|| signatures_over(b"another message"));
-
-fn real(drawn: &Drawn) -> Signature {
-    let by = usize::from(drawn.by) - 1;
-    let bytes = match drawn.quality {
-        Quality::Right => RIGHT[by],
-        Quality::OverAnotherMessage => OTHER[by],
-        Quality::Garbage => [drawn.by; 64],
-    };
-    Signature { key: IDS[usize::from(drawn.bears) - 1], bytes }
-}
-
-fn drawn() -> impl Strategy<Value = Drawn> {
-    let quality = prop_oneof![
-        6 => Just(Quality::Right),
-        1 => Just(Quality::OverAnotherMessage),
-        1 => Just(Quality::Garbage),
-    ];
-    let who = prop_oneof![6 => (1..=20_u8).prop_map(|n| (n, n)), 1 => (1..=20_u8, 1..=20_u8)];
-    (who, quality).prop_map(|((bears, by), quality)| Drawn { bears, by, quality })
-}
-
-/// The rule, as short as it can be said: distinct members that signed this themselves.
-fn model(members: &[u8], list: &[Drawn]) -> BTreeSet<KeyId> {
-    list.iter()
-        .filter(|one| one.quality == Quality::Right && one.bears == one.by)
-        .filter(|one| members.contains(&one.by))
-        .map(|one| IDS[usize::from(one.by) - 1])
-        .collect()
-}
-
-proptest! {
-    #![proptest_config(cases(1_024))]
-
-    #[test]
-    fn the_count_of_signers_is_that_of_the_model(
-        members in subsequence((1..=16_u8).collect::<Vec<_>>(), 1..=16),
-        threshold in 1..=16_usize,
-        list in vec(drawn(), 0..20),
-        order in vec(any::<u32>(), 40),
-    ) {
-        let need = threshold.min(members.len());
-        let role = samples::role(u16::try_from(need).expect("at most 16"), &members);
-        let message = [DOMAIN.as_bytes(), &[0], &NO_NETWORK, MESSAGE].concat();
-        let expected = model(&members, &list);
-
-        let signatures: Vec<Signature> = list.iter().map(real).collect();
-        prop_assert_eq!(&threshold::signers(&role, &message, &signatures), &expected);
-        let believed = threshold::require(&role, &message, &signatures);
-        prop_assert_eq!(believed.is_ok(), expected.len() >= need);
-
-        let twice = [&signatures[..], &signatures[..]].concat();
-        let mut placed: Vec<_> = order.iter().zip(twice).collect();
-        placed.sort_by_key(|(place, _)| *place);
-        let reordered: Vec<Signature> = placed.into_iter().map(|(_, signature)| signature).collect();
-        prop_assert_eq!(&threshold::signers(&role, &message, &reordered), &expected);
     }
 }

@@ -17,8 +17,8 @@ use samples::{
     golden::{self, from_hex, to_hex},
 };
 use updraft_protocol::{
-    CatchUpRequest, Compatibility, Manifest, NetworkKind, PublicKey, ReleaseKind, Root, Severity,
-    Signable, Signed, Ticket, codec, network,
+    CatchUpAnswer, CatchUpRequest, Compatibility, Head, Manifest, NetworkKind, PublicKey,
+    ReleaseKind, Root, Severity, Signable, Signed, Statement, Ticket, codec, network,
 };
 
 /// What a file holds that is not a value of the wire: what to raise if it changes, and its contents.
@@ -33,7 +33,7 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     if golden::is_writing() {
         for sample in samples::all() {
-            golden::write(&folder.join(sample.name).with_extension("hex"), &to_hex(&sample.bytes));
+            golden::write(&folder.join(sample.name).with_extension("hex"), to_hex(&sample.bytes));
         }
         for plain in plains() {
             golden::write(&folder.join(plain.file), &plain.contents);
@@ -78,9 +78,21 @@ fn plains() -> Vec<Plain> {
         text("fork_digest.hex", "the context of the fork digest", {
             network.fork_digest().map(|byte| format!("{byte:02x}")).concat()
         }),
+        text("statement_ids.txt", "the gossip topic and `CATCHUP_PROTOCOL`", statement_ids()),
+        text("statements_fingerprint.txt", "`CATCHUP_PROTOCOL`", {
+            let mut ids = samples::statements().map(|statement| statement.id());
+            ids.sort();
+            Statement::fingerprint(&ids).to_hex()
+        }),
         text("heads_topic.txt", "the context of the fork digest", network.heads_topic()),
         text("protocols.txt", protocol_raise, protocols.join("\n")),
     ]
+}
+
+/// Each kind of statement and the id of its sample.
+fn statement_ids() -> String {
+    let line = |statement: Statement| format!("{} {}", statement.kind(), statement.id().to_hex());
+    samples::statements().map(line).join("\n")
 }
 
 #[test]
@@ -182,6 +194,76 @@ fn a_signature_is_over_domain_zero_network_and_payload() {
     check("updraft/manifest/v1", "manifest_signed", &samples::manifest(), [11, 12]);
 }
 
+/// Each sentence signed by hand, as a statement in gossip; its number, and the name that it has among statements.
+#[test]
+fn a_statement_is_its_kind_and_what_was_signed() {
+    let ids = read("statement_ids.txt");
+    let gossip = |name: &str| read(&format!("gossip_{name}.hex"));
+    let said = |kind, signed: &[u8]| to_hex(&Bytes::default().u32(2).u32(kind).raw(signed).done());
+    let vector = |name: &str| from_hex(&read(&format!("{name}.hex")));
+    let sign = |n: u8, name: &str, payload: &[u8]| {
+        let domain = format!("updraft/{name}/v1");
+        by_hand::signature(n, &domain, samples::NETWORK.as_bytes(), payload)
+    };
+    for (kind, name, domain, keys) in [
+        (0, "heartbeat", "heartbeat", &[21][..]),
+        (1, "brake", "brake", &[31]),
+        (2, "lift", "lift", &[11, 12]),
+        (3, "revocation", "revocation", &[13]),
+        (4, "attestation", "build-attestation", &[41]),
+    ] {
+        let payload = vector(name);
+        let mut signatures: Vec<_> = keys.iter().map(|n| sign(*n, domain, &payload)).collect();
+        signatures.sort();
+        let signed = by_hand::signed(&payload, &signatures);
+        assert_eq!(said(u32::from(kind), &signed), gossip(name), "{name}");
+        let id = by_hand::statement_id(kind, samples::digest(&payload).as_bytes());
+        assert!(ids.contains(&format!("{name} {}\n", hex(&id))), "{name}");
+    }
+    let other = Head { releases: Vec::new(), ..samples::head_2() };
+    let heads = [(samples::head_2(), [11, 12]), (other, [12, 13])].map(|(head, keys)| {
+        let payload = by_hand::head(&head);
+        let mut signatures = keys.map(|n| sign(n, "head", &payload));
+        signatures.sort();
+        (payload.clone(), by_hand::signed(&payload, &signatures))
+    });
+    let mut named: Vec<Vec<u8>> = heads
+        .iter()
+        .zip([[11, 12], [12, 13]])
+        .map(|((payload, _), keys)| {
+            let mut ids = keys.map(by_hand::key_id);
+            ids.sort();
+            [samples::digest(payload).as_bytes().as_slice(), &[2], &ids.concat()].concat()
+        })
+        .collect();
+    named.sort();
+    let proof = by_hand::equivocation(heads);
+    assert_eq!(to_hex(&proof), read("equivocation.hex"));
+    assert_eq!(said(5, &proof), gossip("equivocation"));
+    let id = by_hand::statement_id(5, samples::digest(&named.concat()).as_bytes());
+    assert!(ids.contains(&format!("equivocation {}\n", hex(&id))));
+}
+
+#[test]
+fn a_set_of_statements_is_named_by_their_ids_in_order() {
+    let ids = read("statement_ids.txt");
+    let digits = ids.lines().map(|line| line.split(' ').next_back().expect("an id"));
+    let mut ids: Vec<Vec<u8>> = digits.map(from_hex).collect();
+    ids.sort();
+    let fingerprint = samples::digest(&ids.concat()).to_hex();
+    assert_eq!(fingerprint, read("statements_fingerprint.txt").trim());
+    let page = from_hex(&read("catch_up_answer_statements.hex"));
+    let Ok(CatchUpAnswer::Statements { statements, .. }) = codec::decode(&page) else {
+        panic!("a page of statements");
+    };
+    let in_page: Vec<Vec<u8>> = statements.iter().map(|one| one.id().as_bytes().to_vec()).collect();
+    assert_eq!(in_page, ids);
+}
+
+fn hex(bytes: &[u8]) -> String {
+    to_hex(bytes).trim().to_owned()
+}
+
 #[test]
 fn every_kind_keeps_its_number() {
     let same = |manifest: Manifest| {
@@ -207,6 +289,7 @@ fn every_kind_keeps_its_number() {
 /// The table of `vectors/README.md`.
 #[test]
 fn the_example_in_the_readme_is_laid_out_as_it_says() {
+    let head_1 = *samples::digest(&by_hand::head(&samples::head_1())).as_bytes();
     let bytes = Bytes::default()
         .u32(0) // CatchUpRequest::Since
         .raw(&[0x4e; 32]) // network
@@ -214,8 +297,11 @@ fn the_example_in_the_readme_is_laid_out_as_it_says() {
         .u64(2) // two marks
         .text("beta")
         .u64(0)
+        .u8(0) // no head
         .text("stable")
         .u64(1)
+        .u8(1) // and its head
+        .raw(&head_1)
         .done();
     assert_eq!(codec::decode::<CatchUpRequest>(&bytes), Ok(samples::catch_up_since()));
     assert_eq!(to_hex(&bytes), read("catch_up_request_since.hex"));

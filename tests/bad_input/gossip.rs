@@ -39,11 +39,6 @@ fn no_forged_announcement_changes_anything() {
             announcement(&Head { network: NetworkId::from_bytes([9; 32]), ..next.clone() }, &key),
             "network",
         ),
-        (
-            "a second history of the channel",
-            announcement(&Head { seq: 1, prev: None, ..next.clone() }, &key),
-            "two different heads",
-        ),
     ];
     let before = (dir::settled(&node.data), node.books());
     for (what, forgery, reason) in forgeries {
@@ -62,4 +57,31 @@ fn no_forged_announcement_changes_anything() {
 
     network.publisher.say(&["publish", "--bundle", crate::harness::arg(&bundle)]).good();
     node.wait_for("1.1.0");
+}
+
+#[test]
+fn a_second_history_freezes_the_channel_and_changes_nothing_else() {
+    let network = Network::found();
+    network.publish(&network.release("1.0.0"), "1.0.0").good();
+    let node = network.join("node-1", &Kind::follower());
+    node.wait_for("1.0.0");
+    let bundle = network.bundle("1.1.0");
+    let next = Bundle::open(&bundle).expect("good").head().clone();
+    let before = node.books();
+
+    let rival = announcement(&Head { seq: 1, prev: None, ..next }, &network.secret_key());
+    let liar = HostilePeer::start(Conduct::Silence, &node, &[]);
+    liar.announce(rival);
+    until("both see that the channel has two histories", || {
+        [&node, &network.publisher]
+            .iter()
+            .all(|node| node.logged().contains("is frozen"))
+            .then_some(())
+    });
+    assert_eq!(node.books()["releases"], before["releases"], "nothing of the rival is believed");
+
+    let refused = network.publisher.say(&["publish", "--bundle", crate::harness::arg(&bundle)]);
+    assert_eq!(refused.code, Some(7), "nobody publishes on a frozen channel");
+    assert!(refused.err.contains("UD0409"), "{}", refused.err);
+    assert_eq!(node.installed().as_deref(), Some("1.0.0"));
 }

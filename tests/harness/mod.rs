@@ -3,7 +3,10 @@
 //! Nothing here knows what a test wants to show. Nothing sleeps for a fixed time and hopes: whoever waits, waits
 //! for a condition, and a condition that does not come fails the test with the logs of its nodes.
 
+pub(crate) mod ceremony;
 pub(crate) mod dir;
+pub(crate) mod flooder;
+pub(crate) mod herald;
 pub(crate) mod http;
 pub(crate) mod network;
 pub(crate) mod node;
@@ -11,6 +14,8 @@ pub(crate) mod peer;
 pub(crate) mod release;
 
 use std::{
+    env,
+    ffi::OsString,
     fmt::Debug,
     path::Path,
     process::{Command, Output, Stdio},
@@ -38,9 +43,11 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// The program in an environment of its own: no home but `home`, no variables of the caller.
+/// The program in an environment of its own: no home but `home`, no variables of the caller. It is the one that
+/// was built with the tests, unless `UPDRAFT` names another: what is measured is measured of a release build.
 pub(crate) fn updraft(home: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_updraft"));
+    let built = || OsString::from(env!("CARGO_BIN_EXE_updraft"));
+    let mut command = Command::new(env::var_os("UPDRAFT").unwrap_or_else(built));
     command.env_clear().env("HOME", home).stdin(Stdio::null()).current_dir(home);
     command
 }

@@ -71,6 +71,16 @@ impl Network {
         node
     }
 
+    /// Lets a node join with the publisher's ticket and starts it where it knows nobody.
+    #[track_caller]
+    pub(crate) fn join_alone(&self, name: &str, kind: &Kind) -> Node {
+        let mut node = Node::prepare(self.place(), name, kind);
+        node.say(&["--yes", "join", &self.publisher.ticket()]).good();
+        node.forget_everybody();
+        node.start();
+        node
+    }
+
     /// Makes a release of the usual size.
     pub(crate) fn release(&self, version: &str) -> PathBuf {
         release::make(self.place(), version, release::USUAL)
@@ -113,8 +123,13 @@ impl Network {
 
     /// The one key of a network for trying things out, to sign with what no command would.
     pub(crate) fn secret_key(&self) -> SecretKey {
+        self.stolen_key("dev")
+    }
+
+    /// A key of the project that has no password.
+    pub(crate) fn stolen_key(&self, name: &str) -> SecretKey {
         let folder = KeyFolder::new(self.project().join("keys"));
-        let reference: KeyReference = "dev".parse().expect("a name");
+        let reference: KeyReference = name.parse().expect("a name");
         folder.load(&reference).expect("made by init").unlock(None).expect("it has no password")
     }
 

@@ -154,6 +154,11 @@ impl Node {
         self.say(&all).good().json()
     }
 
+    /// Forgets whom it knows, for the next start.
+    pub(crate) fn forget_everybody(&self) {
+        fs::remove_file(self.data.join("bootstrap")).expect("`join` has written whom it knows");
+    }
+
     /// Starts the node and waits until it answers.
     #[track_caller]
     pub(crate) fn start(&mut self) {
@@ -305,6 +310,15 @@ impl Node {
     #[track_caller]
     pub(crate) fn get(&self, path: &str) -> Value {
         self.request(&format!("GET {path}"), "application/json", b"").good()
+    }
+
+    /// One number of its metrics, by its whole name.
+    #[track_caller]
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let page = self.request("GET /metrics", "text/plain", b"").body;
+        let page = String::from_utf8(page).expect("text");
+        let value = page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("no {name} in\n{page}"))
     }
 
     /// Any request to the API.

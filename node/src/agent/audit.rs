@@ -47,6 +47,9 @@ fn line_of(order: &Order) -> Option<Value> {
             "order": "rollback", "component": order.component.as_str(),
             "version": order.to.as_ref().map(ToString::to_string), "reason": order.reason, "by": order.by,
         }),
+        Order::OfferRoot { root, by, .. } => {
+            json!({ "order": "root", "root": root.digest().to_string(), "by": by })
+        }
         Order::Import { by, .. } => json!({ "order": "publish", "by": by }),
         Order::Say { statement, by, .. } => json!({
             "order": "say", "kind": statement.kind(), "statement": statement.id().to_string(), "by": by,

@@ -16,7 +16,7 @@ use super::{
     lifecycle::{Component, InstalledVersion},
     operation::{OperationId, Phase},
     order::{HistoryLine, Published, Reply},
-    start,
+    restore,
     task::Agent,
 };
 use crate::{
@@ -50,7 +50,7 @@ impl Agent {
             matches!(action, Action::KeepStatement(_) | Action::KeepRoot(..) | Action::KeepHead(..))
         });
         if said {
-            *lock(&self.context.said) = Arc::new(self.machine.said());
+            *lock(&self.context.said) = Arc::new(self.machine.said().clone());
         }
         let mut actions = actions.into_iter();
         while let Some(action) = actions.next() {
@@ -84,10 +84,9 @@ impl Agent {
             };
             self.effects.spawn(async move { Ended::Input(Box::new(input)) });
         }
-        let (store, root) = (self.context.store.clone(), self.machine.catalog().root().clone());
+        let store = self.context.store.clone();
         let (clock, skew) = (self.context.clock.now(), self.settings.trust.max_clock_skew);
-        match tokio::task::spawn_blocking(move || start::restore_catalog(&store, root, clock, skew))
-            .await
+        match tokio::task::spawn_blocking(move || restore::from_the_disk(&store, clock, skew)).await
         {
             Ok(Ok(catalog)) => self.machine.believe_again(catalog),
             Ok(Err(error)) => {

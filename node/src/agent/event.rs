@@ -30,6 +30,15 @@ pub enum What {
         /// Its id.
         peer: String,
     },
+    /// A peer was sent away and may not come back for a while.
+    PeerBanned {
+        /// Its id.
+        peer: String,
+        /// Why: a word of a closed list.
+        reason: &'static str,
+        /// For how long.
+        seconds: u64,
+    },
     /// A release was believed for the first time.
     ReleaseDiscovered {
         /// Of what.
@@ -154,6 +163,7 @@ impl What {
             Self::NodeStopping => "node.stopping",
             Self::PeerConnected { .. } => "peer.connected",
             Self::PeerDisconnected { .. } => "peer.disconnected",
+            Self::PeerBanned { .. } => "peer.banned",
             Self::ReleaseDiscovered { .. } => "release.discovered",
             Self::ReleaseRejected { .. } => "release.rejected",
             Self::UpdateProgress { .. } => "update.progress",
@@ -180,6 +190,9 @@ impl What {
             Self::NodeStopping => "the node stops".to_owned(),
             Self::PeerConnected { peer } => format!("peer {peer} is connected"),
             Self::PeerDisconnected { peer } => format!("peer {peer} is gone"),
+            Self::PeerBanned { peer, reason, seconds } => {
+                format!("peer {peer} is banned for {seconds} s: {}", reason.replace('_', " "))
+            }
             Self::ReleaseDiscovered { component, version, channel, from } => {
                 format!("{component}@{version} is on {channel}, heard from {from}")
             }

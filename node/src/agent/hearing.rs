@@ -9,13 +9,13 @@ use std::{
 };
 
 use updraft_protocol::{
-    BootstrapAnswer, CatchUpAnswer, Digest, Gossip, Head, Manifest, Root, Signed, Statement,
-    limits::MAX_ROOTS_PER_ANSWER,
+    BootstrapAnswer, CatchUpAnswer, Digest, Equivocation, Gossip, Head, Manifest, Root, Signed,
+    Statement, limits::MAX_ROOTS_PER_ANSWER,
 };
 
 use super::{
     action::{Action, Now},
-    event::What,
+    believing::tell,
     machine::Machine,
     order::HistoryLine,
     rules::Upload,
@@ -200,6 +200,52 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         actions
     }
 
+    pub(super) fn on_statements(
+        &mut self,
+        peer: P,
+        after: Option<Digest>,
+        answer: Option<CatchUpAnswer>,
+        now: Now,
+    ) -> Vec<Action<P>> {
+        self.sync.answered(peer, Question::Statements(after));
+        let mut actions = Vec::new();
+        let (statements, more) = match answer {
+            Some(CatchUpAnswer::Statements { statements, more }) => (statements, more),
+            Some(CatchUpAnswer::NotHeld) | None => return actions,
+            Some(_) => return vec![Action::Accuse(peer)],
+        };
+        let last = statements.last().map(Statement::id);
+        for statement in statements {
+            let statement = Arc::new(statement);
+            match self.offer_statement(statement.clone(), &mut actions, now) {
+                Ok(outcome) => {
+                    self.follow_up(peer, &outcome);
+                    // Heartbeats come by themselves; the rest is said once.
+                    let said_once = !matches!(
+                        statement.as_ref(),
+                        Statement::Heartbeat(_) | Statement::Attestation(_)
+                    );
+                    if said_once && matches!(outcome, StatementOutcome::Accepted(_)) {
+                        tell(&statement, &mut actions);
+                    }
+                }
+                Err(refusal) => {
+                    if self.refuse_from(&refusal, peer, &mut actions) == Verdict::Reject {
+                        actions.push(Action::Accuse(peer));
+                        return actions;
+                    }
+                }
+            }
+        }
+        // A page has to lead on, or a peer could keep us asking for ever.
+        if more && last.is_some() && last > after {
+            self.sync.ask(peer, Question::Statements(last));
+        } else {
+            self.caught_up.statements = true;
+        }
+        actions
+    }
+
     pub(super) fn on_manifest(
         &mut self,
         peer: P,
@@ -225,6 +271,13 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 actions.push(Action::Accuse(peer));
             }
         }
+        actions
+    }
+
+    /// Two heads that were put together after one of them had been looked up.
+    pub(super) fn on_proved(&mut self, proof: Equivocation, now: Now) -> Vec<Action<P>> {
+        let mut actions = Vec::new();
+        self.accuse_keys(proof, &mut actions, now);
         actions
     }
 
@@ -283,117 +336,5 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         };
         actions.push(Action::Announce(Gossip::announce(head.as_ref().clone(), told)));
         actions
-    }
-
-    /// Takes the next root that the operator hands in, and tells everybody.
-    pub fn take_root(&mut self, root: Signed<Root>, now: Now) -> Result<Vec<Action<P>>, Refusal> {
-        let mut actions = Vec::new();
-        self.offer_root(root.clone(), &mut actions)?;
-        actions.push(Action::Announce(Gossip::Root(root)));
-        Ok(self.finish(actions, now))
-    }
-
-    fn offer_root(
-        &mut self,
-        root: Signed<Root>,
-        actions: &mut Vec<Action<P>>,
-    ) -> Result<(), Refusal> {
-        let changed = self.catalog.offer_root(&root)?;
-        let version = changed.version;
-        self.sweep_due = true;
-        actions.push(Action::KeepRoot(Arc::new(root), version));
-        for channel in changed.begun_anew {
-            let base = self.catalog.base(&channel).cloned();
-            actions.push(Action::BeginAnew(channel, base));
-        }
-        actions.push(Action::Emit(What::RootChanged { version }));
-        // What newer keys signed could not be judged before.
-        self.sync.ask_all();
-        Ok(())
-    }
-
-    fn offer_head(
-        &mut self,
-        head: Arc<Signed<Head>>,
-        offer: Offer,
-        actions: &mut Vec<Action<P>>,
-        now: Now,
-    ) -> Result<HeadOutcome, Refusal> {
-        let outcome = match self.catalog.offer_head(&head, offer, now.wall) {
-            Ok(outcome) => outcome,
-            Err(refusal) => {
-                self.look_for_contradiction(head, actions, now);
-                return Err(refusal);
-            }
-        };
-        if let HeadOutcome::Accepted { channel, .. } = &outcome {
-            self.new_heads += 1;
-            actions.push(Action::KeepHead(head, self.catalog.base(channel).cloned()));
-            self.sweep_due = true;
-        }
-        Ok(outcome)
-    }
-
-    /// Offers a manifest; `None` when it is believed, else the verdict on whoever sent it.
-    fn offer_manifest_from(
-        &mut self,
-        manifest: Arc<Signed<Manifest>>,
-        from: P,
-        actions: &mut Vec<Action<P>>,
-        now: Now,
-    ) -> Option<Verdict> {
-        match self.catalog.offer_manifest(&manifest) {
-            Ok(known) => {
-                let release = known.manifest.clone();
-                self.believed(&manifest, &release, &from.to_string(), actions, now);
-                None
-            }
-            Err(refusal) => Some(self.refuse_from(&refusal, from, actions)),
-        }
-    }
-
-    fn believed(
-        &mut self,
-        signed: &Arc<Signed<Manifest>>,
-        release: &Manifest,
-        from: &str,
-        actions: &mut Vec<Action<P>>,
-        now: Now,
-    ) {
-        actions.push(Action::KeepManifest(signed.clone()));
-        actions.push(Action::CountManifest(now.wall.since(release.created)));
-        actions.push(Action::Emit(What::ReleaseDiscovered {
-            component: release.component.clone(),
-            version: release.version.clone(),
-            channel: release.channel.clone(),
-            from: from.to_owned(),
-        }));
-    }
-
-    /// Refuses, and asks the sender for roots if a newer one may explain it.
-    pub(super) fn refuse_from(
-        &mut self,
-        refusal: &Refusal,
-        from: P,
-        actions: &mut Vec<Action<P>>,
-    ) -> Verdict {
-        if refusal.may_be_a_newer_root() {
-            self.sync.ask(from, Question::Roots);
-        }
-        self.refuse(refusal, from, actions)
-    }
-
-    pub(super) fn refuse(
-        &self,
-        refusal: &Refusal,
-        from: P,
-        actions: &mut Vec<Action<P>>,
-    ) -> Verdict {
-        actions.push(Action::CountRefusal(refusal.label()));
-        actions.push(Action::Emit(What::ReleaseRejected {
-            reason: refusal.to_string(),
-            from: from.to_string(),
-        }));
-        refusal.verdict()
     }
 }

@@ -179,7 +179,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Input::Fetched(job, result) => self.on_fetched(job, result, now),
             Input::Installed(job, result) => self.on_installed(job, result, now),
             Input::Mirrored(release, result) => self.on_mirrored(release, result, now),
-            Input::Tick => Vec::new(),
+            Input::Tick => {
+                self.catalog.forget_what_ran_out(now.wall);
+                Vec::new()
+            }
         };
         self.finish(actions, now)
     }
@@ -207,7 +210,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     /// What was said beside heads and still matters, for peers that ask.
-    pub fn said(&self) -> BTreeMap<Digest, Arc<Statement>> {
+    pub fn said(&self) -> &BTreeMap<Digest, Arc<Statement>> {
         self.catalog.said()
     }
 

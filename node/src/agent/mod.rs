@@ -17,6 +17,7 @@ mod action;
 mod adapters;
 mod asks;
 mod audit;
+mod believing;
 mod context;
 mod effects;
 mod event;
@@ -29,9 +30,11 @@ mod installing;
 mod lifecycle;
 mod limiter;
 mod machine;
+mod offering;
 mod operation;
 mod order;
 mod orders;
+mod restore;
 mod rules;
 mod saying;
 mod serving;
@@ -48,7 +51,7 @@ mod view;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use updraft_protocol::{ChannelName, ComponentName, Digest, Statement};
+use updraft_protocol::{ChannelName, ComponentName, Digest, Root, Signed, Statement};
 
 use self::order::{Order, Reply};
 pub use self::{
@@ -61,9 +64,10 @@ pub use self::{
         Answer, BlobFile, CheckReport, Consent, Extent, HistoryLine, InstallOrder, Peer, Plan,
         Published, Release, RollbackOrder, RouteChoice,
     },
+    restore::Trust,
     rules::{Duty, Rules, Upload},
     saying::{Said, StatementLine, in_words},
-    start::{Parts, Trust, start},
+    start::{Parts, start},
     status::{
         Alarm, Available, ChannelStatus, ComponentState, ComponentStatus, Concern, ConcernKind,
         Freshness, Held, HoldReason, LastUpdate, NodeStatus, Pause, PeerCounts, RootStatus, Status,
@@ -141,9 +145,20 @@ impl AgentHandle {
         self.ask(|reply| Order::SignedRoot { version, reply }).await
     }
 
-    /// The encoded `Signed<Head>` that is trusted for a channel.
-    pub async fn signed_head(&self, channel: ChannelName) -> Answer<Option<Vec<u8>>> {
-        self.ask(|reply| Order::SignedHead { channel, reply }).await
+    /// The encoded `Signed<Head>` of a number that was kept for a channel; the trusted one for `None`.
+    pub async fn signed_head(
+        &self,
+        channel: ChannelName,
+        seq: Option<u64>,
+    ) -> Answer<Option<Vec<u8>>> {
+        self.ask(|reply| Order::SignedHead { channel, seq, reply }).await
+    }
+
+    /// Verifies the next root, keeps it, tells the network, and gives its number. Offering the root in force
+    /// changes nothing.
+    pub async fn offer_root(&self, root: Signed<Root>, by: String) -> Answer<u64> {
+        let root = Box::new(root);
+        self.ask(|reply| Order::OfferRoot { root, by, reply }).await
     }
 
     /// The encoded `Signed<Manifest>` of a digest.

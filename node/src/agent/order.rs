@@ -4,8 +4,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 use updraft_protocol::{
-    ChannelName, ComponentName, Digest, KeyId, Listing, Manifest, ReleaseVersion, Statement,
-    Timestamp,
+    ChannelName, ComponentName, Digest, KeyId, Listing, Manifest, ReleaseVersion, Root, Signed,
+    Statement, Timestamp,
 };
 
 use super::{
@@ -214,8 +214,9 @@ pub(super) enum Order {
     Operations { reply: Reply<Vec<Operation>> },
     Releases { reply: Reply<Vec<Release>> },
     SignedRoot { version: Option<u64>, reply: Reply<Option<Vec<u8>>> },
-    SignedHead { channel: ChannelName, reply: Reply<Option<Vec<u8>>> },
+    SignedHead { channel: ChannelName, seq: Option<u64>, reply: Reply<Option<Vec<u8>>> },
     SignedManifest { digest: Digest, reply: Reply<Option<Vec<u8>>> },
+    OfferRoot { root: Box<Signed<Root>>, by: String, reply: Reply<u64> },
     Import { bundle: PathBuf, by: String, reply: Reply<Published> },
     Say { statement: Arc<Statement>, by: String, reply: Reply<Said> },
     Statements { reply: Reply<Vec<StatementLine>> },

@@ -50,13 +50,23 @@ impl Agent {
                 };
                 Ok(root.map(|root| encoded(&root)))
             }),
-            Order::SignedHead { channel, reply } => {
+            Order::SignedHead { channel, seq: Some(seq), reply } => self
+                .read(reply, move |store| {
+                    Ok(store.head(&channel, seq)?.map(|head| encoded(&head)))
+                }),
+            Order::OfferRoot { root, by: _, reply } => self.on_offer_root(*root, reply).await,
+            Order::SignedHead { channel, seq: None, reply } => {
                 let head = self.machine.catalog().head(&channel);
                 answer(reply, Ok(head.map(|head| encoded(head.signed.as_ref()))));
             }
             Order::SignedManifest { digest, reply } => {
-                let known = self.machine.catalog().manifest(&digest);
-                answer(reply, Ok(known.map(|known| encoded(known.signed.as_ref()))));
+                match self.machine.catalog().manifest(&digest) {
+                    Some(known) => answer(reply, Ok(Some(encoded(known.signed.as_ref())))),
+                    // Today's keys have not signed it, or it is not listed: whoever asks judges it.
+                    None => self.read(reply, move |store| {
+                        Ok(store.manifest(&digest)?.map(|manifest| encoded(&manifest)))
+                    }),
+                }
             }
             Order::Import { bundle, by, reply } => self.on_import(bundle, by, reply),
             Order::Say { statement, reply, by: _ } => self.on_say(statement, reply).await,
@@ -355,7 +365,7 @@ impl Agent {
 }
 
 /// Whoever asked may have gone; that is no trouble of ours.
-fn answer<T>(reply: Reply<T>, with: Answer<T>) {
+pub(super) fn answer<T>(reply: Reply<T>, with: Answer<T>) {
     let _ = reply.send(with);
 }
 

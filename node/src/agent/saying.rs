@@ -51,7 +51,7 @@ pub struct StatementLine {
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// What is said beside heads and still matters, by id.
     pub fn statement_lines(&self) -> Vec<StatementLine> {
-        self.catalog.said().into_iter().map(|(id, statement)| self.line(id, &statement)).collect()
+        self.catalog.said().iter().map(|(id, statement)| self.line(*id, statement)).collect()
     }
 
     fn line(&self, id: Digest, statement: &Arc<Statement>) -> StatementLine {

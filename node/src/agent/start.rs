@@ -15,10 +15,7 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
-use updraft_protocol::{
-    ChannelBase, ChannelName, ComponentName, Digest, Root, SecretKey, Statement, Timestamp,
-    Verified, root,
-};
+use updraft_protocol::{ChannelBase, ChannelName, ComponentName, Digest, SecretKey};
 
 use super::{
     AgentHandle, MAX_EVENTS, MAX_ORDERS,
@@ -27,6 +24,7 @@ use super::{
     lifecycle::Component,
     limiter::Limiter,
     machine::Machine,
+    restore::{Trust, restore_catalog},
     rules::{Duty, Rules, Upload},
     serving::Generosity,
     status::{NodeStatus, PeerCounts, RootStatus, Status, StoreStatus, Totals},
@@ -68,34 +66,6 @@ pub struct Parts {
     pub temporary: PathBuf,
     /// Ends the agent.
     pub stop: CancellationToken,
-}
-
-/// A verified chain of roots.
-#[derive(Debug, Clone)]
-pub struct Trust {
-    /// Digest of the first root: what people compare.
-    pub first: Digest,
-    /// The root in force.
-    pub newest: Verified<Root>,
-}
-
-impl Trust {
-    /// Follows the kept chain from its first root to its last. `None` if no network was joined.
-    pub fn load(store: &Store) -> Result<Option<Self>, Problem> {
-        let damaged = |error: &(dyn std::error::Error + 'static)| {
-            Problem::from_error(Code::TrustDamaged, error)
-                .hint("restore the folder `trust` from a backup, or join the network again with an empty data directory")
-        };
-        let roots = store.roots(0, usize::MAX).map_err(|error| damaged(&error))?;
-        let mut roots = roots.into_iter();
-        let Some(first) = roots.next() else { return Ok(None) };
-        let digest = first.digest();
-        let mut newest = root::trust_first(&first, &digest).map_err(|error| damaged(&error))?;
-        for next in roots {
-            newest = root::trust_next(&newest, &next).map_err(|error| damaged(&error))?;
-        }
-        Ok(Some(Self { first: digest, newest }))
-    }
 }
 
 /// Starts the agent. The task ends when `stop` is cancelled or the network ends.
@@ -323,111 +293,6 @@ fn first_status(identity: &Identity, trust: &Trust) -> Status {
         store: StoreStatus::default(),
         last_check: None,
     }
-}
-
-/// Everything that was believed before. What no longer verifies is left out and asked for again; a channel whose
-/// newest head is lost keeps its place, so that nothing older is taken instead.
-pub(super) fn restore_catalog(
-    store: &Store,
-    root: Verified<Root>,
-    clock: Timestamp,
-    skew: Duration,
-) -> Result<Catalog, StoreError> {
-    let channels: Vec<_> = root.release.iter().map(|entry| entry.channel.clone()).collect();
-    let mut catalog = Catalog::new(root, store.time()?).with_clock_skew(skew.as_secs());
-    for channel in channels {
-        restore_channel(store, &channel, &mut catalog)?;
-    }
-    for digest in catalog.missing_manifests() {
-        match store.manifest(&digest) {
-            Ok(Some(manifest)) => {
-                if let Err(refusal) = catalog.offer_manifest(&Arc::new(manifest)) {
-                    tracing::warn!(manifest = %digest, %refusal, "a kept manifest does not verify");
-                }
-            }
-            Ok(None) => {}
-            // Peers have it; a record that has rotted must not keep the node from starting.
-            Err(error) => {
-                tracing::warn!(manifest = %digest, error = %chain(&error), "a kept manifest is damaged")
-            }
-        }
-    }
-    restore_withdrawn(store, &mut catalog);
-    restore_statements(store, &mut catalog, clock)?;
-    Ok(catalog)
-}
-
-/// Nothing rests on these: they only tell a node whether what it runs was withdrawn.
-fn restore_withdrawn(store: &Store, catalog: &mut Catalog) {
-    let withdrawn: Vec<Digest> =
-        catalog.withdrawals().map(|(_, withdrawn, _)| withdrawn.manifest).collect();
-    for digest in withdrawn {
-        match store.manifest(&digest) {
-            Ok(Some(manifest)) => {
-                if let Err(refusal) = catalog.restore_withdrawn(&Arc::new(manifest)) {
-                    tracing::debug!(manifest = %digest, %refusal, "a withdrawn release is not remembered");
-                }
-            }
-            Ok(None) => {}
-            Err(error) => {
-                tracing::warn!(manifest = %digest, error = %chain(&error), "a kept manifest is damaged")
-            }
-        }
-    }
-}
-
-fn restore_channel(
-    store: &Store,
-    channel: &ChannelName,
-    catalog: &mut Catalog,
-) -> Result<(), StoreError> {
-    let Some(head) = store.newest_head(channel)? else { return Ok(()) };
-    let base = catalog.base(channel).cloned();
-    let links = store.head_links(channel, base.as_ref().map_or(1, |base| base.seq.max(1)))?;
-    let head = Arc::new(head);
-    match catalog.restore_head(&head, links) {
-        Ok(()) => {}
-        // The root was kept and the power went before the channel had begun anew.
-        Err(Refusal::OffTheBase(_)) => store.begin_anew(channel, base.as_ref())?,
-        Err(refusal) if base.is_some() => {
-            tracing::warn!(%channel, %refusal, "the channel begins at the root's base again");
-            store.begin_anew(channel, base.as_ref())?;
-        }
-        Err(refusal) => {
-            tracing::warn!(%channel, %refusal, "the kept head does not verify under the trust root");
-            if let Ok(claim) = head.peek() {
-                let head = Some(head.digest());
-                let channel = channel.clone();
-                catalog.restore_place(ChannelBase { channel, seq: claim.seq, head });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Statements are offered again in an order in which none stands against another that came before it; what has
-/// run out is dropped, proofs stay.
-fn restore_statements(
-    store: &Store,
-    catalog: &mut Catalog,
-    clock: Timestamp,
-) -> Result<(), StoreError> {
-    let mut statements = store.statements()?;
-    statements.sort_by_key(|statement| match statement {
-        Statement::Equivocation(_) => 0,
-        Statement::Brake(brake) => 1 + brake.peek().map_or(0, |brake| brake.issued.as_seconds()),
-        _ => u64::MAX - u64::from(matches!(statement, Statement::Heartbeat(_))),
-    });
-    for statement in statements {
-        let statement = Arc::new(statement);
-        if let Err(refusal) = catalog.offer_statement(&statement, clock) {
-            tracing::debug!(kind = statement.kind(), %refusal, "a kept statement is of no use");
-            if matches!(refusal, Refusal::Expired { .. }) {
-                store.remove_statement(&statement)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 fn catalog_blobs(catalog: &Catalog) -> impl Iterator<Item = Digest> {

@@ -6,13 +6,13 @@ use std::{
 };
 
 use updraft_protocol::{
-    Brake, CatchUpAnswer, Gossip, Lift, SecretKey, Sentence, Signable, Timestamp,
+    Brake, CatchUpAnswer, Digest, Gossip, Head, Lift, SecretKey, Sentence, Signable, Timestamp,
 };
 
 use super::*;
 use crate::{
     agent::{Duty, Input, Rules, Upload},
-    catalog::Witness,
+    catalog::{Heard, StatementOutcome, Witness},
     policy::AutoUpdate,
     testing::{NOW, Publisher},
 };

@@ -196,6 +196,14 @@ impl Agent {
             }
             NetworkEvent::PeerConnected { peer, .. } => Input::PeerCame(peer),
             NetworkEvent::PeerDisconnected { peer } => Input::PeerWent(peer),
+            NetworkEvent::PeerBanned { peer, reason, length } => {
+                self.emit(What::PeerBanned {
+                    peer: peer.to_string(),
+                    reason: reason.as_str(),
+                    seconds: length.as_secs(),
+                });
+                return;
+            }
             NetworkEvent::Listening(address) => {
                 tracing::info!(%address, "listening");
                 self.next_status = Instant::now();

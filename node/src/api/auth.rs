@@ -14,13 +14,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use updraft_protocol::{Statement, Wire as _};
-
 use super::{
-    body::{BUNDLE_TYPE, JSON_TYPE, STATEMENT_TYPE},
+    body::{BUNDLE_TYPE, JSON_TYPE, ROOT_TYPE, STATEMENT_TYPE},
     error::{Answered, Refused, content_type},
 };
 use crate::problem::Code;
+use updraft_protocol::{Root, Signed, Statement, Wire as _};
 
 /// Addresses that need no token.
 const OPEN: [&str; 5] =
@@ -179,6 +178,7 @@ impl Guard {
             Some(JSON_TYPE) => self.max_body,
             Some(BUNDLE_TYPE) => self.max_bundle,
             Some(STATEMENT_TYPE) => Statement::MAX as u64,
+            Some(ROOT_TYPE) => MAX_ROOT_BODY,
             other => {
                 let detail = format!("`{}` is not taken here", shorten(other.unwrap_or("no type")));
                 return Err(Refused::new(Code::MediaTypeUnsupported, detail)
@@ -191,6 +191,13 @@ impl Guard {
         }
     }
 }
+
+/// Most bytes of a signed root.
+pub(super) const MAX_ROOT_BODY: u64 = {
+    let bytes = Signed::<Root>::MAX;
+    assert!(bytes <= 1024 * 1024, "a root is kilobytes");
+    bytes as u64
+};
 
 /// The refusal of a body over `limit` bytes.
 pub(super) fn too_large(limit: u64) -> Refused {

@@ -49,6 +49,10 @@ impl<T: DeserializeOwned> FromRequest<Api> for JsonBody<T> {
     }
 }
 
+/// The media type of a signed root.
+pub const ROOT_TYPE: &str = "application/vnd.updraft.root";
+
+/// Reads a body of at most `limit` bytes.
 pub(super) async fn read(body: Body, limit: u64) -> Answered<Vec<u8>> {
     let bytes = usize::try_from(limit).unwrap_or(usize::MAX);
     let collected = timeout(BODY_TIME, Limited::new(body, bytes).collect()).await;

@@ -29,6 +29,7 @@ mod network;
 mod objects;
 mod releases;
 mod ring;
+mod roots;
 mod router;
 mod socket;
 mod statements;
@@ -41,7 +42,7 @@ mod upload;
 
 pub use self::{
     auth::{MetricsAccess, TokenHash},
-    body::{BUNDLE_TYPE, STATEMENT_TYPE},
+    body::{BUNDLE_TYPE, ROOT_TYPE, STATEMENT_TYPE},
     listen::{Serving, serve},
     router::ApiSettings,
     socket::{BindError, SocketFile},

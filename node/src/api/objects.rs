@@ -10,11 +10,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::stream::{self, Stream};
+use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use updraft_protocol::{Digest, Root, Signed, codec};
 
 use super::{
-    body::parse,
+    body::{Asked, ROOT_TYPE, parse},
     error::{Answered, Refused},
     router::Api,
     types::Trust,
@@ -28,8 +29,6 @@ use crate::{
 pub(super) const MANIFEST_TYPE: &str = "application/vnd.updraft.manifest";
 /// Media type of a signed head.
 const HEAD_TYPE: &str = "application/vnd.updraft.head";
-/// Media type of a signed root.
-const ROOT_TYPE: &str = "application/vnd.updraft.root";
 /// Media type of objects and blobs.
 const BYTES_TYPE: &str = "application/octet-stream";
 /// Bytes of a blob read at once.
@@ -48,12 +47,20 @@ fn unknown(what: &str) -> Refused {
     Refused::new(Code::ReleaseUnknown, format!("{what} is not on this node"))
 }
 
-/// The trusted head of a channel.
+/// Which head of a channel is asked for.
+#[derive(Debug, Deserialize)]
+pub(super) struct HeadAsked {
+    /// Its number; the trusted one if left out.
+    seq: Option<u64>,
+}
+
+/// The trusted head of a channel, or one before it.
 pub(super) async fn head(
     State(api): State<Api>,
     Path(channel): Path<String>,
+    Asked(asked): Asked<HeadAsked>,
 ) -> Answered<Response> {
-    let head = api.agent().signed_head(parse(&channel)?).await?;
+    let head = api.agent().signed_head(parse(&channel)?, asked.seq).await?;
     let head = head.ok_or_else(|| unknown(&format!("a head of channel `{channel}`")))?;
     Ok(bytes(HEAD_TYPE, head))
 }
@@ -66,7 +73,7 @@ pub(super) async fn trust(State(api): State<Api>) -> Answered<Json<Trust>> {
     let signed: Signed<Root> = codec::decode(&encoded).map_err(damaged)?;
     // The node verified it before it kept it; here it is only shown.
     let root = signed.peek().map_err(damaged)?;
-    Ok(Json(Trust::of(&root, &api.agent().status().root.first.to_string())))
+    Ok(Json(Trust::of(&root, &signed.digest(), &api.agent().status().root.first)))
 }
 
 /// The root in force.

@@ -125,6 +125,9 @@ fn data(what: &What) -> Value {
     match what {
         What::NodeStarted | What::NodeStopping => json!({}),
         What::PeerConnected { peer } | What::PeerDisconnected { peer } => json!({ "peer": peer }),
+        What::PeerBanned { peer, reason, seconds } => {
+            json!({ "peer": peer, "reason": reason, "seconds": seconds })
+        }
         What::ReleaseDiscovered { component, version, channel, from } => json!({
             "component": component.as_str(), "version": version.to_string(),
             "channel": channel.as_str(), "from": from,

@@ -19,7 +19,7 @@ use super::{
     count::count,
     error::{Refused, dress},
     events::{self, Feed},
-    network, objects, releases,
+    network, objects, releases, roots,
     socket::SocketFile,
     statements, system, updates, upload,
 };
@@ -209,7 +209,7 @@ const ROUTES: &[Route] = &[
     ("/api/v1/statements/{id}", || get(statements::one)),
     ("/api/v1/channels/{channel}/head", || get(objects::head)),
     ("/api/v1/trust", || get(objects::trust)),
-    ("/api/v1/trust/root", || get(objects::newest_root)),
+    ("/api/v1/trust/root", || get(objects::newest_root).post(roots::offer)),
     ("/api/v1/trust/root/{version}", || get(objects::root)),
     ("/api/v1/objects/{digest}", || get(objects::object)),
     ("/api/v1/blobs/{digest}", || get(objects::blob)),

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use updraft_protocol::{
-    Brake, ChannelName, Digest, KeyId, Lift, Statement, Timestamp, Verified,
+    Brake, ChannelName, Digest, KeyId, Lift, Statement, Timestamp, Verified, brake,
     limits::{BRAKE_AGAIN, MAX_BRAKE},
 };
 
@@ -44,15 +44,17 @@ impl Brakes {
         keys: usize,
     ) -> Result<(), Refusal> {
         let channel = self.channels.entry(brake.channel.clone()).or_default();
-        if channel.brakes.iter().any(|(kept, _)| brake.is_too_soon_after(kept)) {
+        let all = channel.brakes.iter().map(|(kept, _)| &**kept).chain([&*brake]);
+        let counting: Vec<Brake> = brake::counting(all).into_iter().cloned().collect();
+        if !counting.contains(&brake) {
             return Err(Refusal::TooSoon);
         }
-        // Whoever hears of two pauses in the wrong order comes to the same end as the others.
-        channel.brakes.retain(|(kept, _)| !kept.is_too_soon_after(&brake));
         let quota = (MAX_BRAKES / keys.max(1)).max(1);
-        if channel.brakes.iter().filter(|(kept, _)| kept.by == brake.by).count() >= quota {
+        if counting.iter().filter(|kept| kept.by == brake.by).count() > quota {
             return Err(Refusal::Full { by: brake.by });
         }
+        // Whoever hears of two pauses in another order comes to the same end.
+        channel.brakes.retain(|(kept, _)| counting.contains(kept));
         channel.brakes.push((brake, statement.clone()));
         Ok(())
     }

@@ -36,6 +36,12 @@ pub(super) struct Builders {
 }
 
 impl Builders {
+    /// The last word of the same builder about the same thing.
+    pub(super) fn last(&self, word: &BuildAttestation) -> Option<&Arc<Statement>> {
+        let name = (word.component.clone(), word.target.clone(), word.version.clone());
+        self.words.get(&(name, word.by)).map(|(_, statement)| statement)
+    }
+
     /// Takes a verified word about a release that is on offer.
     pub(super) fn hear(
         &mut self,

@@ -104,12 +104,24 @@ impl Doubts {
             Finding::DoubleSigned { keys, .. } => (false, keys.clone()),
         };
         let (fork, keys) = tells(&finding);
-        let told = proofs.iter().any(|proof| {
+        // A fork says of its keys all that a proof of their double signing does, and more.
+        let told = |proof: &Proof| {
             let (told_fork, told_keys) = tells(&proof.finding);
-            told_fork == fork && told_keys == keys
-        });
-        if told || proofs.len() >= MAX_PROOFS {
+            told_keys == keys && (told_fork || !fork)
+        };
+        if proofs.iter().any(told) {
             return Err(Refusal::Outdated);
+        }
+        if fork {
+            proofs.retain(|proof| tells(&proof.finding) != (false, keys.clone()));
+        }
+        if proofs.len() >= MAX_PROOFS {
+            // However many keys are stolen below the threshold, what they can prove never hides a fork.
+            let weak = proofs.iter().position(|proof| !tells(&proof.finding).0);
+            match weak.filter(|_| fork) {
+                Some(weak) => drop(proofs.remove(weak)),
+                None => return Err(Refusal::Outdated),
+            }
         }
         proofs.push(Proof { finding, heads, statement: statement.clone() });
         Ok(())

@@ -10,7 +10,7 @@ use std::{
 
 use updraft_protocol::{
     ChannelBase, ChannelName, ComponentName, Digest, Equivocation, Head, HeadMark, KeyId, Listing,
-    Manifest, ReleaseVersion, Role, Root, Signable, Signed, Target, Timestamp, Verified,
+    Manifest, ReleaseVersion, Role, Root, Signable, Signed, Statement, Target, Timestamp, Verified,
     head::ChainError, root, signed::VerifyError, threshold,
 };
 
@@ -112,6 +112,8 @@ pub struct Catalog {
     pub(super) brakes: Brakes,
     pub(super) doubts: Doubts,
     pub(super) builders: Builders,
+    /// All of the last four tables, by id.
+    pub(super) said: BTreeMap<Digest, Arc<Statement>>,
 }
 
 impl Catalog {
@@ -126,6 +128,7 @@ impl Catalog {
             brakes: Brakes::default(),
             doubts: Doubts::default(),
             builders: Builders::default(),
+            said: BTreeMap::new(),
         };
         for entry in &catalog.root.release {
             let base = catalog.root.base(&entry.channel).cloned();
@@ -312,7 +315,9 @@ impl Catalog {
     ) -> Result<(), Refusal> {
         let mut trial = self.clone();
         match trial.offer_head(head, Offer::News, clock)? {
-            HeadOutcome::Accepted { .. } | HeadOutcome::Known => {}
+            HeadOutcome::Accepted { .. } => {}
+            // A head of the past is known as well, and nothing of it is on offer any more.
+            HeadOutcome::Known => trial.is_trusted_head(head)?,
             HeadOutcome::Missing { have, offered, .. } => {
                 return Err(ChainError::Gap { expected: have + 1, offered }.into());
             }
@@ -326,6 +331,15 @@ impl Catalog {
             return self.restore_withdrawn(signed).map(|()| Standing::Withdrawn);
         }
         self.offer_manifest(signed).map(|_| Standing::Listed)
+    }
+
+    fn is_trusted_head(&self, offered: &Signed<Head>) -> Result<(), Refusal> {
+        let claim = offered.peek().map_err(|error| Refusal::Unverified(error.into()))?;
+        let trusted = self.chains.get(&claim.channel).map_or(0, Chain::seq);
+        if claim.seq == trusted {
+            return Ok(());
+        }
+        Err(ChainError::Older { trusted, offered: claim.seq }.into())
     }
 
     /// A manifest that is believed.
@@ -482,6 +496,7 @@ impl Catalog {
             self.withdrawals().map(|(_, withdrawn, _)| withdrawn.manifest).collect();
         self.manifests.retain(|digest, _| listed.contains(digest) || withdrawn.contains(digest));
         self.forget_attestations(&listed);
+        self.index();
     }
 }
 

@@ -79,11 +79,12 @@ impl Catalog {
         statement: &Arc<Statement>,
         clock: Timestamp,
     ) -> Result<StatementOutcome, Refusal> {
-        let id = statement.id();
         // No signature is checked for what is known.
-        if self.statements().any(|known| Arc::ptr_eq(known, statement) || known.id() == id) {
+        let id = statement.id();
+        if self.said.contains_key(&id) {
             return Ok(StatementOutcome::Known);
         }
+        let replaced = self.replaced_by(statement);
         let heard = match statement.as_ref() {
             Statement::Heartbeat(signed) => self.hear_heartbeat(signed, statement, clock)?,
             Statement::Brake(signed) => self.hear_brake(signed, statement, clock)?,
@@ -92,12 +93,34 @@ impl Catalog {
             Statement::Attestation(signed) => self.hear_attestation(signed, statement, clock)?,
             Statement::Equivocation(proof) => self.hear_proof(proof, statement)?,
         };
+        match statement.as_ref() {
+            // There may be thousands of these, and each takes the place of one other at most.
+            Statement::Heartbeat(_) | Statement::Attestation(_) => {
+                self.said.insert(id, statement.clone());
+                replaced.map(|replaced| self.said.remove(&replaced.id()));
+            }
+            _ => self.index(),
+        }
         Ok(StatementOutcome::Accepted(heard))
     }
 
+    /// The last word of a witness or a builder about the same thing.
+    fn replaced_by(&self, statement: &Statement) -> Option<Arc<Statement>> {
+        match statement {
+            Statement::Heartbeat(signed) => self.witnesses.last(&signed.peek().ok()?).cloned(),
+            Statement::Attestation(signed) => self.builders.last(&signed.peek().ok()?).cloned(),
+            _ => None,
+        }
+    }
+
     /// Everything said that still matters, by id.
-    pub fn said(&self) -> BTreeMap<Digest, Arc<Statement>> {
-        self.statements().map(|statement| (statement.id(), statement.clone())).collect()
+    pub fn said(&self) -> &BTreeMap<Digest, Arc<Statement>> {
+        &self.said
+    }
+
+    /// Names anew what the tables hold. Looking something up, which anybody can make us do, costs next to nothing.
+    pub(super) fn index(&mut self) {
+        self.said = self.statements().map(|said| (said.id(), said.clone())).collect();
     }
 
     /// Forgets what has run out.
@@ -105,9 +128,10 @@ impl Catalog {
         let now = self.time.at(clock);
         // A witness's last word tells since when a head is stale, so it stays; the table is bounded by itself.
         self.brakes.retain(now, |_, _, _| true);
+        self.index();
     }
 
-    pub(super) fn statements(&self) -> impl Iterator<Item = &Arc<Statement>> {
+    fn statements(&self) -> impl Iterator<Item = &Arc<Statement>> {
         let kept = self.witnesses.statements().chain(self.brakes.statements());
         kept.chain(self.doubts.statements()).chain(self.builders.statements())
     }

@@ -76,23 +76,24 @@ pub(super) struct Witnesses {
 }
 
 impl Witnesses {
-    /// Takes a verified heartbeat that has not run out, if it is newer than the witness's last word. `seen` says
-    /// where its head is: a word for the trusted head stands whatever its witness said before, because a root may
-    /// have made the channel begin at a lower number.
+    /// Takes a verified heartbeat that has not run out, if it is newer than the witness's last word.
+    ///
+    /// A witness does not go back and vouches for one head of a number, but for one reason: the root's people
+    /// have thrown a channel back, and it follows them to the head that is trusted here, too.
     pub(super) fn hear(
         &mut self,
         heartbeat: Verified<Heartbeat>,
-        seen: Vouched,
+        vouched: Vouched,
         statement: &Arc<Statement>,
     ) -> Result<(), Refusal> {
         let place = (heartbeat.channel.clone(), heartbeat.by);
         if let Some((last, _)) = self.words.get(&place) {
             let same = last.seq == heartbeat.seq && last.head == heartbeat.head;
-            let elsewhere = seen != Vouched::Trusted;
-            if heartbeat.time < last.time || (elsewhere && heartbeat.seq < last.seq) {
+            let follows = vouched == Vouched::Trusted && heartbeat.time > last.time;
+            if (heartbeat.seq < last.seq && !follows) || heartbeat.time < last.time {
                 return Err(Refusal::Outdated);
             }
-            if elsewhere && heartbeat.seq == last.seq && !same {
+            if heartbeat.seq == last.seq && !same && !follows {
                 return Err(Refusal::Contradicted { by: heartbeat.by });
             }
             if same && heartbeat.time.since(last.time) < MIN_INTERVAL {
@@ -101,6 +102,11 @@ impl Witnesses {
         }
         self.words.insert(place, (heartbeat, statement.clone()));
         Ok(())
+    }
+
+    /// The last word of the same witness about the same channel.
+    pub(super) fn last(&self, word: &Heartbeat) -> Option<&Arc<Statement>> {
+        self.words.get(&(word.channel.clone(), word.by)).map(|(_, statement)| statement)
     }
 
     /// Whether this head is fresh for whoever asks for `role`'s threshold of witnesses.

@@ -203,17 +203,13 @@ impl Client {
         parse(path, &read(response, MAX_JSON).await?)
     }
 
-    /// Sends bytes of a media type and reads the JSON answer.
-    ///
-    /// # Errors
-    /// Whatever the node answers.
-    pub async fn hand_over<T>(&self, path: &str, bytes: Vec<u8>, kind: &str) -> Result<T, Problem>
+    /// Sends bytes and reads the JSON answer; `kind` is their media type.
+    pub async fn hand_in<T>(&self, path: &str, bytes: Vec<u8>, kind: &str) -> Result<T, Problem>
     where
         T: DeserializeOwned,
     {
         let body = Body { kind, size: bytes.len() as u64, bytes: whole(bytes) };
-        let response = self.send(Method::POST, path, Some(body)).await?;
-        parse(path, &read(response, MAX_JSON).await?)
+        parse(path, &read(self.send(Method::POST, path, Some(body)).await?, MAX_JSON).await?)
     }
 
     async fn json<B, T>(&self, method: Method, path: &str, body: Option<&B>) -> Result<T, Problem>

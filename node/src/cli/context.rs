@@ -159,10 +159,8 @@ impl Context {
         self.output.question(&format!("{question} [y/N] "));
         read_answer(io::stdin().lock())
     }
-}
 
-impl Context {
-    /// Has a person type a name before something that cannot be undone; `--yes` stands for it.
+    /// Asks for a name to be typed, before what cannot be taken back; else as [`Context::ask`].
     pub fn ask_for_name(&self, question: &str, name: &str) -> Answer {
         if self.global.yes {
             return Answer::Yes;
@@ -171,7 +169,7 @@ impl Context {
             self.output.hint("nobody was there to be asked; `--yes` answers yes");
             return Answer::No;
         }
-        self.output.question(&format!("{question} Type `{name}` to go on: "));
+        self.output.question(&format!("{question} Type `{name}`: "));
         read_name(io::stdin().lock(), name)
     }
 }

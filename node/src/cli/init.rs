@@ -17,9 +17,12 @@ use super::{
     Context, Exit,
     output::{Format, Style},
     publisher::passwords,
+    words::DEV_NETWORK,
 };
 use crate::{
+    api::types::network_kind,
     clock::Clock,
+    fingerprint::Fingerprint,
     join::{self, Chain},
     keys::{self, KeyError, KeyFolder, KeyReference, PasswordSource, Protection},
     problem::{Code, Problem},
@@ -224,19 +227,18 @@ fn tell(
     context: &Context,
 ) -> Result<Exit, Problem> {
     let root = chain.newest();
-    let first = chain.fingerprint().expect("a chain has a first root");
+    let first = chain.first();
+    let fingerprint = Fingerprint::of(&first);
     let output = &context.output;
     if output.format() == Format::Json {
-        let kind = match root.kind {
-            NetworkKind::Development => "development",
-            NetworkKind::Production => "production",
-        };
         output.document(
             "init",
             &json!({
                 "network": root.name.as_str(),
-                "kind": kind,
+                "kind": network_kind(root.kind),
                 "root": first.to_string(),
+                "fingerprint": fingerprint.digits(),
+                "words": fingerprint.words(),
                 "expires": root.expires.to_string(),
                 "created": made.is_some(),
                 "directory": folder.display().to_string(),
@@ -245,9 +247,7 @@ fn tell(
         return Ok(Exit::Done);
     }
     if root.kind == NetworkKind::Development {
-        output.line(
-            &output.paint(Style::Warning, "DEV NETWORK: one unprotected key, for trying out"),
-        );
+        output.line(&output.paint(Style::Warning, DEV_NETWORK));
     }
     let verb = if made.is_some() { "Created" } else { "Found" };
     output.line(&format!("{verb} network {}", output.paint(Style::Name, root.name.as_str())));
@@ -265,7 +265,7 @@ fn tell(
             .line(&format!("  release  {}   {release}   used by `updraft publish`", plan.release));
     }
     output.line(&format!("  written  {}, {}, {}/", project::FILE, project::ROOT, project::KEYS));
-    output.line(&format!("Root fingerprint  {}", fingerprint(&first)));
+    output.line(&format!("Root fingerprint  {fingerprint}"));
     let next = "start a node with `updraft run`, publish with `updraft publish PATH --as 1.0.0`,\n  \
                 and let others in with `updraft ticket create`";
     let keep = "take the root keys in keys/ to other media: they change the network, and are not needed \
@@ -275,10 +275,4 @@ fn tell(
         NetworkKind::Development => next.to_owned(),
     });
     Ok(Exit::Done)
-}
-
-/// The first 16 digits in groups of four, for people to compare.
-pub(super) fn fingerprint(digest: &updraft_protocol::Digest) -> String {
-    let hex = digest.to_hex();
-    format!("{} {} {} {}", &hex[0..4], &hex[4..8], &hex[8..12], &hex[12..16])
 }

@@ -1,10 +1,12 @@
 //! `updraft join`: from a ticket to a network this node believes.
 
 use serde_json::json;
-use updraft_protocol::{NetworkKind, Ticket};
+use updraft_protocol::Ticket;
 
-use super::{Answer, Context, Exit, init::fingerprint, output::Format, ticket::parse};
+use super::{Answer, Context, Exit, output::Format, publisher::warn_of_kind, ticket::parse};
 use crate::{
+    api::types::network_kind,
+    fingerprint::Fingerprint,
     join::{self, Chain},
     problem::{Code, Problem},
 };
@@ -20,11 +22,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     let ticket = parse(&args.ticket)?;
     let output = &context.output;
     output.say(&format!("Network {}, from ticket", ticket.name));
-    output.say(&format!("  root  {}", fingerprint(&ticket.root)));
+    output.say(&format!("  root  {}", Fingerprint::of(&ticket.root)));
     let chain = context.runtime()?.block_on(join::ask(&ticket))?;
-    if chain.newest().kind == NetworkKind::Development {
-        output.warn("DEV NETWORK: one unprotected key, for trying things out");
-    }
+    warn_of_kind(chain.newest(), output);
     let question = "Compare this with what the publisher shows. Trust it?";
     if context.ask(question) == Answer::No {
         return Err(Problem::new(Code::Failed, "the network was not joined")
@@ -36,13 +36,17 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
 
 fn tell(ticket: &Ticket, chain: &Chain, context: &Context) -> Result<Exit, Problem> {
     let root = chain.newest();
+    let fingerprint = Fingerprint::of(&ticket.root);
     let channels: Vec<_> = root.release.iter().map(|role| role.channel.as_str()).collect();
     match context.output.format() {
         Format::Json => context.output.document(
             "join",
             &json!({
                 "network": root.name.as_str(),
+                "kind": network_kind(root.kind),
                 "root": ticket.root.to_string(),
+                "fingerprint": fingerprint.digits(),
+                "words": fingerprint.words(),
                 "rootVersion": root.version,
                 "expires": root.expires.to_string(),
                 "channels": channels,

@@ -16,8 +16,10 @@ use super::{
     revoke,
 };
 use crate::{
-    keys::{KeyError, KeyFile, Lock, Protection},
+    fingerprint::Fingerprint,
+    keys::{self, KeyError, KeyFile, KeyReference, Lock, Protection},
     problem::{Code, Problem},
+    secret::Exposure,
     whole,
 };
 
@@ -41,6 +43,24 @@ pub enum Command {
     },
     /// Take a key back for ever, by its own signature: for a key that was stolen or lost
     Revoke(revoke::Args),
+    /// Change, set or remove a key's password
+    ///
+    /// Asks for the old one, then twice for the new one. Where nobody can be asked, the new one comes from the
+    /// file UPDRAFT_KEY_NEW_PASSWORD_FILE or the descriptor UPDRAFT_KEY_NEW_PASSWORD_FD.
+    Passwd {
+        /// Name, or file:PATH
+        key: String,
+        /// Remove the password: whoever reads the file can sign
+        #[arg(long)]
+        no_password: bool,
+    },
+    /// Keep a key file that was made elsewhere
+    Import {
+        /// The key file
+        file: PathBuf,
+        /// What the key is called here; its own name if left out
+        name: Option<ComponentName>,
+    },
     /// Write a key's public part, for whoever puts it into a trust root
     Export {
         /// Name, or file:PATH
@@ -62,6 +82,11 @@ pub(super) fn run(command: Command, context: &Context) -> Result<Exit, Problem> 
             generate(name, kept, &publisher, context)
         }
         Command::List => list(&publisher, context),
+        Command::Passwd { key, no_password } => {
+            let kept = if no_password { Lock::None } else { Lock::Password };
+            passwd(&key, kept, &publisher, context)
+        }
+        Command::Import { file, name } => import(&file, name, &publisher, context),
         Command::Show { key } => show(&publisher.ring.load(&key.parse()?)?, context),
         Command::Revoke(args) => revoke::run(&args, &publisher, context),
         Command::Export { key, output, .. } => {
@@ -91,24 +116,95 @@ fn generate(
     };
     let protection = password.as_ref().map_or(Protection::None, Protection::Password);
     let key = folder.generate(name, protection)?;
-    let path = folder.path_of(&crate::keys::KeyReference::Name(key.name.clone()));
+    tell("Made", &key, &folder.path_of(&KeyReference::Name(key.name.clone())), context)
+}
+
+fn passwd(
+    key: &str,
+    lock: Lock,
+    publisher: &Publisher,
+    context: &Context,
+) -> Result<Exit, Problem> {
+    let reference: KeyReference = key.parse()?;
+    let before = publisher.ring.load(&reference)?;
+    let name = before.name.to_string();
+    let secret = before.unlock_with(&publisher.passwords)?;
+    let password = match lock {
+        Lock::None => None,
+        Lock::Password => {
+            let password = publisher.passwords.replacement(&name)?;
+            Some(password.ok_or(KeyError::NewPasswordNeeded(name))?)
+        }
+    };
+    let protection = password.as_ref().map_or(Protection::None, Protection::Password);
+    let after = publisher.ring.protect(&reference, &secret, protection)?;
+    match context.output.format() {
+        Format::Json => context.output.document("key", &in_json(&after))?,
+        Format::Text => {
+            let what = match (before.lock(), after.lock()) {
+                (Lock::Password, Lock::Password) => "has another password",
+                (Lock::None, Lock::Password) => "has a password now",
+                (_, Lock::None) => "has no password",
+            };
+            let name = context.output.paint(Style::Name, after.name.as_str());
+            context.output.line(&format!("{name} {what}. Copies of its file open as before."));
+            warn_of_lock(&after, context);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn import(
+    file: &Path,
+    name: Option<ComponentName>,
+    publisher: &Publisher,
+    context: &Context,
+) -> Result<Exit, Problem> {
+    let folder = publisher.ring.nearest().expect("the ring always has the user's folder");
+    let (mut key, exposure) = keys::read_from_elsewhere(file)?;
+    if let Some(name) = name.filter(|name| *name != key.name) {
+        let password = match key.lock() {
+            Lock::None => None,
+            Lock::Password => publisher.passwords.existing(key.name.as_str())?,
+        };
+        key = key.renamed(name, password.as_ref())?;
+    }
+    let path = folder.keep(&key)?;
+    if let Exposure::Others { mode } = exposure {
+        context.output.warn(&format!(
+            "others can read {} (mode {mode:04o}): remove it when you no longer need it",
+            file.display()
+        ));
+    }
+    tell("Imported", &key, &path, context)
+}
+
+fn tell(verb: &str, key: &KeyFile, path: &Path, context: &Context) -> Result<Exit, Problem> {
     match context.output.format() {
         Format::Json => {
-            let mut members = in_json(&key);
+            let mut members = in_json(key);
             members["path"] = json!(path.display().to_string());
             context.output.document("key", &members)?;
         }
         Format::Text => {
             let name = context.output.paint(Style::Name, key.name.as_str());
-            context.output.line(&format!("Made {name} in {}", path.display()));
-            context.output.line(&format!("  public       {}", key.public));
-            context.output.line(&format!("  fingerprint  {}", key.public.id()));
-            if key.lock() == Lock::None {
-                context.output.warn("this key has no password: whoever reads the file can sign");
-            }
+            context.output.line(&format!("{verb} {name} in {}", path.display()));
+            tell_public(key, context);
+            warn_of_lock(key, context);
         }
     }
     Ok(Exit::Done)
+}
+
+fn tell_public(key: &KeyFile, context: &Context) {
+    context.output.line(&format!("  public       {}", key.public));
+    context.output.line(&format!("  fingerprint  {}", Fingerprint::of_key(key.public.id())));
+}
+
+fn warn_of_lock(key: &KeyFile, context: &Context) {
+    if key.lock() == Lock::None {
+        context.output.warn("this key has no password: whoever reads the file can sign");
+    }
 }
 
 fn lock_word(lock: Lock) -> &'static str {
@@ -119,10 +215,12 @@ fn lock_word(lock: Lock) -> &'static str {
 }
 
 fn in_json(key: &KeyFile) -> Value {
+    let fingerprint = Fingerprint::of_key(key.public.id());
     json!({
         "name": key.name.as_str(),
         "public": key.public.to_string(),
-        "fingerprint": key.public.id().to_string(),
+        "fingerprint": fingerprint.digits(),
+        "words": fingerprint.words(),
         "password": key.lock() == Lock::Password,
     })
 }
@@ -145,14 +243,17 @@ fn list(publisher: &Publisher, context: &Context) -> Result<Exit, Problem> {
             context.output.hint("make one with `updraft key generate NAME`");
         }
         Format::Text => context.output.table(
-            ["NAME", "FINGERPRINT", "LOCK", "PUBLIC"],
+            ["NAME", "LOCK", "FINGERPRINT", "WORDS"],
             keys.iter().map(|listed| match &listed.key {
-                Ok(key) => [
-                    listed.name.clone(),
-                    key.public.id().to_string(),
-                    lock_word(key.lock()).to_owned(),
-                    key.public.to_string(),
-                ],
+                Ok(key) => {
+                    let fingerprint = Fingerprint::of_key(key.public.id());
+                    [
+                        listed.name.clone(),
+                        lock_word(key.lock()).to_owned(),
+                        fingerprint.digits(),
+                        fingerprint.words(),
+                    ]
+                }
                 Err(error) => {
                     [listed.name.clone(), "-".to_owned(), "-".to_owned(), error.to_string()]
                 }
@@ -167,8 +268,7 @@ fn show(key: &KeyFile, context: &Context) -> Result<Exit, Problem> {
         Format::Json => context.output.document("key", &in_json(key))?,
         Format::Text => {
             context.output.line(&format!("{}  {}", key.name, lock_word(key.lock())));
-            context.output.line(&format!("  public       {}", key.public));
-            context.output.line(&format!("  fingerprint  {}", key.public.id()));
+            tell_public(key, context);
         }
     }
     Ok(Exit::Done)

@@ -50,12 +50,14 @@ pub mod list;
 pub mod peers;
 pub mod publish;
 pub mod rollback;
+pub mod root;
 pub mod run;
 pub mod say;
 pub mod show;
 pub mod sign;
 pub mod status;
 pub mod ticket;
+pub mod trust;
 pub mod verify;
 pub mod yank;
 
@@ -116,6 +118,16 @@ enum Command {
         #[command(subcommand)]
         command: key::Command,
     },
+    /// Change the trust root: begin, edit, sign by several, apply
+    Root {
+        #[command(subcommand)]
+        command: root::Command,
+    },
+    /// Whom this machine believes
+    Trust {
+        #[command(subcommand)]
+        command: trust::Command,
+    },
     /// Make or read a ticket others can join with
     Ticket {
         #[command(subcommand)]
@@ -159,6 +171,8 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Problem> {
         Command::Brakes(args) => brakes::run(&args, context),
         Command::Attest(args) => attest::run(&args, context),
         Command::Key { command } => key::run(command, context),
+        Command::Root { command } => root::run(command, context),
+        Command::Trust { command } => trust::run(command, context),
         Command::Ticket { command } => ticket::run(command, context),
         Command::Config { command } => config::run(command, context),
         Command::Paths(args) => paths::run(&args, context),

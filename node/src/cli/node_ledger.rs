@@ -17,8 +17,10 @@ use super::{
     client::{Client, Places, segment},
 };
 use crate::{
-    api::types::{Published, Replicas, Said, Status},
-    api::{BUNDLE_TYPE, STATEMENT_TYPE},
+    api::{
+        BUNDLE_TYPE, ROOT_TYPE, STATEMENT_TYPE,
+        types::{Published, Replicas, RootTaken, Said, Status},
+    },
     problem::{Code, Problem},
     publish::ledger::{Ledger, LedgerError},
 };
@@ -70,7 +72,14 @@ impl NodeLedger {
     pub(super) fn say(&self, statement: &Statement) -> Result<Said, Problem> {
         let bytes = codec::encode(statement)
             .map_err(|error| Problem::from_error(Code::SourceRefused, &error))?;
-        self.runtime.block_on(self.client.hand_over("/api/v1/statements", bytes, STATEMENT_TYPE))
+        self.runtime.block_on(self.client.hand_in("/api/v1/statements", bytes, STATEMENT_TYPE))
+    }
+
+    /// Hands the next root over; the node verifies it, keeps it and tells the network.
+    pub(super) fn offer_root(&self, root: &Signed<Root>) -> Result<RootTaken, Problem> {
+        let bytes = codec::encode(root)
+            .map_err(|error| Problem::from_error(Code::RequestInvalid, &error))?;
+        self.runtime.block_on(self.client.hand_in("/api/v1/trust/root", bytes, ROOT_TYPE))
     }
 
     /// Waits until `wanted` peers hold a release, and tells each change.
@@ -135,6 +144,14 @@ impl Ledger for NodeLedger {
 
     fn head(&self, channel: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError> {
         self.signed("the channel's head", &format!("/api/v1/channels/{channel}/head"))
+    }
+
+    fn head_at(
+        &self,
+        channel: &ChannelName,
+        seq: u64,
+    ) -> Result<Option<Signed<Head>>, LedgerError> {
+        self.signed("a head of the channel", &format!("/api/v1/channels/{channel}/head?seq={seq}"))
     }
 
     fn manifest(

@@ -4,7 +4,7 @@
 
 use std::{error::Error, io};
 
-use updraft_protocol::signed::VerifyError;
+use updraft_protocol::{root::RootError, signed::VerifyError};
 
 use crate::{
     bundle::BundleError,
@@ -19,6 +19,7 @@ use crate::{
         head::HeadError,
         ledger::{LedgerError, TrustError},
         project::ProjectError,
+        rootdraft::DraftError,
         sign::SignError,
         source::SourceError,
     },
@@ -47,7 +48,9 @@ impl From<KeyError> for Problem {
             KeyError::File(SecretError::Exposed { .. })
             | KeyError::Damaged { .. }
             | KeyError::OtherName { .. }
+            | KeyError::OtherKey(_)
             | KeyError::PasswordNeeded(_)
+            | KeyError::NewPasswordNeeded(_)
             | KeyError::WrongPassword(_)
             | KeyError::Cancelled => Code::KeyLocked,
             KeyError::Exists(_) | KeyError::File(_) | KeyError::Io { .. } => file_code(&error),
@@ -64,6 +67,10 @@ impl From<KeyError> for Problem {
             KeyError::PasswordNeeded(_) => problem.hint(
                 "name a file that holds the password with UPDRAFT_KEY_PASSWORD_FILE, or an open \
                  descriptor with UPDRAFT_KEY_PASSWORD_FD",
+            ),
+            KeyError::NewPasswordNeeded(_) => problem.hint(
+                "name a file that holds the new one with UPDRAFT_KEY_NEW_PASSWORD_FILE, or keep the \
+                 key unprotected with `--no-password`",
             ),
             KeyError::OtherName { .. } => problem.hint("use `file:PATH`, or rename the file"),
             _ => problem,
@@ -166,6 +173,10 @@ impl From<TrustError> for Problem {
             TrustError::Head { source, .. } | TrustError::Manifest { source, .. } => {
                 return told(verify_code(source));
             }
+            TrustError::NoBase { .. } => {
+                return told(Code::ReleaseUnknown)
+                    .hint("let the node catch up first: `updraft check`");
+            }
             TrustError::Damaged { .. } | TrustError::Object(_) => {
                 return told(Code::ChunkMismatch);
             }
@@ -227,6 +238,45 @@ impl From<FoundingError> for Problem {
             FoundingError::Role(_) | FoundingError::Root(_) => {
                 Self::from_error(Code::RequestInvalid, &error)
             }
+        }
+    }
+}
+
+impl From<DraftError> for Problem {
+    fn from(error: DraftError) -> Self {
+        let code = match &error {
+            DraftError::NoSpareKey(_) => Code::ThresholdUnsafe,
+            DraftError::OtherNetwork | DraftError::DoesNotFollow { .. } => Code::RootMismatch,
+            DraftError::Stale { .. } => Code::RollbackAttack,
+            DraftError::Revoked(_) => Code::KeyRevoked,
+            DraftError::NoSay(_) => Code::ThresholdNotMet,
+            DraftError::NotADraft(_) | DraftError::Different => Code::SignatureInvalid,
+            DraftError::Refused(
+                RootError::OldKeys { source: VerifyError::Threshold(_), .. }
+                | RootError::OwnKeys { source: VerifyError::Threshold(_), .. },
+            ) => Code::ThresholdNotMet,
+            DraftError::Refused(_) => Code::SignatureInvalid,
+            _ => Code::RequestInvalid,
+        };
+        let problem = Self::from_error(code, &error);
+        match &error {
+            DraftError::NoSpareKey(_) => problem.hint(
+                "add a spare key with `updraft root add-key root KEY`, or lower the threshold with \
+                 `updraft root threshold root N`",
+            ),
+            DraftError::TooFewLeft { role, .. } => problem.hint(format!(
+                "add the new key first: `updraft root add-key {role} KEY`, or lower the threshold"
+            )),
+            DraftError::Stale { .. } => {
+                problem.hint("begin again: `updraft root cancel`, then `updraft root begin`")
+            }
+            DraftError::DoesNotFollow { .. } => problem
+                .hint("let this machine catch up first: `updraft check`, `updraft trust show`"),
+            DraftError::Different => {
+                problem.hint("an edit makes another root: send the edited file to everybody again")
+            }
+            DraftError::NotADraft(_) => problem.hint("ask for the file again"),
+            _ => problem,
         }
     }
 }

@@ -4,11 +4,11 @@ use std::{env, io::Write, path::PathBuf};
 
 use serde_json::{Value, json};
 use updraft_protocol::{
-    Blob, ChannelName, Compatibility, Digest, Head, Listing, Manifest, ReleaseKind, Root, Severity,
-    Signed,
+    Blob, ChannelName, Compatibility, Digest, Head, Listing, Manifest, NetworkKind, ReleaseKind,
+    Root, Severity, Signed,
 };
 
-use super::{Context, words};
+use super::{Context, output::Output, words};
 use crate::{
     join::open_store,
     keys::{Asking, KeyFolder, KeyReference, KeyRing, PasswordSource},
@@ -63,6 +63,14 @@ pub(super) fn passwords(context: &Context) -> PasswordSource {
     PasswordSource::from_environment(asking)
 }
 
+/// Says that a network is not to be relied on, if it is not.
+pub(super) fn warn_of_kind(root: &Root, output: &Output) {
+    match root.kind {
+        NetworkKind::Development => output.warn(words::DEV_NETWORK),
+        NetworkKind::Production => {}
+    }
+}
+
 /// Reads `-k` arguments.
 pub(super) fn references(keys: &[String]) -> Result<Vec<KeyReference>, Problem> {
     keys.iter().map(|key| key.parse().map_err(Problem::from)).collect()
@@ -92,6 +100,14 @@ impl Ledger for DataDirectory {
         Ledger::head(&self.store, channel)
     }
 
+    fn head_at(
+        &self,
+        channel: &ChannelName,
+        seq: u64,
+    ) -> Result<Option<Signed<Head>>, LedgerError> {
+        Ledger::head_at(&self.store, channel, seq)
+    }
+
     fn manifest(
         &self,
         channel: &ChannelName,
@@ -111,7 +127,7 @@ impl Ledger for DataDirectory {
 
 /// What will be signed, in words: one line each.
 pub(super) fn in_words(head: &Head, manifest: &Manifest) -> Vec<String> {
-    let kind = kind_word(manifest.kind);
+    let kind = release_kind_word(manifest.kind);
     let severity = severity_word(manifest.severity);
     let is_it = |listing: &&Listing| {
         (&listing.component, &listing.target, &listing.version)
@@ -176,7 +192,7 @@ pub(super) fn in_json(head: &Head, manifest: &Manifest, digest: &Digest) -> Valu
         "channel": head.channel.as_str(),
         "seq": head.seq,
         "expires": head.expires.to_string(),
-        "kind": kind_word(manifest.kind),
+        "kind": release_kind_word(manifest.kind),
         "severity": severity_word(manifest.severity),
         "breaking": manifest.compatibility == Compatibility::Breaking,
         "manifest": digest.to_string(),
@@ -191,7 +207,7 @@ pub(super) fn in_json(head: &Head, manifest: &Manifest, digest: &Digest) -> Valu
     })
 }
 
-fn kind_word(kind: ReleaseKind) -> &'static str {
+fn release_kind_word(kind: ReleaseKind) -> &'static str {
     match kind {
         ReleaseKind::Security => "security",
         ReleaseKind::Feature => "feature",

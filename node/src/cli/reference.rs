@@ -66,15 +66,50 @@ impl FromStr for Since {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(span) = parse_duration(text) {
-            return Ok(Self::Ago(span));
-        }
-        let moment = text.parse::<jiff::Timestamp>().ok();
-        let seconds = moment.and_then(|moment| u64::try_from(moment.as_second()).ok());
-        seconds.map(|seconds| Self::At(Timestamp::from_seconds(seconds))).ok_or_else(|| {
-            "expected `90s 15m 8h 3d 6w` or a time such as 2026-11-21T05:10:02Z".to_owned()
-        })
+        span_or_time(text, Self::Ago, Self::At)
     }
+}
+
+/// A moment to come: `365d` from now, or an RFC 3339 time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// So long after now.
+    After(Duration),
+    /// This moment.
+    At(Timestamp),
+}
+
+impl When {
+    /// The moment itself, seen from `now`.
+    pub fn moment(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::After(span) => now.plus(span.as_secs()),
+            Self::At(moment) => moment,
+        }
+    }
+}
+
+impl FromStr for When {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        span_or_time(text, Self::After, Self::At)
+    }
+}
+
+fn span_or_time<T>(
+    text: &str,
+    span: impl FnOnce(Duration) -> T,
+    time: impl FnOnce(Timestamp) -> T,
+) -> Result<T, String> {
+    if let Ok(found) = parse_duration(text) {
+        return Ok(span(found));
+    }
+    let moment = text.parse::<jiff::Timestamp>().ok();
+    let seconds = moment.and_then(|moment| u64::try_from(moment.as_second()).ok());
+    seconds.map(|seconds| time(Timestamp::from_seconds(seconds))).ok_or_else(|| {
+        "expected `90s 15m 8h 3d 6w` or a time such as 2026-11-21T05:10:02Z".to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -98,6 +133,8 @@ mod tests {
         let since = |text: &str| text.parse::<Since>().map(|since| since.moment(now).as_seconds());
         assert_eq!(since("1h"), Ok(996_400));
         assert_eq!(since("1970-01-02T00:00:00Z"), Ok(86_400));
+        let when = |text: &str| text.parse::<When>().map(|when| when.moment(now).as_seconds());
+        assert_eq!((when("1h"), when("1970-01-02T00:00:00Z")), (Ok(1_003_600), Ok(86_400)));
         assert_eq!(since("52w"), Ok(0), "not before the beginning of time");
         assert!(since("yesterday").is_err() && since("1969-12-31T00:00:00Z").is_err());
     }

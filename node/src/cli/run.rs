@@ -4,7 +4,7 @@ use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use updraft_protocol::NetworkKind;
 
-use super::{Context, Exit, output::Format, publisher::passwords};
+use super::{Context, Exit, output::Format, publisher::passwords, words::DEV_NETWORK};
 use crate::{
     agent::Trust,
     config::Override,
@@ -128,8 +128,8 @@ fn introduce(node: &Node, name: &str, trust: &Trust, context: &Context) -> Resul
     let out = &context.output;
     out.say(&format!("updraft {}  {name}  {}", crate::build::VERSION, ready.peer_id));
     let kind = match root.kind {
-        NetworkKind::Production => "",
-        NetworkKind::Development => "  DEV NETWORK: one unprotected key, not for real use",
+        NetworkKind::Production => String::new(),
+        NetworkKind::Development => format!("  {DEV_NETWORK}"),
     };
     out.say(&format!(
         "  network    {}, root {} ({}){kind}",

@@ -1,28 +1,32 @@
-//! `updraft sign`: adds signatures to a bundle, or to a statement that travels in a file.
+//! `updraft sign`: adds signatures to a file that travels: a bundle, the draft of a root, or a statement.
 
-use std::path::PathBuf;
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use serde_json::json;
 
 use super::{
     Answer, Context, Exit, node_ledger,
     output::Format,
-    publisher::{Publisher, data_directory, in_json, in_words, references},
-    statement,
+    publisher::{Publisher, data_directory, in_json, in_words, references, warn_of_kind},
+    root, statement,
 };
 use crate::{
     bundle::Bundle,
     problem::{Code, Problem},
     publish::{
-        ledger::{Ledger, OnlyRoot},
+        ledger::{Ledger, OnlyRoots},
+        rootdraft::RootDraft,
         sign::{Standing, unlock},
     },
 };
 
-/// Add a signature to a bundle, or to a statement in a file
+/// Add a signature to a bundle, a root draft or a statement
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The bundle or the statement
+    /// The bundle, the draft of a root, or the statement
     pub file: PathBuf,
     /// Sign with this key: a name, or file:PATH
     #[arg(short, long, value_name = "KEY", required = true)]
@@ -30,6 +34,9 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
+    if is_draft(&args.file)? {
+        return root::sign_file(&args.file, &args.key, context);
+    }
     if let Some(said) = statement::read(&args.file)? {
         return statement::sign_file(&args.file, said, &args.key, context);
     }
@@ -38,23 +45,24 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     // Who signs vouches for the bytes, so they have to be those that the manifest names.
     bundle.verify()?;
     // A signer's machine needs no node and no network: the project's root tells who may sign.
-    let ledger: Box<dyn Ledger> = match publisher.project.as_ref().map(|project| project.root()) {
-        Some(root) if root.as_ref().is_ok_and(Option::is_some) => {
-            Box::new(OnlyRoot(root?.expect("matched above")))
-        }
-        _ => match node_ledger::find(context)? {
+    let roots = publisher.project.as_ref().map(|project| project.roots()).transpose()?;
+    let ledger: Box<dyn Ledger> = match roots.filter(|roots| !roots.is_empty()) {
+        Some(roots) => Box::new(OnlyRoots(roots)),
+        None => match node_ledger::find(context)? {
             Some(node) => Box::new(node),
             None => Box::new(data_directory(context)?),
         },
     };
     let trusted = publisher.trust(&*ledger)?;
-    let root = trusted.root();
-    if bundle.manifest().network != root.network {
-        let detail = format!("{} is for another network than {}", args.file.display(), root.name);
+    let trusted_root = trusted.root();
+    if bundle.manifest().network != trusted_root.network {
+        let detail =
+            format!("{} is for another network than {}", args.file.display(), trusted_root.name);
         return Err(Problem::new(Code::SignatureInvalid, detail));
     }
     let channel = bundle.manifest().channel.clone();
     let role = trusted.role(&channel)?;
+    warn_of_kind(trusted_root, &context.output);
     for line in in_words(bundle.head(), bundle.manifest()) {
         context.output.say(&line);
     }
@@ -64,9 +72,21 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
         return Err(Problem::new(Code::Failed, "nothing was signed")
             .hint("`--yes` answers yes, after what will be signed was printed"));
     }
-    bundle.sign(&keys, &root.network)?;
+    bundle.sign(&keys, &trusted_root.network)?;
     let standing = Standing::of(&bundle, role, &publisher.ring.names());
     tell(&bundle, &standing, context)
+}
+
+/// Looks at the first bytes.
+fn is_draft(path: &Path) -> Result<bool, Problem> {
+    let mut begin = Vec::new();
+    std::fs::File::open(path).and_then(|file| file.take(64).read_to_end(&mut begin)).map_err(
+        |error| {
+            Problem::new(Code::FileUnusable, format!("cannot read {}", path.display()))
+                .cause(error.to_string())
+        },
+    )?;
+    Ok(RootDraft::is_claimed_by(&begin))
 }
 
 fn tell(bundle: &Bundle, standing: &Standing, context: &Context) -> Result<Exit, Problem> {

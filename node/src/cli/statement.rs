@@ -28,7 +28,7 @@ use crate::{
     keys::KeyFile,
     problem::{Code, Problem},
     publish::{
-        ledger::{Ledger, OnlyRoot, Trusted},
+        ledger::{Ledger, OnlyRoots, Trusted},
         sign::{SignError, name_of, unlock},
     },
     whole,
@@ -40,8 +40,8 @@ pub(super) enum Books {
     Node(NodeLedger),
     /// In the data directory of this machine.
     Data(DataDirectory),
-    /// In the project's first root: on a machine that has joined nothing.
-    Root(OnlyRoot),
+    /// In the project's roots: on a machine that has joined nothing.
+    Roots(OnlyRoots),
 }
 
 impl Books {
@@ -57,11 +57,13 @@ impl Books {
         if let Some(node) = node_ledger::find(context)? {
             return Ok(Self::Node(node));
         }
-        let root = publisher.project.as_ref().map(|project| project.root()).transpose()?.flatten();
-        match (data_directory(context), root) {
-            (Ok(data), _) => Ok(Self::Data(data)),
-            (Err(_), Some(root)) => Ok(Self::Root(OnlyRoot(root))),
-            (Err(problem), None) => Err(problem),
+        let roots = publisher.project.as_ref().map(|project| project.roots()).transpose()?;
+        let roots = roots.unwrap_or_default();
+        match data_directory(context) {
+            // A directory that has joined nothing knows less than the project does.
+            Ok(data) if roots.is_empty() || data.root(1)?.is_some() => Ok(Self::Data(data)),
+            Err(problem) if roots.is_empty() => Err(problem),
+            Ok(_) | Err(_) => Ok(Self::Roots(OnlyRoots(roots))),
         }
     }
 
@@ -69,7 +71,7 @@ impl Books {
         match self {
             Self::Node(node) => node,
             Self::Data(data) => data,
-            Self::Root(root) => root,
+            Self::Roots(roots) => roots,
         }
     }
 }

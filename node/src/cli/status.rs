@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
-use updraft_protocol::{ComponentName, Timestamp};
+use updraft_protocol::{ComponentName, NetworkKind, Timestamp};
 
 use super::{
     Context, Exit,
     client::Client,
     output::{Format, Output, Style},
-    words::{clean, relative, size, span},
+    words::{DEV_NETWORK, clean, relative, size, span},
 };
 use crate::{
-    api::types::{Component, Status},
+    api::types::{Component, Status, network_kind},
     clock::Clock,
     problem::{Code, Problem},
 };
@@ -128,6 +128,9 @@ fn show(status: &Status, output: &Output, now: Timestamp) {
         count(status.peers.connected, "peer"),
         node.protocol,
     ));
+    if node.network_kind == network_kind(NetworkKind::Development) {
+        output.line(&output.paint(Style::Warning, DEV_NETWORK));
+    }
     if status.components.is_empty() {
         output.line("no component is installed or followed yet");
     } else {

@@ -10,17 +10,16 @@ use updraft_protocol::{
 };
 
 use super::{
-    Context, Exit,
-    init::fingerprint,
-    node_ledger,
+    Context, Exit, node_ledger,
     output::Format,
-    publisher::{Publisher, data_directory, read_text},
+    publisher::{Publisher, data_directory, read_text, warn_of_kind},
 };
 use crate::{
+    fingerprint::Fingerprint,
     join,
     network::Address,
     problem::{Code, Problem},
-    publish::ledger::{Ledger, OnlyRoot},
+    publish::ledger::{Ledger, OnlyRoots},
 };
 
 /// A ticket has about 1,000 characters; a file of one may have a line end or two.
@@ -52,7 +51,7 @@ pub(super) fn run(command: Command, context: &Context) -> Result<Exit, Problem> 
                 Format::Text => {
                     context.output.line(&format!("network      {}", ticket.name));
                     context.output.line(&format!("id           {}", ticket.network));
-                    context.output.line(&format!("root         {}", fingerprint(&ticket.root)));
+                    context.output.line(&format!("root         {}", Fingerprint::of(&ticket.root)));
                     for address in &ticket.addresses {
                         context.output.line(&format!("ask at       {address}"));
                     }
@@ -64,10 +63,13 @@ pub(super) fn run(command: Command, context: &Context) -> Result<Exit, Problem> 
 }
 
 fn in_json(ticket: &Ticket) -> Value {
+    let fingerprint = Fingerprint::of(&ticket.root);
     json!({
         "ticket": ticket.to_string(),
         "network": ticket.name.as_str(),
         "root": ticket.root.to_string(),
+        "fingerprint": fingerprint.digits(),
+        "words": fingerprint.words(),
         "addresses": ticket.addresses,
     })
 }
@@ -104,10 +106,10 @@ fn create(named: &[Address], context: &Context) -> Result<Exit, Problem> {
         (_, Some(node)) => node.root(1).map_err(Problem::from)?,
         (_, None) => data_directory(context)?.store.roots(0, 1)?.into_iter().next(),
     };
-    let root = OnlyRoot(root.ok_or_else(|| {
+    let root = OnlyRoots(vec![root.ok_or_else(|| {
         Problem::new(Code::ConfigInvalid, "this machine has no network to make a ticket for")
             .hint("make one with `updraft init`, or enter one with `updraft join TICKET`")
-    })?);
+    })?]);
     let trusted = publisher.trust(&root)?;
     let addresses = useful(named, &listening);
     if addresses.is_empty() {
@@ -123,6 +125,7 @@ fn create(named: &[Address], context: &Context) -> Result<Exit, Problem> {
         root: trusted.root().digest(),
         addresses,
     };
+    warn_of_kind(trusted.root(), &context.output);
     match context.output.format() {
         Format::Json => context.output.document("ticket", &in_json(&ticket))?,
         Format::Text => {

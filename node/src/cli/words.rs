@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use updraft_protocol::Timestamp;
 
+/// What is said wherever a network is named that was made for trying things out.
+pub const DEV_NETWORK: &str = "DEV NETWORK: one unprotected key, for trying things out";
+
 /// A size with three digits and a binary unit: `512 B`, `412 KiB`, `13.0 MiB`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];

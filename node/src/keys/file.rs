@@ -120,6 +120,24 @@ impl KeyFile {
         if key.public() == self.public { Ok(key) } else { Err(wrong()) }
     }
 
+    /// The same key under another name. The name is vouched for by the box, so a key with a password is
+    /// closed anew, which takes the password.
+    ///
+    /// # Errors
+    /// As [`KeyFile::unlock`] and [`KeyFile::new`].
+    pub fn renamed(
+        &self,
+        name: ComponentName,
+        password: Option<&Password>,
+    ) -> Result<Self, KeyError> {
+        let key = self.unlock(password)?;
+        let kept = match self.lock() {
+            Lock::Password => password,
+            Lock::None => None,
+        };
+        Self::new(name, &key, kept)
+    }
+
     /// The file's text; it wipes itself when dropped.
     pub(super) fn to_text(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(label(&self.name, &self.public));

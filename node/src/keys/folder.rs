@@ -1,6 +1,6 @@
 //! The folder of key files: `<configuration>/keys/NAME.key`, files 0600, folder 0700.
 //!
-//! It must never overwrite a key and never load one that others can read.
+//! It must never overwrite a key with another and never use one where others can read it.
 
 use std::{
     fmt, fs, io,
@@ -12,7 +12,7 @@ use updraft_protocol::{ComponentName, SecretKey};
 use zeroize::Zeroizing;
 
 use super::{KeyError, KeyFile, Password, file::MAX_FILE, random_bytes};
-use crate::secret::{self, Created};
+use crate::secret::{self, Created, Exposure};
 
 const EXTENSION: &str = "key";
 /// Key files listed; a person has a handful.
@@ -25,6 +25,15 @@ pub enum Protection<'a> {
     Password(&'a Password),
     /// Nothing but the file's mode: for trying things out and for machines that cannot be asked.
     None,
+}
+
+impl<'a> Protection<'a> {
+    fn password(self) -> Option<&'a Password> {
+        match self {
+            Self::Password(password) => Some(password),
+            Self::None => None,
+        }
+    }
 }
 
 /// Which key: one of the folder, or a file anywhere.
@@ -111,13 +120,39 @@ impl KeyFolder {
             return Err(KeyError::Exists(path));
         }
         let seed = Zeroizing::new(random_bytes::<32>()?);
-        let password = match protection {
-            Protection::Password(password) => Some(password),
-            Protection::None => None,
-        };
-        let key = KeyFile::new(name, &SecretKey::from_seed(&seed), password)?;
+        let key = KeyFile::new(name, &SecretKey::from_seed(&seed), protection.password())?;
         Self::write(&path, &key)?;
         Ok(key)
+    }
+
+    /// Keeps a key that was made elsewhere under the name it has. It is on disk when this returns.
+    ///
+    /// # Errors
+    /// [`KeyError::Exists`], [`KeyError::File`].
+    pub fn keep(&self, key: &KeyFile) -> Result<PathBuf, KeyError> {
+        let path = self.path_of(&KeyReference::Name(key.name.clone()));
+        Self::write(&path, key)?;
+        Ok(path)
+    }
+
+    /// Closes the key of `reference` in another way. Its old file or the new one is on disk, whatever happens.
+    ///
+    /// # Errors
+    /// [`KeyError::OtherKey`] when the file holds another key than `key`, and those of [`KeyFolder::load`].
+    pub fn protect(
+        &self,
+        reference: &KeyReference,
+        key: &SecretKey,
+        protection: Protection<'_>,
+    ) -> Result<KeyFile, KeyError> {
+        let before = self.load(reference)?;
+        let path = self.path_of(reference);
+        if before.public != key.public() {
+            return Err(KeyError::OtherKey(path));
+        }
+        let after = KeyFile::new(before.name, key, protection.password())?;
+        secret::replace(&path, after.to_text().as_bytes())?;
+        Ok(after)
     }
 
     fn write(path: &Path, key: &KeyFile) -> Result<(), KeyError> {
@@ -144,11 +179,7 @@ impl KeyFolder {
             }
             KeyError::from(error)
         })?;
-        let text = std::str::from_utf8(&text).map_err(|_| KeyError::Damaged {
-            path: path.clone(),
-            reason: "it is not text".to_owned(),
-        })?;
-        let key = KeyFile::parse(text, &path)?;
+        let key = parse(&text, &path)?;
         match reference {
             KeyReference::Name(name) if *name != key.name => {
                 Err(KeyError::OtherName { path, found: key.name.to_string() })
@@ -187,4 +218,21 @@ impl KeyFolder {
         names.sort();
         Ok(names)
     }
+}
+
+/// Reads a key file that was carried here, and whether others could read it where it lies. Nothing is unlocked.
+///
+/// # Errors
+/// [`KeyError::File`], [`KeyError::Damaged`].
+pub fn read_from_elsewhere(path: &Path) -> Result<(KeyFile, Exposure), KeyError> {
+    let (text, exposure) = secret::read_from_elsewhere(path, MAX_FILE)?;
+    Ok((parse(&text, path)?, exposure))
+}
+
+fn parse(text: &[u8], path: &Path) -> Result<KeyFile, KeyError> {
+    let text = std::str::from_utf8(text).map_err(|_| KeyError::Damaged {
+        path: path.to_owned(),
+        reason: "it is not text".to_owned(),
+    })?;
+    KeyFile::parse(text, path)
 }

@@ -6,7 +6,8 @@
 //!  KeyFile::unlock(password)       ──>  SecretKey    wiped when dropped
 //! ```
 //!
-//! A file is made once, readable by its owner alone, and never rewritten. The room must never log, print or
+//! A file is made once, readable by its owner alone, and never holds another key than the one it was made with;
+//! only the password around it changes. The room must never log, print or
 //! keep a secret, take a password from an argument or a variable, or load a file that others can read.
 
 mod file;
@@ -21,7 +22,7 @@ use crate::secret::SecretError;
 
 pub use self::{
     file::{KeyFile, Lock},
-    folder::{KeyFolder, KeyReference, ListedKey, Protection},
+    folder::{KeyFolder, KeyReference, ListedKey, Protection, read_from_elsewhere},
     password::{Asking, Password, PasswordSource},
     ring::KeyRing,
 };
@@ -64,12 +65,18 @@ pub enum KeyError {
         /// The name in it.
         found: String,
     },
+    /// The file holds another key than the one that was unlocked.
+    #[error("{0} was replaced by another key meanwhile")]
+    OtherKey(PathBuf),
     /// The key has a password and none was given.
     #[error("the key `{0}` has a password, and there is no way to ask for it")]
     PasswordNeeded(String),
     /// The password does not open the key.
     #[error("wrong password for the key `{0}`")]
     WrongPassword(String),
+    /// A new password is needed and none was given.
+    #[error("the key `{0}` needs a new password, and there is no way to ask for it")]
+    NewPasswordNeeded(String),
     /// A password that nobody should use, or two that differ.
     #[error("the password {0}")]
     BadPassword(&'static str),

@@ -62,25 +62,29 @@ pub enum Asking {
 #[derive(Debug, Clone)]
 pub struct PasswordSource {
     file: Option<PathBuf>,
+    new_file: Option<PathBuf>,
     asking: Asking,
 }
 
 impl PasswordSource {
     /// From `UPDRAFT_KEY_PASSWORD_FILE`, else the descriptor `UPDRAFT_KEY_PASSWORD_FD`, else the service's
-    /// credential `key-password`, else the terminal.
+    /// credential `key-password`, else the terminal. A password that takes the place of another has variables
+    /// of its own, with `NEW_` before `PASSWORD`.
     pub fn from_environment(asking: Asking) -> Self {
         Self::from_lookup(asking, |name| env::var_os(name).map(PathBuf::from))
     }
 
     fn from_lookup(asking: Asking, lookup: impl Fn(&str) -> Option<PathBuf>) -> Self {
-        let named = lookup("UPDRAFT_KEY_PASSWORD_FILE").or_else(|| {
-            lookup("UPDRAFT_KEY_PASSWORD_FD").map(|number| Path::new("/dev/fd").join(number))
-        });
-        let file = named.or_else(|| {
+        let named = |file: &str, descriptor: &str| {
+            let number = || lookup(descriptor).map(|number| Path::new("/dev/fd").join(number));
+            lookup(file).or_else(number)
+        };
+        let new_file = named("UPDRAFT_KEY_NEW_PASSWORD_FILE", "UPDRAFT_KEY_NEW_PASSWORD_FD");
+        let file = named("UPDRAFT_KEY_PASSWORD_FILE", "UPDRAFT_KEY_PASSWORD_FD").or_else(|| {
             let credential = lookup("CREDENTIALS_DIRECTORY")?.join("key-password");
             credential.exists().then_some(credential)
         });
-        Self { file, asking }
+        Self { file, new_file, asking }
     }
 
     /// The password of the key `name`; `None` if there is no way to get one.
@@ -100,9 +104,25 @@ impl PasswordSource {
     /// # Errors
     /// As [`PasswordSource::existing`]; [`KeyError::BadPassword`] when the two differ.
     pub fn new_one(&self, name: &str) -> Result<Option<Password>, KeyError> {
-        if self.file.is_some() {
-            return self.existing(name);
+        match &self.file {
+            Some(file) => from_file(file).map(Some),
+            None => self.ask_twice(name),
         }
+    }
+
+    /// A password that takes the place of the one that the key `name` has, asked twice; `None` if there is no
+    /// way to get one. Never from where the old one comes.
+    ///
+    /// # Errors
+    /// As [`PasswordSource::new_one`].
+    pub fn replacement(&self, name: &str) -> Result<Option<Password>, KeyError> {
+        match &self.new_file {
+            Some(file) => from_file(file).map(Some),
+            None => self.ask_twice(name),
+        }
+    }
+
+    fn ask_twice(&self, name: &str) -> Result<Option<Password>, KeyError> {
         if self.asking == Asking::Never {
             return Ok(None);
         }
@@ -228,7 +248,11 @@ mod tests {
     #[test]
     fn a_password_file_loses_its_line_end_and_nothing_else() {
         let file = tempfile::NamedTempFile::new().expect("a file");
-        let source = PasswordSource { file: Some(file.path().into()), asking: Asking::Never };
+        let source = PasswordSource {
+            file: Some(file.path().into()),
+            new_file: None,
+            asking: Asking::Never,
+        };
         for (written, expected) in [("a b \n", Some("a b ")), ("a\r\n", Some("a")), ("\n", None)] {
             fs::write(file.path(), written).expect("written");
             let read = source.existing("ci").ok().flatten().map(|p| p.0.to_string());
@@ -261,8 +285,30 @@ mod tests {
     }
 
     #[test]
+    fn a_replacement_never_comes_from_where_the_old_password_does() {
+        let file = |text: &str| {
+            let file = tempfile::NamedTempFile::new().expect("a file");
+            fs::write(file.path(), text).expect("written");
+            file
+        };
+        let (old, new) = (file("old"), file("new"));
+        let with = |new: Option<&Path>| {
+            PasswordSource::from_lookup(Asking::Never, |name| match name {
+                "UPDRAFT_KEY_PASSWORD_FILE" => Some(old.path().to_owned()),
+                "UPDRAFT_KEY_NEW_PASSWORD_FILE" => new.map(Path::to_owned),
+                _ => None,
+            })
+        };
+        let both = with(Some(new.path()));
+        let replacement = both.replacement("ci").expect("read").expect("a password");
+        assert_eq!(replacement.as_bytes(), b"new");
+        assert_eq!(both.existing("ci").expect("read").expect("one").as_bytes(), b"old");
+        assert!(with(None).replacement("ci").expect("nobody is asked").is_none());
+    }
+
+    #[test]
     fn nobody_is_asked_when_that_is_forbidden() {
-        let source = PasswordSource { file: None, asking: Asking::Never };
+        let source = PasswordSource { file: None, new_file: None, asking: Asking::Never };
         assert!(source.existing("ci").expect("no error").is_none());
         assert!(source.new_one("ci").expect("no error").is_none());
     }

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use updraft_protocol::{KeyId, SecretKey};
 
-use super::{KeyError, KeyFile, KeyFolder, KeyReference, ListedKey, Lock, PasswordSource};
+use super::{
+    KeyError, KeyFile, KeyFolder, KeyReference, ListedKey, Lock, PasswordSource, Protection,
+};
 
 /// Folders of keys, the nearest first.
 #[derive(Debug, Clone)]
@@ -30,6 +32,25 @@ impl KeyRing {
     /// # Errors
     /// As [`KeyFolder::load`]; [`KeyError::Unknown`] names the keys of all folders.
     pub fn load(&self, reference: &KeyReference) -> Result<KeyFile, KeyError> {
+        self.find(reference).map(|(_, key)| key)
+    }
+
+    /// Closes a key in another way, in the file that [`KeyRing::load`] reads.
+    ///
+    /// # Errors
+    /// As [`KeyFolder::protect`].
+    pub fn protect(
+        &self,
+        reference: &KeyReference,
+        key: &SecretKey,
+        protection: Protection<'_>,
+    ) -> Result<KeyFile, KeyError> {
+        let (folder, _) = self.find(reference)?;
+        folder.protect(reference, key, protection)
+    }
+
+    /// The nearest folder that has a key, and the key.
+    fn find(&self, reference: &KeyReference) -> Result<(&KeyFolder, KeyFile), KeyError> {
         let mut missing = None;
         let mut everywhere = Vec::new();
         for folder in &self.folders {
@@ -38,7 +59,7 @@ impl KeyRing {
                     everywhere.extend(known);
                     missing.get_or_insert((reference, path));
                 }
-                found_or_refused => return found_or_refused,
+                found_or_refused => return found_or_refused.map(|key| (folder, key)),
             }
         }
         let (reference, path) = missing.unwrap_or((reference.to_string(), "(no folder)".into()));

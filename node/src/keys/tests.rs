@@ -6,9 +6,11 @@ use std::{
     path::PathBuf,
 };
 
-use crate::secret::SecretError;
+use crate::secret::{Exposure, SecretError};
 
-use super::{KeyError, KeyFolder, KeyReference, Lock, Password, Protection};
+use super::{
+    KeyError, KeyFolder, KeyReference, KeyRing, Lock, Password, Protection, read_from_elsewhere,
+};
 
 struct Desk {
     folder: KeyFolder,
@@ -169,4 +171,66 @@ fn references_are_names_or_files() {
     for text in ["", "../ci", "file:", "Ci", "a/b"] {
         assert!(text.parse::<KeyReference>().is_err(), "{text}");
     }
+}
+
+#[test]
+fn a_password_changes_and_the_key_does_not() {
+    let desk = Desk::new();
+    let path = desk.make("ci", Some(&password("old")));
+    let (ring, ci) = (KeyRing::new(vec![desk.folder.clone()]), reference("ci"));
+    let key = ring.load(&ci).expect("loads").unlock(Some(&password("old"))).expect("opens");
+    let new = password("new");
+    ring.protect(&ci, &key, Protection::Password(&new)).expect("changed");
+    let after = ring.load(&ci).expect("loads");
+    assert!(matches!(after.unlock(Some(&password("old"))), Err(KeyError::WrongPassword(_))));
+    assert_eq!(after.unlock(Some(&new)).expect("opens").public(), key.public());
+    assert_eq!(fs::metadata(&path).expect("there").mode() & 0o777, 0o600);
+    ring.protect(&ci, &key, Protection::None).expect("removed");
+    assert_eq!(ring.load(&ci).expect("loads").unlock(None).expect("opens").public(), key.public());
+    let left = fs::read_dir(desk.folder.path()).expect("a folder").count();
+    assert_eq!(left, 1, "no temporary file is left");
+}
+
+#[test]
+fn another_key_is_never_put_into_a_keys_file() {
+    let desk = Desk::new();
+    let path = desk.make("ci", None);
+    desk.make("bob", None);
+    let before = fs::read(&path).expect("there");
+    let bob = desk.folder.load(&reference("bob")).expect("loads").unlock(None).expect("opens");
+    let refused = desk.folder.protect(&reference("ci"), &bob, Protection::None);
+    assert!(matches!(refused, Err(KeyError::OtherKey(_))));
+    assert_eq!(fs::read(&path).expect("there"), before);
+}
+
+#[test]
+fn a_linked_key_changes_where_it_lies() {
+    let desk = Desk::new();
+    let path = desk.make("ci", None);
+    let stick = desk.home.path().join("stick.key");
+    fs::rename(&path, &stick).expect("moved");
+    symlink(&stick, &path).expect("linked");
+    let key = desk.folder.load(&reference("ci")).expect("loads").unlock(None).expect("opens");
+    let new = password("new");
+    desk.folder.protect(&reference("ci"), &key, Protection::Password(&new)).expect("changed");
+    assert!(fs::symlink_metadata(&path).expect("there").is_symlink());
+    assert!(fs::read_to_string(&stick).expect("text").contains("\nsealed "));
+}
+
+#[test]
+fn a_key_from_elsewhere_is_kept_as_its_owners_alone() {
+    let (theirs, ours) = (Desk::new(), Desk::new());
+    let path = theirs.make("ci", Some(&password("right")));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("set");
+    let (key, exposure) = read_from_elsewhere(&path).expect("read");
+    assert_eq!(exposure, Exposure::Others { mode: 0o644 });
+    let kept = ours.folder.keep(&key).expect("kept");
+    assert_eq!(fs::read(&kept).expect("there"), fs::read(&path).expect("there"));
+    assert_eq!(fs::metadata(&kept).expect("there").mode() & 0o777, 0o600);
+    assert!(matches!(ours.folder.keep(&key), Err(KeyError::Exists(_))));
+    let renamed = key.renamed("theirs".parse().expect("a name"), Some(&password("right")));
+    ours.folder.keep(&renamed.expect("renamed")).expect("kept");
+    let again = ours.folder.load(&reference("theirs")).expect("loads");
+    assert_eq!(again.unlock(Some(&password("right"))).expect("opens").public(), key.public);
+    assert!(key.renamed("x".parse().expect("a name"), Some(&password("wrong"))).is_err());
 }

@@ -17,6 +17,9 @@ pub(super) const MAX_BANS: usize = 4_096;
 /// Longest ban. A longer one belongs into the configuration, which survives a restart.
 pub(super) const MAX_BAN: Duration = Duration::from_secs(30 * 24 * 3_600);
 
+/// A ban is remembered for so long after its end, to make the next one longer.
+const REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
+
 /// A ban as people see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ban {
@@ -26,10 +29,18 @@ pub struct Ban {
     pub reason: BanReason,
 }
 
+/// A ban in force or over; one that is over still tells how often there was one.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    ban: Ban,
+    /// Bans of this peer for this reason in a row.
+    spoken: u32,
+}
+
 /// The door's list.
 #[derive(Debug, Default)]
 pub(super) struct Bans {
-    banned: BTreeMap<PeerId, Ban>,
+    banned: BTreeMap<PeerId, Entry>,
     /// If not empty, only these may connect.
     allowed: BTreeSet<PeerId>,
     denied: BTreeSet<PeerId>,
@@ -47,10 +58,13 @@ impl Bans {
     /// Bans, or lengthens a ban; a shorter one changes nothing.
     pub(super) fn ban(&mut self, peer: PeerId, length: Duration, reason: BanReason, now: Instant) {
         let until = now + length.min(MAX_BAN);
-        if self.banned.get(&peer).is_some_and(|ban| ban.until >= until) {
+        let before = self.banned.get(&peer);
+        if before.is_some_and(|entry| entry.ban.until >= until) {
             return;
         }
-        self.banned.insert(peer, Ban { until, reason });
+        let again = before.filter(|entry| entry.ban.reason == reason);
+        let spoken = again.map_or(0, |entry| entry.spoken).saturating_add(1);
+        self.banned.insert(peer, Entry { ban: Ban { until, reason }, spoken });
         if self.banned.len() > MAX_BANS {
             self.forget_one(now);
         }
@@ -61,7 +75,20 @@ impl Bans {
     }
 
     pub(super) fn ban_of(&self, peer: PeerId, now: Instant) -> Option<Ban> {
-        self.banned.get(&peer).copied().filter(|ban| ban.until > now)
+        self.banned.get(&peer).map(|entry| entry.ban).filter(|ban| ban.until > now)
+    }
+
+    /// How often a peer was banned for this reason, as far as is remembered; a ban for another reason or its
+    /// lifting ends the row.
+    pub(super) fn spoken(&self, peer: PeerId, reason: BanReason) -> u32 {
+        let entry = self.banned.get(&peer).filter(|entry| entry.ban.reason == reason);
+        entry.map_or(0, |entry| entry.spoken)
+    }
+
+    /// Forgets bans that have been over for as long as the longest grown one takes: whoever behaved for a day
+    /// begins anew.
+    pub(super) fn expire(&mut self, now: Instant) {
+        self.banned.retain(|_, entry| entry.ban.until + REMEMBERED > now);
     }
 
     pub(super) fn may_connect(&self, peer: PeerId, now: Instant) -> bool {
@@ -71,14 +98,14 @@ impl Bans {
     }
 
     fn forget_one(&mut self, now: Instant) {
-        self.banned.retain(|_, ban| ban.until > now);
+        self.banned.retain(|_, entry| entry.ban.until > now);
         if self.banned.len() <= MAX_BANS {
             return;
         }
         let first = self
             .banned
             .iter()
-            .min_by_key(|(_, ban)| (ban.reason == BanReason::Operator, ban.until))
+            .min_by_key(|(_, entry)| (entry.ban.reason == BanReason::Operator, entry.ban.until))
             .map(|(peer, _)| *peer);
         if let Some(peer) = first {
             self.banned.remove(&peer);
@@ -111,6 +138,21 @@ mod tests {
         assert!(!bans.may_connect(peer, now + Duration::from_secs(50)));
         bans.unban(peer);
         assert!(bans.may_connect(peer, now));
+    }
+
+    #[test]
+    fn bans_in_a_row_are_counted_until_a_day_has_passed_without_one() {
+        let (mut bans, now, peer) = (Bans::default(), Instant::now(), peer());
+        let (minute, day) = (Duration::from_secs(60), Duration::from_secs(86_400));
+        bans.ban(peer, minute, BanReason::Flood, now);
+        bans.expire(now + 2 * minute);
+        assert!(bans.may_connect(peer, now + 2 * minute));
+        assert_eq!(bans.spoken(peer, BanReason::Flood), 1);
+        assert_eq!(bans.spoken(peer, BanReason::Misconduct), 0);
+        bans.ban(peer, minute, BanReason::Flood, now + 2 * minute);
+        assert_eq!(bans.spoken(peer, BanReason::Flood), 2);
+        bans.expire(now + 3 * minute + day);
+        assert_eq!(bans.spoken(peer, BanReason::Flood), 0);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use updraft_protocol::{
 
 use super::{
     bans::Bans,
+    counted::Counted,
     discovery::MAX_PROVIDED,
     gate::Gate,
     gossip,
@@ -87,7 +88,7 @@ pub(super) struct Protocols {
     pub(super) memory: memory_connection_limits::Behaviour,
     pub(super) identify: identify::Behaviour,
     pub(super) ping: ping::Behaviour,
-    pub(super) gossip: gossip::Behaviour,
+    pub(super) gossip: Counted,
     pub(super) kad: kad::Behaviour<kad::store::MemoryStore>,
     pub(super) bootstrap: Exchanges<BootstrapService>,
     pub(super) catchup: Exchanges<CatchUpService>,

@@ -1,16 +1,20 @@
 //! What the room tells the rest of the node, and the two things that have to be given back: a verdict on each
 //! gossip message, an answer to each request. Both may be dropped; that too is an answer.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use libp2p::gossipsub::MessageId;
 use tokio::sync::{mpsc, oneshot};
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Gossip, TransferAnswer,
-    TransferRequest,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, Gossip,
+    TransferAnswer, TransferRequest,
 };
 
-use super::{address::Address, identity::PeerId, metrics::Service};
+use super::{
+    address::Address,
+    identity::PeerId,
+    metrics::{BanReason, Service},
+};
 
 /// Something happened on the network.
 #[derive(Debug)]
@@ -42,6 +46,15 @@ pub enum NetworkEvent {
     PeerDisconnected {
         /// Who.
         peer: PeerId,
+    },
+    /// A peer was sent away and may not come back for a while.
+    PeerBanned {
+        /// Who.
+        peer: PeerId,
+        /// Why.
+        reason: BanReason,
+        /// For how long.
+        length: Duration,
     },
     /// This node is reachable at an address.
     Listening(Address),
@@ -94,7 +107,8 @@ impl<A> Responder<A> {
 pub enum Verdict {
     /// Good: pass it on.
     Accept,
-    /// Neither good nor bad (known, stale, not for us): do not pass it on, blame nobody.
+    /// Neither good nor bad (known, stale, not for us): do not pass it on, blame nobody. Who brings a great many
+    /// of them at once is sent away all the same: no honest peer has them to bring.
     Ignore,
     /// Bad: do not pass it on, and lower the score of all who sent it.
     Reject,
@@ -105,6 +119,8 @@ pub enum Verdict {
 pub(super) struct Settled {
     pub(super) id: MessageId,
     pub(super) source: PeerId,
+    /// The signed thing it is about, whatever its signatures.
+    pub(super) subject: Digest,
     pub(super) verdict: Verdict,
 }
 
@@ -116,12 +132,18 @@ pub struct GossipToken {
 struct Open {
     id: MessageId,
     source: PeerId,
+    subject: Digest,
     back: mpsc::Sender<Settled>,
 }
 
 impl GossipToken {
-    pub(super) const fn new(id: MessageId, source: PeerId, back: mpsc::Sender<Settled>) -> Self {
-        Self { open: Some(Open { id, source, back }) }
+    pub(super) const fn new(
+        id: MessageId,
+        source: PeerId,
+        subject: Digest,
+        back: mpsc::Sender<Settled>,
+    ) -> Self {
+        Self { open: Some(Open { id, source, subject, back }) }
     }
 
     /// Gives the verdict; it is best given within ten seconds, after which the message has left the memory of
@@ -131,9 +153,9 @@ impl GossipToken {
     }
 
     fn send(&mut self, verdict: Verdict) {
-        if let Some(Open { id, source, back }) = self.open.take() {
+        if let Some(Open { id, source, subject, back }) = self.open.take() {
             // The channel has a place for each token there can be, so this fails only when the room has ended.
-            let _ = back.try_send(Settled { id, source, verdict });
+            let _ = back.try_send(Settled { id, source, subject, verdict });
         }
     }
 }
@@ -158,7 +180,8 @@ mod tests {
 
     fn token() -> (GossipToken, mpsc::Receiver<Settled>) {
         let (back, verdicts) = mpsc::channel(1);
-        (GossipToken::new(MessageId::new(b"id"), NodeKey::generate().peer_id(), back), verdicts)
+        let (id, peer) = (MessageId::new(b"id"), NodeKey::generate().peer_id());
+        (GossipToken::new(id, peer, Digest::of(b"head"), back), verdicts)
     }
 
     #[test]

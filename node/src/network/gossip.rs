@@ -1,7 +1,10 @@
 //! Gossip: one topic for the heads of this network. What cannot be decoded ends here; what can is judged by
 //! whoever knows the trust root, and goes on to other peers only after that.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant},
+};
 
 use libp2p::{
     PeerId as RawPeer,
@@ -14,52 +17,117 @@ use libp2p::{
 };
 use tokio::sync::mpsc;
 use updraft_protocol::{
-    Gossip, NetworkId,
+    Digest, Gossip, NetworkId,
     codec::{self, DecodeError},
 };
 
 use super::{
     command::Reach,
+    counted::{Counted, Heard, Untold},
     error::AnnounceError,
     event::{GossipToken, NetworkEvent, Settled, Verdict},
     identity::PeerId,
-    metrics::GossipResult,
-    peers::Conduct,
+    metrics::{BanReason, GossipResult},
+    patience::{Expense, MAX_UNJUDGED_PER_PEER, Patience, ban_length},
+    peers::{Conduct, Novelty},
+    purse::Overdrawn,
     task::Task,
 };
 
 type Filter = MaxCountSubscriptionFilter<WhitelistSubscriptionFilter>;
-pub(super) type Behaviour = gossipsub::Behaviour<IdentityTransform, Filter>;
+/// The protocol as libp2p has it.
+pub(super) type Gossipsub = gossipsub::Behaviour<IdentityTransform, Filter>;
 
-/// Messages given to the node and not judged yet. When full, new ones are ignored and can be asked for later.
+/// Messages given to the node and not judged yet, of all peers. When full, new ones are ignored and can be asked for later.
 pub(super) const MAX_UNJUDGED: usize = 128;
 /// What gossip adds to a message of at most 60 KiB fits into the rest.
 const MAX_TRANSMIT: usize = 64 * 1024;
+
+/// Messages in one frame; nodes send one. All of a frame are decoded before the first of them is judged.
+const MAX_PER_FRAME: usize = 8;
+/// One head is passed on once in this time, with whatever signatures and manifest it comes: whoever adds a
+/// worthless signature makes another message of it, as often as he likes, and we would be who spreads them.
+/// Short, because a head whose keys have changed is signed anew.
+const SAID_LATELY: Duration = Duration::from_secs(10);
+/// Heads remembered as passed on. When full, the oldest gives way.
+const MAX_SAID: usize = 256;
 
 /// What the loop remembers about gossip.
 #[derive(Debug)]
 pub(super) struct GossipState {
     topic: IdentTopic,
-    unjudged: usize,
+    /// Messages given to the node and not judged yet, by who sent them.
+    unjudged: BTreeMap<PeerId, usize>,
     back: mpsc::Sender<Settled>,
+    pub(super) patience: Patience,
+    /// What was passed on lately, oldest first.
+    said: VecDeque<(Instant, Digest)>,
 }
 
 impl GossipState {
     pub(super) fn new(network: &NetworkId) -> (Self, mpsc::Receiver<Settled>) {
         let (back, verdicts) = mpsc::channel(MAX_UNJUDGED);
         let topic = IdentTopic::new(network.heads_topic());
-        (Self { topic, unjudged: 0, back }, verdicts)
+        let (patience, said) = (Patience::default(), VecDeque::new());
+        (Self { topic, unjudged: BTreeMap::new(), back, patience, said }, verdicts)
+    }
+
+    /// Whether a message of this peer may go to the node.
+    fn place_for(&self, peer: PeerId) -> Place {
+        let own = self.unjudged.get(&peer).copied().unwrap_or_default();
+        if own >= MAX_UNJUDGED_PER_PEER {
+            Place::NotForThisPeer
+        } else if self.unjudged.values().sum::<usize>() >= MAX_UNJUDGED {
+            Place::None
+        } else {
+            Place::Free
+        }
+    }
+
+    fn judged(&mut self, peer: PeerId) {
+        if let Some(own) = self.unjudged.get_mut(&peer) {
+            *own = own.saturating_sub(1);
+            if *own == 0 {
+                self.unjudged.remove(&peer);
+            }
+        }
+    }
+
+    /// Notes that something is passed on, unless it was lately.
+    fn say(&mut self, what: Digest, now: Instant) -> Novelty {
+        while self.said.front().is_some_and(|(at, _)| *at + SAID_LATELY <= now) {
+            self.said.pop_front();
+        }
+        if self.said.iter().any(|(_, said)| *said == what) {
+            return Novelty::Again;
+        }
+        if self.said.len() >= MAX_SAID {
+            self.said.pop_front();
+        }
+        self.said.push_back((now, what));
+        Novelty::First
     }
 }
 
+/// Whether another message can be given to the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Free,
+    /// Its sender has its share.
+    NotForThisPeer,
+    /// Nobody can.
+    None,
+}
+
 /// The protocol and its parameters.
-pub(super) fn behaviour(key: &Keypair, network: &NetworkId) -> Result<Behaviour, String> {
+pub(super) fn behaviour(key: &Keypair, network: &NetworkId) -> Result<Counted, String> {
     let topic = IdentTopic::new(network.heads_topic());
     let config = ConfigBuilder::default()
         .validation_mode(ValidationMode::Strict)
         .validate_messages()
         .message_id_fn(message_id)
         .max_transmit_size(MAX_TRANSMIT)
+        .max_publish_messages(MAX_PER_FRAME)
         .heartbeat_interval(Duration::from_secs(1))
         // The mesh forms at the first heartbeat; five seconds, the default, is a long time for two nodes on a desk.
         .heartbeat_initial_delay(Duration::from_millis(250))
@@ -75,14 +143,14 @@ pub(super) fn behaviour(key: &Keypair, network: &NetworkId) -> Result<Behaviour,
         max_subscribed_topics: 4,
         max_subscriptions_per_request: 16,
     };
-    let mut behaviour = Behaviour::new_with_subscription_filter(
+    let mut behaviour = Gossipsub::new_with_subscription_filter(
         MessageAuthenticity::Signed(key.clone()),
         config,
         filter,
     )?;
     behaviour.with_peer_score(scores(&topic), PeerScoreThresholds::default())?;
     behaviour.subscribe(&topic).map_err(|error| error.to_string())?;
-    Ok(behaviour)
+    Ok(Counted::new(behaviour))
 }
 
 /// Two publishers of one head say one message.
@@ -115,6 +183,8 @@ fn scores(topic: &IdentTopic) -> PeerScoreParams {
         ip_colocation_factor_weight: 0.0,
         behaviour_penalty_threshold: 6.0,
         decay_interval: Duration::from_secs(1),
+        // Of everybody who was ever here, without a bound. Our own bans and scores, which have one, outlast it.
+        retain_score: Duration::from_secs(60),
         ..PeerScoreParams::default()
     }
 }
@@ -123,11 +193,11 @@ impl Task {
     pub(super) fn on_announce(&mut self, message: &Gossip) -> Result<Reach, AnnounceError> {
         let bytes = codec::encode(message)?;
         let topic = self.gossip.topic.hash();
-        let gossip = &mut self.swarm.behaviour_mut().gossip;
+        let gossip = &mut self.swarm.behaviour_mut().gossip.inner;
         match gossip.publish(topic.clone(), bytes) {
             Ok(_) => {
                 self.metrics.gossip(GossipResult::Published);
-                let peers = self.swarm.behaviour().gossip.all_peers();
+                let peers = self.swarm.behaviour().gossip.inner.all_peers();
                 Ok(Reach::Peers(peers.filter(|(_, topics)| topics.contains(&&topic)).count()))
             }
             Err(PublishError::NoPeersSubscribedToTopic | PublishError::AllQueuesFull(_)) => {
@@ -138,28 +208,35 @@ impl Task {
         }
     }
 
-    pub(super) fn on_gossip(&mut self, event: gossipsub::Event) {
-        match event {
-            gossipsub::Event::Message { propagation_source, message_id, message } => {
+    pub(super) fn on_gossip(&mut self, heard: Heard) {
+        match heard {
+            Heard::Told(gossipsub::Event::Message { propagation_source, message_id, message }) => {
                 self.on_message(propagation_source, message_id, &message.data);
             }
-            gossipsub::Event::SlowPeer { peer_id, .. } => {
+            Heard::Told(gossipsub::Event::SlowPeer { peer_id, .. }) => {
                 self.report(PeerId::from(peer_id), Conduct::Slow);
             }
-            gossipsub::Event::Subscribed { .. }
-            | gossipsub::Event::Unsubscribed { .. }
-            | gossipsub::Event::GossipsubNotSupported { .. } => {}
+            Heard::Told(
+                gossipsub::Event::Subscribed { .. }
+                | gossipsub::Event::Unsubscribed { .. }
+                | gossipsub::Event::GossipsubNotSupported { .. },
+            ) => {}
+            Heard::Untold(peer, untold) => self.on_untold(PeerId::from(peer), untold),
         }
     }
 
     fn on_message(&mut self, from: RawPeer, id: MessageId, data: &[u8]) {
         let source = PeerId::from(from);
+        if self.swarm.behaviour().gossip.is_deaf_to(&from) {
+            return self.judge(&id, source, MessageAcceptance::Ignore, GossipResult::Unheard);
+        }
         let message = match codec::decode::<Gossip>(data) {
             Ok(message) => message,
             // Its sender may be newer than this node; that is no offence.
             Err(DecodeError::UnknownKind { kind, .. }) => {
                 tracing::debug!(peer = ?source, kind, "gossip of a kind unknown here");
-                return self.judge(&id, source, MessageAcceptance::Ignore, GossipResult::Ignored);
+                self.judge(&id, source, MessageAcceptance::Ignore, GossipResult::Ignored);
+                return self.charge(source, Expense::Useless, 1);
             }
             Err(error) => {
                 tracing::debug!(peer = ?source, %error, "undecodable gossip");
@@ -167,26 +244,70 @@ impl Task {
                 return self.report(source, Conduct::Malformed);
             }
         };
-        if self.gossip.unjudged >= MAX_UNJUDGED || !self.has_room_for_traffic() {
-            return self.judge(&id, source, MessageAcceptance::Ignore, GossipResult::Dropped);
+        let place = self.gossip.place_for(source);
+        if place != Place::Free || !self.has_room_for_traffic() {
+            self.judge(&id, source, MessageAcceptance::Ignore, GossipResult::Dropped);
+            // Who finds no place because of others is not to blame.
+            if place == Place::NotForThisPeer {
+                self.charge(source, Expense::Useless, 1);
+            }
+            return;
         }
-        self.gossip.unjudged += 1;
-        let token = GossipToken::new(id, source, self.gossip.back.clone());
+        *self.gossip.unjudged.entry(source).or_default() += 1;
+        let token = GossipToken::new(id, source, message.subject(), self.gossip.back.clone());
         // If the event cannot be delivered it is dropped here, and its token says ignore.
         self.emit(NetworkEvent::Gossip { token, source, message });
     }
 
     /// A verdict of another room came back.
     pub(super) fn on_verdict(&mut self, settled: &Settled) {
-        self.gossip.unjudged = self.gossip.unjudged.saturating_sub(1);
-        let (acceptance, result) = match settled.verdict {
-            Verdict::Accept => (MessageAcceptance::Accept, GossipResult::Accepted),
-            Verdict::Ignore => (MessageAcceptance::Ignore, GossipResult::Ignored),
-            Verdict::Reject => (MessageAcceptance::Reject, GossipResult::Rejected),
-        };
-        self.judge(&settled.id, settled.source, acceptance, result);
-        if settled.verdict == Verdict::Reject {
-            self.report(settled.source, Conduct::Invalid);
+        let (id, source, now) = (&settled.id, settled.source, Instant::now());
+        self.gossip.judged(source);
+        match settled.verdict {
+            Verdict::Accept => match self.gossip.say(settled.subject, now) {
+                Novelty::First => {
+                    self.judge(id, source, MessageAcceptance::Accept, GossipResult::Accepted);
+                    self.gossip.patience.news(now);
+                }
+                Novelty::Again => {
+                    self.judge(id, source, MessageAcceptance::Ignore, GossipResult::Ignored);
+                    self.charge(source, Expense::Useless, 1);
+                }
+            },
+            Verdict::Ignore => {
+                self.judge(id, source, MessageAcceptance::Ignore, GossipResult::Ignored);
+                self.charge(source, Expense::Useless, 1);
+            }
+            Verdict::Reject => {
+                self.judge(id, source, MessageAcceptance::Reject, GossipResult::Rejected);
+                self.report(source, Conduct::Invalid);
+            }
+        }
+    }
+
+    /// Messages and frames that led to nothing.
+    fn on_untold(&mut self, peer: PeerId, untold: Untold) {
+        self.metrics.gossip_many(GossipResult::Repeated, untold.repeated);
+        self.metrics.gossip_many(GossipResult::Forged, untold.forged);
+        self.metrics.gossip_many(GossipResult::Unheard, untold.unheard);
+        // Five of them are a ban, so there is no need to count further.
+        for _ in 0..untold.forged.min(5) {
+            self.report(peer, Conduct::Malformed);
+        }
+        self.charge(peer, Expense::Useless, untold.repeated);
+        self.charge(peer, Expense::Empty, untold.empty);
+    }
+
+    /// Counts what was of no use, and shows the door to whoever brings too much of it.
+    fn charge(&mut self, peer: PeerId, expense: Expense, count: u32) {
+        let (bans, now) = (&self.swarm.behaviour().gate.bans, Instant::now());
+        // Verdicts on what it said before still come in after it was sent away; once is enough.
+        if count == 0 || bans.ban_of(peer, now).is_some() {
+            return;
+        }
+        if let Err(Overdrawn) = self.gossip.patience.charge(peer, expense, count, now) {
+            let before = bans.spoken(peer, BanReason::Flood);
+            self.ban(peer, ban_length(before), BanReason::Flood);
         }
     }
 
@@ -198,7 +319,7 @@ impl Task {
         result: GossipResult,
     ) {
         self.metrics.gossip(result);
-        let gossip = &mut self.swarm.behaviour_mut().gossip;
+        let gossip = &mut self.swarm.behaviour_mut().gossip.inner;
         gossip.report_message_validation_result(id, &source.inner(), acceptance);
     }
 }

@@ -52,6 +52,8 @@ labels! {
         BadChunk = "bad_chunk",
         /// It broke a protocol again and again.
         Misconduct = "misconduct",
+        /// It brought more gossip of no use than anybody honest has.
+        Flood = "flood",
         /// A person said so.
         Operator = "operator",
     }
@@ -96,6 +98,12 @@ labels! {
         Rejected = "rejected",
         Undecodable = "undecodable",
         Dropped = "dropped",
+        /// Known to gossip, or of a peer that gossip does not listen to.
+        Repeated = "repeated",
+        /// Not signed by its author.
+        Forged = "forged",
+        /// Of a peer whose connection was being closed.
+        Unheard = "unheard",
     }
 }
 
@@ -228,6 +236,12 @@ impl NetworkMetrics {
 
     pub(super) fn gossip(&self, result: GossipResult) {
         self.gossip.get_or_create(&GossipLabel { topic: Topic::Heads, result }).inc();
+    }
+
+    pub(super) fn gossip_many(&self, result: GossipResult, count: u32) {
+        self.gossip
+            .get_or_create(&GossipLabel { topic: Topic::Heads, result })
+            .inc_by(u64::from(count));
     }
 
     pub(super) fn served(&self, service: Service, result: ServedResult) {

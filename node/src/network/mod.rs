@@ -10,13 +10,14 @@
 //! | node → streams | answers to requests | one each, slots by peer and in all | the asker is told `Busy` or closed |
 //!
 //! The loop never waits for anybody else. Rules live in files without I/O: `peers` (scores, backoff),
-//! `bans`, `serving` (rates and slots), `quota` (provider records), `redial`. Nothing that a peer says is
+//! `bans`, `patience` (useless gossip), `serving` (rates and slots), `quota` (provider records), `redial`. Nothing that a peer says is
 //! believed here: signatures and digests are checked by who asked.
 
 mod address;
 mod bans;
 mod behaviour;
 mod command;
+mod counted;
 mod dialling;
 mod discovery;
 mod error;
@@ -25,7 +26,9 @@ mod gate;
 mod gossip;
 mod identity;
 mod metrics;
+mod patience;
 mod peers;
+mod purse;
 mod quota;
 mod redial;
 mod serving;

@@ -2,12 +2,13 @@
 //!
 //! The bytes a peer can have on their way are bounded by slots, so the rates only keep cheap questions cheap.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Instant};
 
-use super::{identity::PeerId, metrics::Service};
+use super::{
+    identity::PeerId,
+    metrics::Service,
+    purse::{Overdrawn, Purse, Rate},
+};
 
 /// Weight of the requests under way of one peer. An object may take 16 MiB and weighs four, everything else
 /// at most 1 MiB and weighs one: 2 × 16 MiB, the 32 MiB that one peer may cost.
@@ -21,13 +22,6 @@ pub(super) const OBJECT_WEIGHT: u32 = 4;
 /// there are none, newcomers are refused until one has filled.
 const MAX_PURSES: usize = 4_096;
 
-/// Requests in a burst, and per second after it.
-#[derive(Debug, Clone, Copy)]
-struct Rate {
-    burst: u32,
-    per_second: u32,
-}
-
 /// The reasons for the numbers:
 /// - transfer: 512 chunks of 256 KiB a second are 128 MiB/s, more than a gigabit link carries, so a fetch over
 ///   a LAN never waits for this; 512 questions that are answered from an index cost about 3 % of a core;
@@ -40,13 +34,6 @@ const fn rate(service: Service) -> Rate {
         Service::CatchUp => Rate { burst: 256, per_second: 16 },
         Service::Bootstrap => Rate { burst: 64, per_second: 2 },
     }
-}
-
-/// Tokens left, in thousandths, and since when.
-#[derive(Debug, Clone, Copy)]
-struct Purse {
-    milli_tokens: u64,
-    filled_at: Instant,
 }
 
 /// Why a request is not served.
@@ -99,42 +86,22 @@ impl<R: Ord> Serving<R> {
 
     fn pay(&mut self, peer: PeerId, service: Service, now: Instant) -> Result<(), Overuse> {
         let rate = rate(service);
-        let full = u64::from(rate.burst) * 1_000;
         let key = (peer, service);
         if self.purses.len() >= MAX_PURSES && !self.purses.contains_key(&key) {
-            self.purses.retain(|(_, service), purse| !purse.is_full(*service, now));
+            self.purses.retain(|(_, service), purse| !purse.is_full(self::rate(*service), now));
             if self.purses.len() >= MAX_PURSES {
                 return Err(Overuse::Rate);
             }
         }
-        let purse = self.purses.entry(key).or_insert(Purse { milli_tokens: full, filled_at: now });
-        purse.milli_tokens = purse.tokens_at(service, now);
-        purse.filled_at = now;
-        match purse.milli_tokens.checked_sub(1_000) {
-            Some(rest) => {
-                purse.milli_tokens = rest;
-                Ok(())
-            }
-            None => Err(Overuse::Rate),
-        }
-    }
-}
-
-impl Purse {
-    fn tokens_at(&self, service: Service, now: Instant) -> u64 {
-        let rate = rate(service);
-        let waited = now.saturating_duration_since(self.filled_at).min(Duration::from_secs(3_600));
-        let millis = u64::try_from(waited.as_millis()).expect("an hour fits");
-        (self.milli_tokens + millis * u64::from(rate.per_second)).min(u64::from(rate.burst) * 1_000)
-    }
-
-    fn is_full(&self, service: Service, now: Instant) -> bool {
-        self.tokens_at(service, now) == u64::from(rate(service).burst) * 1_000
+        let purse = self.purses.entry(key).or_insert_with(|| Purse::full(rate, now));
+        purse.pay(rate, 1, now).map_err(|Overdrawn| Overuse::Rate)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::network::identity::NodeKey;
 

@@ -177,6 +177,8 @@ impl Task {
 
     fn on_tick(&mut self) {
         let now = Instant::now();
+        self.swarm.behaviour_mut().gate.bans.expire(now);
+        self.gossip.patience.expire(now);
         self.tend_peers(now);
         self.tend_dht(now);
     }
@@ -311,16 +313,25 @@ impl Task {
     /// Gossip listens less to peers that behave badly elsewhere.
     fn tell_gossip(&mut self, peer: PeerId, now: Instant) {
         let score = f64::from(self.peers.score(peer, now).min(0));
-        self.swarm.behaviour_mut().gossip.set_application_score(&peer.inner(), score);
+        self.swarm.behaviour_mut().gossip.inner.set_application_score(&peer.inner(), score);
     }
 
-    fn ban(&mut self, peer: PeerId, length: Duration, reason: BanReason) {
-        tracing::info!(?peer, reason = reason.as_str(), ?length, "peer banned");
-        self.metrics.banned(reason);
-        let protocols = self.swarm.behaviour_mut();
-        protocols.gate.bans.ban(peer, length, reason, Instant::now());
+    /// Closes all connections to a peer, takes none for a while, and tells whoever watches. What it said before
+    /// it was sent away may be judged after; for that it is not sent away again.
+    pub(super) fn ban(&mut self, peer: PeerId, length: Duration, reason: BanReason) {
+        let (protocols, now) = (self.swarm.behaviour_mut(), Instant::now());
+        let same = protocols.gate.bans.ban_of(peer, now).is_some_and(|ban| ban.reason == reason);
+        if same && reason != BanReason::Operator {
+            return;
+        }
+        protocols.gate.bans.ban(peer, length, reason, now);
         protocols.kad.remove_peer(&peer.inner());
+        if self.peers.is_connected(peer) {
+            protocols.gossip.stop_listening_to(peer.inner());
+        }
+        self.metrics.banned(reason);
         self.disconnect(peer);
+        self.emit(NetworkEvent::PeerBanned { peer, reason, length });
     }
 
     pub(super) fn disconnect(&mut self, peer: PeerId) {

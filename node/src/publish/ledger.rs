@@ -41,6 +41,9 @@ pub trait Ledger {
     fn root(&self, version: u64) -> Result<Option<Signed<Root>>, LedgerError>;
     /// The newest head of a channel.
     fn head(&self, channel: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError>;
+    /// The head of a channel with this number.
+    fn head_at(&self, channel: &ChannelName, seq: u64)
+    -> Result<Option<Signed<Head>>, LedgerError>;
     /// The manifest of a release that a channel lists.
     fn manifest(
         &self,
@@ -53,14 +56,19 @@ pub trait Ledger {
     fn blob(&self, blob: &Blob, out: &mut dyn Write) -> Result<bool, LedgerError>;
 }
 
-/// Knows a first root and nothing else: enough to judge who may sign, on a machine that has joined nothing.
-/// Not fit for making a release, because a channel's head would seem not to exist.
+/// Knows roots from the first on and nothing else: enough to judge who may sign, on a machine that has joined
+/// nothing. Not fit for making a release, because a channel's head would seem not to exist.
 #[derive(Debug, Clone)]
-pub struct OnlyRoot(pub Signed<Root>);
+pub struct OnlyRoots(pub Vec<Signed<Root>>);
 
-impl Ledger for OnlyRoot {
+impl Ledger for OnlyRoots {
     fn root(&self, version: u64) -> Result<Option<Signed<Root>>, LedgerError> {
-        Ok((version == 1).then(|| self.0.clone()))
+        let index = usize::try_from(version).ok().and_then(|version| version.checked_sub(1));
+        Ok(index.and_then(|index| self.0.get(index)).cloned())
+    }
+
+    fn head_at(&self, _: &ChannelName, _: u64) -> Result<Option<Signed<Head>>, LedgerError> {
+        Ok(None)
     }
 
     fn head(&self, _: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError> {
@@ -84,6 +92,58 @@ impl Ledger for OnlyRoot {
     }
 }
 
+/// What another ledger knows, and after its roots those of `roots`: a project keeps the roots that were made
+/// in it, also before this machine's node has heard of them.
+pub struct WithRoots<'a> {
+    /// The other ledger.
+    pub ledger: &'a dyn Ledger,
+    /// Roots from the first on.
+    pub roots: OnlyRoots,
+}
+
+impl Ledger for WithRoots<'_> {
+    fn root(&self, version: u64) -> Result<Option<Signed<Root>>, LedgerError> {
+        match self.ledger.root(version)? {
+            Some(root) => Ok(Some(root)),
+            None => self.roots.root(version),
+        }
+    }
+
+    fn head(&self, channel: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError> {
+        self.ledger.head(channel)
+    }
+
+    fn head_at(
+        &self,
+        channel: &ChannelName,
+        seq: u64,
+    ) -> Result<Option<Signed<Head>>, LedgerError> {
+        self.ledger.head_at(channel, seq)
+    }
+
+    fn manifest(
+        &self,
+        channel: &ChannelName,
+        listing: &Listing,
+    ) -> Result<Option<Signed<Manifest>>, LedgerError> {
+        self.ledger.manifest(channel, listing)
+    }
+
+    fn object(&self, digest: &Digest) -> Result<Option<Vec<u8>>, LedgerError> {
+        self.ledger.object(digest)
+    }
+
+    fn blob(&self, blob: &Blob, out: &mut dyn Write) -> Result<bool, LedgerError> {
+        self.ledger.blob(blob, out)
+    }
+}
+
+impl std::fmt::Debug for WithRoots<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WithRoots({} roots)", self.roots.0.len())
+    }
+}
+
 /// The data directory of this machine. Whoever opens the store holds the directory's lock.
 impl Ledger for Store {
     fn root(&self, version: u64) -> Result<Option<Signed<Root>>, LedgerError> {
@@ -93,6 +153,14 @@ impl Ledger for Store {
 
     fn head(&self, channel: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError> {
         self.newest_head(channel).map_err(failed("the channel's head"))
+    }
+
+    fn head_at(
+        &self,
+        channel: &ChannelName,
+        seq: u64,
+    ) -> Result<Option<Signed<Head>>, LedgerError> {
+        Self::head(self, channel, seq).map_err(failed("a head of the channel"))
     }
 
     fn manifest(
@@ -148,6 +216,14 @@ pub enum TrustError {
         /// Why not.
         #[source]
         source: VerifyError,
+    },
+    /// The root names a head that is not here.
+    #[error("`{channel}` goes on from head {seq}, which is not kept here")]
+    NoBase {
+        /// The channel.
+        channel: ChannelName,
+        /// The head's number.
+        seq: u64,
     },
     /// A manifest is not the one listed, or not signed as the root asks.
     #[error("the manifest of {release} is not believed")]
@@ -223,17 +299,50 @@ impl<'a> Trusted<'a> {
         })
     }
 
-    /// The channel's newest head.
+    /// The channel's newest head: vouched for by the channel's keys, or the one that the root lets the channel
+    /// go on from. A channel that the root lets begin anew has none until it is signed.
     ///
     /// # Errors
     /// [`TrustError::Head`] and those of [`Trusted::role`].
     pub fn head(&self, channel: &ChannelName) -> Result<Option<Verified<Head>>, TrustError> {
         let role = self.role(channel)?;
-        let Some(signed) = self.ledger.head(channel)? else { return Ok(None) };
-        signed
-            .verify(&self.root.network, role)
-            .map(Some)
-            .map_err(|source| TrustError::Head { channel: channel.clone(), source })
+        let newest = self.ledger.head(channel)?;
+        let failed = |source| TrustError::Head { channel: channel.clone(), source };
+        let refused = match newest.map(|signed| signed.verify(&self.root.network, role)) {
+            Some(Ok(head)) => return Ok(Some(head)),
+            Some(Err(error)) => Some(error),
+            None => None,
+        };
+        let Some(base) = self.root.base(channel) else {
+            return refused.map_or(Ok(None), |source| Err(failed(source)));
+        };
+        let Some(named) = base.head else { return Ok(None) };
+        match self.ledger.head_at(channel, base.seq)? {
+            Some(signed) => {
+                signed.verify_named(&self.root.network, &named).map(Some).map_err(failed)
+            }
+            None => Err(TrustError::NoBase { channel: channel.clone(), seq: base.seq }),
+        }
+    }
+
+    /// The head of a number, if it is held and this root's keys or the root itself vouch for it.
+    ///
+    /// # Errors
+    /// As [`Trusted::head`].
+    pub fn head_at(
+        &self,
+        channel: &ChannelName,
+        seq: u64,
+    ) -> Result<Option<Verified<Head>>, TrustError> {
+        let role = self.role(channel)?;
+        let Some(signed) = self.ledger.head_at(channel, seq)? else { return Ok(None) };
+        let named = self.root.base(channel).and_then(|base| base.head);
+        let verified = match named.filter(|named| *named == signed.digest()) {
+            Some(named) => signed.verify_named(&self.root.network, &named),
+            None => signed.verify(&self.root.network, role),
+        };
+        let failed = |source| TrustError::Head { channel: channel.clone(), source };
+        verified.map(Some).map_err(failed)
     }
 
     /// A listed release's manifest with its signatures, if it is held.
@@ -253,6 +362,24 @@ impl<'a> Trusted<'a> {
         }
         let verified = signed
             .verify(&self.root.network, role)
+            .map_err(|source| TrustError::Manifest { release, source })?;
+        Ok(Some(HeldManifest { signed, verified }))
+    }
+
+    /// A listed release's manifest, believed because the head names it, whoever of today's keys has signed it:
+    /// for finding out which releases have to be signed again.
+    ///
+    /// # Errors
+    /// [`TrustError::Manifest`] and those of [`Trusted::role`].
+    pub fn named_manifest(
+        &self,
+        channel: &ChannelName,
+        listing: &Listing,
+    ) -> Result<Option<HeldManifest>, TrustError> {
+        let Some(signed) = self.ledger.manifest(channel, listing)? else { return Ok(None) };
+        let release = format!("{}@{}", listing.component, listing.version);
+        let verified = signed
+            .verify_named(&self.root.network, &listing.manifest)
             .map_err(|source| TrustError::Manifest { release, source })?;
         Ok(Some(HeldManifest { signed, verified }))
     }

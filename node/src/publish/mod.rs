@@ -15,7 +15,10 @@ pub mod build;
 pub mod founding;
 pub mod head;
 pub mod ledger;
+pub mod lifetime;
 pub mod project;
+pub mod review;
+pub mod rootdraft;
 pub mod sign;
 pub mod source;
 
@@ -26,6 +29,7 @@ use updraft_protocol::{
     Head, Listing, Manifest, ReleaseVersion, Signed, Verified,
     codec::EncodeError,
     limits::{DEFAULT_HEAD_LIFETIME, MAX_PATCHES},
+    signed::VerifyError,
 };
 
 use self::{
@@ -181,19 +185,25 @@ fn earlier_releases(
     let listed = head::earlier(last, &draft.component, &draft.target, &draft.version);
     let mut past = Vec::new();
     for listing in listed.into_iter().take(deltas.min(MAX_PATCHES)) {
-        match trusted.manifest(&draft.channel, listing)? {
-            Some(held) => past.push(held.verified),
-            None => {
-                let why = "its manifest is not kept here".to_owned();
-                told(Step::NoPatch { from: listing.version.clone(), why });
+        let why = match trusted.manifest(&draft.channel, listing) {
+            Ok(Some(held)) => {
+                past.push(held.verified);
+                continue;
             }
-        }
+            Ok(None) => "its manifest is not kept here",
+            // Keys that were replaced since signed it. Who has it still follows the channel to the new one.
+            Err(TrustError::Manifest { source: VerifyError::Threshold(_), .. }) => {
+                "today's keys have not signed it"
+            }
+            Err(error) => return Err(error.into()),
+        };
+        told(Step::NoPatch { from: listing.version.clone(), why: why.to_owned() });
     }
     Ok(past)
 }
 
 /// The next head of a channel with the same listings and a new end, and a release it offers, which a bundle
-/// has to name.
+/// has to name: one that today's keys have not signed if there is one, so that it is signed again with it.
 ///
 /// # Errors
 /// [`PublishError::Trust`], [`PublishError::Head`].
@@ -203,13 +213,18 @@ pub fn renew(
 ) -> Result<(Signed<Head>, Signed<Manifest>), PublishError> {
     let last = trusted.head(place.channel)?;
     let head = head::renewed(last.as_ref(), place)?;
+    let role = trusted.role(place.channel)?;
+    let mut usual = None;
     for listing in head.releases.iter().rev() {
-        if let Some(held) = trusted.manifest(place.channel, listing)? {
-            let head = Signed::unsigned(&head).map_err(PublishError::Describe)?;
-            return Ok((head, held.signed));
+        let Some(held) = trusted.named_manifest(place.channel, listing)? else { continue };
+        if held.signed.verify(&place.network, role).is_err() {
+            usual = Some(held.signed);
+            break;
         }
+        usual.get_or_insert(held.signed);
     }
-    Err(HeadError::Nothing(place.channel.clone()).into())
+    let manifest = usual.ok_or_else(|| HeadError::Nothing(place.channel.clone()))?;
+    Ok((Signed::unsigned(&head).map_err(PublishError::Describe)?, manifest))
 }
 
 #[cfg(test)]

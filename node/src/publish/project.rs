@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, de};
 use updraft_protocol::{
     ChannelName, ComponentName, Digest, NetworkName, Root, Signed, Target,
     codec::{self, DecodeError, Wire as _},
+    limits::MAX_ROOT_STEPS,
 };
 
 /// The file's name.
@@ -136,7 +137,36 @@ impl Project {
     /// # Errors
     /// [`ProjectError`] if there is a file that is not a root.
     pub fn root(&self) -> Result<Option<Signed<Root>>, ProjectError> {
-        read_root(&self.folder.join(self.settings.root.as_deref().unwrap_or(Path::new(ROOT))))
+        read_root(&self.root_path(1))
+    }
+
+    /// Where its root of a number is or would be, beside the first.
+    pub fn root_path(&self, version: u64) -> PathBuf {
+        let first = self.folder.join(self.settings.root.as_deref().unwrap_or(Path::new(ROOT)));
+        match version {
+            1 => first,
+            version => first.with_file_name(format!("root.{version}")),
+        }
+    }
+
+    /// The project's roots from the first on, as far as they are there; believed by nobody yet.
+    ///
+    /// # Errors
+    /// As [`Project::root`].
+    pub fn roots(&self) -> Result<Vec<Signed<Root>>, ProjectError> {
+        let mut roots = Vec::new();
+        for version in 1..=MAX_ROOT_STEPS {
+            match read_root(&self.root_path(version))? {
+                Some(root) => roots.push(root),
+                None => break,
+            }
+        }
+        Ok(roots)
+    }
+
+    /// The folder it lies in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Digest of the project's first root, if it has one.

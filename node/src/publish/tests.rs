@@ -24,6 +24,9 @@ use crate::{
     store::{Store, StoreOptions, VerifyOnStart},
 };
 
+#[path = "rotation_tests.rs"]
+mod rotation;
+
 const NOW: u64 = 1_800_000_000;
 const NETWORK: NetworkId = NetworkId::from_bytes([8; 32]);
 const EFFORT: Effort = Effort { deltas: 3, level: Level::FAST };
@@ -382,6 +385,10 @@ impl Ledger for Liar<'_> {
             Lie::Root(root) if version == 1 => Ok(Some((**root).clone())),
             _ => Ledger::root(self.honest, version),
         }
+    }
+
+    fn head_at(&self, channel: &ChannelName, _: u64) -> Result<Option<Signed<Head>>, LedgerError> {
+        self.head(channel)
     }
 
     fn head(&self, channel: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError> {

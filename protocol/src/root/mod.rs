@@ -15,7 +15,7 @@
 mod chain;
 mod electorate;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use bincode::{Decode, Encode};
 
@@ -168,10 +168,14 @@ impl Root {
 
     /// The public key of an id, in whatever role it is.
     pub fn key(&self, id: &KeyId) -> Option<&PublicKey> {
+        self.keys().find(|key| key.id() == *id)
+    }
+
+    /// Every key of every role, and of the electorate; one that is in two roles comes twice.
+    fn keys(&self) -> impl Iterator<Item = &PublicKey> {
         let electors = self.electorate.iter().flat_map(|electorate| &electorate.electors);
-        self.roles()
-            .find_map(|(_, role)| role.key(id))
-            .or_else(|| electors.map(|elector| &elector.key).find(|key| key.id() == *id))
+        let of_roles = self.roles().flat_map(|(_, role)| role.keys());
+        of_roles.chain(electors.map(|elector| &elector.key))
     }
 
     /// Whether nodes should say that their root is stale.
@@ -234,10 +238,12 @@ impl Root {
     fn check_revoked(&self) -> Result<(), Invalid> {
         Invalid::if_over("revoked keys", self.revoked.len(), MAX_REVOKED_KEYS)?;
         Invalid::if_unsorted("revoked keys", self.revoked.iter().map(|revoked| revoked.key))?;
+        // An id is a hash: each key is hashed once, not once for every revocation.
+        let held: BTreeSet<KeyId> = self.keys().map(PublicKey::id).collect();
         for revoked in &self.revoked {
             Invalid::if_over("bytes of a reason", revoked.reason.len(), MAX_REASON)?;
-            if self.key(&revoked.key).is_some() {
-                return Err(Invalid::new("revoked keys", "has one that is in a role"));
+            if held.contains(&revoked.key) {
+                return Err(Invalid::new("revoked keys", "have one that is in a role"));
             }
         }
         Ok(())

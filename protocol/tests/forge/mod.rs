@@ -3,7 +3,11 @@
 //! Attackers do not use our encoder, so what is forged here is written by hand. The verdicts are not here: they
 //! stand beside the bytes, in `attacks/<name>/attack.txt`.
 
+mod head;
+mod proof;
+mod root;
 mod shape;
+pub(crate) mod statement;
 mod tree;
 mod trust;
 
@@ -46,6 +50,17 @@ pub(crate) fn all() -> Vec<Attack> {
     attacks.extend(shape::of_lists());
     attacks.extend(shape::of_roles());
     attacks.extend(shape::of_rules());
+    attacks.extend(root::of_roles());
+    attacks.extend(root::of_channels());
+    attacks.extend(root::on_what_is_kept());
+    attacks.extend(head::of_rules());
+    attacks.extend(head::on_bases());
+    attacks.extend(statement::of_rules());
+    attacks.extend(statement::on_speakers());
+    attacks.extend(statement::on_domains());
+    attacks.extend(statement::of_pages());
+    attacks.extend(proof::on_channels());
+    attacks.extend(proof::of_pairs());
     attacks.extend(tree::of_paths());
     attacks.extend(tree::of_listings());
     attacks

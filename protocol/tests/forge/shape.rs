@@ -24,7 +24,7 @@ pub(super) fn of_encodings() -> Vec<Attack> {
     let manifest = by_hand::manifest(&samples::manifest());
     let text = |text: &str| Bytes::default().text(text).done();
     let version_with_build = replaced(&manifest, &text("1.1.0"), &text("1.1.0+b"));
-    let news = |more| Bytes::default().u32(0).u64(2).list([]).u8(more).done();
+    let news = |more| Bytes::default().u32(0).u64(2).list([]).u8(more).raw(&[7; 32]).done();
     let since = Bytes::default().u32(0).raw(NETWORK.as_bytes()).u64(2);
     vec![
         Attack::alone("honest_news", news(1)),
@@ -43,7 +43,7 @@ pub(super) fn of_encodings() -> Vec<Attack> {
         Attack::alone("length_is_a_lie", since.u64(u64::MAX).done()),
         Attack::alone("length_is_a_gigabyte", Bytes::default().u32(0).u64(1 << 30).done()),
         Attack::alone("kind_unknown", Bytes::default().u32(9).raw(&[7; 32]).done()),
-        Attack::alone("request_too_large", vec![0; 4_097]),
+        Attack::alone("request_too_large", vec![0; 8_193]),
         Attack::alone("ticket_too_large", vec![0; 625]),
     ]
 }
@@ -51,7 +51,7 @@ pub(super) fn of_encodings() -> Vec<Attack> {
 /// Lists that are longer than allowed, or sets that are not in order.
 pub(super) fn of_lists() -> Vec<Attack> {
     let marks = |channels: &[String]| {
-        let mark = |channel: &String| Bytes::default().text(channel).u64(1).done();
+        let mark = |channel: &String| Bytes::default().text(channel).u64(1).option(None).done();
         let start = Bytes::default().u32(0).raw(NETWORK.as_bytes()).u64(1);
         start.list(channels.iter().map(mark)).done()
     };
@@ -84,7 +84,7 @@ pub(super) fn of_lists() -> Vec<Attack> {
         }),
         Attack::alone("heads_too_many", {
             let heads = (0..65).map(|_| nothing_signed());
-            Bytes::default().u32(0).u64(1).list(heads).u8(0).done()
+            Bytes::default().u32(0).u64(1).list(heads).u8(0).raw(&[7; 32]).done()
         }),
         Attack::alone("gossip_with_too_many_signatures", {
             Bytes::default().u32(0).raw(&many_signatures).option(None).done()

@@ -5,7 +5,7 @@ use updraft_protocol::{Digest, Head, NetworkId, Root, Signable};
 use super::{Attack, followed};
 use crate::samples::{self, NETWORK, by_hand};
 
-const OTHER_NETWORK: NetworkId = NetworkId::from_bytes([0x6f; 32]);
+pub(super) const OTHER_NETWORK: NetworkId = NetworkId::from_bytes([0x6f; 32]);
 /// The order of the group of Ed25519, little-endian.
 const ORDER: [u8; 32] = [
     0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
@@ -16,11 +16,16 @@ fn head_by(signers: &[u8]) -> Vec<u8> {
     by(&by_hand::head(&samples::head_2()), Head::DOMAIN, signers)
 }
 
-fn by(payload: &[u8], domain: &str, signers: &[u8]) -> Vec<u8> {
+pub(super) fn by(payload: &[u8], domain: &str, signers: &[u8]) -> Vec<u8> {
     in_network(payload, domain, &NETWORK, signers)
 }
 
-fn in_network(payload: &[u8], domain: &str, network: &NetworkId, signers: &[u8]) -> Vec<u8> {
+pub(super) fn in_network(
+    payload: &[u8],
+    domain: &str,
+    network: &NetworkId,
+    signers: &[u8],
+) -> Vec<u8> {
     let sign = |n: &u8| by_hand::signature(*n, domain, network.as_bytes(), payload);
     by_hand::signed(payload, &signers.iter().map(sign).collect::<Vec<_>>())
 }

@@ -2,13 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proptest::{collection::vec, option, prelude::*, sample::subsequence, strategy::Union};
+use proptest::{
+    collection::{btree_map, btree_set, vec},
+    option,
+    prelude::*,
+    sample::subsequence,
+    strategy::Union,
+};
 use updraft_protocol::{
-    Blob, ChannelName, ChannelRole, ChunkList, Compatibility, ComponentName, Digest, Entry,
-    FileMode, Head, LinkTarget, Listing, Manifest, NetworkId, NetworkKind, NetworkName, Node,
-    ObjectRef, PatchCodec, PatchOffer, ReleaseKind, ReleaseVersion, Role, Root, Severity, Signable,
-    Signed, Target, Ticket, Timestamp, Tree, TreePath, TreeRef,
-    limits::{MAX_BLOB_BYTES, MAX_CHUNK, MAX_TREE_BYTES, MIN_CHUNK},
+    Blob, ChannelBase, ChannelName, ChannelRole, ChunkList, Compatibility, ComponentName, Digest,
+    Elector, Electorate, Entry, FileMode, Head, LinkTarget, Listing, Manifest, MinSupported,
+    NetworkId, NetworkKind, NetworkName, Node, ObjectRef, PatchCodec, PatchOffer, PublicKey,
+    ReleaseKind, ReleaseVersion, RevokedKey, Role, Root, Severity, Signable, Signed, Target,
+    Ticket, Timestamp, Tree, TreePath, TreeRef, Withdrawn,
+    limits::{MAX_BLOB_BYTES, MAX_CHUNK, MAX_REASON, MAX_TREE_BYTES, MIN_CHUNK},
 };
 
 use crate::samples;
@@ -24,11 +31,11 @@ pub(crate) fn network() -> impl Strategy<Value = NetworkId> {
     any::<[u8; 32]>().prop_map(NetworkId::from_bytes)
 }
 
-fn component() -> impl Strategy<Value = ComponentName> {
+pub(crate) fn component() -> impl Strategy<Value = ComponentName> {
     "[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9_-])?".prop_map(|text| samples::name(&text))
 }
 
-fn target() -> impl Strategy<Value = Target> {
+pub(crate) fn target() -> impl Strategy<Value = Target> {
     "any|[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9_-])?".prop_map(|text| samples::name(&text))
 }
 
@@ -45,10 +52,25 @@ fn number() -> impl Strategy<Value = u64> {
     prop_oneof![0..10_u64, any::<u64>(), Just(u64::MAX)]
 }
 
-fn version() -> impl Strategy<Value = ReleaseVersion> {
+pub(crate) fn version() -> impl Strategy<Value = ReleaseVersion> {
     let pre = "(-[a-z]{1,5}(\\.(0|[1-9][0-9]{0,3}))?)?";
     ((0..1_000_u64), number(), (0..1_000_u64), pre)
         .prop_map(|(a, b, c, pre)| samples::name(&format!("{a}.{b}.{c}{pre}")))
+}
+
+/// Any second there is.
+pub(crate) fn moment() -> impl Strategy<Value = Timestamp> {
+    number().prop_map(Timestamp::from_seconds)
+}
+
+/// Words of every length that is allowed, the longest among them.
+pub(crate) fn reason() -> impl Strategy<Value = String> {
+    prop_oneof![9 => "\\PC{0,40}", 1 => Just("r".repeat(MAX_REASON))]
+}
+
+/// A key that roles are drawn from.
+pub(crate) fn key() -> impl Strategy<Value = PublicKey> {
+    one_of(&KEYS).prop_map(samples::public)
 }
 
 /// A beginning and a later end.
@@ -73,13 +95,58 @@ pub(crate) fn role() -> impl Strategy<Value = Role> {
     })
 }
 
+/// Channels with their keys, and where some of them begin.
+fn channels() -> impl Strategy<Value = (Vec<ChannelRole>, Vec<ChannelBase>)> {
+    let base = option::of(option::of((1..=u64::MAX, digest())));
+    btree_map(channel(), (role(), base), 0..5).prop_map(|drawn| {
+        let mut channels = (Vec::new(), Vec::new());
+        for (channel, (role, base)) in drawn {
+            if let Some(begin) = base {
+                let (seq, head) = begin.map_or((0, None), |(seq, head)| (seq, Some(head)));
+                channels.1.push(ChannelBase { channel: channel.clone(), seq, head });
+            }
+            channels.0.push(ChannelRole { channel, role });
+        }
+        channels
+    })
+}
+
+/// Of keys that are in no role and were not taken back.
+fn electorate() -> impl Strategy<Value = Electorate> {
+    let elector = (1..=u32::MAX, "[a-z0-9][a-z0-9-]{0,31}");
+    (any::<u64>(), btree_map(17..=24_u8, elector, 1..8)).prop_map(|(epoch, electors)| {
+        let elector = |(n, (weight, operator)): (u8, (u32, String))| Elector {
+            key: samples::public(n),
+            weight,
+            operator: samples::name(&operator),
+        };
+        let mut electors: Vec<Elector> = electors.into_iter().map(elector).collect();
+        electors.sort_by_key(|elector| elector.key.id());
+        Electorate { epoch, electors }
+    })
+}
+
+/// Keys that are in no role.
+fn revoked() -> impl Strategy<Value = Vec<RevokedKey>> {
+    btree_map(25..=32_u8, (reason(), moment()), 0..5).prop_map(|revoked| {
+        let revoked = revoked.into_iter();
+        let mut revoked: Vec<RevokedKey> = revoked
+            .map(|(n, (reason, since))| RevokedKey { key: samples::public(n).id(), reason, since })
+            .collect();
+        revoked.sort_by_key(|revoked| revoked.key);
+        revoked
+    })
+}
+
 pub(crate) fn root() -> impl Strategy<Value = Root> {
-    let kind = prop_oneof![Just(NetworkKind::Production), Just(NetworkKind::Development)];
-    let channels = proptest::collection::btree_map(channel(), role(), 0..5);
-    (network(), network_name(), kind, place(), span(), role(), channels).prop_map(
-        |(network, name, kind, (version, prev), (issued, expires), root, channels)| {
-            let channel = |(channel, role)| ChannelRole { channel, role };
-            let release = channels.into_iter().map(channel).collect();
+    let kind = one_of(&[NetworkKind::Production, NetworkKind::Development]);
+    let alone = || option::of(subsequence(KEYS.to_vec(), 1..=3).prop_map(|n| samples::role(1, &n)));
+    let roles = (role(), option::of(role()), alone(), alone());
+    let rest = (channels(), option::of(electorate()), revoked());
+    (network(), network_name(), kind, place(), span(), roles, rest).prop_map(
+        |(network, name, kind, (version, prev), (issued, expires), roles, rest)| {
+            let (root, witness, brake, builder) = roles;
+            let ((release, channel_base), electorate, revoked) = rest;
             Root {
                 network,
                 name,
@@ -90,7 +157,12 @@ pub(crate) fn root() -> impl Strategy<Value = Root> {
                 expires,
                 root,
                 release,
-                ..samples::root_1()
+                witness,
+                brake,
+                builder,
+                electorate,
+                channel_base,
+                revoked,
             }
         },
     )
@@ -100,13 +172,34 @@ pub(crate) fn head() -> impl Strategy<Value = Head> {
     let listing = (component(), target(), version(), digest()).prop_map(
         |(component, target, version, manifest)| Listing { component, target, version, manifest },
     );
-    (network(), channel(), place(), span(), vec(listing, 0..6)).prop_map(
-        |(network, channel, (seq, prev), (time, expires), mut releases)| {
+    let withdrawn = btree_map(digest(), reason(), 0..4);
+    let minimum = btree_map(component(), version(), 0..4);
+    let lists = (vec(listing, 0..6), withdrawn, minimum);
+    (network(), channel(), place(), span(), lists).prop_map(
+        |(
+            network,
+            channel,
+            (seq, prev),
+            (time, expires),
+            (mut releases, withdrawn, min_supported),
+        )| {
             releases.sort();
             releases.dedup_by(|a, b| {
                 (&a.component, &a.target, &a.version) == (&b.component, &b.target, &b.version)
             });
-            Head { network, channel, seq, prev, time, expires, releases, ..samples::head_1() }
+            let withdraw = |(manifest, reason)| Withdrawn { manifest, reason };
+            let minimum = |(component, version)| MinSupported { component, version };
+            Head {
+                network,
+                channel,
+                seq,
+                prev,
+                time,
+                expires,
+                releases,
+                withdrawn: withdrawn.into_iter().map(withdraw).collect(),
+                min_supported: min_supported.into_iter().map(minimum).collect(),
+            }
         },
     )
 }
@@ -146,8 +239,10 @@ pub(crate) fn manifest() -> impl Strategy<Value = Manifest> {
         one_of(&[Compatibility::Compatible, Compatibility::Breaking]),
     );
     let tree = (object(), 0..=100_000_u32, 0..=MAX_TREE_BYTES);
-    (names, kinds, number(), "\\PC{0,80}", tree, blob(), patches()).prop_map(
-        |(names, (kind, severity, compatibility), created, notes, tree, whole, patches)| {
+    let words = ("\\PC{0,80}", btree_set(version(), 0..4), option::of(digest()));
+    (names, kinds, moment(), words, tree, blob(), patches()).prop_map(
+        |(names, (kind, severity, compatibility), created, words, tree, whole, patches)| {
+            let (notes, barriers, source) = words;
             let (network, component, target, channel, version, min) = names;
             let (object, entries, bytes) = tree;
             Manifest {
@@ -156,8 +251,9 @@ pub(crate) fn manifest() -> impl Strategy<Value = Manifest> {
                 target,
                 channel,
                 min_version: min.filter(|min| *min <= version),
+                barriers: barriers.into_iter().filter(|stop| *stop < version).collect(),
                 version,
-                created: Timestamp::from_seconds(created),
+                created,
                 kind,
                 severity,
                 compatibility,
@@ -165,8 +261,7 @@ pub(crate) fn manifest() -> impl Strategy<Value = Manifest> {
                 tree: TreeRef { object, entries, bytes },
                 whole,
                 patches,
-                barriers: Vec::new(),
-                source: None,
+                source,
             }
         },
     )

@@ -318,3 +318,15 @@ pub(crate) fn key_id(n: u8) -> [u8; 32] {
 pub(crate) fn signed(payload: &[u8], signatures: &[Vec<u8>]) -> Vec<u8> {
     Bytes::default().bytes(payload).list(signatures.iter().cloned()).done()
 }
+
+/// A proof of two heads, each with its payload beside it: the one with the smaller digest is first.
+pub(crate) fn equivocation(mut heads: [(Vec<u8>, Vec<u8>); 2]) -> Vec<u8> {
+    heads.sort_by_key(|(payload, _)| *Digest::of(payload).as_bytes());
+    heads.map(|(_, signed)| signed).concat()
+}
+
+/// The name of a statement: the hash of its kind and of the name of what it holds, which is the hash of a payload
+/// or of the hashes of two.
+pub(crate) fn statement_id(kind: u8, held: &[u8; 32]) -> [u8; 32] {
+    *Digest::of(&[&[kind], &held[..]].concat()).as_bytes()
+}

@@ -16,7 +16,7 @@ pub(crate) fn read(path: &Path) -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "golden bytes are files")]
-pub(crate) fn write(path: &Path, contents: &str) {
+pub(crate) fn write(path: &Path, contents: impl AsRef<[u8]>) {
     let folder = path.parent().expect("a file lies in a folder");
     fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     fs::write(path, contents).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -158,8 +158,8 @@ fn sentences() -> Vec<Sample> {
     ]
 }
 
-/// One statement of each kind.
-fn statements() -> [Statement; 6] {
+/// One statement of each kind, in the order of their numbers.
+pub(crate) fn statements() -> [Statement; 6] {
     [
         Statement::Heartbeat(signed(&heartbeat(), &[21])),
         Statement::Brake(signed(&brake(), &[31])),

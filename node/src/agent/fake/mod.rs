@@ -156,8 +156,13 @@ impl World {
                 let root = index.and_then(|n| self.roots.get(n.checked_sub(1)?)).cloned();
                 drop(reply.send(Ok(root)));
             }
-            Order::SignedHead { channel, reply } => {
-                drop(reply.send(Ok(self.heads.get(&channel).cloned())));
+            Order::SignedHead { channel, seq, reply } => {
+                let head = self.heads.get(&channel).filter(|_| seq.is_none_or(|seq| seq == 1));
+                drop(reply.send(Ok(head.cloned())));
+            }
+            Order::OfferRoot { root, by, reply } => {
+                self.asked.push(format!("root {} by {by}", root.digest().short()));
+                drop(reply.send(Ok(2)));
             }
             Order::SignedManifest { digest, reply } => {
                 drop(reply.send(Ok(self.manifests.get(&digest).cloned())));

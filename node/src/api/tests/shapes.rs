@@ -245,7 +245,11 @@ async fn releases_are_listed_shown_and_read_as_signed() {
     assert_eq!(desk.get("/api/v1/channels/stable/head").await.body, b"head");
     let trust = desk.get("/api/v1/trust").await.json();
     assert_eq!(trust["rootVersion"], 1);
-    assert_eq!(trust["firstRoot"], first.to_string());
+    assert_eq!(
+        (&trust["firstRoot"], &trust["root"]),
+        (&json!(first.to_string()), &json!(first.to_string()))
+    );
+    assert_eq!(trust["kind"], "development");
     assert_eq!(trust["roles"][1]["channel"], "stable");
 
     let blob = desk.get(&format!("/api/v1/blobs/{}", manifest.whole.digest)).await;
@@ -305,7 +309,11 @@ async fn the_history_is_a_page() {
 }
 
 async fn upload(desk: &Desk, kind: &str, body: String) -> Answer {
-    let request = request(Method::POST, "/api/v1/releases")
+    upload_to(desk, "/api/v1/releases", kind, body).await
+}
+
+async fn upload_to(desk: &Desk, path: &str, kind: &str, body: String) -> Answer {
+    let request = request(Method::POST, path)
         .header("host", "localhost")
         .header("authorization", format!("Bearer {TOKEN}"))
         .header("content-type", kind)
@@ -338,6 +346,21 @@ async fn a_bundle_is_handed_over_whole_and_leaves_no_file() {
     assert_eq!(upload(&desk, "application/json", "{}".to_owned()).await.refusal(), ("UD0110", 415));
     let left = std::fs::read_dir(desk.folder.path().join("tmp")).expect("the folder").count();
     assert_eq!(left, 0, "whatever happened, the file is gone");
+}
+
+#[tokio::test]
+async fn what_is_no_root_does_not_reach_the_agent() {
+    let desk = Desk::new().await;
+    let path = "/api/v1/trust/root";
+    for (kind, body, refusal) in [
+        ("application/vnd.updraft.root", "no root".to_owned(), ("UD0401", 422)),
+        ("application/vnd.updraft.root", "x".repeat(80_000), ("UD0109", 413)),
+        ("application/vnd.updraft.bundle", "{}".to_owned(), ("UD0110", 415)),
+        ("application/json", "{}".to_owned(), ("UD0110", 415)),
+    ] {
+        assert_eq!(upload_to(&desk, path, kind, body).await.refusal(), refusal, "{kind}");
+    }
+    assert!(desk.agent.world().asked.is_empty());
 }
 
 #[tokio::test]

@@ -15,8 +15,8 @@ pub use self::{
     health::{Finding, Readiness, ReadinessCheck},
     install::{Accepted, InstallBody, Operation, Plan, Progress, RollbackBody, Source, Unit},
     network::{
-        BanBody, CheckReport, DialBody, HistoryEntry, Peer, ProtocolRange, Replicas, Role, Trust,
-        VersionInfo,
+        BanBody, Base, CheckReport, DialBody, Elector, HistoryEntry, Peer, ProtocolRange, Replicas,
+        Revoked, Role, RootTaken, Trust, VersionInfo,
     },
     release::{Build, Checksums, Delta, Published, Release, Signer, UpdateOffer},
     statement::{Said, StatementLine},
@@ -29,6 +29,7 @@ pub use self::{
 use serde::{Deserialize, Serialize};
 use updraft_protocol::Timestamp;
 
+pub(crate) use self::network::network_kind;
 pub(super) use self::release::deltas;
 
 /// A list that may be cut.

@@ -1,7 +1,7 @@
 //! Bodies about the network: peers, trust, history, versions.
 
 use serde::{Deserialize, Serialize};
-use updraft_protocol::{Digest, Root};
+use updraft_protocol::{Digest, NetworkKind, RoleName, Root};
 
 use super::time;
 use crate::{agent, build};
@@ -131,21 +131,79 @@ pub struct Trust {
     pub network: String,
     /// The network's id.
     pub network_id: String,
+    /// `production` or `development`.
+    pub kind: String,
     /// Number of the root in force.
     pub root_version: u64,
+    /// Digest of the root in force.
+    pub root: String,
     /// Digest of root 1, which people compare.
     pub first_root: String,
+    /// When the root in force was made.
+    pub issued_at: String,
     /// When the root goes stale.
     pub expires_at: String,
     /// Who may sign what.
     pub roles: Vec<Role>,
+    /// Who votes on upgrades of the protocol.
+    pub electors: Vec<Elector>,
+    /// Where channels begin that do not begin at number 1.
+    pub bases: Vec<Base>,
+    /// Keys that count nowhere any more.
+    pub revoked: Vec<Revoked>,
+}
+
+/// A key that votes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Elector {
+    /// Id of the key.
+    pub key: String,
+    /// What its vote weighs.
+    pub weight: u32,
+    /// Who runs it.
+    pub operator: String,
+}
+
+/// Where the heads of a channel begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Base {
+    /// The channel.
+    pub channel: String,
+    /// Number of the head; 0 if the channel begins anew.
+    pub seq: u64,
+    /// Digest of the head.
+    pub head: Option<String>,
+}
+
+/// A key that was taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Revoked {
+    /// Id of the key.
+    pub key: String,
+    /// Why.
+    pub reason: String,
+    /// Since when it is not to be relied on.
+    pub since: String,
+}
+
+/// Answer to `POST /api/v1/trust/root`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RootTaken {
+    /// Number of the root in force.
+    pub version: u64,
+    /// Its digest.
+    pub root: String,
 }
 
 /// Keys that may sign for something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Role {
-    /// `root` or `release`.
+    /// `root`, `release`, `witness`, `brake` or `builder`.
     pub role: String,
     /// The channel of a release role.
     pub channel: Option<String>,
@@ -156,26 +214,65 @@ pub struct Role {
 }
 
 impl Trust {
-    /// What `root` says, on a network whose first root has the digest `first`.
-    pub fn of(root: &Root, first: &str) -> Self {
-        let role = |name: &str, channel: Option<String>, role: &updraft_protocol::Role| Role {
-            role: name.to_owned(),
-            channel,
-            threshold: role.threshold(),
-            keys: role.keys().iter().map(|key| key.id().to_hex()).collect(),
-        };
-        let releases = root
-            .release
-            .iter()
-            .map(|entry| role("release", Some(entry.channel.to_string()), &entry.role));
+    /// What `root` says, whose digest is `digest`, on a network whose first root has the digest `first`.
+    pub fn of(root: &Root, digest: &Digest, first: &Digest) -> Self {
+        let roles = root.roles().map(|(name, role)| {
+            let (word, channel) = match name {
+                RoleName::Release(channel) => ("release".to_owned(), Some(channel.to_string())),
+                alone => (alone.to_string(), None),
+            };
+            Role {
+                role: word,
+                channel,
+                threshold: role.threshold(),
+                keys: role.keys().iter().map(|key| key.id().to_hex()).collect(),
+            }
+        });
+        let electors = root.electorate.iter().flat_map(|electorate| &electorate.electors);
         Self {
             network: root.name.to_string(),
             network_id: Digest::from_bytes(*root.network.as_bytes()).to_hex(),
+            kind: network_kind(root.kind).to_owned(),
             root_version: root.version,
-            first_root: first.to_owned(),
+            root: digest.to_string(),
+            first_root: first.to_string(),
+            issued_at: time(root.issued),
             expires_at: time(root.expires),
-            roles: std::iter::once(role("root", None, &root.root)).chain(releases).collect(),
+            roles: roles.collect(),
+            electors: electors
+                .map(|elector| Elector {
+                    key: elector.key.id().to_hex(),
+                    weight: elector.weight,
+                    operator: elector.operator.to_string(),
+                })
+                .collect(),
+            bases: root
+                .channel_base
+                .iter()
+                .map(|base| Base {
+                    channel: base.channel.to_string(),
+                    seq: base.seq,
+                    head: base.head.map(|head| head.to_string()),
+                })
+                .collect(),
+            revoked: root
+                .revoked
+                .iter()
+                .map(|revoked| Revoked {
+                    key: revoked.key.to_hex(),
+                    reason: revoked.reason.clone(),
+                    since: time(revoked.since),
+                })
+                .collect(),
         }
+    }
+}
+
+/// The word for a network's kind.
+pub(crate) fn network_kind(kind: NetworkKind) -> &'static str {
+    match kind {
+        NetworkKind::Production => "production",
+        NetworkKind::Development => "development",
     }
 }
 

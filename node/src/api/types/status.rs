@@ -1,12 +1,12 @@
 //! The status of a node, and the findings that follow from it.
 
 use serde::{Deserialize, Serialize};
-use updraft_protocol::{NetworkKind, ReleaseKind, Severity, Timestamp};
+use updraft_protocol::{ReleaseKind, Severity, Timestamp};
 
 use super::{
     health::{Finding, findings},
     install::Progress,
-    time,
+    network_kind, time,
 };
 use crate::{
     agent::{self, ComponentState, Freshness},
@@ -384,15 +384,11 @@ impl Status {
 
 impl From<&agent::NodeStatus> for Node {
     fn from(node: &agent::NodeStatus) -> Self {
-        let kind = match node.kind {
-            NetworkKind::Production => "production",
-            NetworkKind::Development => "development",
-        };
         Self {
             id: node.id.clone(),
             name: node.name.clone(),
             network: node.network.to_string(),
-            network_kind: kind.to_owned(),
+            network_kind: network_kind(node.kind).to_owned(),
             role: node.role.to_owned(),
             version: node.version.to_owned(),
             protocol: build::PROTOCOL_MAX,

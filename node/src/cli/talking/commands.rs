@@ -13,10 +13,11 @@ async fn status_is_a_table_and_a_sentence_for_what_waits() {
     let text = data.text();
     let lines: Vec<_> = text.lines().collect();
     assert!(lines[0].starts_with("NODE      node-a · demo · 3 peers · protocol 1 · up "), "{text}");
-    assert_eq!(lines[1], "COMPONENT  INSTALLED  CHANNEL  AVAILABLE  STATE");
-    assert_eq!(lines[2], "demo-app   1.0.0      stable   1.1.0      held: policy");
+    assert!(lines[1].starts_with("DEV NETWORK"), "{text}");
+    assert_eq!(lines[2], "COMPONENT  INSTALLED  CHANNEL  AVAILABLE  STATE");
+    assert_eq!(lines[3], "demo-app   1.0.0      stable   1.1.0      held: policy");
     assert_eq!(
-        lines[4],
+        lines[5],
         "demo-app 1.1.0 (feature, 412 KiB patch) is available. Feature updates wait for you."
     );
     assert!(talk.text().contains("hint: `updraft install demo-app`"), "{}", talk.text());

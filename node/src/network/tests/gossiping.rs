@@ -1,10 +1,15 @@
 //! What is announced arrives, what is bad goes no further.
 
-use libp2p::gossipsub::IdentTopic;
-use updraft_protocol::Gossip;
+use std::time::Duration;
 
-use super::harness::{TestNode, announcement, connect, network_id, node, until};
-use crate::network::{GossipToken, NetworkEvent, PeerId, Reach, Verdict, metrics::GossipResult};
+use libp2p::gossipsub::IdentTopic;
+use tokio::time::Instant;
+use updraft_protocol::{Gossip, SecretKey};
+
+use super::harness::{DEADLINE, TestNode, announcement, connect, network_id, node, until};
+use crate::network::{
+    BanReason, GossipToken, NetworkEvent, PeerId, Reach, Verdict, metrics::GossipResult,
+};
 
 impl TestNode {
     async fn wait_for_gossip(&mut self) -> (GossipToken, PeerId, Gossip) {
@@ -18,6 +23,25 @@ impl TestNode {
     async fn score(&self, peer: PeerId) -> Option<i32> {
         let peers = self.network.peers().await.expect("runs");
         peers.iter().find(|info| info.id == peer).map(|info| info.score)
+    }
+
+    /// Lets a peer talk until it is banned for it, and gives for how long.
+    async fn wait_for_ban(
+        &mut self,
+        hostile: &hostile::Peer,
+        mut words: impl Iterator<Item = Vec<u8>>,
+    ) -> Duration {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            assert!(Instant::now() < deadline, "no ban in time");
+            hostile.say_when_there_is_room(words.next().expect("endless")).await;
+            while let Ok(event) = self.events.try_recv() {
+                if let NetworkEvent::PeerBanned { peer, reason, length } = event {
+                    assert_eq!((peer, reason), (hostile.id, BanReason::Flood));
+                    return length;
+                }
+            }
+        }
     }
 
     /// Announces until somebody hears it: subscriptions travel a moment longer than connections.
@@ -85,6 +109,67 @@ async fn undecodable_gossip_never_surfaces_and_costs_its_sender() {
     }
 }
 
+#[tokio::test]
+async fn one_head_is_passed_on_once_whatever_signatures_are_added() {
+    let (mut a, mut b, mut c) = (node().await, node().await, node().await);
+    connect(&mut a, &mut b).await;
+    connect(&mut b, &mut c).await;
+    for seed in 1..4 {
+        a.announce_heard(&signed_by(announcement(1), seed)).await;
+        let (token, ..) = b.wait_for_gossip().await;
+        token.settle(Verdict::Accept);
+    }
+    a.announce_heard(&announcement(2)).await;
+    b.wait_for_gossip().await.0.settle(Verdict::Accept);
+    let first = c.wait_for_gossip().await.2;
+    assert_eq!(first, signed_by(announcement(1), 1));
+    let second = c.wait_for_gossip().await.2;
+    assert_eq!(second, announcement(2), "the variants between them went no further");
+}
+
+#[tokio::test]
+async fn who_brings_nothing_but_useless_messages_is_sent_away() {
+    let mut b = node().await;
+    let hostile = hostile::Peer::connect(&b).await;
+    b.wait_for_peer(hostile.id).await;
+    // A kind that nobody here knows yet: no offence, and no use.
+    let flood = (0_u32..).map(|n| [77_u32.to_le_bytes(), n.to_le_bytes()].concat());
+    let length = b.wait_for_ban(&hostile, flood).await;
+    assert_eq!(length, Duration::from_secs(60));
+    assert!(b.metrics.gossip_count(GossipResult::Ignored) <= 100);
+    until("it is gone", || async { !b.is_connected(hostile.id).await }).await;
+}
+
+#[tokio::test]
+async fn who_talks_on_though_gossip_no_longer_listens_is_sent_away() {
+    let mut b = node().await;
+    let hostile = hostile::Peer::connect(&b).await;
+    b.wait_for_peer(hostile.id).await;
+    let garbage = (0_u32..).map(|n| [&[0; 4][..], b"garbage", &n.to_le_bytes()].concat());
+    b.wait_for_ban(&hostile, garbage).await;
+    assert_eq!(b.metrics.gossip_count(GossipResult::Undecodable), 1, "gossip hides the rest");
+    let repeated = b.metrics.gossip_count(GossipResult::Repeated);
+    assert!((1..=100).contains(&repeated), "{repeated}");
+}
+
+#[tokio::test]
+async fn who_talks_only_of_its_subscriptions_is_sent_away() {
+    let mut b = node().await;
+    let hostile = hostile::Peer::connect(&b).await;
+    b.wait_for_peer(hostile.id).await;
+    b.wait_for_ban(&hostile, std::iter::repeat_with(Vec::new)).await;
+    let messages = [GossipResult::Ignored, GossipResult::Repeated, GossipResult::Undecodable];
+    assert!(messages.iter().all(|result| b.metrics.gossip_count(*result) == 0));
+}
+
+fn signed_by(message: Gossip, seed: u8) -> Gossip {
+    let Gossip::Announcement { mut head, manifest } = message else {
+        panic!("not an announcement: {message:?}");
+    };
+    head.sign(&SecretKey::from_seed(&[seed; 32]), &network_id());
+    Gossip::Announcement { head, manifest }
+}
+
 /// A peer that speaks our protocols and says what ours would not.
 mod hostile {
     use futures::StreamExt;
@@ -95,6 +180,8 @@ mod hostile {
     use crate::network::{
         NodeKey,
         behaviour::{Protocols, ProtocolsEvent},
+        counted::Heard,
+        gossip::Gossipsub,
         tests::harness::settings,
         transport,
     };
@@ -115,8 +202,24 @@ mod hostile {
             Self { id, words }
         }
 
+        pub(super) async fn say_when_there_is_room(&self, bytes: Vec<u8>) {
+            // It may have ended because it was sent away, which is what the test waits for.
+            let _ = self.words.send(bytes).await;
+        }
+
         pub(super) fn say(&self, bytes: Vec<u8>) {
             self.words.try_send(bytes).expect("the peer runs");
+        }
+    }
+
+    /// Says something, or nothing at all: that it is there, and that it is not.
+    fn say(gossip: &mut Gossipsub, topic: &IdentTopic, word: Vec<u8>) {
+        if word.is_empty() {
+            gossip.unsubscribe(topic);
+            gossip.subscribe(topic).expect("allowed");
+        } else {
+            // Nobody hears it any more once it was sent away.
+            let _ = gossip.publish(topic.clone(), word);
         }
     }
 
@@ -126,15 +229,13 @@ mod hostile {
         loop {
             tokio::select! {
                 word = said.recv(), if heard => match word {
-                    Some(word) => {
-                        swarm.behaviour_mut().gossip.publish(topic.clone(), word).expect("said");
-                    }
+                    Some(word) => say(&mut swarm.behaviour_mut().gossip.inner, &topic, word),
                     None => return,
                 },
                 event = swarm.select_next_some() => {
-                    if let SwarmEvent::Behaviour(ProtocolsEvent::Gossip(
+                    if let SwarmEvent::Behaviour(ProtocolsEvent::Gossip(Heard::Told(
                         gossipsub::Event::Subscribed { .. },
-                    )) = event
+                    ))) = event
                     {
                         heard = true;
                     }

@@ -1,0 +1,225 @@
+//! What somebody should look at in a network's keys: recommendations, not rules. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use updraft_protocol::{ChannelName, Head, KeyId, Manifest, NetworkKind, Root, Signed, Timestamp};
+
+use super::{lifetime::Lifetime, sign::name_of};
+
+/// A release on offer and the signatures it carries.
+#[derive(Debug, Clone)]
+pub struct Offered {
+    /// Where.
+    pub channel: ChannelName,
+    /// As it was signed.
+    pub manifest: Signed<Manifest>,
+    /// `demo@1.0.0`.
+    pub name: String,
+}
+
+/// What is known of a network.
+#[derive(Debug)]
+pub struct Picture<'a> {
+    /// The root in force.
+    pub root: &'a Root,
+    /// The newest head of each channel.
+    pub heads: &'a [Head],
+    /// What they list, as far as it is held.
+    pub offered: &'a [Offered],
+    /// What people call keys.
+    pub names: &'a BTreeMap<KeyId, String>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// One recommendation a line; none if all is as it should be.
+pub fn review(picture: &Picture<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    thresholds(picture, &mut lines);
+    shared_keys(picture, &mut lines);
+    ends(picture, &mut lines);
+    signatures(picture, &mut lines);
+    lines
+}
+
+fn thresholds(picture: &Picture<'_>, lines: &mut Vec<String>) {
+    let root = picture.root;
+    if root.kind == NetworkKind::Development {
+        lines.push(
+            "this is a DEV NETWORK: its keys are unprotected, found another to rely on".into(),
+        );
+    }
+    for (name, role) in root.roles() {
+        let (need, all) = (role.threshold(), role.keys().len());
+        if need == all && need > 1 {
+            lines.push(format!(
+                "{name} needs all of its {all} keys: one that is lost stops it; add a spare one"
+            ));
+        }
+    }
+    if root.root.keys().len() == 1 {
+        lines.push("root has one key: losing it ends the network; add keys".into());
+    }
+    let stable = root.release.iter().find(|entry| entry.channel.as_str() == "stable");
+    if stable.is_some_and(|entry| entry.role.threshold() == 1) {
+        lines.push(
+            "release:stable needs one signature: one stolen key can publish; ask for two".into(),
+        );
+    }
+}
+
+fn shared_keys(picture: &Picture<'_>, lines: &mut Vec<String>) {
+    let mut held: BTreeMap<KeyId, BTreeSet<String>> = BTreeMap::new();
+    for (name, role) in picture.root.roles() {
+        // The channels of one publisher are one duty.
+        let name = match name {
+            updraft_protocol::RoleName::Release(_) => "release".to_owned(),
+            other => other.to_string(),
+        };
+        for key in role.keys() {
+            held.entry(key.id()).or_default().insert(name.clone());
+        }
+    }
+    for (id, roles) in held.iter().filter(|(_, roles)| roles.len() > 1) {
+        let roles = roles.iter().cloned().collect::<Vec<_>>().join(" and ");
+        let key = name_of(id, picture.names);
+        lines.push(format!("{key} is in {roles}: whoever steals it has both; use two keys"));
+    }
+    for (id, _) in held {
+        // `init --dev` calls its one key so.
+        let is_dev = picture.names.get(&id).is_some_and(|name| name == "dev");
+        if is_dev && picture.root.kind == NetworkKind::Production {
+            lines
+                .push("the key `dev` is still in a role: it was made for trying things out".into());
+        }
+    }
+}
+
+fn ends(picture: &Picture<'_>, lines: &mut Vec<String>) {
+    let mut look =
+        |what: String, issued: Timestamp, expires: Timestamp, how: &str| match Lifetime::of(
+            issued,
+            expires,
+            picture.now,
+        ) {
+            Lifetime::Long => {}
+            Lifetime::Ending => {
+                lines.push(format!(
+                    "{what} ends at {expires}, less than a third of its time is left: {how}"
+                ));
+            }
+            Lifetime::Over => lines.push(format!("{what} ended at {expires}: {how}")),
+        };
+    let root = picture.root;
+    let next = "`updraft root begin -m renew`";
+    look(format!("root {}", root.version), root.issued, root.expires, next);
+    for head in picture.heads {
+        let how = format!("`updraft publish --refresh --channel {}`", head.channel);
+        look(format!("head {} of {}", head.seq, head.channel), head.time, head.expires, &how);
+    }
+}
+
+fn signatures(picture: &Picture<'_>, lines: &mut Vec<String>) {
+    for Offered { channel, manifest, name } in picture.offered {
+        let Some(role) = picture.root.release_role(channel) else { continue };
+        let (have, need) = (manifest.signers(&picture.root.network, role).len(), role.threshold());
+        if have < need {
+            lines.push(format!(
+                "{name} on {channel} has {have} of {need} signatures of today's keys: sign it again \
+                 with `updraft publish --refresh --channel {channel}`"
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use updraft_protocol::{NetworkId, PublicKey, Role, SecretKey, root::trust_first};
+
+    use super::*;
+    use crate::publish::founding::{Holders, first_root};
+
+    const ISSUED: Timestamp = Timestamp::from_seconds(1_000);
+
+    fn public(n: u8) -> PublicKey {
+        SecretKey::from_seed(&[n; 32]).public()
+    }
+
+    fn root(kind: NetworkKind, root: (u16, &[u8]), release: (u16, &[u8])) -> Root {
+        let holders = |(threshold, keys): (u16, &[u8])| Holders {
+            threshold,
+            keys: keys.iter().map(|n| public(*n)).collect(),
+        };
+        let signers: Vec<_> = root.1.iter().map(|n| SecretKey::from_seed(&[*n; 32])).collect();
+        let name = "demo".parse().expect("a name");
+        let (network, root, release) =
+            (NetworkId::from_bytes([1; 32]), holders(root), holders(release));
+        let signed = first_root(network, name, kind, root, release, &signers, ISSUED);
+        let signed = signed.expect("a root");
+        trust_first(&signed, &signed.digest()).expect("trusted").into_inner()
+    }
+
+    fn lines(root: &Root, names: &BTreeMap<KeyId, String>, now: Timestamp) -> String {
+        review(&Picture { root, heads: &[], offered: &[], names, now }).join("\n")
+    }
+
+    #[test]
+    fn a_network_as_it_should_be_is_recommended_nothing() {
+        let good = root(NetworkKind::Production, (2, &[1, 2, 3]), (2, &[4, 5, 6]));
+        assert_eq!(lines(&good, &BTreeMap::new(), ISSUED), "");
+    }
+
+    #[test]
+    fn each_weakness_is_named() {
+        let names = BTreeMap::from([(public(1).id(), "dev".to_owned())]);
+        let dev = root(NetworkKind::Development, (1, &[1]), (1, &[1]));
+        let said = lines(&dev, &names, ISSUED);
+        for part in [
+            "DEV NETWORK",
+            "root has one key",
+            "release:stable needs one signature",
+            "dev is in release and root",
+        ] {
+            assert!(said.contains(part), "{part} in\n{said}");
+        }
+        let mut tight = root(NetworkKind::Production, (1, &[1, 2]), (2, &[4, 5]));
+        tight.witness = Some(Role::new(2, vec![public(6), public(7)]).expect("a role"));
+        let said = lines(&tight, &names, ISSUED);
+        for part in [
+            "release:stable needs all of its 2 keys",
+            "witness needs all of its 2 keys",
+            "`dev` is still in a role",
+        ] {
+            assert!(said.contains(part), "{part} in\n{said}");
+        }
+    }
+
+    #[test]
+    fn what_ends_soon_is_named_with_the_command_that_renews_it() {
+        let good = root(NetworkKind::Production, (2, &[1, 2, 3]), (2, &[4, 5, 6]));
+        let names = BTreeMap::new();
+        let late = Timestamp::from_seconds(good.expires.as_seconds() - 10);
+        let said = lines(&good, &names, late);
+        assert!(said.contains("less than a third") && said.contains("root begin"), "{said}");
+        assert!(lines(&good, &names, good.expires.plus(1)).contains("root 1 ended"));
+        let head = Head {
+            network: good.network,
+            channel: "beta".parse().expect("a channel"),
+            seq: 4,
+            prev: Some(updraft_protocol::Digest::of(b"3")),
+            time: ISSUED,
+            expires: ISSUED.plus(30),
+            releases: Vec::new(),
+            withdrawn: Vec::new(),
+            min_supported: Vec::new(),
+        };
+        let heads = [head];
+        let now = ISSUED.plus(25);
+        let picture = Picture { root: &good, heads: &heads, offered: &[], names: &names, now };
+        let said = review(&picture).join("\n");
+        assert!(
+            said.contains("head 4 of beta") && said.contains("--refresh --channel beta"),
+            "{said}"
+        );
+    }
+}

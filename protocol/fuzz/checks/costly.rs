@@ -1,0 +1,108 @@
+//! The longest of each kind, made to take long: too slow to be changed a million times, too large to be committed.
+//! Each of them is legal and has to be read within the limits of its kind.
+
+use updraft_protocol::{
+    CatchUpAnswer, ChannelRole, ChunkList, Digest, Entry, Gossip, Head, Heartbeat, Listing,
+    Manifest, Node, RevokedKey, Root, Statement, Tree, Wire, codec,
+    limits::{MAX_CHUNK, MAX_CHUNKS, MAX_NOTES},
+};
+
+use crate::samples;
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct Input {
+    /// What is long about it.
+    pub(crate) name: &'static str,
+    /// Makes it.
+    pub(crate) make: fn() -> Vec<u8>,
+    /// Reads it; panics if it is refused.
+    pub(crate) read: fn(&[u8]),
+}
+
+const fn input<T: Wire>(name: &'static str, make: fn() -> Vec<u8>) -> Input {
+    Input { name, make, read: |bytes| drop(codec::decode::<T>(bytes).expect("it is legal")) }
+}
+
+/// What any peer may send at any time.
+pub(crate) const MESSAGES: &[Input] = &[
+    input::<Root>("root of many keys and revocations", root),
+    input::<Head>("head of many releases", head),
+    input::<Manifest>("manifest with long notes", manifest),
+    input::<Gossip>("gossip of a large root", gossip),
+    input::<CatchUpAnswer>("page of many statements", statements),
+];
+
+/// What is asked for because signed bytes name its digest, and is read once.
+pub(crate) const OBJECTS: &[Input] = &[
+    input::<ChunkList>("chunk list of the largest blob", chunk_list),
+    input::<Tree>("tree of many names to fold", tree),
+];
+
+fn encoded<T: Wire>(value: &T) -> Vec<u8> {
+    codec::encode(value).expect("it is legal")
+}
+
+/// Whoever compares each revocation with each key takes long.
+fn largest_root() -> Root {
+    let keys: Vec<u8> = (60..92).collect();
+    let role = samples::role(1, &keys);
+    let channel = |n| ChannelRole { channel: samples::name(&format!("c{n}")), role: role.clone() };
+    let revoked = |n: u8| RevokedKey {
+        key: samples::public(n).id(),
+        reason: String::new(),
+        since: samples::NOW,
+    };
+    let mut revoked: Vec<_> = (0..=255).filter(|n| !keys.contains(n)).map(revoked).collect();
+    revoked.sort_by_key(|revoked| revoked.key);
+    let release = (10..55).map(channel).collect();
+    Root { root: role.clone(), release, revoked, ..samples::root_1() }
+}
+
+fn root() -> Vec<u8> {
+    encoded(&largest_root())
+}
+
+fn gossip() -> Vec<u8> {
+    encoded(&Gossip::Root(samples::signed(&largest_root(), &[60])))
+}
+
+fn head() -> Vec<u8> {
+    let head = samples::head_2();
+    let mut listing = head.releases[0].clone();
+    listing.component = samples::name(&"c".repeat(64));
+    let listed = (100..300).map(|n| {
+        let version = samples::name(&format!("1.0.{n}"));
+        Listing { version, ..listing.clone() }
+    });
+    encoded(&Head { releases: listed.collect(), ..head })
+}
+
+fn manifest() -> Vec<u8> {
+    encoded(&Manifest { notes: "ﬁ".repeat(MAX_NOTES / 3), ..samples::manifest() })
+}
+
+/// As many as fit, signed by nobody: their ids are compared before anybody looks at a signature.
+fn statements() -> Vec<u8> {
+    let said = |seq| {
+        Statement::Heartbeat(samples::signed(&Heartbeat { seq, ..samples::heartbeat() }, &[]))
+    };
+    let mut statements: Vec<_> = (1..=4_096).map(said).collect();
+    statements.sort_by_key(Statement::id);
+    encoded(&CatchUpAnswer::Statements { statements, more: true })
+}
+
+fn chunk_list() -> Vec<u8> {
+    encoded(&ChunkList {
+        blob_size: u64::from(MAX_CHUNK) * MAX_CHUNKS as u64,
+        chunk_size: MAX_CHUNK,
+        digests: vec![Digest::of(b"chunk"); MAX_CHUNKS],
+    })
+}
+
+/// Ligatures and capitals, which have to be taken apart to see whether two names collide.
+fn tree() -> Vec<u8> {
+    let name = |n: usize| samples::name(&format!("{n:05}{}", "ǅﬃ".repeat(8)));
+    let entry = |n| Entry { path: name(n), node: Node::Folder };
+    encoded(&Tree { entries: (0..10_000).map(entry).collect() })
+}

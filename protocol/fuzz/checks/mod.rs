@@ -1,0 +1,154 @@
+//! Every decoder of the protocol, and what it promises for any bytes at all: the table that both the fuzzer
+//! (`program.rs`) and the replay of the corpus on stable (`protocol/tests/corpus.rs`) work through.
+//!
+//! A check panics when a promise is broken and says otherwise whether the bytes were read. It never measures:
+//! time and memory are its caller's business.
+
+mod chain;
+pub(crate) mod costly;
+mod text;
+mod trust;
+mod victim;
+mod wire;
+
+use std::fmt::{self, Debug, Display, Write as _};
+
+use updraft_protocol::{
+    BootstrapAnswer, BootstrapRequest, Brake, BuildAttestation, CatchUpAnswer, CatchUpRequest,
+    ChannelName, ChunkList, ComponentName, Digest, Equivocation, Gossip, Head, Heartbeat, Lift,
+    Manifest, NetworkName, OperatorName, PublicKey, ReleaseVersion, Revocation, Root, Signed,
+    Statement, Target as Machine, Ticket, TransferAnswer, TransferRequest, Tree, TreePath, Wire,
+};
+
+/// What became of an input. Both are fine; a corpus that knows only one of them is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It was a value, or was believed.
+    Read,
+    /// It was refused, in words fit for a log.
+    Refused,
+}
+
+/// One way in for bytes that somebody else wrote.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// Name of its corpus.
+    pub(crate) name: &'static str,
+    /// Longest input that is worth trying.
+    pub(crate) longest: usize,
+    /// Panics if the bytes make a decoder break a promise.
+    pub(crate) check: fn(&[u8]) -> Outcome,
+}
+
+/// Longest input of a target whose type takes more: lists have shown by then what their next element does, and
+/// what the longest cost is seen in `costly`. A request and one byte more.
+const LONGEST: usize = 8 * 1024 + 1;
+/// Longest input of a text: all limits of texts but the ticket's 1,023 characters are below.
+const LONGEST_TEXT: usize = 1_100;
+
+/// A target that reads a `T`, up to one byte more than it may have.
+const fn decoder<T: Wire>(name: &'static str, check: fn(&[u8]) -> Outcome) -> Target {
+    let longest = if T::MAX < LONGEST { T::MAX + 1 } else { LONGEST };
+    Target { name, longest, check }
+}
+
+/// A target that reads text.
+const fn parser(name: &'static str, check: fn(&[u8]) -> Outcome) -> Target {
+    Target { name, longest: LONGEST_TEXT, check }
+}
+
+/// A target past decoding: shorter, because what decoding costs was seen before, and a check here decodes often.
+const fn judgement(name: &'static str, check: fn(&[u8]) -> Outcome) -> Target {
+    Target { name, longest: 4 * 1024, check }
+}
+
+/// All of them. A new way in is a line here; then `UPDRAFT_WRITE_VECTORS=1 cargo test -p updraft-protocol --test
+/// corpus` gives it its seeds.
+pub(crate) const TARGETS: &[Target] = &[
+    // What is signed, alone and with its signatures.
+    decoder::<Root>("root", wire::read::<Root>),
+    decoder::<Head>("head", wire::read::<Head>),
+    decoder::<Manifest>("manifest", wire::read::<Manifest>),
+    decoder::<Heartbeat>("heartbeat", wire::read::<Heartbeat>),
+    decoder::<Brake>("brake", wire::read::<Brake>),
+    decoder::<Lift>("lift", wire::read::<Lift>),
+    decoder::<Revocation>("revocation", wire::read::<Revocation>),
+    decoder::<BuildAttestation>("build_attestation", wire::read::<BuildAttestation>),
+    decoder::<Signed<Root>>("signed_root", wire::signed::<Root>),
+    decoder::<Signed<Head>>("signed_head", wire::signed::<Head>),
+    decoder::<Signed<Manifest>>("signed_manifest", wire::signed::<Manifest>),
+    decoder::<Signed<Heartbeat>>("signed_heartbeat", wire::signed::<Heartbeat>),
+    decoder::<Signed<Brake>>("signed_brake", wire::signed::<Brake>),
+    decoder::<Signed<Lift>>("signed_lift", wire::signed::<Lift>),
+    decoder::<Signed<Revocation>>("signed_revocation", wire::signed::<Revocation>),
+    decoder::<Signed<BuildAttestation>>("signed_attestation", wire::signed::<BuildAttestation>),
+    decoder::<Equivocation>("equivocation", wire::equivocation),
+    // What a signed digest names.
+    decoder::<Tree>("tree", wire::tree),
+    decoder::<ChunkList>("chunk_list", wire::chunk_list),
+    // What peers say.
+    decoder::<Gossip>("gossip_message", wire::gossip),
+    decoder::<Statement>("statement", wire::statement),
+    decoder::<BootstrapRequest>("bootstrap_request", wire::read::<BootstrapRequest>),
+    decoder::<BootstrapAnswer>("bootstrap_answer", wire::bootstrap_answer),
+    decoder::<CatchUpRequest>("catch_up_request", wire::read::<CatchUpRequest>),
+    decoder::<CatchUpAnswer>("catch_up_answer", wire::catch_up_answer),
+    decoder::<TransferRequest>("transfer_request", wire::read::<TransferRequest>),
+    decoder::<TransferAnswer>("transfer_answer", wire::transfer_answer),
+    decoder::<Ticket>("ticket", wire::read::<Ticket>),
+    // What people type.
+    parser("text_ticket", text::with_other_forms::<Ticket>),
+    parser("text_public_key", text::with_other_forms::<PublicKey>),
+    parser("text_digest", text::with_other_forms::<Digest>),
+    parser("text_version", text::with_one_form::<ReleaseVersion>),
+    parser("text_component", text::with_one_form::<ComponentName>),
+    parser("text_channel", text::with_one_form::<ChannelName>),
+    parser("text_network", text::with_one_form::<NetworkName>),
+    parser("text_operator", text::with_one_form::<OperatorName>),
+    parser("text_target", text::with_one_form::<Machine>),
+    parser("text_path", text::with_one_form::<TreePath>),
+    // The same behind a checksum that a fuzzer does not guess.
+    parser("armoured_ticket", text::armoured_ticket),
+    parser("armoured_public_key", text::armoured_public_key),
+    // Past decoding: a first byte says who signs what follows, or what its victim knows.
+    judgement("believe_head", trust::believe_head),
+    judgement("believe_manifest", trust::believe_manifest),
+    judgement("believe_lift", trust::believe_lift),
+    judgement("speak_heartbeat", trust::speak_heartbeat),
+    judgement("speak_brake", trust::speak_brake),
+    judgement("speak_attestation", trust::speak_attestation),
+    judgement("speak_revocation", trust::speak_revocation),
+    judgement("judge", trust::judge),
+    judgement("follow_head", chain::follow_head),
+    judgement("follow_root", chain::follow_root),
+];
+
+/// Formats a value as a log would, and keeps nothing.
+fn show(value: &impl Debug) {
+    struct Nowhere;
+    impl fmt::Write for Nowhere {
+        fn write_str(&mut self, _: &str) -> fmt::Result {
+            Ok(())
+        }
+    }
+    write!(Nowhere, "{value:?}").expect("a value can be shown");
+}
+
+/// A refusal is one line of bounded length, whatever was refused.
+fn refused(error: &(impl Display + Debug)) -> Outcome {
+    const LONGEST_REFUSAL: usize = 4 * 1024;
+    show(error);
+    let says = error.to_string();
+    assert!(!says.is_empty(), "a refusal without words: {error:?}");
+    assert!(says.len() <= LONGEST_REFUSAL, "a refusal of {} bytes: {says}", says.len());
+    assert!(!says.chars().any(char::is_control), "a refusal that moves the cursor: {says:?}");
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    assert!(!says.contains(turns), "a refusal that turns its text around: {says:?}");
+    Outcome::Refused
+}
+
+/// What a check of so many bytes may hold in memory at once: what decoding may cost (`tests/memory.rs`: 32 times
+/// the bytes that came), and the value written once more.
+pub(crate) const fn most_memory(bytes: usize) -> usize {
+    128 * 1024 + 40 * bytes
+}

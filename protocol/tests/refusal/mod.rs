@@ -1,0 +1,126 @@
+//! Every refusal of the library by name, so that attacks can say which one they expect, and none goes untried.
+
+use std::error::Error as _;
+
+use updraft_protocol::{
+    codec::DecodeError, equivocation::ProvesNothing, head::ChainError, root::RootError,
+    signed::VerifyError,
+};
+
+/// What a victim says: which refusal, step by step, and in which words.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// One of [`ALL`], or a step of one and what was met in it.
+    pub(crate) kind: String,
+    /// The words, those of its sources behind it.
+    pub(crate) says: String,
+}
+
+/// Every refusal there is but `NotCanonical`, which no type of the wire can earn: the codec's own tests do.
+pub(crate) const ALL: [&str; 29] = [
+    "decode too large",
+    "decode unknown kind",
+    "decode malformed",
+    "decode trailing bytes",
+    "decode invalid",
+    "verify threshold",
+    "verify wrong network",
+    "verify other than named",
+    "verify decode trailing bytes",
+    "verify decode invalid",
+    "root not the one named",
+    "root wrong version",
+    "root wrong link",
+    "root old keys: verify threshold",
+    "root old keys: verify wrong network",
+    "root own keys: verify threshold",
+    "root own keys: verify decode malformed",
+    "root forgets",
+    "root no base",
+    "chain older",
+    "chain forked",
+    "chain gap",
+    "chain wrong link",
+    "chain known",
+    "proof verify wrong network",
+    "proof verify decode malformed",
+    "proof no conflict",
+    "proof unknown channel",
+    "proof no culprit",
+];
+
+fn decode_kind(error: &DecodeError) -> &'static str {
+    match error {
+        DecodeError::TooLarge { .. } => "decode too large",
+        DecodeError::UnknownKind { .. } => "decode unknown kind",
+        DecodeError::Malformed { .. } => "decode malformed",
+        DecodeError::TrailingBytes { .. } => "decode trailing bytes",
+        DecodeError::NotCanonical { .. } => "decode not canonical",
+        DecodeError::Invalid { .. } => "decode invalid",
+    }
+}
+
+fn verify_kind(error: &VerifyError) -> String {
+    match error {
+        VerifyError::Decode(error) => format!("verify {}", decode_kind(error)),
+        VerifyError::WrongNetwork { .. } => "verify wrong network".to_owned(),
+        VerifyError::OtherThanNamed { .. } => "verify other than named".to_owned(),
+        VerifyError::Threshold(_) => "verify threshold".to_owned(),
+    }
+}
+
+impl From<DecodeError> for Refusal {
+    fn from(error: DecodeError) -> Self {
+        Self { kind: decode_kind(&error).to_owned(), says: error.to_string() }
+    }
+}
+
+impl From<VerifyError> for Refusal {
+    fn from(error: VerifyError) -> Self {
+        Self { kind: verify_kind(&error), says: error.to_string() }
+    }
+}
+
+impl From<RootError> for Refusal {
+    fn from(error: RootError) -> Self {
+        let kind = match &error {
+            RootError::NotTheOneNamed { .. } => "root not the one named".to_owned(),
+            RootError::WrongVersion { .. } => "root wrong version".to_owned(),
+            RootError::WrongLink { .. } => "root wrong link".to_owned(),
+            RootError::OldKeys { source, .. } => format!("root old keys: {}", verify_kind(source)),
+            RootError::OwnKeys { source, .. } => format!("root own keys: {}", verify_kind(source)),
+            RootError::Forgets { .. } => "root forgets".to_owned(),
+            RootError::NoBase { .. } => "root no base".to_owned(),
+        };
+        let says = match error.source() {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        };
+        Self { kind, says }
+    }
+}
+
+impl From<ChainError> for Refusal {
+    fn from(error: ChainError) -> Self {
+        let kind = match &error {
+            ChainError::Older { .. } => "chain older",
+            ChainError::Forked { .. } => "chain forked",
+            ChainError::Gap { .. } => "chain gap",
+            ChainError::WrongLink { .. } => "chain wrong link",
+            ChainError::Known { .. } => "chain known",
+        };
+        Self { kind: kind.to_owned(), says: error.to_string() }
+    }
+}
+
+impl From<ProvesNothing> for Refusal {
+    fn from(error: ProvesNothing) -> Self {
+        let kind = match &error {
+            ProvesNothing::Unverified(source) => format!("proof {}", verify_kind(source)),
+            ProvesNothing::NoConflict => "proof no conflict".to_owned(),
+            ProvesNothing::UnknownChannel(_) => "proof unknown channel".to_owned(),
+            ProvesNothing::NoCulprit(_) => "proof no culprit".to_owned(),
+        };
+        Self { kind, says: error.to_string() }
+    }
+}
