@@ -59,7 +59,8 @@ agent: FLOOR bundle catalog fetch install network policy store
 api: FLOOR agent
 cli: FLOOR agent api bundle join keys network node publish store
 # Puts everything together.
-node: FLOOR agent api join network store
+# … and unlocks the key of a witness before anything runs: nobody can be asked for a password later.
+node: FLOOR agent api join keys network store
 testing: catalog
 ROWS
 )

@@ -17,3 +17,4 @@ mod root;
 mod rotation;
 mod split_view;
 mod stall;
+mod trust;

@@ -8,6 +8,7 @@ use std::{path::PathBuf, sync::Arc};
 use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use updraft_protocol::SecretKey;
 
 use crate::{
     agent::{self, AgentHandle, Parts, Trust},
@@ -17,6 +18,7 @@ use crate::{
     dirs::Dirs,
     identity::{self, ApiToken, IdentityError},
     join,
+    keys::{KeyError, KeyFolder, PasswordSource},
     lock::{DataLock, LockError},
     metrics::Metrics,
     network::{
@@ -68,6 +70,7 @@ pub struct Opened {
     trust: Trust,
     key: identity::NodeKey,
     token: ApiToken,
+    witness: Option<Arc<SecretKey>>,
     bootstrap: Vec<String>,
 }
 
@@ -76,7 +79,11 @@ pub struct Opened {
 /// # Errors
 /// A problem with a hint: the directory is in use, a secret can be read by others, no network was joined, the
 /// trust kept on disk is damaged, a file cannot be read.
-pub fn open(settings: &Settings, dirs: &Dirs) -> Result<Opened, Problem> {
+pub fn open(
+    settings: &Settings,
+    dirs: &Dirs,
+    passwords: &PasswordSource,
+) -> Result<Opened, Problem> {
     let lock = DataLock::acquire(&dirs.data).map_err(|error| in_use(&error))?;
     let key = identity::NodeKey::load_or_create(&dirs.identity_key())
         .map_err(|error| no_identity(&error))?;
@@ -103,7 +110,30 @@ pub fn open(settings: &Settings, dirs: &Dirs) -> Result<Opened, Problem> {
     }
     let bootstrap = join::bootstrap(&dirs.data)
         .map_err(|error| Problem::from_error(Code::FileUnusable, &error))?;
-    Ok(Opened { lock, store, trust, key, token, bootstrap })
+    let witness = witness(settings, dirs, passwords)?;
+    Ok(Opened { lock, store, trust, key, token, witness, bootstrap })
+}
+
+/// The key with which this node is a witness, unlocked.
+fn witness(
+    settings: &Settings,
+    dirs: &Dirs,
+    passwords: &PasswordSource,
+) -> Result<Option<Arc<SecretKey>>, Problem> {
+    let Some(named) = &settings.trust.witness_key else { return Ok(None) };
+    let folder = KeyFolder::new(dirs.keys());
+    let load = |named: &str| -> Result<SecretKey, KeyError> {
+        folder.load(&named.parse()?)?.unlock_with(passwords)
+    };
+    match load(named) {
+        Ok(key) => Ok(Some(Arc::new(key))),
+        Err(error) => {
+            let detail = format!("trust.witness_key: the key `{named}` cannot be used");
+            Err(Problem::new(Code::KeyLocked, detail).because(Some(&error)).hint(
+                "give its password in a file named by UPDRAFT_KEY_PASSWORD_FILE, or take the setting out",
+            ))
+        }
+    }
 }
 
 impl Opened {
@@ -139,6 +169,7 @@ impl Node {
             network: network.clone(),
             network_events: events,
             clock: clock.clone(),
+            witness: opened.witness,
             metrics: metrics.clone(),
             temporary: temporary.clone(),
             stop: stop.clone(),

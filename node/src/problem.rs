@@ -66,6 +66,7 @@ codes! {
     ReleaseUnknown "UD0302" "release-unknown" Some(404), 5, "No such release";
     OperationConflict "UD0303" "operation-conflict" Some(409), 11, "Another operation on this component is under way";
     OperationUnknown "UD0304" "operation-unknown" Some(404), 5, "No such operation";
+    StatementUnknown "UD0305" "statement-unknown" Some(404), 5, "No such statement";
 
     SignatureInvalid "UD0401" "signature-invalid" Some(422), 6, "A signature is not valid";
     ThresholdNotMet "UD0402" "threshold-not-met" Some(422), 6, "Not enough signatures";
@@ -78,6 +79,10 @@ codes! {
 
     ChannelFrozen "UD0409" "channel-frozen" Some(409), 7, "The channel is frozen";
     BuildersMissing "UD0410" "builders-missing" Some(409), 7, "Too few independent builds agree";
+    KeyAlarm "UD0411" "key-alarm" Some(409), 6, "A key is not to be relied on";
+    BuildsDiffer "UD0412" "builds-differ" Some(409), 7, "Independent builds differ from what is signed";
+    Unsupported "UD0413" "unsupported" Some(409), 7, "The publisher no longer looks after this version";
+    StatementRefused "UD0414" "statement-refused" Some(422), 6, "The statement is not believed";
 
     HeldByPin "UD0502" "held-by-pin" Some(409), 7, "The component is pinned";
     Paused "UD0504" "held-by-brake" Some(409), 7, "The release is paused";

@@ -53,12 +53,14 @@ impl Publisher {
         SecretKey::from_seed(&[n; 32])
     }
 
-    pub(crate) fn catalog(&self) -> Catalog {
-        let role = |threshold, keys: &[u8]| {
-            Role::new(threshold, keys.iter().map(|n| Self::key(*n).public()).collect())
-                .expect("a role")
-        };
-        let root = Root {
+    pub(crate) fn role(threshold: u16, keys: &[u8]) -> Role {
+        Role::new(threshold, keys.iter().map(|n| Self::key(*n).public()).collect()).expect("a role")
+    }
+
+    /// Root 1: key 100 may change it; nobody is a witness, brake or builder.
+    pub(crate) fn root(&self) -> Root {
+        let role = Self::role;
+        Root {
             network: self.network,
             name: "test".parse().expect("a name"),
             kind: NetworkKind::Production,
@@ -74,8 +76,16 @@ impl Publisher {
             electorate: None,
             channel_base: Vec::new(),
             revoked: Vec::new(),
-        };
-        let mut signed = Signed::unsigned(&root).expect("valid");
+        }
+    }
+
+    pub(crate) fn catalog(&self) -> Catalog {
+        self.catalog_under(&self.root())
+    }
+
+    /// A catalog that trusts this as root 1.
+    pub(crate) fn catalog_under(&self, root: &Root) -> Catalog {
+        let mut signed = Signed::unsigned(root).expect("valid");
         signed.sign(&Self::key(100), &self.network);
         Catalog::new(
             root::trust_first(&signed, &signed.digest()).expect("trusted"),

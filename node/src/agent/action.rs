@@ -8,8 +8,8 @@ use std::{
 
 use updraft_protocol::{
     BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, ChannelBase, ChannelName,
-    ComponentName, Digest, Equivocation, Gossip, Head, Manifest, NetworkId, Root, Signed,
-    Statement, Timestamp,
+    ComponentName, Digest, Equivocation, Gossip, Head, Heartbeat, Manifest, NetworkId, Root,
+    Signed, Statement, Timestamp,
 };
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
     operation::OperationId,
     order::{Extent, HistoryLine, RouteChoice},
 };
-use crate::catalog::Verdict;
+use crate::catalog::{Verdict, Word};
 
 /// The time of an input, by both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +53,8 @@ pub enum Input<P> {
     Statements(P, Option<Digest>, Option<CatchUpAnswer>),
     /// A kept head and one that came contradict each other.
     Proved(Box<Equivocation>),
+    /// What this node says as a witness is kept and signed.
+    Vouched(Box<Signed<Heartbeat>>),
     /// A question for a manifest was answered.
     Manifest(P, Digest, Option<CatchUpAnswer>),
     /// A bundle's bytes lie in the store; its head and manifest were judged good before.
@@ -87,6 +89,8 @@ pub enum Action<P> {
     BeginAnew(ChannelName, Option<ChannelBase>),
     /// Keep what was said.
     KeepStatement(Arc<Statement>),
+    /// Keep what this node is about to say as a witness, then sign it.
+    Vouch(Box<Heartbeat>, Word),
     /// Keep the latest signed time.
     KeepTime(Timestamp),
     /// Put this head and the kept one of its number together.

@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Display};
 
-use updraft_protocol::{Compatibility, ComponentName, Digest, VersionChange};
+use updraft_protocol::{ChannelName, Compatibility, ComponentName, Digest, Listing, VersionChange};
 
 use super::{
     action::{Action, Now},
@@ -12,6 +12,7 @@ use super::{
     order::{Consent, Extent, InstallOrder, Release, RollbackOrder},
     rules::Duty,
     updates::Wish,
+    view::distrusted,
 };
 use crate::{
     catalog::Known,
@@ -193,27 +194,53 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         Ok((id, self.finish(actions, now)))
     }
 
-    /// Everything on offer, with the manifests that have come.
-    pub fn releases(&self) -> Vec<Release> {
-        let root = self.catalog.root();
-        self.catalog
-            .listings()
-            .map(|(channel, listing)| {
-                let known = self.catalog.manifest(&listing.manifest);
-                let signed_on = known.map_or(channel, |known| &known.manifest.channel);
-                Release {
-                    channel: channel.clone(),
-                    listing: listing.clone(),
-                    manifest: known.map(|known| known.manifest.clone()),
-                    signers: known.map(|known| known.signers.clone()).unwrap_or_default(),
-                    threshold: root
-                        .release_role(signed_on)
-                        .map_or(0, updraft_protocol::Role::threshold),
-                    held: known
-                        .is_some_and(|known| self.held.contains(&known.manifest.whole.digest)),
-                }
-            })
-            .collect()
+    /// Everything on offer, with the manifests that have come, and what was withdrawn as far as it was known.
+    pub fn releases(&self, now: Now) -> Vec<Release> {
+        let offered = self.catalog.listings().map(|(channel, listing)| {
+            let known = self.catalog.manifest(&listing.manifest);
+            self.release(channel, listing.clone(), known, now)
+        });
+        let withdrawn = self.catalog.withdrawals().filter_map(|(channel, withdrawn, known)| {
+            let manifest = &known?.manifest;
+            let listing = Listing {
+                component: manifest.component.clone(),
+                target: manifest.target.clone(),
+                version: manifest.version.clone(),
+                manifest: withdrawn.manifest,
+            };
+            let release = self.release(channel, listing, known, now);
+            Some(Release { withdrawn: Some(withdrawn.reason.clone()), ..release })
+        });
+        offered.chain(withdrawn).collect()
+    }
+
+    fn release(
+        &self,
+        channel: &ChannelName,
+        listing: Listing,
+        known: Option<&Known>,
+        now: Now,
+    ) -> Release {
+        let signed_on = known.map_or(channel, |known| &known.manifest.channel);
+        let builds = known.map(|known| self.catalog.builds(&known.manifest)).unwrap_or_default();
+        let distrust = known.and_then(|known| self.distrust(known, now));
+        let name = format!("{}@{}", listing.component, listing.version);
+        Release {
+            channel: channel.clone(),
+            listing,
+            manifest: known.map(|known| known.manifest.clone()),
+            signers: known.map(|known| known.signers.clone()).unwrap_or_default(),
+            threshold: self
+                .catalog
+                .root()
+                .release_role(signed_on)
+                .map_or(0, updraft_protocol::Role::threshold),
+            held: known.is_some_and(|known| self.held.contains(&known.manifest.whole.digest)),
+            withdrawn: None,
+            barred: distrust.map(|distrust| distrusted(&name, channel, &distrust).1),
+            agree: builds.agree.into_iter().collect(),
+            differ: builds.differ.into_iter().collect(),
+        }
     }
 
     /// Notes that blobs were removed from the store.

@@ -51,6 +51,9 @@ fn line_of(order: &Order) -> Option<Value> {
             json!({ "order": "root", "root": root.digest().to_string(), "by": by })
         }
         Order::Import { by, .. } => json!({ "order": "publish", "by": by }),
+        Order::Say { statement, by, .. } => json!({
+            "order": "say", "kind": statement.kind(), "statement": statement.id().to_string(), "by": by,
+        }),
         Order::Dial { address, .. } => json!({ "order": "dial", "address": address }),
         Order::Ban { peer, time, .. } => {
             json!({ "order": "ban", "peer": peer, "seconds": time.as_secs() })

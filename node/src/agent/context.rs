@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use updraft_protocol::{ComponentName, Digest, Statement};
+use updraft_protocol::{ComponentName, Digest, SecretKey, Statement};
 
 use super::{limiter::Limiter, operation::OperationId};
 use crate::{
@@ -37,6 +37,8 @@ pub(super) struct Context {
     /// For files that exist only while something is under way; emptied at start.
     pub(super) temporary: PathBuf,
     pub(super) keep_versions: usize,
+    /// The key with which this node is a witness; shared, so that there is one copy of it in memory.
+    pub(super) witness: Option<Arc<SecretKey>>,
     /// What is said beside heads and still matters, by id: what peers get who ask.
     pub(super) said: Said,
 }

@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use updraft_protocol::{
     BootstrapAnswer, CatchUpAnswer, CatchUpRequest, ChannelName, ComponentName, Digest,
-    Equivocation, Head, Manifest, Signed, Timestamp,
+    Equivocation, Head, Heartbeat, Manifest, Signed, Timestamp,
 };
 
 use super::{
@@ -20,10 +20,12 @@ use super::{
     task::Agent,
 };
 use crate::{
-    catalog,
+    catalog::{self, Word},
     network::{Conduct, PeerId, RequestError, Verdict},
     problem::{Problem, chain},
-    store::{ComponentRecord, Happening, HistoryEntry, Hold, Quarantined, Store, StoreError},
+    store::{
+        ComponentRecord, Happening, HistoryEntry, Hold, Quarantined, Store, StoreError, Vouched,
+    },
 };
 
 /// How an effect ended.
@@ -110,6 +112,7 @@ impl Agent {
             Action::KeepStatement(statement) => {
                 self.keep("a statement", move |store| store.put_statement(&statement)).await?;
             }
+            Action::Vouch(heartbeat, word) => self.vouch(&heartbeat, &word).await?,
             Action::KeepTime(time) => {
                 self.keep("the signed time", move |store| store.put_time(time)).await?;
             }
@@ -187,6 +190,24 @@ impl Agent {
         Ok(())
     }
 
+    /// Keeps a word of this witness, and only then signs it: a power cut between the two leaves a word that was
+    /// never said, and never two that contradict each other.
+    async fn vouch(&mut self, heartbeat: &Heartbeat, word: &Word) -> Result<(), NotKept> {
+        let Some(key) = self.context.witness.clone() else { return Ok(()) };
+        let (channel, kept) = (heartbeat.channel.clone(), vouched(word));
+        self.keep("a word of this witness", move |store| store.put_vouched(&channel, &kept))
+            .await?;
+        match Signed::unsigned(heartbeat) {
+            Ok(mut signed) => {
+                signed.sign(&key, &heartbeat.network);
+                self.effects
+                    .spawn(async move { Ended::Input(Box::new(Input::Vouched(Box::new(signed)))) });
+            }
+            Err(error) => tracing::error!(%error, "a word of this witness cannot be written"),
+        }
+        Ok(())
+    }
+
     /// Looks up the kept head of a number and puts it together with another one of that number.
     fn prove_fork(&mut self, channel: ChannelName, seq: u64, head: Arc<Signed<Head>>) {
         let store = self.context.store.clone();
@@ -249,6 +270,7 @@ impl Agent {
             (_, Some(_)) => Happening::Failed,
             ("rollback", _) => Happening::RolledBack,
             ("publish", _) => Happening::Published,
+            ("withdraw", _) => Happening::Withdrawn,
             _ => Happening::Installed,
         };
         let entry = HistoryEntry {
@@ -343,9 +365,9 @@ impl Agent {
             self.machine.sweep_due = true;
             return;
         }
-        let roots = self.machine.needed();
+        let (roots, remembered) = (self.machine.needed(), self.machine.remembered());
         let store = self.context.store.clone();
-        match tokio::task::spawn_blocking(move || store.sweep(&roots)).await {
+        match tokio::task::spawn_blocking(move || store.sweep(&roots, &remembered)).await {
             Ok(Ok(swept)) => tracing::debug!(?swept, "swept"),
             Ok(Err(error)) => {
                 tracing::warn!(error = %chain(&error), "the store could not be swept")
@@ -379,6 +401,16 @@ async fn on_thread<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(JobError::Failed(format!("a bug: {error}"))))
+}
+
+fn vouched(word: &Word) -> Vouched {
+    Vouched {
+        root_version: word.root_version,
+        base: word.base.as_ref().map(|base| (base.seq, base.head)),
+        seq: word.seq,
+        head: word.head,
+        time: word.time,
+    }
 }
 
 fn record(component: &Component, now: Timestamp) -> ComponentRecord {

@@ -21,7 +21,7 @@ use super::{
     rules::Upload,
     sync::{Page, Question},
 };
-use crate::catalog::{HeadOutcome, Offer, Refusal, StatementOutcome, Verdict};
+use crate::catalog::{HeadOutcome, Offer, Refusal, Standing, StatementOutcome, Verdict};
 
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     pub(super) fn on_gossip(
@@ -130,9 +130,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if root_version > self.catalog.root().version {
             self.sync.ask(peer, Question::Roots);
         }
-        if statements != Statement::fingerprint(self.catalog.said().keys()) {
+        if statements == Statement::fingerprint(self.catalog.said().keys()) {
+            self.caught_up.statements = true;
+        } else {
             self.sync.ask(peer, Question::Statements(None));
         }
+        let mut all = !more && root_version <= self.catalog.root().version;
         let mut newest = None;
         for head in heads {
             let head = Arc::new(head);
@@ -140,8 +143,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 Ok(HeadOutcome::Accepted { .. }) => newest = Some(head),
                 Ok(HeadOutcome::Known) => {}
                 // The links between should have been in this very answer.
-                Ok(HeadOutcome::Missing { .. }) => break,
+                Ok(HeadOutcome::Missing { .. }) => {
+                    all = false;
+                    break;
+                }
                 Err(refusal) => {
+                    all = false;
                     if self.refuse_from(&refusal, peer, &mut actions) == Verdict::Reject {
                         actions.push(Action::Accuse(peer));
                     }
@@ -149,6 +156,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 }
             }
         }
+        self.caught_up.news |= all;
         if let Some(newest) = newest {
             if more {
                 self.sync.ask(peer, Question::News);
@@ -232,6 +240,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         // A page has to lead on, or a peer could keep us asking for ever.
         if more && last.is_some() && last > after {
             self.sync.ask(peer, Question::Statements(last));
+        } else {
+            self.caught_up.statements = true;
         }
         actions
     }
@@ -285,31 +295,46 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             actions.push(Action::CountRefusal(refusal.label()));
             return actions;
         }
-        match self.catalog.offer_manifest(manifest) {
-            Ok(known) => {
-                let release = known.manifest.clone();
-                self.believed(manifest, &release, "publisher", &mut actions, now);
-                self.held.extend(release.blobs().map(|blob| blob.digest));
-                actions.push(Action::Record(HistoryLine {
-                    at: now.wall,
-                    component: release.component.clone(),
-                    from: None,
-                    to: release.version.clone(),
-                    what: "publish".to_owned(),
-                    error: None,
-                    by,
-                    detail: format!("on {}", release.channel),
-                }));
-                if self.rules.upload == Upload::On {
-                    actions
-                        .push(Action::Provide(release.blobs().map(|blob| blob.digest).collect()));
-                }
-                let gossip =
-                    Gossip::announce(head.as_ref().clone(), Some(manifest.as_ref().clone()));
-                actions.push(Action::Announce(gossip));
+        let standing = match self.catalog.offer_named(manifest) {
+            Ok(standing) => standing,
+            Err(refusal) => {
+                actions.push(Action::CountRefusal(refusal.label()));
+                return actions;
             }
-            Err(refusal) => actions.push(Action::CountRefusal(refusal.label())),
-        }
+        };
+        let Some(known) = self.catalog.manifest(&manifest.digest()) else { return actions };
+        let release = known.manifest.clone();
+        let what = match standing {
+            Standing::Listed => "publish",
+            Standing::Withdrawn => "withdraw",
+        };
+        actions.push(Action::Record(HistoryLine {
+            at: now.wall,
+            component: release.component.clone(),
+            from: None,
+            to: release.version.clone(),
+            what: what.to_owned(),
+            error: None,
+            by,
+            detail: format!("on {}", release.channel),
+        }));
+        let told = match standing {
+            Standing::Listed => {
+                self.believed(manifest, &release, "publisher", &mut actions, now);
+                let blobs: Vec<Digest> = release.blobs().map(|blob| blob.digest).collect();
+                self.held.extend(blobs.iter().copied());
+                if self.rules.upload == Upload::On {
+                    actions.push(Action::Provide(blobs));
+                }
+                Some(manifest.as_ref().clone())
+            }
+            // Its manifest is kept for whoever runs it, and nobody is to fetch it.
+            Standing::Withdrawn => {
+                actions.push(Action::KeepManifest(manifest.clone()));
+                None
+            }
+        };
+        actions.push(Action::Announce(Gossip::announce(head.as_ref().clone(), told)));
         actions
     }
 }

@@ -39,6 +39,10 @@ pub(super) fn import(
         .judge(&head, &manifest, context.clock.now())
         .map_err(|refusal| refused(&refusal, catalog, &bundle))?;
     let release = bundle.manifest();
+    if bundle.head().withdrawn(&manifest.digest()).is_some() {
+        // Nobody is to have its bytes any more.
+        return Ok(Imported { head, manifest });
+    }
     inspect(context, &bundle)?;
     object(context, &bundle, release.tree.object)?;
     for blob in release.blobs() {

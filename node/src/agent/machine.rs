@@ -20,9 +20,10 @@ use super::{
     lifecycle::Component,
     operation::{OperationId, Operations},
     rules::{Duty, Rules, Upload},
+    statements::CaughtUp,
     sync::{Question, Sync},
 };
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Freshness, Witness};
 
 /// Seconds by which signed time has to have gone on before it is kept again.
 const TIME_STEP: u64 = 60;
@@ -56,6 +57,9 @@ pub struct Machine<P> {
     pub(super) new_heads: u64,
     /// Something may have become of no use since the last sweep.
     pub(super) sweep_due: bool,
+    /// What this node has to say as a witness, if it is one.
+    pub(super) witness: Option<Witness>,
+    pub(super) caught_up: CaughtUp,
     /// The signed time that is kept.
     kept_time: Timestamp,
 }
@@ -86,7 +90,15 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             news_answers: 0,
             new_heads: 0,
             sweep_due: false,
+            witness: None,
+            caught_up: CaughtUp::default(),
         }
+    }
+
+    /// The same, but also a witness.
+    pub fn with_witness(mut self, witness: Option<Witness>) -> Self {
+        self.witness = witness;
+        self
     }
 
     /// What is believed.
@@ -119,9 +131,18 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         !self.jobs.is_empty() || self.mirrors.values().any(|mirror| mirror.running)
     }
 
-    /// Digests of everything that must stay in the store: what the believed manifests name.
+    /// Digests of everything that must stay in the store: what the believed manifests name. A seed also keeps what
+    /// was withdrawn, because its publisher may offer it again.
     pub fn needed(&self) -> BTreeSet<Digest> {
-        self.catalog.listings().map(|(_, listing)| listing.manifest).collect()
+        let listed = self.catalog.listings().map(|(_, listing)| listing.manifest);
+        let withdrawn = self.remembered().into_iter().filter(|_| self.rules.duty == Duty::Seed);
+        listed.chain(withdrawn).collect()
+    }
+
+    /// Manifests that stay in the store although nobody is to fetch what they name: of withdrawn releases, which
+    /// somebody may still run.
+    pub fn remembered(&self) -> BTreeSet<Digest> {
+        self.catalog.withdrawals().map(|(_, withdrawn, _)| withdrawn.manifest).collect()
     }
 
     /// Asks every peer for news. Says how many, and how many answers came so far.
@@ -152,6 +173,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Input::Roots(peer, answer) => self.on_roots(peer, answer, now),
             Input::Statements(peer, after, answer) => self.on_statements(peer, after, answer, now),
             Input::Proved(proof) => self.on_proved(*proof, now),
+            Input::Vouched(heartbeat) => self.on_vouched(*heartbeat, now),
             Input::Manifest(peer, digest, answer) => self.on_manifest(peer, digest, answer, now),
             Input::Imported { head, manifest, by } => self.on_imported(&head, &manifest, by, now),
             Input::Fetched(job, result) => self.on_fetched(job, result, now),
@@ -166,13 +188,24 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     /// When to send [`Input::Tick`] if nothing else comes first; later than `now`.
-    pub fn next_wakeup(&self, now: Duration) -> Duration {
+    pub fn next_wakeup(&self, at: Now) -> Duration {
+        let now = at.elapsed;
         let pauses = self.components.values().filter_map(|component| match component.stage() {
             super::lifecycle::Stage::Waiting { until, .. } => Some(*until),
             _ => None,
         });
         let mirrors = self.mirrors.values().filter(|m| !m.running && !m.done).map(|m| m.until);
-        let dues = pauses.chain(mirrors).chain([self.sync.next_wakeup(now)]);
+        // Both are moments of the other clock. One that has passed waits for something else, not for time.
+        let fresh = self.catalog.channels().filter_map(|(channel, _)| {
+            match self.catalog.freshness(channel, at.wall) {
+                Freshness::Fresh { until } => Some(until.plus(1)),
+                Freshness::Stale { .. } => None,
+            }
+        });
+        let word = self.witness.as_ref().and_then(|w| w.next(&self.catalog, at.wall));
+        let moments = fresh.chain(word).filter(|moment| *moment > at.wall);
+        let signed = moments.map(|moment| now + Duration::from_secs(moment.since(at.wall)));
+        let dues = pauses.chain(mirrors).chain(signed).chain([self.sync.next_wakeup(now)]);
         dues.filter(|at| *at > now).min().unwrap_or(now + Duration::from_secs(60))
     }
 
@@ -188,6 +221,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             actions.push(self.put(peer, question));
         }
         self.keep_time(&mut actions);
+        self.vouch(now, &mut actions);
         self.begin_updates(now, &mut actions);
         self.begin_mirrors(now, &mut actions);
         // Last: a manifest keeps what it names only once it is kept itself, and what is being fetched or

@@ -36,19 +36,22 @@ mod order;
 mod orders;
 mod restore;
 mod rules;
+mod saying;
 mod serving;
 mod show;
 mod start;
+mod statements;
 mod status;
 mod sync;
 mod task;
+mod trouble;
 mod updates;
 mod view;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use updraft_protocol::{ChannelName, ComponentName, Digest, Root, Signed};
+use updraft_protocol::{ChannelName, ComponentName, Digest, Root, Signed, Statement};
 
 use self::order::{Order, Reply};
 pub use self::{
@@ -63,10 +66,12 @@ pub use self::{
     },
     restore::Trust,
     rules::{Duty, Rules, Upload},
+    saying::{Said, StatementLine, in_words},
     start::{Parts, start},
     status::{
-        Available, ChannelStatus, ComponentState, ComponentStatus, Freshness, Held, HoldReason,
-        LastUpdate, NodeStatus, PeerCounts, RootStatus, Status, StoreStatus, Totals,
+        Alarm, Available, ChannelStatus, ComponentState, ComponentStatus, Concern, ConcernKind,
+        Freshness, Held, HoldReason, LastUpdate, NodeStatus, Pause, PeerCounts, RootStatus, Status,
+        StoreStatus, Totals, WitnessCount,
     },
 };
 use crate::problem::{Code, Problem};
@@ -164,6 +169,16 @@ impl AgentHandle {
     /// Verifies a bundle file, keeps what is in it, and announces it. The file stays the caller's.
     pub async fn import(&self, bundle: PathBuf, by: String) -> Answer<Published> {
         self.ask(|reply| Order::Import { bundle, by, reply }).await
+    }
+
+    /// Takes a statement if it is believed, keeps it, and tells everybody.
+    pub async fn say(&self, statement: Statement, by: String) -> Answer<Said> {
+        self.ask(|reply| Order::Say { statement: Arc::new(statement), by, reply }).await
+    }
+
+    /// Every statement that is believed and still matters.
+    pub async fn statements(&self) -> Answer<Vec<StatementLine>> {
+        self.ask(|reply| Order::Statements { reply }).await
     }
 
     /// The newest lines of the history, newest first.

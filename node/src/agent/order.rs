@@ -5,10 +5,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 use updraft_protocol::{
     ChannelName, ComponentName, Digest, KeyId, Listing, Manifest, ReleaseVersion, Root, Signed,
-    Timestamp,
+    Statement, Timestamp,
 };
 
-use super::operation::{Operation, OperationId};
+use super::{
+    operation::{Operation, OperationId},
+    saying::{Said, StatementLine},
+};
 use crate::problem::Problem;
 
 /// An answer, or why there is none.
@@ -89,6 +92,8 @@ pub struct Plan {
     pub whole_bytes: u64,
     /// Bytes of disk the new version takes.
     pub disk_bytes: u64,
+    /// What the person who asks should know before.
+    pub warnings: Vec<String>,
 }
 
 /// A release that a trusted head lists.
@@ -106,6 +111,14 @@ pub struct Release {
     pub threshold: usize,
     /// Whether this node holds the whole artifact.
     pub held: bool,
+    /// Why it is not on offer any more, if it was withdrawn.
+    pub withdrawn: Option<String>,
+    /// Why nobody is to install it now, as a sentence.
+    pub barred: Option<String>,
+    /// Builders who got the same from its sources.
+    pub agree: Vec<KeyId>,
+    /// Builders who got another tree, and which.
+    pub differ: Vec<(KeyId, Digest)>,
 }
 
 /// What a check for news brought.
@@ -205,6 +218,8 @@ pub(super) enum Order {
     SignedManifest { digest: Digest, reply: Reply<Option<Vec<u8>>> },
     OfferRoot { root: Box<Signed<Root>>, by: String, reply: Reply<u64> },
     Import { bundle: PathBuf, by: String, reply: Reply<Published> },
+    Say { statement: Arc<Statement>, by: String, reply: Reply<Said> },
+    Statements { reply: Reply<Vec<StatementLine>> },
     History { component: Option<ComponentName>, limit: usize, reply: Reply<Vec<HistoryLine>> },
     Peers { reply: Reply<Vec<Peer>> },
     Dial { address: String, reply: Reply<()> },

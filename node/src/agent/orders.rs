@@ -1,9 +1,9 @@
 //! Answers orders: looks up, or hands on to the machine. Decides nothing.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
-use updraft_protocol::{Digest, Wire, codec};
+use updraft_protocol::{Digest, Statement, Wire, codec};
 
 use super::{
     action::{Action, Input, Job, JobError},
@@ -12,9 +12,11 @@ use super::{
     importing::Imported,
     operation::OperationId,
     order::{Answer, BlobFile, HistoryLine, InstallOrder, Order, Peer, Plan, Published, Reply},
+    saying::{self, Said},
     task::{Agent, CHECK_PATIENCE, PendingCheck},
 };
 use crate::{
+    catalog::StatementOutcome,
     network::{Address, Direction, FoundBy, PeerId},
     problem::{Code, Problem, chain},
     store::{Happening, HistoryEntry, StoreError},
@@ -38,7 +40,7 @@ impl Agent {
                 self.refresh_status().await;
                 answer(reply, Ok(self.machine.operations().iter().cloned().collect()));
             }
-            Order::Releases { reply } => answer(reply, Ok(self.machine.releases())),
+            Order::Releases { reply } => answer(reply, Ok(self.machine.releases(self.now()))),
             Order::SignedRoot { version, reply } => self.read(reply, move |store| {
                 let root = match version {
                     // Roots are counted from 1.
@@ -67,6 +69,8 @@ impl Agent {
                 }
             }
             Order::Import { bundle, by, reply } => self.on_import(bundle, by, reply),
+            Order::Say { statement, reply, by: _ } => self.on_say(statement, reply).await,
+            Order::Statements { reply } => answer(reply, Ok(self.machine.statement_lines())),
             Order::History { component, limit, reply } => self.read(reply, move |store| {
                 let lines = store.history(component.as_ref(), limit)?;
                 Ok(lines.into_iter().filter_map(history_line).collect())
@@ -118,6 +122,7 @@ impl Agent {
             Ok(found) => found,
             Err(problem) => return answer(reply, Err(problem)),
         };
+        let warnings = self.machine.warnings(&found, self.now());
         let job = Job {
             id: OperationId(0),
             component: order.component.clone(),
@@ -139,6 +144,7 @@ impl Agent {
                     fetch_bytes: journey.missing,
                     whole_bytes: job.manifest.whole.size,
                     disk_bytes: job.manifest.tree.bytes,
+                    warnings,
                 }),
                 Err(JobError::NoHolders(text)) => Err(Problem::new(Code::NoProviders, text)),
                 Err(error) => Err(Problem::new(Code::Failed, error.to_string())),
@@ -206,6 +212,32 @@ impl Agent {
                 .hint("build the bundle again: it has to continue the newest head")),
             },
         );
+    }
+
+    async fn on_say(&mut self, statement: Arc<Statement>, reply: Reply<Said>) {
+        let id = statement.id();
+        let (outcome, actions) = match self.machine.say(statement.clone(), self.now()) {
+            Ok(said) => said,
+            Err(refusal) => {
+                self.context.metrics.refused(refusal.label());
+                return answer(reply, Err(saying::refused(&statement, &refusal)));
+            }
+        };
+        let reached = self.connected_now().await;
+        self.carry_out(actions).await;
+        self.publish_status().await;
+        let line = self.machine.statement_lines().into_iter().find(|line| line.id == id);
+        // What could not be kept is not believed any more.
+        let said = line.map(|line| Said {
+            id,
+            kind: line.kind,
+            words: line.words,
+            news: outcome != StatementOutcome::Known,
+            reached,
+        });
+        let lost =
+            || Problem::new(Code::Failed, "the statement could not be kept; the log says why");
+        answer(reply, said.ok_or_else(lost));
     }
 
     async fn connected_now(&self) -> usize {
@@ -346,6 +378,7 @@ fn history_line(entry: HistoryEntry) -> Option<HistoryLine> {
         Happening::Installed | Happening::Failed => "install",
         Happening::RolledBack => "rollback",
         Happening::Published => "publish",
+        Happening::Withdrawn => "withdraw",
         Happening::ChannelChanged | Happening::HoldChanged => return None,
     };
     let failed = entry.what == Happening::Failed;

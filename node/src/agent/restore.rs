@@ -82,8 +82,28 @@ pub(super) fn restore_catalog(
             }
         }
     }
+    restore_withdrawn(store, &mut catalog);
     restore_statements(store, &mut catalog, clock)?;
     Ok(catalog)
+}
+
+/// Nothing rests on these: they only tell a node whether what it runs was withdrawn.
+fn restore_withdrawn(store: &Store, catalog: &mut Catalog) {
+    let withdrawn: Vec<Digest> =
+        catalog.withdrawals().map(|(_, withdrawn, _)| withdrawn.manifest).collect();
+    for digest in withdrawn {
+        match store.manifest(&digest) {
+            Ok(Some(manifest)) => {
+                if let Err(refusal) = catalog.restore_withdrawn(&Arc::new(manifest)) {
+                    tracing::debug!(manifest = %digest, %refusal, "a withdrawn release is not remembered");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(manifest = %digest, error = %chain(&error), "a kept manifest is damaged")
+            }
+        }
+    }
 }
 
 fn restore_channel(

@@ -11,7 +11,10 @@ use super::{
     status::{Freshness, Status, StoreStatus},
     task::Agent,
 };
-use crate::{metrics::Expiring, problem::chain};
+use crate::{
+    metrics::{ChannelNumbers, Expiring},
+    problem::chain,
+};
 
 impl Agent {
     pub(super) async fn store_status(&self) -> StoreStatus {
@@ -75,14 +78,22 @@ impl Agent {
         metrics.store_holds(status.store.bytes, status.store.limit);
         let network = status.node.network.as_str();
         metrics.metadata_expires(network, Expiring::Root, status.root.expires);
-        let soonest = status
-            .channels
-            .iter()
-            .filter(|c| c.freshness != Freshness::Unknown)
-            .filter_map(|c| c.expires);
-        if let Some(at) = soonest.min() {
+        if let Some(at) = status.channels.iter().filter_map(|channel| channel.expires).min() {
             metrics.metadata_expires(network, Expiring::Release, at);
         }
+        let now = self.context.clock.now();
+        let channels = status.channels.iter().map(|channel| ChannelNumbers {
+            name: channel.name.as_str(),
+            fresh: matches!(channel.freshness, Freshness::FreshUntil(_))
+                && channel.frozen.is_none(),
+            stale_seconds: match channel.freshness {
+                Freshness::StaleSince(since) => now.since(since),
+                Freshness::FreshUntil(_) | Freshness::Unknown => 0,
+            },
+            frozen: channel.frozen.is_some(),
+        });
+        metrics.channels_are(channels);
+        metrics.keys_alarm(status.alarms.len());
         if let Some(at) = status.last_check {
             metrics.checked(at);
         }

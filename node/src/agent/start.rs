@@ -15,7 +15,7 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
-use updraft_protocol::{ComponentName, Digest};
+use updraft_protocol::{ChannelBase, ChannelName, ComponentName, Digest, SecretKey};
 
 use super::{
     AgentHandle, MAX_EVENTS, MAX_ORDERS,
@@ -31,7 +31,7 @@ use super::{
     task::{Agent, Identity, Wires, jittered},
 };
 use crate::{
-    catalog::{Catalog, Refusal},
+    catalog::{Catalog, Refusal, Witness, Word},
     clock::Clock,
     config::{self, Settings},
     fetch,
@@ -58,6 +58,8 @@ pub struct Parts {
     pub network_events: mpsc::Receiver<NetworkEvent>,
     /// The wall clock.
     pub clock: Clock,
+    /// The unlocked key of `trust.witness_key`.
+    pub witness: Option<Arc<SecretKey>>,
     /// Where things are counted.
     pub metrics: Metrics,
     /// A folder for files that exist only while something is under way; made anew at start.
@@ -96,6 +98,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         }
     })
     .await?;
+    let witness = witness(&parts).await?;
     let components = components(&settings, records);
     let duty = match settings.node.role {
         config::Role::Full => Duty::Full,
@@ -112,10 +115,11 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         },
         target: standard.target,
         auto: auto(&settings, true),
-        builders: 0,
+        builders: usize::try_from(settings.trust.require_builders).unwrap_or(usize::MAX),
         channel: standard.channel,
     };
     let identity = identity(&parts, duty);
+    parts.metrics.refusals_begin(&Refusal::LABELS);
     let provided: Vec<Digest> =
         catalog_blobs(&catalog).filter(|blob| held.contains(blob)).collect();
     let (orders, order_inbox) = mpsc::channel(MAX_ORDERS);
@@ -123,7 +127,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
     let (events, _) = broadcast::channel(MAX_EVENTS);
     let now = Instant::now();
     let mut agent = Agent {
-        machine: Machine::new(rules, catalog, components, held),
+        machine: Machine::new(rules, catalog, components, held).with_witness(witness),
         context,
         wires: Wires {
             orders: order_inbox,
@@ -197,10 +201,33 @@ impl Agent {
     }
 }
 
+/// What this node kept of its words as a witness, if it is one.
+async fn witness(parts: &Parts) -> Result<Option<Witness>, Problem> {
+    let Some(key) = &parts.witness else { return Ok(None) };
+    let store = parts.store.clone();
+    let kept = on_thread(move || store.vouched()).await?;
+    let word = |channel: &ChannelName, kept: crate::store::Vouched| Word {
+        root_version: kept.root_version,
+        base: kept.base.map(|(seq, head)| ChannelBase { channel: channel.clone(), seq, head }),
+        seq: kept.seq,
+        head: kept.head,
+        time: kept.time,
+    };
+    let last = kept.into_iter().map(|(channel, kept)| (channel.clone(), word(&channel, kept)));
+    let lifetime = parts.settings.trust.heartbeat_lifetime.as_secs();
+    let id = key.public().id();
+    let role = parts.trust.newest.witness.as_ref();
+    if role.is_none_or(|role| role.key(&id).is_none()) {
+        tracing::warn!(key = %id, "trust.witness_key is no witness of the trust root, so nothing is said with it");
+    }
+    // The settings allow at most a week.
+    let lifetime = u32::try_from(lifetime).unwrap_or(u32::MAX);
+    Ok(Some(Witness::new(id, lifetime, last.collect())))
+}
+
 fn context(parts: &Parts) -> Context {
     let settings = &parts.settings;
     let transfer = &settings.transfer;
-    parts.metrics.may_be_refused_for(&Refusal::LABELS);
     Context {
         network: parts.network.clone(),
         store: parts.store.clone(),
@@ -217,6 +244,7 @@ fn context(parts: &Parts) -> Context {
         upload: Arc::new(Limiter::new(transfer.upload_limit.bytes_per_second())),
         temporary: parts.temporary.clone(),
         keep_versions: usize::from(settings.store.keep_versions.get()),
+        witness: parts.witness.clone(),
         said: Arc::default(),
     }
 }
@@ -260,6 +288,7 @@ fn first_status(identity: &Identity, trust: &Trust) -> Status {
         peers: PeerCounts { needed: identity.peers_needed, ..PeerCounts::default() },
         channels: Vec::new(),
         components: Vec::new(),
+        alarms: Vec::new(),
         totals: Totals::default(),
         store: StoreStatus::default(),
         last_check: None,

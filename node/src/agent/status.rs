@@ -3,8 +3,8 @@
 //! Nothing here decides anything. Field names follow the trade; the API gives them their JSON form.
 
 use updraft_protocol::{
-    ChannelName, ComponentName, Digest, NetworkKind, NetworkName, ReleaseKind, ReleaseVersion,
-    Severity, Target, Timestamp,
+    ChannelName, ComponentName, Digest, KeyId, NetworkKind, NetworkName, ReleaseKind,
+    ReleaseVersion, Severity, Target, Timestamp,
 };
 
 /// A snapshot of the node.
@@ -22,6 +22,8 @@ pub struct Status {
     pub channels: Vec<ChannelStatus>,
     /// Components it installs, by name.
     pub components: Vec<ComponentStatus>,
+    /// Keys that are not to be relied on.
+    pub alarms: Vec<Alarm>,
     /// Bytes moved since the start.
     pub totals: Totals,
     /// The store.
@@ -78,18 +80,88 @@ pub struct ChannelStatus {
     pub name: ChannelName,
     /// Number of the trusted head; 0 before the first.
     pub seq: u64,
-    /// When the head stops proving anything about the present.
+    /// When the head itself runs out.
     pub expires: Option<Timestamp>,
-    /// Whether it has.
+    /// Whether the head says something about now.
     pub freshness: Freshness,
+    /// Why it cannot be shown that it does.
+    pub why: Option<String>,
+    /// Why nothing of the channel is installed, if it is frozen.
+    pub frozen: Option<String>,
+    /// Witnesses who vouch for the head; `None` where the network has none.
+    pub witnesses: Option<WitnessCount>,
+    /// Pauses in force.
+    pub pauses: Vec<Pause>,
+}
+
+/// How many witnesses vouch for a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WitnessCount {
+    /// Those whose word counts now.
+    pub have: usize,
+    /// Those needed.
+    pub need: usize,
+}
+
+/// A pause that is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// `component@version`, the release's digest if its name is not known, or `None` for all of the channel.
+    pub release: Option<String>,
+    /// The brake key.
+    pub by: KeyId,
+    /// When it ends by itself.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// A key that is not to be relied on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    /// The key.
+    pub key: KeyId,
+    /// What it did, or says of itself.
+    pub reason: String,
+}
+
+/// Something that is wrong with what a component runs, or with what it is offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Concern {
+    /// What.
+    pub kind: ConcernKind,
+    /// The whole sentence.
+    pub detail: String,
+}
+
+/// What can be wrong with a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConcernKind {
+    /// What runs was withdrawn by its publisher.
+    Withdrawn,
+    /// What runs is older than what its publisher looks after.
+    Unsupported,
+    /// Independent builders got something else than what is signed.
+    BuildsDiffer,
+}
+
+impl ConcernKind {
+    /// The word used by the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Withdrawn => "withdrawn",
+            Self::Unsupported => "unsupported",
+            Self::BuildsDiffer => "buildsDiffer",
+        }
+    }
 }
 
 /// Whether what is known of a channel says something about now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// The head is in force.
-    Fresh,
-    /// The head expired at this moment; newer releases may be withheld from this node.
+    /// It does, until then at least.
+    FreshUntil(Timestamp),
+    /// It does not since this moment; newer releases may be withheld from this node.
     StaleSince(Timestamp),
     /// No head was ever seen.
     Unknown,
@@ -116,6 +188,8 @@ pub struct ComponentStatus {
     pub kept: Vec<ReleaseVersion>,
     /// How the last update ended.
     pub last_update: Option<LastUpdate>,
+    /// What is wrong with what runs, or with what is offered.
+    pub concerns: Vec<Concern>,
     /// What is wrong with its folder: somebody replaced `current`, or it cannot be read.
     pub fault: Option<String>,
 }

@@ -134,7 +134,7 @@ impl Agent {
     }
 
     fn wakeup(&self) -> Instant {
-        let machine = self.started + self.machine.next_wakeup(self.started.elapsed());
+        let machine = self.started + self.machine.next_wakeup(self.now());
         let checks = self.checks.iter().map(|check| check.until).min();
         [Some(machine), Some(self.next_check), Some(self.next_status), checks]
             .into_iter()
@@ -332,6 +332,7 @@ impl Agent {
             peers: counts,
             channels: self.machine.channel_statuses(now),
             components,
+            alarms: self.machine.alarms(),
             totals: super::status::Totals { sent: self.sent, ..self.totals },
             store: self.store_status().await,
             last_check: self.machine.last_check,

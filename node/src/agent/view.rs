@@ -11,9 +11,10 @@ use super::{
     machine::Machine,
     operation::{OperationId, Phase},
     status::{
-        Available, ChannelStatus, ComponentState, ComponentStatus, Freshness, Held, HoldReason,
+        Available, ComponentState, ComponentStatus, Concern, ConcernKind, Held, HoldReason,
         LastUpdate,
     },
+    updates::frozen,
 };
 use crate::{
     catalog::{self, Known, Staleness},
@@ -22,27 +23,6 @@ use crate::{
 use updraft_protocol::{ChannelName, VersionChange};
 
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
-    /// How far each channel is followed.
-    pub fn channel_statuses(&self, now: Now) -> Vec<ChannelStatus> {
-        self.catalog
-            .channels()
-            .map(|(name, head)| {
-                let head = head.map(|head| &head.head);
-                let freshness = match self.catalog.freshness(name, now.wall) {
-                    catalog::Freshness::Fresh { .. } => Freshness::Fresh,
-                    catalog::Freshness::Stale { why: Staleness::NoHead, .. } => Freshness::Unknown,
-                    catalog::Freshness::Stale { since, .. } => Freshness::StaleSince(since),
-                };
-                ChannelStatus {
-                    name: name.clone(),
-                    seq: head.map_or(0, |head| head.seq),
-                    expires: head.map(|head| head.expires),
-                    freshness,
-                }
-            })
-            .collect()
-    }
-
     /// Every component that is followed. `progress` has the bytes of the fetches under way.
     pub fn component_statuses(
         &self,
@@ -69,9 +49,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 known.manifest.version.change_from(&installed.version) == VersionChange::Update
             })
         });
+        let concerns = self.concerns(component);
         let held = match newer {
             Some(known) => self.held_by(component, known, now),
-            None => installed.and_then(|_| self.unproven(component, now)),
+            None => installed
+                .and_then(|_| withdrawn(&concerns).or_else(|| self.unproven(component, now))),
         };
         let state = match component.stage() {
             Stage::Fetching { job, .. } => {
@@ -103,6 +85,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             held,
             kept: component.kept.iter().map(|kept| kept.version.clone()).collect(),
             last_update: waiting_error(component).or_else(|| component.last_update.clone()),
+            concerns,
             fault: None,
         }
     }
@@ -111,6 +94,13 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// has not heard from his channel for longer than its word is good.
     fn unproven(&self, component: &Component, now: Now) -> Option<Held> {
         let (name, channel) = (&component.name, &component.channel);
+        if let Some(freeze) = self.catalog.freeze(channel) {
+            let detail = format!(
+                "`{channel}` is frozen: {}; newer releases of {name} are not taken before",
+                frozen(&freeze)
+            );
+            return Some(Held { reason: HoldReason::Revoked, until: None, detail });
+        }
         let catalog::Freshness::Stale { since, why } = self.catalog.freshness(channel, now.wall)
         else {
             return None;
@@ -183,14 +173,31 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     "cannot prove freshness since {since}, so a release newer than {release} may be withheld; `updraft install {name}` takes it all the same"
                 ),
             ),
-            Hold::Distrusted(distrust) => distrusted(&release, &component.channel, &distrust),
+            Hold::Distrusted(distrust) => {
+                let (reason, detail) = distrusted(&release, &component.channel, &distrust);
+                let until = match distrust {
+                    Distrust::Paused { until, .. } => Some(until),
+                    _ => None,
+                };
+                return Some(Held { reason, until, detail });
+            }
         };
         Some(Held { reason, until: None, detail })
     }
 }
 
+/// Nobody is up to date who runs what was withdrawn.
+fn withdrawn(concerns: &[Concern]) -> Option<Held> {
+    let concern = concerns.iter().find(|concern| concern.kind == ConcernKind::Withdrawn)?;
+    Some(Held { reason: HoldReason::Revoked, until: None, detail: concern.detail.clone() })
+}
+
 /// Why nobody is to install a release, in words.
-fn distrusted(release: &str, channel: &ChannelName, distrust: &Distrust) -> (HoldReason, String) {
+pub(super) fn distrusted(
+    release: &str,
+    channel: &ChannelName,
+    distrust: &Distrust,
+) -> (HoldReason, String) {
     match distrust {
         Distrust::Frozen(why) => {
             (HoldReason::Revoked, format!("{release} waits because `{channel}` is frozen: {why}"))

@@ -15,11 +15,11 @@ use axum::{
 };
 
 use super::{
-    body::{BUNDLE_TYPE, JSON_TYPE, ROOT_TYPE},
+    body::{BUNDLE_TYPE, JSON_TYPE, ROOT_TYPE, STATEMENT_TYPE},
     error::{Answered, Refused, content_type},
 };
 use crate::problem::Code;
-use updraft_protocol::{Root, Signed, Wire as _};
+use updraft_protocol::{Root, Signed, Statement, Wire as _};
 
 /// Addresses that need no token.
 const OPEN: [&str; 5] =
@@ -177,6 +177,7 @@ impl Guard {
         let limit = match content_type(headers) {
             Some(JSON_TYPE) => self.max_body,
             Some(BUNDLE_TYPE) => self.max_bundle,
+            Some(STATEMENT_TYPE) => Statement::MAX as u64,
             Some(ROOT_TYPE) => MAX_ROOT_BODY,
             other => {
                 let detail = format!("`{}` is not taken here", shorten(other.unwrap_or("no type")));

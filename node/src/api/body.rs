@@ -22,6 +22,8 @@ use crate::problem::Code;
 pub(super) const JSON_TYPE: &str = "application/json";
 /// Media type of a bundle: a signed release with everything it names.
 pub const BUNDLE_TYPE: &str = "application/vnd.updraft.bundle";
+/// Media type of an encoded statement.
+pub const STATEMENT_TYPE: &str = "application/vnd.updraft.statement";
 /// A body that takes longer is given up.
 pub(super) const BODY_TIME: Duration = Duration::from_secs(30);
 

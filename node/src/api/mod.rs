@@ -32,6 +32,7 @@ mod ring;
 mod roots;
 mod router;
 mod socket;
+mod statements;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -41,7 +42,7 @@ mod upload;
 
 pub use self::{
     auth::{MetricsAccess, TokenHash},
-    body::{BUNDLE_TYPE, ROOT_TYPE},
+    body::{BUNDLE_TYPE, ROOT_TYPE, STATEMENT_TYPE},
     listen::{Serving, serve},
     router::ApiSettings,
     socket::{BindError, SocketFile},

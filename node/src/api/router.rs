@@ -21,7 +21,7 @@ use super::{
     events::{self, Feed},
     network, objects, releases, roots,
     socket::SocketFile,
-    system, updates, upload,
+    statements, system, updates, upload,
 };
 use crate::{
     agent::AgentHandle, clock::Clock, config, dirs::Dirs, identity::ApiToken, metrics::Metrics,
@@ -205,6 +205,8 @@ const ROUTES: &[Route] = &[
     ("/api/v1/releases", || get(releases::list).post(upload::publish)),
     ("/api/v1/releases/{component}/{version}", || get(releases::one)),
     ("/api/v1/releases/{component}/{version}/manifest", || get(releases::manifest)),
+    ("/api/v1/statements", || get(statements::list).post(statements::say)),
+    ("/api/v1/statements/{id}", || get(statements::one)),
     ("/api/v1/channels/{channel}/head", || get(objects::head)),
     ("/api/v1/trust", || get(objects::trust)),
     ("/api/v1/trust/root", || get(objects::newest_root).post(roots::offer)),

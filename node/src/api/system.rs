@@ -75,6 +75,8 @@ pub(super) async fn index(State(api): State<Api>) -> Json<Value> {
             "status": "/api/v1/status",
             "components": "/api/v1/components",
             "releases": "/api/v1/releases",
+            "statements": "/api/v1/statements",
+            "trust": "/api/v1/trust",
             "peers": "/api/v1/peers",
             "history": "/api/v1/history",
             "events": "/api/v1/events",

@@ -54,7 +54,9 @@ pub(super) async fn check(
     headers: HeaderMap,
 ) -> Answered<Response> {
     let client = Client::of(&headers, query.component)?;
-    let releases = api.agent().releases().await?;
+    let mut releases = api.agent().releases().await?;
+    // Other programs cannot weigh reasons: what this node would not install by itself is not offered to them.
+    releases.retain(|release| release.withdrawn.is_none() && release.barred.is_none());
     let component = client.component(&releases)?;
     let target = client.target(&api, &releases, &component)?;
     let offers = offers(&releases, &component, &client.channel, &target);

@@ -51,15 +51,16 @@ pub(super) fn fits_together(header: &Header) -> Result<(Head, Manifest), BundleE
     let unfitting = |reason: &str| BundleError::Unfitting(reason.to_owned());
     let head = header.head.peek().map_err(BundleError::Header)?;
     let manifest = header.manifest.peek().map_err(BundleError::Header)?;
-    let listing = head
-        .listing(&header.manifest.digest())
-        .ok_or_else(|| unfitting("its head does not list its release"))?;
+    let release = header.manifest.digest();
+    let listing = head.listing(&release);
+    if listing.is_none() && head.withdrawn(&release).is_none() {
+        return Err(unfitting("its head neither lists nor withdraws its release"));
+    }
     if head.network != manifest.network || head.channel != manifest.channel {
         return Err(unfitting("its head and its release are for different channels"));
     }
-    if (&listing.component, &listing.target, &listing.version)
-        != (&manifest.component, &manifest.target, &manifest.version)
-    {
+    let named = (&manifest.component, &manifest.target, &manifest.version);
+    if listing.is_some_and(|l| (&l.component, &l.target, &l.version) != named) {
         return Err(unfitting("its head lists its release under another name"));
     }
     for part in &header.objects {

@@ -78,6 +78,15 @@ pub struct RootOutcome {
     pub begun_anew: Vec<ChannelName>,
 }
 
+/// How a head names a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is on offer.
+    Listed,
+    /// It must not be installed any more.
+    Withdrawn,
+}
+
 /// What a refused head may prove together with one that is trusted.
 #[derive(Debug, Clone)]
 pub enum Contradiction {
@@ -283,6 +292,20 @@ impl Catalog {
         Ok(self.manifests.entry(digest).or_insert(known))
     }
 
+    /// Takes up the manifest of a release that was withdrawn, so that a node which runs it can say so.
+    pub fn restore_withdrawn(&mut self, signed: &Arc<Signed<Manifest>>) -> Result<(), Refusal> {
+        let digest = signed.digest();
+        let named = |catalog: &Self| {
+            let (channel, _) = catalog.withdrawn(&digest)?;
+            let claim = signed.peek().ok()?;
+            let Manifest { component, target, version, .. } = claim;
+            Some((channel.clone(), Listing { component, target, version, manifest: digest }))
+        };
+        let known = self.verify_manifest(signed, named)?;
+        self.manifests.entry(digest).or_insert(known);
+        Ok(())
+    }
+
     /// Judges a bundle (a head and a manifest that is new in it) without taking it.
     pub fn judge(
         &self,
@@ -299,7 +322,15 @@ impl Catalog {
                 return Err(ChainError::Gap { expected: have + 1, offered }.into());
             }
         }
-        trial.offer_manifest(manifest).map(|_| ())
+        trial.offer_named(manifest).map(|_| ())
+    }
+
+    /// Takes the manifest of a release that a trusted head lists or withdraws; says which.
+    pub fn offer_named(&mut self, signed: &Arc<Signed<Manifest>>) -> Result<Standing, Refusal> {
+        if self.withdrawn(&signed.digest()).is_some() {
+            return self.restore_withdrawn(signed).map(|()| Standing::Withdrawn);
+        }
+        self.offer_manifest(signed).map(|_| Standing::Listed)
     }
 
     fn is_trusted_head(&self, offered: &Signed<Head>) -> Result<(), Refusal> {
@@ -354,6 +385,8 @@ impl Catalog {
                 }
             }
             if anew {
+                // What witnesses said was about heads that hold no longer.
+                self.witnesses.retain(|word, _| word.channel != *channel);
                 begun_anew.push(channel.clone());
             }
             self.chains.insert(channel.clone(), chain);
@@ -454,11 +487,14 @@ impl Catalog {
         })
     }
 
-    /// A release that its channel no longer lists is not on offer, whoever still has its manifest.
+    /// A release that its channel no longer lists is not on offer, whoever still has its manifest. What was
+    /// withdrawn is remembered: somebody may run it.
     fn forget_unlisted(&mut self) {
         let listed: BTreeSet<Digest> =
             self.listings().map(|(_, listing)| listing.manifest).collect();
-        self.manifests.retain(|digest, _| listed.contains(digest));
+        let withdrawn: BTreeSet<Digest> =
+            self.withdrawals().map(|(_, withdrawn, _)| withdrawn.manifest).collect();
+        self.manifests.retain(|digest, _| listed.contains(digest) || withdrawn.contains(digest));
         self.forget_attestations(&listed);
         self.index();
     }

@@ -9,6 +9,7 @@
 //! | `chain.rs` | how far one channel is followed |
 //! | `said.rs` | statements: whom each kind needs, and what it changes |
 //! | `witnesses.rs` | whether a head is fresh |
+//! | `vouching.rs` | what a witness may say, and when |
 //! | `brakes.rs` | which releases are paused |
 //! | `doubts.rs` | which keys and channels are not to be relied on |
 //! | `builders.rs` | who got the same from a release's sources |
@@ -24,15 +25,17 @@ mod offers;
 mod refusal;
 mod said;
 mod time;
+mod vouching;
 mod witnesses;
 
 pub use self::{
     builders::Builds,
     chain::ChannelHead,
     doubts::{Freeze, KeyAlarm},
-    machine::{Catalog, Contradiction, HeadOutcome, Known, Offer, RootOutcome},
+    machine::{Catalog, Contradiction, HeadOutcome, Known, Offer, RootOutcome, Standing},
     offers::Obstacle,
     refusal::{Refusal, Verdict},
     said::{Heard, StatementOutcome},
+    vouching::{Witness, Word},
     witnesses::{Freshness, Staleness, Vouched},
 };

@@ -123,6 +123,28 @@ impl Catalog {
         })
     }
 
+    /// Every release that a trusted head withdraws, with its manifest if it was believed before.
+    pub fn withdrawals(&self) -> impl Iterator<Item = (&ChannelName, &Withdrawn, Option<&Known>)> {
+        self.channels().filter_map(|(channel, head)| Some((channel, head?))).flat_map(
+            move |(channel, head)| {
+                let known = |withdrawn: &Withdrawn| self.manifest(&withdrawn.manifest);
+                head.head.withdrawn.iter().map(move |w| (channel, w, known(w)))
+            },
+        )
+    }
+
+    /// How many witnesses vouch for the trusted head of a channel, and how many have to; `None` without witnesses.
+    pub fn witness_count(&self, channel: &ChannelName, clock: Timestamp) -> Option<(usize, usize)> {
+        let role = self.root.witness.as_ref()?;
+        let now = self.time.at(clock);
+        let live = self.head(channel).map(|known| self.witnesses.live(&known.head, now));
+        let have = live.map_or(0, |live| match threshold::enough(role, &live) {
+            Ok(()) => live.len(),
+            Err(missing) => missing.have,
+        });
+        Some((have, role.threshold()))
+    }
+
     /// The pause of a release, if it is paused.
     pub fn paused(
         &self,

@@ -15,7 +15,7 @@ use updraft_protocol::{
 use super::refusal::Refusal;
 
 /// Seconds between two heartbeats of a witness for one head; what comes sooner tells nothing new.
-const MIN_INTERVAL: u64 = 60;
+pub(super) const MIN_INTERVAL: u64 = 60;
 
 /// Whether the trusted head of a channel is the newest there is, as far as can be proved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,11 +117,7 @@ impl Witnesses {
         now: Timestamp,
     ) -> Freshness {
         let words = || self.about(&head.channel);
-        let live: BTreeSet<KeyId> = words()
-            .filter(|word| (word.seq, word.head) == (head.seq, head.digest()))
-            .filter(|word| word.expires() >= now)
-            .map(|word| word.by)
-            .collect();
+        let live = self.live(head, now);
         let need = role.threshold();
         if let Err(missing) = threshold::enough(role, &live) {
             let since = nth_latest(words().map(Heartbeat::expires), need);
@@ -135,9 +131,23 @@ impl Witnesses {
         Freshness::Fresh { until: nth_latest(ends, need).unwrap_or(now) }
     }
 
+    /// Witnesses whose last word is this head and has not run out.
+    pub(super) fn live(&self, head: &Verified<Head>, now: Timestamp) -> BTreeSet<KeyId> {
+        self.about(&head.channel)
+            .filter(|word| (word.seq, word.head) == (head.seq, head.digest()))
+            .filter(|word| word.expires() >= now)
+            .map(|word| word.by)
+            .collect()
+    }
+
     /// The moment that enough witnesses say has passed: of their last times, the one that `need` of them reach.
     pub(super) fn time(&self, channel: &ChannelName, need: usize) -> Option<Timestamp> {
         nth_latest(self.about(channel).map(|word| word.time), need)
+    }
+
+    /// The last word of a witness about a channel.
+    pub(super) fn word(&self, channel: &ChannelName, by: &KeyId) -> Option<&Heartbeat> {
+        self.words.get(&(channel.clone(), *by)).map(|(word, _)| &**word)
     }
 
     /// What was said, for peers that ask.

@@ -3,7 +3,7 @@
 use std::{
     env,
     error::Error,
-    io::{self, BufRead, IsTerminal, Read as _},
+    io::{self, BufRead, IsTerminal},
     path::PathBuf,
 };
 
@@ -170,9 +170,15 @@ impl Context {
             return Answer::No;
         }
         self.output.question(&format!("{question} Type `{name}`: "));
-        let mut line = String::new();
-        let read = io::stdin().lock().take(MAX_ANSWER).read_line(&mut line);
-        if read.is_ok() && line.trim() == name { Answer::Yes } else { Answer::No }
+        read_name(io::stdin().lock(), name)
+    }
+}
+
+fn read_name(input: impl BufRead, name: &str) -> Answer {
+    let mut line = String::new();
+    match input.take(MAX_ANSWER).read_line(&mut line) {
+        Ok(_) if line.trim() == name => Answer::Yes,
+        _ => Answer::No,
     }
 }
 
@@ -217,6 +223,14 @@ mod tests {
             assert_eq!(read_answer(no.as_bytes()), Answer::No, "{no:?}");
         }
         assert_eq!(read_answer(&b"\xff\xfe\n"[..]), Answer::No);
+    }
+
+    #[test]
+    fn what_cannot_be_undone_wants_the_very_name() {
+        assert_eq!(read_name(&b" ci \n"[..], "ci"), Answer::Yes);
+        for no in ["", "\n", "y\n", "yes\n", "CI\n", "ci-2\n"] {
+            assert_eq!(read_name(no.as_bytes(), "ci"), Answer::No, "{no:?}");
+        }
     }
 
     #[test]

@@ -35,8 +35,8 @@ pub(super) const HEADINGS: [(&str, &[&str]); 5] = [
             "peers", "get", "verify",
         ],
     ),
-    ("Publish", &["init", "publish", "sign", "ticket"]),
-    ("Trust", &["key", "root", "trust"]),
+    ("Publish", &["init", "publish", "sign", "yank", "ticket"]),
+    ("Trust", &["key", "root", "trust", "brake", "lift", "brakes", "attest", "say"]),
     ("Try out", &["devnet"]),
     ("This program", &["config", "paths", "completions", "version", "help"]),
 ];

@@ -108,6 +108,9 @@ fn tell_plan(plan: &Plan, args: &Args, output: &Output) -> Result<(), Problem> {
         output.line(&clean(&format!("{} {} is installed already.", plan.component, plan.to)));
         return Ok(());
     }
+    for warning in &plan.warnings {
+        output.warn(&clean(warning));
+    }
     let from = plan.from.as_ref().map_or(String::new(), |from| format!("{from} → "));
     let instead = if plan.fetch_bytes < plan.full_bytes {
         format!(" instead of {}", size(plan.full_bytes))

@@ -13,6 +13,7 @@ use super::{
     Context, Exit,
     output::{Format, Style},
     publisher::Publisher,
+    revoke,
 };
 use crate::{
     fingerprint::Fingerprint,
@@ -40,6 +41,8 @@ pub enum Command {
         /// Name, or file:PATH
         key: String,
     },
+    /// Take a key back for ever, by its own signature: for a key that was stolen or lost
+    Revoke(revoke::Args),
     /// Change, set or remove a key's password
     ///
     /// Asks for the old one, then twice for the new one. Where nobody can be asked, the new one comes from the
@@ -85,6 +88,7 @@ pub(super) fn run(command: Command, context: &Context) -> Result<Exit, Problem> 
         }
         Command::Import { file, name } => import(&file, name, &publisher, context),
         Command::Show { key } => show(&publisher.ring.load(&key.parse()?)?, context),
+        Command::Revoke(args) => revoke::run(&args, &publisher, context),
         Command::Export { key, output, .. } => {
             let key = publisher.ring.load(&key.parse()?)?;
             match output {

@@ -76,7 +76,11 @@ pub(super) async fn list(args: &Args, client: &Client, output: &Output) -> Resul
 fn release_row(release: &Release) -> [String; 8] {
     [
         release.component.clone(),
-        release.version.clone(),
+        match (&release.withdrawn, &release.barred) {
+            (Some(reason), _) => format!("{} (withdrawn: {reason})", release.version),
+            (None, Some(_)) => format!("{} (not to be installed now)", release.version),
+            (None, None) => release.version.clone(),
+        },
         release.channel.clone(),
         release.target.clone(),
         dash(release.kind.as_ref()),

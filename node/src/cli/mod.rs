@@ -22,6 +22,8 @@ pub mod progress;
 mod publisher;
 pub mod reference;
 mod releases;
+mod revoke;
+mod statement;
 #[cfg(test)]
 mod talking;
 #[cfg(test)]
@@ -32,6 +34,9 @@ mod vouched;
 pub mod words;
 
 // Arguments of the commands whose work is done by rooms.
+pub mod attest;
+pub mod brake;
+pub mod brakes;
 pub mod check;
 pub mod devnet;
 pub mod get;
@@ -40,18 +45,21 @@ pub mod init;
 pub mod install;
 pub mod join;
 pub mod key;
+pub mod lift;
 pub mod list;
 pub mod peers;
 pub mod publish;
 pub mod rollback;
 pub mod root;
 pub mod run;
+pub mod say;
 pub mod show;
 pub mod sign;
 pub mod status;
 pub mod ticket;
 pub mod trust;
 pub mod verify;
+pub mod yank;
 
 use std::process::ExitCode;
 
@@ -99,6 +107,12 @@ enum Command {
     Verify(verify::Args),
     Publish(Box<publish::Args>),
     Sign(sign::Args),
+    Say(say::Args),
+    Yank(yank::Args),
+    Brake(brake::Args),
+    Lift(lift::Args),
+    Brakes(brakes::Args),
+    Attest(attest::Args),
     /// Signing keys
     Key {
         #[command(subcommand)]
@@ -150,6 +164,12 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Problem> {
         Command::Verify(args) => verify::run(&args, context),
         Command::Publish(args) => publish::run(&args, context),
         Command::Sign(args) => sign::run(&args, context),
+        Command::Say(args) => say::run(&args, context),
+        Command::Yank(args) => yank::run(&args, context),
+        Command::Brake(args) => brake::run(&args, context),
+        Command::Lift(args) => lift::run(&args, context),
+        Command::Brakes(args) => brakes::run(&args, context),
+        Command::Attest(args) => attest::run(&args, context),
         Command::Key { command } => key::run(command, context),
         Command::Root { command } => root::run(command, context),
         Command::Trust { command } => trust::run(command, context),

@@ -7,7 +7,7 @@ use std::{io::Write, path::Path, time::Duration};
 use http_body_util::BodyExt as _;
 use tokio::{runtime::Runtime, time::Instant};
 use updraft_protocol::{
-    Blob, ChannelName, Digest, Head, Listing, Manifest, Root, Signed,
+    Blob, ChannelName, Digest, Head, Listing, Manifest, Root, Signed, Statement,
     codec::{self, Wire},
     limits::MAX_OBJECT,
 };
@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     api::{
-        BUNDLE_TYPE, ROOT_TYPE,
-        types::{Published, Replicas, RootTaken, Status},
+        BUNDLE_TYPE, ROOT_TYPE, STATEMENT_TYPE,
+        types::{Published, Replicas, RootTaken, Said, Status},
     },
     problem::{Code, Problem},
     publish::ledger::{Ledger, LedgerError},
@@ -66,6 +66,13 @@ impl NodeLedger {
     /// Hands a bundle over; the node verifies it, keeps it and announces it.
     pub(super) fn upload(&self, bundle: &Path) -> Result<Published, Problem> {
         self.runtime.block_on(self.client.upload("/api/v1/releases", bundle, BUNDLE_TYPE))
+    }
+
+    /// Hands a statement over; the node judges it, keeps it and tells everybody.
+    pub(super) fn say(&self, statement: &Statement) -> Result<Said, Problem> {
+        let bytes = codec::encode(statement)
+            .map_err(|error| Problem::from_error(Code::SourceRefused, &error))?;
+        self.runtime.block_on(self.client.hand_in("/api/v1/statements", bytes, STATEMENT_TYPE))
     }
 
     /// Hands the next root over; the node verifies it, keeps it and tells the network.

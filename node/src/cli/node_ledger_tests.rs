@@ -112,6 +112,7 @@ impl Desk {
             compatibility: Compatibility::Compatible,
             min_version: None,
             barriers: Vec::new(),
+            min_supported: None,
             source: None,
             notes: String::new(),
         };
@@ -166,6 +167,10 @@ impl Desk {
             signers: vec![key().public().id()],
             threshold: 1,
             held: true,
+            withdrawn: None,
+            barred: None,
+            agree: Vec::new(),
+            differ: Vec::new(),
         });
     }
 }

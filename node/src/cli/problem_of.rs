@@ -192,7 +192,7 @@ impl From<HeadError> for Problem {
     fn from(error: HeadError) -> Self {
         let code = match &error {
             HeadError::Listed { .. } | HeadError::Taken { .. } => Code::SourceRefused,
-            HeadError::Nothing(_) => Code::ReleaseUnknown,
+            HeadError::Nothing(_) | HeadError::NotThere { .. } => Code::ReleaseUnknown,
             HeadError::Full | HeadError::UsedUp => Code::Failed,
         };
         let problem = Self::from_error(code, &error);

@@ -129,8 +129,14 @@ impl Ledger for DataDirectory {
 pub(super) fn in_words(head: &Head, manifest: &Manifest) -> Vec<String> {
     let kind = release_kind_word(manifest.kind);
     let severity = severity_word(manifest.severity);
+    let is_it = |listing: &&Listing| {
+        (&listing.component, &listing.target, &listing.version)
+            == (&manifest.component, &manifest.target, &manifest.version)
+    };
+    // A head that does not offer its release withdraws it.
+    let verb = if head.releases.iter().any(|l| is_it(&l)) { "sign" } else { "WITHDRAW" };
     let mut lines = vec![
-        format!("Will sign {} for {}", manifest.release_name(), manifest.target),
+        format!("Will {verb} {} for {}", manifest.release_name(), manifest.target),
         format!("  channel   {}, head {}, until {}", head.channel, head.seq, head.expires),
         format!(
             "  kind      {kind}, {severity}{}",
@@ -166,6 +172,14 @@ pub(super) fn in_words(head: &Head, manifest: &Manifest) -> Vec<String> {
         .map(|listing| format!("{}@{}", listing.component, listing.version))
         .collect();
     lines.push(format!("  on offer  {}", listed.join(", ")));
+    lines.extend(head.withdrawn.iter().map(|withdrawn| {
+        format!("  withdrawn {}: {}", withdrawn.manifest.short(), words::clean(&withdrawn.reason))
+    }));
+    lines.extend(
+        head.min_supported
+            .iter()
+            .map(|min| format!("  supported {} from {} on", min.component, min.version)),
+    );
     lines
 }
 

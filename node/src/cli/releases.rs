@@ -57,7 +57,11 @@ pub(super) async fn named(
     let version = name.version.as_ref().map(ToString::to_string);
     let of_version: Vec<_> = releases
         .iter()
-        .filter(|release| version.as_ref().is_none_or(|version| release.version == *version))
+        .filter(|release| match &version {
+            Some(version) => release.version == *version,
+            // Who names no version means the newest that is on offer.
+            None => release.withdrawn.is_none(),
+        })
         .collect();
     if of_version.is_empty() {
         let newest: Vec<_> = releases.iter().take(3).map(|r| r.version.as_str()).collect();

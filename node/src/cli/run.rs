@@ -4,7 +4,7 @@ use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use updraft_protocol::NetworkKind;
 
-use super::{Context, Exit, output::Format, words::DEV_NETWORK};
+use super::{Context, Exit, output::Format, publisher::passwords, words::DEV_NETWORK};
 use crate::{
     agent::Trust,
     config::Override,
@@ -78,7 +78,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     let loaded = context.load(flags)?;
     let dirs = context.dirs()?;
     context.start_logging(&loaded.settings.log)?;
-    let opened = node::open(&loaded.settings, &dirs)?;
+    let opened = node::open(&loaded.settings, &dirs, &passwords(context))?;
     if args.dry_run {
         context.output.say("The configuration and the data directory are in order.");
         return Ok(Exit::Done);

@@ -66,6 +66,11 @@ fn print(release: &Release, output: &Output) {
     let word = |word: &Option<String>| clean(word.as_deref().unwrap_or("unknown"));
     output.line(&clean(&format!("{} {}", release.component, release.version)));
     let fact = |name: &str, text: String| output.line(&format!("  {name:<10} {}", clean(&text)));
+    if let Some(reason) = &release.withdrawn {
+        fact("WITHDRAWN", reason.clone());
+    } else if let Some(why) = &release.barred {
+        fact("WAITS", why.clone());
+    }
     fact("channel", release.channel.clone());
     fact("target", release.target.clone());
     fact("kind", format!("{}, {}{breaking}", word(&release.kind), word(&release.severity)));
@@ -87,6 +92,11 @@ fn print(release: &Release, output: &Output) {
     fact("signed", format!("{} of {} needed", release.signatures.len(), release.threshold));
     for signer in &release.signatures {
         fact("", signer.key_id.chars().take(KEY_DIGITS).collect());
+    }
+    for build in &release.builds {
+        let key: String = build.key_id.chars().take(KEY_DIGITS).collect();
+        let verdict = if build.agrees { "got the same" } else { "got ANOTHER tree" };
+        fact("builder", format!("{key}  {verdict}, {}", build.tree));
     }
     for delta in &release.deltas {
         fact("patch", format!("from {}  {}", delta.from, size(delta.size_bytes)));

@@ -1,4 +1,4 @@
-//! `updraft sign`: adds signatures to a file that travels: a bundle, or the draft of a root.
+//! `updraft sign`: adds signatures to a file that travels: a bundle, the draft of a root, or a statement.
 
 use std::{
     io::Read as _,
@@ -11,7 +11,7 @@ use super::{
     Answer, Context, Exit, node_ledger,
     output::Format,
     publisher::{Publisher, data_directory, in_json, in_words, references, warn_of_kind},
-    root,
+    root, statement,
 };
 use crate::{
     bundle::Bundle,
@@ -23,10 +23,10 @@ use crate::{
     },
 };
 
-/// Add a signature to a bundle or a root draft
+/// Add a signature to a bundle, a root draft or a statement
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The bundle, or the draft of a root
+    /// The bundle, the draft of a root, or the statement
     pub file: PathBuf,
     /// Sign with this key: a name, or file:PATH
     #[arg(short, long, value_name = "KEY", required = true)]
@@ -36,6 +36,9 @@ pub struct Args {
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     if is_draft(&args.file)? {
         return root::sign_file(&args.file, &args.key, context);
+    }
+    if let Some(said) = statement::read(&args.file)? {
+        return statement::sign_file(&args.file, said, &args.key, context);
     }
     let publisher = Publisher::here(context)?;
     let mut bundle = Bundle::open(&args.file)?;

@@ -169,7 +169,35 @@ fn store(r: &mut Reader<'_>) -> Option<Store> {
 fn trust(r: &mut Reader<'_>) -> Option<Trust> {
     let most = Duration::from_secs(limits::MAX_CLOCK_SKEW);
     let skew = r.duration("trust.max_clock_skew", Duration::ZERO, most);
-    Some(Trust { max_clock_skew: skew? })
+    let witness_key = r.text(
+        "trust.witness_key",
+        "the name of a key, the absolute path of a key file, or \"\" for no witness",
+        witness_key,
+    );
+    // A quarter of it is the time between two heartbeats, and nobody listens more often than each minute.
+    let least = Duration::from_secs(4 * 60);
+    let longest = Duration::from_secs(limits::MAX_HEARTBEAT_LIFETIME);
+    let lifetime = r.duration("trust.heartbeat_lifetime", least, longest);
+    let most_keys = u32::try_from(limits::MAX_KEYS_PER_ROLE).unwrap_or(u32::MAX);
+    let require_builders = r.whole("trust.require_builders", 0, most_keys);
+    Some(Trust {
+        max_clock_skew: skew?,
+        witness_key: witness_key?,
+        heartbeat_lifetime: lifetime?,
+        require_builders: require_builders?,
+    })
+}
+
+/// A key as key commands take it: `NAME`, or `file:PATH`.
+fn witness_key(text: &str) -> Option<Option<String>> {
+    if text.is_empty() {
+        return Some(None);
+    }
+    let path = text.strip_prefix("file:").unwrap_or(text);
+    if path.starts_with('/') {
+        return Some(Some(format!("file:{path}")));
+    }
+    text.parse::<ComponentName>().ok().map(|name| Some(name.to_string()))
 }
 
 fn auto_update(r: &mut Reader<'_>) -> Option<AutoUpdate> {

@@ -155,6 +155,12 @@ pub enum VerifyOnStart {
 pub struct Trust {
     /// How far in the future a signed time may lie.
     pub max_clock_skew: Duration,
+    /// The key with which this node is a witness: `NAME` or `file:PATH`, as key commands take it.
+    pub witness_key: Option<String>,
+    /// How long a heartbeat of this witness counts.
+    pub heartbeat_lifetime: Duration,
+    /// Independent builders who have to have got the same from a release's sources.
+    pub require_builders: u32,
 }
 
 /// `[auto_update]`

@@ -94,6 +94,13 @@ fn every_key() -> Vec<(&'static str, String, Vec<&'static str>)> {
         ("store.keep_versions", "50", &["0", "51"]),
         ("store.verify_on_start", r#""full""#, &[r#""all""#]),
         ("trust.max_clock_skew", r#""2m""#, &[r#""11m""#]),
+        (
+            "trust.witness_key",
+            r#""witness-1""#,
+            &[r#""keys/witness.key""#, r#""file:witness.key""#, "1"],
+        ),
+        ("trust.heartbeat_lifetime", r#""4m""#, &[r#""3m""#, r#""8d""#, "24"]),
+        ("trust.require_builders", "2", &["-1", "33", r#""2""#]),
         ("auto_update.enabled", "false", &["1"]),
         ("auto_update.check_interval", r#""1m""#, &[r#""59s""#, r#""5w""#]),
         ("auto_update.security_updates", "false", &[r#""""#]),

@@ -17,6 +17,7 @@ use prometheus_client::{
 use updraft_protocol::Timestamp;
 
 use super::{
+    channels::{ChannelNumbers, Channels},
     labels::{
         Available, Build, ByMove, ByPhase, ByReason, ByResult, ByRole, ByRoute, BySaving,
         ByTrigger, ByVerdict, Direction, Expiring, Held, Installed, Request, Saving, Source,
@@ -36,9 +37,11 @@ type Real = Gauge<f64, AtomicU64>;
 #[derive(Debug, Clone)]
 pub struct Metrics {
     manifests: Family<ByVerdict, Counter>,
-    refusals: Family<ByReason, Counter>,
     propagation: Histogram,
+    refusals: Family<ByReason, Counter>,
     expiry: Family<ByRole, Real>,
+    channels: Channels,
+    key_alarms: Gauge,
     chunk_bytes: Family<ByMove, Counter>,
     chunks_rejected: Counter,
     bytes_saved: Family<BySaving, Counter>,
@@ -64,9 +67,11 @@ impl Metrics {
     pub fn register(root: &mut Registry, started: Timestamp) -> Self {
         let metrics = Self {
             manifests: Family::default(),
-            refusals: Family::default(),
             propagation: LONG.new_metric(),
+            refusals: Family::default(),
             expiry: Family::default(),
+            channels: Channels::default(),
+            key_alarms: Gauge::default(),
             chunk_bytes: Family::default(),
             chunks_rejected: Counter::default(),
             bytes_saved: Family::default(),
@@ -87,6 +92,7 @@ impl Metrics {
         };
         let registry = root.sub_registry_with_prefix(PREFIX);
         register_process(registry, started);
+        metrics.register_trust(registry);
         metrics.register_release(registry);
         metrics.register_component(registry);
         metrics.register_api(registry);
@@ -94,18 +100,23 @@ impl Metrics {
         metrics
     }
 
-    fn register_release(&self, r: &mut Registry) {
-        r.register("manifests", "Manifests received, by verdict", self.manifests.clone());
+    fn register_trust(&self, r: &mut Registry) {
         r.register("refusals", "Signed objects refused, by reason", self.refusals.clone());
-        r.register(
-            "manifest_propagation_seconds",
-            "Time from the manifest's signing time to its acceptance here",
-            self.propagation.clone(),
-        );
         r.register(
             "metadata_expiry_timestamp_seconds",
             "When the trusted metadata of a role expires",
             self.expiry.clone(),
+        );
+        self.channels.register(r);
+        r.register("key_alarms", "Keys that are not to be relied on", self.key_alarms.clone());
+    }
+
+    fn register_release(&self, r: &mut Registry) {
+        r.register("manifests", "Manifests received, by verdict", self.manifests.clone());
+        r.register(
+            "manifest_propagation_seconds",
+            "Time from the manifest's signing time to its acceptance here",
+            self.propagation.clone(),
         );
         r.register(
             "chunk_bytes",
@@ -196,16 +207,26 @@ impl Metrics {
         self.manifests.get_or_create(&ByVerdict { verdict }).inc();
     }
 
-    /// What may be a reason of a refusal, so that each begins at 0.
-    pub fn may_be_refused_for(&self, reasons: &[&'static str]) {
-        for reason in reasons.iter().copied() {
+    /// Something signed was refused, for a reason of a closed list.
+    pub fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&ByReason { reason }).inc();
+    }
+
+    /// Every reason begins at 0, so that a rate over it is right from the first refusal.
+    pub fn refusals_begin(&self, reasons: &[&'static str]) {
+        for reason in reasons {
             drop(self.refusals.get_or_create(&ByReason { reason }));
         }
     }
 
-    /// A signed object was refused.
-    pub fn refused(&self, reason: &'static str) {
-        self.refusals.get_or_create(&ByReason { reason }).inc();
+    /// How fresh the channels are; those that are not among them are there no more.
+    pub fn channels_are<'a>(&self, channels: impl Iterator<Item = ChannelNumbers<'a>>) {
+        self.channels.set(channels);
+    }
+
+    /// So many keys are not to be relied on.
+    pub fn keys_alarm(&self, keys: usize) {
+        self.key_alarms.set(i64::try_from(keys).unwrap_or(i64::MAX));
     }
 
     /// A manifest was accepted so long after it was signed.

@@ -92,6 +92,7 @@ label_sets! {
     Build { version: &'static str, revision: &'static str, rustc: &'static str, target: &'static str }
     ByVerdict { verdict: Verdict }
     ByReason { reason: &'static str }
+    ByChannel { channel: String }
     ByRole { network: String, role: Expiring }
     ByMove { direction: Direction, source: Source }
     BySaving { by: Saving }

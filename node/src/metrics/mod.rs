@@ -4,12 +4,14 @@
 //! runs: never a peer's id, a path, or the text of an error, because a series once begun is kept for ever. The
 //! network room registers its own families beside these. Nothing here decides anything.
 
+mod channels;
 mod families;
 mod labels;
 mod shapes;
 #[cfg(test)]
 mod tests;
 
+pub use channels::ChannelNumbers;
 pub use families::{Metrics, Subscribed};
 pub use labels::{Direction, Expiring, Saving, Source, Trigger, UpdateResult, Verdict};
 use prometheus_client::{encoding::text, registry::Registry};

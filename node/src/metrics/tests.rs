@@ -22,15 +22,22 @@ fn every_family_of_the_contract_is_there() {
     let (registry, metrics) = start();
     // A family without a series is not written, so each of them gets one.
     metrics.component_is("demo-app", "stable", "2.4.1", "upToDate");
-    metrics.refused("expired");
     metrics.metadata_expires("demo", Expiring::Root, Timestamp::from_seconds(1));
     metrics.update_available("demo-app", Some("high"));
     metrics.update_held("demo-app", Some("pin"));
     metrics.update_phase_took("demo-app", "fetching", Duration::from_secs(1));
     metrics.answered("/healthz", "GET", 200, Duration::from_millis(1));
+    let stable = ChannelNumbers { name: "stable", fresh: true, stale_seconds: 0, frozen: false };
+    metrics.channels_are([stable].into_iter());
+    metrics.refusals_begin(&["expired"]);
     let page = page(&registry);
     for name in [
         "build_info",
+        "refusals",
+        "channel_fresh",
+        "channel_stale_seconds",
+        "channel_frozen",
+        "key_alarms",
         "start_time_seconds",
         "manifests",
         "manifest_propagation_seconds",
@@ -80,7 +87,7 @@ fn known_labels_begin_at_zero() {
 #[test]
 fn every_reason_of_a_refusal_begins_at_zero_and_is_counted_by_itself() {
     let (registry, metrics) = start();
-    metrics.may_be_refused_for(&["expired", "forked"]);
+    metrics.refusals_begin(&["expired", "forked"]);
     metrics.refused("expired");
     let page = page(&registry);
     for line in [
@@ -153,4 +160,25 @@ fn what_is_counted_shows() {
     ] {
         assert!(page.contains(line), "{line}\n{page}");
     }
+}
+
+#[test]
+fn a_stale_channel_counts_its_seconds_and_one_that_left_the_root_is_gone() {
+    let (registry, metrics) = start();
+    let channel =
+        |name, fresh, stale_seconds| ChannelNumbers { name, fresh, stale_seconds, frozen: !fresh };
+    metrics.channels_are([channel("beta", true, 0), channel("stable", false, 90)].into_iter());
+    let before = page(&registry);
+    for line in [
+        "updraft_channel_fresh{channel=\"beta\"} 1\n",
+        "updraft_channel_fresh{channel=\"stable\"} 0\n",
+        "updraft_channel_stale_seconds{channel=\"stable\"} 90\n",
+        "updraft_channel_frozen{channel=\"stable\"} 1\n",
+    ] {
+        assert!(before.contains(line), "{line}{before}");
+    }
+    metrics.channels_are([channel("stable", true, 0)].into_iter());
+    let after = page(&registry);
+    assert!(!after.contains("beta"), "{after}");
+    assert!(after.contains("updraft_channel_fresh{channel=\"stable\"} 1\n"), "{after}");
 }

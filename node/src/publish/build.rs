@@ -58,6 +58,8 @@ pub struct Draft {
     pub min_version: Option<ReleaseVersion>,
     /// Versions that an update must not jump over.
     pub barriers: Vec<ReleaseVersion>,
+    /// The lowest version that is looked after from this release on.
+    pub min_supported: Option<ReleaseVersion>,
     /// Digest of the sources, if others can build it again.
     pub source: Option<Digest>,
     /// Notes, Markdown.

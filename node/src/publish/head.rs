@@ -7,9 +7,9 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use updraft_protocol::{
-    ChannelName, ComponentName, Digest, Head, Listing, NetworkId, ReleaseVersion, Target,
-    Timestamp, Verified,
-    limits::{MAX_HEAD, MAX_LISTINGS},
+    ChannelName, ComponentName, Digest, Head, Listing, MinSupported, NetworkId, ReleaseVersion,
+    Target, Timestamp, Verified, Withdrawn,
+    limits::{MAX_HEAD, MAX_LISTINGS, MAX_WITHDRAWN},
 };
 
 /// Versions of one component for one target that stay on offer: as many as an operator looks back for a
@@ -50,6 +50,16 @@ pub enum HeadError {
         "the channel lists {MAX_LISTINGS} components and targets, and a head has no room for more"
     )]
     Full,
+    /// Nothing to withdraw or to bring back.
+    #[error("{release} is not {expected} on {channel}")]
+    NotThere {
+        /// Which release.
+        release: String,
+        /// What it would have to be: on offer, or withdrawn.
+        expected: &'static str,
+        /// Where.
+        channel: ChannelName,
+    },
     /// Nothing to renew.
     #[error("nothing is published on {0} yet")]
     Nothing(ChannelName),
@@ -96,7 +106,9 @@ pub fn with_release(
     let manifest = release.manifest;
     releases.push(release);
     let releases = kept(releases, &manifest)?;
-    following(trusted, releases, place)
+    let mut next = following(trusted, releases, place)?;
+    make_room(&mut next, &manifest);
+    Ok(next)
 }
 
 /// The head after `trusted` with the same listings and a new end.
@@ -108,6 +120,74 @@ pub fn renewed(trusted: Option<&Verified<Head>>, place: Place<'_>) -> Result<Hea
         return Err(HeadError::Nothing(place.channel.clone()));
     };
     following(trusted, head.releases.clone(), place)
+}
+
+/// The head after `trusted` that withdraws a release it lists. When there is no room, another withdrawal is
+/// forgotten: nobody can install that release from this head anyway, because it is not listed.
+///
+/// # Errors
+/// [`HeadError::NotThere`], [`HeadError::UsedUp`].
+pub fn without(
+    trusted: Option<&Verified<Head>>,
+    release: &Listing,
+    reason: &str,
+    place: Place<'_>,
+) -> Result<Head, HeadError> {
+    let listed = trusted.filter(|head| head.releases.contains(release));
+    let head = listed.ok_or_else(|| not_there(release, "on offer", place.channel))?;
+    let releases = head.releases.iter().filter(|listing| *listing != release).cloned().collect();
+    let mut next = following(trusted, releases, place)?;
+    next.withdrawn.push(Withdrawn { manifest: release.manifest, reason: reason.to_owned() });
+    next.withdrawn.sort_by_key(|withdrawn| withdrawn.manifest);
+    make_room(&mut next, &release.manifest);
+    Ok(next)
+}
+
+/// The head after `trusted` that lists a release again which it withdraws.
+///
+/// # Errors
+/// [`HeadError::NotThere`] and those of [`with_release`].
+pub fn restored(
+    trusted: Option<&Verified<Head>>,
+    release: Listing,
+    place: Place<'_>,
+) -> Result<Head, HeadError> {
+    let digest = release.manifest;
+    if trusted.is_none_or(|head| head.withdrawn(&digest).is_none()) {
+        return Err(not_there(&release, "withdrawn", place.channel));
+    }
+    let mut next = with_release(trusted, release, place)?;
+    next.withdrawn.retain(|withdrawn| withdrawn.manifest != digest);
+    Ok(next)
+}
+
+/// The same head, but it says that versions of `component` below `version` are looked after no more.
+#[must_use]
+pub fn looking_after(mut head: Head, component: &ComponentName, version: ReleaseVersion) -> Head {
+    head.min_supported.retain(|min| min.component != *component);
+    head.min_supported.push(MinSupported { component: component.clone(), version });
+    head.min_supported.sort_by(|a, b| a.component.cmp(&b.component));
+    head
+}
+
+fn not_there(release: &Listing, expected: &'static str, channel: &ChannelName) -> HeadError {
+    let release = format!("{}@{}", release.component, release.version);
+    HeadError::NotThere { release, expected, channel: channel.clone() }
+}
+
+/// Forgets withdrawals other than that of `new` until the head fits. A head does not say when each was made; which
+/// one goes is decided by its digest, so that two publishers come to the same head.
+fn make_room(head: &mut Head, new: &Digest) {
+    let too_large = |head: &Head| {
+        head.withdrawn.len() > MAX_WITHDRAWN || updraft_protocol::codec::encode(head).is_err()
+    };
+    while too_large(head) {
+        let Some(at) = head.withdrawn.iter().position(|withdrawn| withdrawn.manifest != *new)
+        else {
+            return;
+        };
+        head.withdrawn.remove(at);
+    }
 }
 
 /// Listings of one component and target that a patch may start from: below `version`, newest first.
@@ -313,6 +393,53 @@ mod tests {
         assert_eq!(next.prev, Some(head.digest()));
         assert_eq!(next.expires.as_seconds(), 150);
         assert!(matches!(renewed(None, at(&channel, 50)), Err(HeadError::Nothing(_))));
+    }
+
+    #[test]
+    fn a_withdrawn_release_is_offered_no_more_and_can_be_brought_back() {
+        let head = publish([listing("a", "1.0.0"), listing("a", "1.1.0")]);
+        let channel = channel();
+        let bad = listing("a", "1.1.0");
+        let next = without(Some(&head), &bad, "it eats disks", at(&channel, 20)).expect("a head");
+        let next = trusted(&next);
+        head::continues(None, Some(&head), &next).expect("continues the chain");
+        assert_eq!(versions(&next), ["1.0.0"]);
+        assert_eq!(next.withdrawn(&bad.manifest).expect("withdrawn").reason, "it eats disks");
+        let again = without(Some(&next), &bad, "", at(&channel, 20));
+        assert!(matches!(again, Err(HeadError::NotThere { .. })), "{again:?}");
+        let back = restored(Some(&next), bad.clone(), at(&channel, 30)).expect("a head");
+        assert_eq!((versions(&back).len(), back.withdrawn.len(), back.seq), (2, 0, 4));
+        let again = restored(Some(&trusted(&back)), bad, at(&channel, 30));
+        assert!(matches!(again, Err(HeadError::NotThere { .. })), "{again:?}");
+    }
+
+    #[test]
+    fn withdrawals_are_forgotten_when_there_is_no_room_but_never_the_newest() {
+        let channel = channel();
+        let reason = "r".repeat(512);
+        let mut head = publish([listing("a", "0.0.1")]);
+        for n in 0..70 {
+            let release = listing("b", &format!("1.{n}.0"));
+            let next = with_release(Some(&head), release.clone(), at(&channel, 10)).expect("room");
+            let next = trusted(&next);
+            let next = without(Some(&next), &release, &reason, at(&channel, 10)).expect("room");
+            assert!(next.withdrawn(&release.manifest).is_some(), "the newest, {n}");
+            head = trusted(&next);
+        }
+        assert_eq!(head.withdrawn.len(), MAX_WITHDRAWN);
+    }
+
+    #[test]
+    fn the_lowest_version_looked_after_is_said_once_for_each_component() {
+        let head = publish([listing("a", "1.0.0")]).into_inner();
+        let version = |text: &str| text.parse::<ReleaseVersion>().expect("a version");
+        let (a, b) = ("a".parse().expect("a name"), "b".parse().expect("a name"));
+        let head = looking_after(head, &b, version("2.0.0"));
+        let head = looking_after(head, &a, version("1.0.0"));
+        let head = looking_after(head, &a, version("1.1.0"));
+        assert_eq!(head.min_supported(&a), Some(&version("1.1.0")));
+        assert_eq!(head.min_supported.len(), 2);
+        codec::encode(&head).expect("in order");
     }
 
     #[test]

@@ -159,11 +159,16 @@ pub fn prepare(
         lifetime: DEFAULT_HEAD_LIFETIME,
     };
     head::with_release(last.as_ref(), listing.clone(), place)?;
+    let least = draft.min_supported.clone();
     let past = earlier_releases(last.as_ref(), &draft, trusted, effort.deltas, told)?;
     let built = build::build(source, draft, &past, trusted, work, effort.level, told)?;
     let manifest = Signed::unsigned(&built.manifest).map_err(PublishError::Describe)?;
     listing.manifest = manifest.digest();
-    let head = head::with_release(last.as_ref(), listing, place)?;
+    let component = listing.component.clone();
+    let mut head = head::with_release(last.as_ref(), listing, place)?;
+    if let Some(least) = least {
+        head = head::looking_after(head, &component, least);
+    }
     let signed_head = Signed::unsigned(&head).map_err(PublishError::Describe)?;
     Ok(Prepared { built, head, unsigned: (signed_head, manifest) })
 }

@@ -13,7 +13,7 @@ use updraft_protocol::{
 
 use super::{
     error::StoreError,
-    records::{ComponentRecord, HistoryEntry, Record as _},
+    records::{ComponentRecord, HistoryEntry, Record as _, Vouched},
 };
 
 /// Page cache: the database holds kilobytes, and an idle node should stay small.
@@ -31,6 +31,8 @@ pub(super) struct Meta {
     heads: sled::Tree,
     /// what a statement takes the place of (see [`slot`]) → statement.
     statements: sled::Tree,
+    /// channel → what this node vouched for last, as a witness.
+    vouched: sled::Tree,
     /// digest → signed manifest.
     manifests: sled::Tree,
     /// component → record.
@@ -74,6 +76,7 @@ impl Meta {
             about: tree("about")?,
             heads: tree("heads")?,
             statements: tree("statements")?,
+            vouched: tree("vouched")?,
             manifests: tree("manifests")?,
             components: tree("components")?,
             history: tree("history")?,
@@ -135,6 +138,25 @@ impl Meta {
             decode(|| format!("statement {key:02x?}"), &value)
         });
         decoded.collect()
+    }
+
+    pub(super) fn put_vouched(
+        &self,
+        channel: &ChannelName,
+        vouched: &Vouched,
+    ) -> Result<(), StoreError> {
+        self.put(&self.vouched, channel.as_str().as_bytes(), vouched.encode())
+    }
+
+    pub(super) fn vouched(&self) -> Result<Vec<(ChannelName, Vouched)>, StoreError> {
+        let read = self.vouched.iter().map(|row| {
+            let (key, value) = row.map_err(failed("read"))?;
+            let channel: ChannelName = parse_key(&key)?;
+            let what = || format!("what was vouched for on `{channel}`");
+            let vouched = Vouched::decode(what, &value)?;
+            Ok((channel, vouched))
+        });
+        read.collect()
     }
 
     /// Removes the heads of a channel from number `seq` on, all or none.

@@ -51,6 +51,7 @@ pub use self::{
     partial::PartialBlob,
     records::{
         ComponentRecord, Happening, HistoryEntry, Hold, MAX_QUARANTINED, MAX_TEXT, Quarantined,
+        Vouched,
     },
     schema::SCHEMA,
     space::{BlobSize, BlobState, Usage},

@@ -80,6 +80,8 @@ pub enum Happening {
     Failed,
     /// A release was made on this node.
     Published,
+    /// A release was withdrawn, by whoever uses this node to publish.
+    Withdrawn,
     /// The component was put on another channel.
     ChannelChanged,
     /// A hold was set or lifted.
@@ -103,6 +105,21 @@ pub struct HistoryEntry {
     pub by: String,
     /// The rest, for people.
     pub detail: String,
+}
+
+/// What this node, as a witness, said last about a channel: kept before it is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vouched {
+    /// Number of the root that was in force.
+    pub root_version: u64,
+    /// Number and digest of the head at which the channel began under it, unless at number 1.
+    pub base: Option<(u64, Option<Digest>)>,
+    /// Number of the head.
+    pub seq: u64,
+    /// Its digest.
+    pub head: Digest,
+    /// When it was said.
+    pub time: Timestamp,
 }
 
 /// A record with a text form in the database.
@@ -155,6 +172,42 @@ pub(super) struct HistoryRow {
     what: Happening,
     by: String,
     detail: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct VouchedRow {
+    root_version: u64,
+    base: Option<(u64, Option<String>)>,
+    seq: u64,
+    head: String,
+    time: u64,
+}
+
+impl Record for Vouched {
+    type Row = VouchedRow;
+
+    fn to_row(&self) -> VouchedRow {
+        VouchedRow {
+            root_version: self.root_version,
+            base: self.base.map(|(seq, head)| (seq, head.map(|head| head.to_string()))),
+            seq: self.seq,
+            head: self.head.to_string(),
+            time: self.time.as_seconds(),
+        }
+    }
+
+    fn from_row(row: VouchedRow) -> Result<Self, String> {
+        let base = row.base.map(|(seq, head)| {
+            Ok::<_, String>((seq, head.as_deref().map(parse::<Digest>).transpose()?))
+        });
+        Ok(Self {
+            root_version: row.root_version,
+            base: base.transpose()?,
+            seq: row.seq,
+            head: parse(&row.head)?,
+            time: Timestamp::from_seconds(row.time),
+        })
+    }
 }
 
 impl Record for ComponentRecord {

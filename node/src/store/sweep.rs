@@ -62,8 +62,12 @@ pub struct Swept {
 }
 
 /// Lists what `roots` do not need. A root is a digest of anything; a manifest that is a root keeps everything
-/// it names, and a blob that is kept keeps its chunk list.
-pub fn plan(inventory: &Inventory, roots: &BTreeSet<Digest>) -> Vec<Garbage> {
+/// it names, and a blob that is kept keeps its chunk list. A manifest that is only `remembered` stays alone.
+pub fn plan(
+    inventory: &Inventory,
+    roots: &BTreeSet<Digest>,
+    remembered: &BTreeSet<Digest>,
+) -> Vec<Garbage> {
     let mut needed = roots.clone();
     for (manifest, names) in &inventory.manifests {
         if roots.contains(manifest) {
@@ -79,7 +83,8 @@ pub fn plan(inventory: &Inventory, roots: &BTreeSet<Digest>) -> Vec<Garbage> {
     }
     let blobs = inventory.blobs.iter().filter(|blob| !needed.contains(&blob.digest));
     let objects = inventory.objects.iter().filter(|(digest, _)| !needed.contains(digest));
-    let manifests = inventory.manifests.keys().filter(|digest| !needed.contains(digest));
+    let kept = |digest: &&Digest| needed.contains(*digest) || remembered.contains(*digest);
+    let manifests = inventory.manifests.keys().filter(|digest| !kept(digest));
     // Manifests first: bytes without a manifest are garbage to the next sweep as well, a manifest without
     // its bytes would be a promise broken.
     manifests
@@ -113,13 +118,17 @@ impl Store {
         Ok(Inventory { blobs, chunk_lists, objects: self.objects()?, manifests })
     }
 
-    /// Removes everything that `roots` do not need. Whoever adds something waits meanwhile.
+    /// Removes everything that `roots` do not need, but no manifest that is `remembered`. Whoever adds something waits meanwhile.
     ///
     /// Roots are drawn up before the call, so a release that is on its way has to be among them.
-    pub fn sweep(&self, roots: &BTreeSet<Digest>) -> Result<Swept, StoreError> {
+    pub fn sweep(
+        &self,
+        roots: &BTreeSet<Digest>,
+        remembered: &BTreeSet<Digest>,
+    ) -> Result<Swept, StoreError> {
         let _alone = self.inner.sweeping.write().unwrap_or_else(PoisonError::into_inner);
         let mut swept = Swept::default();
-        for garbage in plan(&self.inventory()?, roots) {
+        for garbage in plan(&self.inventory()?, roots, remembered) {
             let bytes = match garbage {
                 Garbage::Manifest { digest } => {
                     self.inner.meta.remove_manifest(&digest).map(|()| 0)
@@ -170,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_manifest_keeps_what_it_names_and_nothing_else() {
-        let garbage = plan(&inventory(), &[digest("new")].into());
+        let garbage = plan(&inventory(), &[digest("new")].into(), &BTreeSet::new());
         assert_eq!(
             garbage,
             [
@@ -185,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_blob_under_way_and_its_chunk_list_are_no_garbage_even_without_roots() {
-        let garbage = plan(&inventory(), &BTreeSet::new());
+        let garbage = plan(&inventory(), &BTreeSet::new(), &BTreeSet::new());
         for kept in ["fetched", "fetched list"] {
             let digest = digest(kept);
             assert!(!garbage.iter().any(|garbage| match garbage {
@@ -198,7 +207,14 @@ mod tests {
 
     #[test]
     fn a_single_blob_can_be_a_root() {
-        let garbage = plan(&inventory(), &[digest("stopped")].into());
+        let garbage = plan(&inventory(), &[digest("stopped")].into(), &BTreeSet::new());
         assert!(!garbage.contains(&Garbage::Blob { digest: digest("stopped"), bytes: 10 }));
+    }
+
+    #[test]
+    fn a_manifest_that_is_only_remembered_keeps_nothing_but_itself() {
+        let garbage = plan(&inventory(), &BTreeSet::new(), &[digest("last")].into());
+        assert!(!garbage.contains(&Garbage::Manifest { digest: digest("last") }));
+        assert!(garbage.contains(&Garbage::Blob { digest: digest("old"), bytes: 10 }));
     }
 }

@@ -17,7 +17,7 @@ use updraft_protocol::{
 };
 
 use super::{
-    Store,
+    Store, Vouched,
     disk::{self, lock},
     error::StoreError,
 };
@@ -213,6 +213,16 @@ impl Store {
     /// All statements that are kept, in no order.
     pub fn statements(&self) -> Result<Vec<Statement>, StoreError> {
         self.inner.meta.statements()
+    }
+
+    /// Keeps what this node is about to say as a witness; it takes the place of its last word on the channel.
+    pub fn put_vouched(&self, channel: &ChannelName, vouched: &Vouched) -> Result<(), StoreError> {
+        self.inner.meta.put_vouched(channel, vouched)
+    }
+
+    /// What this node said last as a witness, by channel.
+    pub fn vouched(&self) -> Result<Vec<(ChannelName, Vouched)>, StoreError> {
+        self.inner.meta.vouched()
     }
 
     /// The latest signed moment that was kept; the epoch if none was.

@@ -12,13 +12,13 @@ use std::{
 };
 
 use tokio::sync::{broadcast, mpsc, watch};
-use updraft_protocol::{ChannelName, Digest, NetworkKind, Timestamp};
+use updraft_protocol::{ChannelName, Digest, NetworkKind, Timestamp, codec};
 
 use super::{
     AgentHandle, Answer, BlobFile, ChannelStatus, CheckReport, Event, Freshness, HistoryLine,
     InstallOrder, MAX_EVENTS, MAX_ORDERS, NodeStatus, Operation, OperationId, OperationKind,
-    Outcome, Peer, PeerCounts, Phase, Plan, Published, Release, RollbackOrder, RootStatus, Status,
-    StoreStatus, Totals, operation::Operations, order::Order,
+    Outcome, Peer, PeerCounts, Phase, Plan, Published, Release, RollbackOrder, RootStatus, Said,
+    StatementLine, Status, StoreStatus, Totals, in_words, operation::Operations, order::Order,
 };
 use crate::problem::{Code, Problem};
 
@@ -39,6 +39,7 @@ pub(crate) struct World {
     pub(crate) operations: Operations,
     pub(crate) plan: Option<Plan>,
     pub(crate) published: Option<Published>,
+    pub(crate) statements: Vec<StatementLine>,
     /// What every new operation ends with, instead of going well.
     pub(crate) failure: Option<Problem>,
     /// Operations stay where they are.
@@ -113,9 +114,14 @@ fn empty_status() -> Status {
             name: "stable".parse().expect("a name"),
             seq: 4,
             expires: Some(STARTED.plus(1_000_000)),
-            freshness: Freshness::Fresh,
+            freshness: Freshness::FreshUntil(STARTED.plus(1_000_000)),
+            why: None,
+            frozen: None,
+            witnesses: None,
+            pauses: Vec::new(),
         }],
         components: Vec::new(),
+        alarms: Vec::new(),
         totals: Totals::default(),
         store: StoreStatus { bytes: 5, limit: 100, blobs: 2 },
         last_check: None,
@@ -167,6 +173,16 @@ impl World {
                 let problem = || Problem::new(Code::ThresholdNotMet, "has 1 of 2 signatures");
                 drop(reply.send(self.published.clone().ok_or_else(problem)));
             }
+            Order::Say { statement, by, reply } => {
+                let (id, kind) = (statement.id(), statement.kind());
+                self.asked.push(format!("say {kind} by {by}"));
+                let words = in_words(&statement, |release| release.to_string());
+                let said = Said { id, kind, words: words.clone(), news: true, reached: 2 };
+                let bytes = codec::encode(statement.as_ref()).expect("it was decoded");
+                self.statements.push(StatementLine { id, kind, words, expires: None, bytes });
+                drop(reply.send(self.failure.clone().map_or(Ok(said), Err)));
+            }
+            Order::Statements { reply } => drop(reply.send(Ok(self.statements.clone()))),
             Order::History { component, limit, reply } => {
                 let wanted = |line: &&HistoryLine| {
                     component.as_ref().is_none_or(|name| line.component == *name)

@@ -120,6 +120,10 @@ impl Publisher {
             signers: vec![self.key.public().id()],
             threshold: 1,
             held: true,
+            withdrawn: None,
+            barred: None,
+            agree: Vec::new(),
+            differ: Vec::new(),
         });
         manifest
     }

@@ -109,6 +109,7 @@ async fn the_socket_needs_no_token_and_notes_the_user() {
         fetch_bytes: 10,
         whole_bytes: 10,
         disk_bytes: 20,
+        warnings: Vec::new(),
     };
     desk.agent.world().plan = Some(plan);
     let request = request(Method::POST, "/api/v1/components/demo-app/install")

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::*;
 use crate::{
     agent::{
-        Available, ComponentState, ComponentStatus, Held, HistoryLine, HoldReason, LastUpdate,
-        Plan, Published,
+        Alarm, Available, ComponentState, ComponentStatus, Concern, ConcernKind, Freshness, Held,
+        HistoryLine, HoldReason, LastUpdate, Pause, Plan, Published, WitnessCount,
         fake::{
             peer,
             release::{Publisher, tree, version},
@@ -38,6 +38,7 @@ fn component() -> ComponentStatus {
         }),
         kept: vec![version("0.9.0")],
         fault: None,
+        concerns: Vec::new(),
         last_update: Some(LastUpdate {
             at: STARTED,
             from: None,
@@ -70,7 +71,8 @@ async fn the_status_has_its_documented_shape() {
             "kept": ["0.9.0"],
             "plan": {"fetchBytes": 40, "fullBytes": 1000, "path": ["1.0.0", "1.1.0"]},
             "lastUpdate": {"at": STARTED.to_string(), "from": null, "to": "1.0.0",
-                           "result": "ok", "error": null}
+                           "result": "ok", "error": null},
+            "concerns": []
         }])
     );
     assert_eq!(desk.get("/api/v1/components").await.json(), status["components"]);
@@ -97,6 +99,45 @@ async fn what_is_wrong_is_told_with_its_code() {
 }
 
 #[tokio::test]
+async fn doubts_about_channels_keys_and_releases_are_told_and_counted_as_problems() {
+    let desk = Desk::new().await;
+    let key = updraft_protocol::SecretKey::from_seed(&[7; 32]).public().id();
+    desk.agent.set_status(|status| {
+        let channel = &mut status.channels[0];
+        channel.freshness = Freshness::StaleSince(STARTED);
+        channel.why = Some("1 of the 2 witnesses needed vouch for the head".to_owned());
+        channel.witnesses = Some(WitnessCount { have: 1, need: 2 });
+        let reason = "it eats disks".to_owned();
+        let release = Some("demo-app@1.1.0".to_owned());
+        channel.pauses = vec![Pause { release, by: key, until: STARTED.plus(60), reason }];
+        status.alarms = vec![Alarm { key, reason: "it revoked itself".to_owned() }];
+        let detail = "demo-app@1.0.0 runs here and was withdrawn".to_owned();
+        let concerns = vec![Concern { kind: ConcernKind::Withdrawn, detail }];
+        status.components = vec![ComponentStatus { concerns, ..component() }];
+    });
+    let status = desk.get("/api/v1/status").await.json();
+    let problems = status["problems"].as_array().expect("a list");
+    let codes: Vec<_> = problems.iter().map(|problem| &problem["code"]).collect();
+    assert_eq!(codes, ["UD0411", "UD0403", "UD0504", "UD0508"], "{problems:#?}");
+    let stale = problems[1]["detail"].as_str().expect("a sentence");
+    assert!(stale.starts_with("cannot prove freshness of `stable` since "), "{stale}");
+    let channel = &status["channels"][0];
+    assert_eq!((&channel["freshness"], &channel["freshUntil"]), (&json!("stale"), &json!(null)));
+    assert_eq!(channel["staleSince"], STARTED.to_string());
+    assert_eq!(channel["witnesses"], json!({"have": 1, "need": 2}));
+    assert_eq!(channel["pauses"][0]["release"], "demo-app@1.1.0");
+    assert_eq!(status["alarms"][0]["keyId"], key.to_hex());
+    assert_eq!(status["components"][0]["concerns"][0]["kind"], "withdrawn");
+
+    desk.agent.set_status(|status| status.channels[0].frozen = Some("two histories".to_owned()));
+    let channel = desk.get("/api/v1/status").await.json()["channels"][0].clone();
+    assert_eq!(
+        (&channel["freshness"], &channel["why"]),
+        (&json!("frozen"), &json!("two histories"))
+    );
+}
+
+#[tokio::test]
 async fn orders_reach_the_agent_as_they_were_given() {
     let desk = Desk::new().await;
     desk.agent.world().plan = Some(Plan {
@@ -106,6 +147,7 @@ async fn orders_reach_the_agent_as_they_were_given() {
         fetch_bytes: 40,
         whole_bytes: 1_000,
         disk_bytes: 2_000,
+        warnings: Vec::new(),
     });
     let path = "/api/v1/components/demo-app/install";
     let plan = desk.ask(Method::POST, path, r#"{"dryRun":true}"#).await;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use updraft_protocol::Timestamp;
 
 use crate::{
-    agent::{self, ComponentState, Freshness},
+    agent::{self, ComponentState, ConcernKind, Freshness},
     problem::Code,
 };
 
@@ -51,21 +51,20 @@ impl Finding {
 /// What is wrong with a node at `now`, the gravest first.
 pub(super) fn findings(status: &agent::Status, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if now > status.root.expires {
+    let root_has_expired = now > status.root.expires;
+    if root_has_expired {
         findings.push(Finding::new(
             Code::MetadataExpired,
             format!("the trust root expired at {}", status.root.expires),
             "the network's root keys have to sign a new root; check this machine's clock too",
         ));
     }
+    findings.extend(status.alarms.iter().map(alarm));
     for channel in &status.channels {
-        if let Freshness::StaleSince(since) = channel.freshness {
-            findings.push(Finding::new(
-                Code::MetadataExpired,
-                format!("nothing proves that `{}` is current since {since}", channel.name),
-                "`updraft check` asks peers for news",
-            ));
-        }
+        findings.extend(frozen(channel));
+        // An expired root makes every channel stale: it is said once.
+        findings.extend(stale(channel).filter(|_| !root_has_expired));
+        findings.extend(paused(channel));
     }
     for component in &status.components {
         if let Some(fault) = &component.fault {
@@ -75,6 +74,7 @@ pub(super) fn findings(status: &agent::Status, now: Timestamp) -> Vec<Finding> {
                 "nothing is installed over it; what runs is not what this node put there",
             ));
         }
+        findings.extend(component.concerns.iter().map(concern));
         let error = component.last_update.as_ref().and_then(|last| last.error.as_ref());
         if let Some(error) = error.filter(|_| !component.state.is_busy()) {
             let hint = match component.state {
@@ -97,6 +97,60 @@ pub(super) fn findings(status: &agent::Status, now: Timestamp) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+fn alarm(alarm: &agent::Alarm) -> Finding {
+    Finding::new(
+        Code::KeyAlarm,
+        format!("key {} is not to be relied on: {}", alarm.key, alarm.reason),
+        "the network's root keys have to sign a root without it",
+    )
+}
+
+fn frozen(channel: &agent::ChannelStatus) -> Option<Finding> {
+    let why = channel.frozen.as_ref()?;
+    Some(Finding::new(
+        Code::ChannelFrozen,
+        format!("`{}` is frozen: {why}", channel.name),
+        "nothing of it is installed; what runs keeps running",
+    ))
+}
+
+fn stale(channel: &agent::ChannelStatus) -> Option<Finding> {
+    let Freshness::StaleSince(since) = channel.freshness else { return None };
+    let why = channel.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+    Some(Finding::new(
+        Code::MetadataExpired,
+        format!("cannot prove freshness of `{}` since {since}{why}", channel.name),
+        "newer releases may be withheld from this node; `updraft check` asks peers for news",
+    ))
+}
+
+fn paused(channel: &agent::ChannelStatus) -> impl Iterator<Item = Finding> {
+    channel.pauses.iter().map(|pause| {
+        let name = &channel.name;
+        let what = match &pause.release {
+            Some(release) => format!("{release} on `{name}`"),
+            None => format!("everything on `{name}`"),
+        };
+        let (until, by, reason) = (pause.until, pause.by, &pause.reason);
+        Finding::new(
+            Code::Paused,
+            format!("{what} is paused until {until} by key {by}: {reason}"),
+            "it ends by itself, or when the channel's release keys lift it",
+        )
+    })
+}
+
+fn concern(concern: &agent::Concern) -> Finding {
+    let (code, hint) = match concern.kind {
+        ConcernKind::Withdrawn => (Code::ReleaseRevoked, "go back, or take the newest release"),
+        ConcernKind::Unsupported => (Code::Unsupported, "`updraft check` looks for a newer one"),
+        ConcernKind::BuildsDiffer => {
+            (Code::BuildsDiffer, "ask the publisher and the builders which of them is right")
+        }
+    };
+    Finding::new(code, concern.detail.clone(), hint)
 }
 
 impl Readiness {

@@ -69,6 +69,9 @@ pub struct Plan {
     pub full_bytes: u64,
     /// Bytes of disk the new version takes.
     pub disk_bytes: u64,
+    /// What a person should know before.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 impl Plan {
@@ -82,6 +85,7 @@ impl Plan {
             fetch_bytes: plan.fetch_bytes,
             full_bytes: plan.whole_bytes,
             disk_bytes: plan.disk_bytes,
+            warnings: plan.warnings.clone(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod health;
 mod install;
 mod network;
 mod release;
+mod statement;
 mod status;
 
 pub use self::{
@@ -17,9 +18,11 @@ pub use self::{
         BanBody, Base, CheckReport, DialBody, Elector, HistoryEntry, Peer, ProtocolRange, Replicas,
         Revoked, Role, RootTaken, Trust, VersionInfo,
     },
-    release::{Checksums, Delta, Published, Release, Signer, UpdateOffer},
+    release::{Build, Checksums, Delta, Published, Release, Signer, UpdateOffer},
+    statement::{Said, StatementLine},
     status::{
-        Channel, Component, HeldBy, LastUpdate, Node, Peers, PlanSizes, Root, Status, Store, Totals,
+        Alarm, Channel, Component, Concern, HeldBy, LastUpdate, Node, Pause, Peers, PlanSizes,
+        Root, Status, Store, Totals, WitnessCount,
     },
 };
 

@@ -1,7 +1,7 @@
 //! Bodies about releases: what exists, what a client is offered.
 
 use serde::{Deserialize, Serialize};
-use updraft_protocol::{Compatibility, Manifest, PatchCodec};
+use updraft_protocol::{Compatibility, Digest, KeyId, Manifest, PatchCodec};
 
 use super::{
     status::{kind_word, severity_word},
@@ -53,6 +53,27 @@ pub struct Release {
     pub threshold: usize,
     /// Whether this node holds the whole artifact.
     pub held: bool,
+    /// Why it is on offer no more, if it was withdrawn.
+    #[serde(default)]
+    pub withdrawn: Option<String>,
+    /// Why nobody is to install it now.
+    #[serde(default)]
+    pub barred: Option<String>,
+    /// What independent builders got from its sources.
+    #[serde(default)]
+    pub builds: Vec<Build>,
+}
+
+/// What an independent builder got from a release's sources.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Build {
+    /// The builder's key.
+    pub key_id: String,
+    /// Digest of the tree that came out.
+    pub tree: String,
+    /// Whether that is what is signed.
+    pub agrees: bool,
 }
 
 /// A key that signed.
@@ -118,8 +139,22 @@ impl From<&agent::Release> for Release {
             signatures: release.signers.iter().map(|key| Signer { key_id: key.to_hex() }).collect(),
             threshold: release.threshold,
             held: release.held,
+            withdrawn: release.withdrawn.clone(),
+            barred: release.barred.clone(),
+            builds: builds(release),
         }
     }
+}
+
+fn builds(release: &agent::Release) -> Vec<Build> {
+    let build = |key: &KeyId, tree: &Digest, agrees| Build {
+        key_id: key.to_hex(),
+        tree: tree.to_string(),
+        agrees,
+    };
+    let signed = release.manifest.as_ref().map(|manifest| manifest.tree.object.digest);
+    let agree = release.agree.iter().filter_map(|key| Some(build(key, &signed?, true)));
+    agree.chain(release.differ.iter().map(|(key, tree)| build(key, tree, false))).collect()
 }
 
 /// Answer to an imported bundle.

@@ -39,6 +39,9 @@ pub struct Status {
     pub store: Store,
     /// Components on this node, by name.
     pub components: Vec<Component>,
+    /// Keys that are not to be relied on.
+    #[serde(default)]
+    pub alarms: Vec<Alarm>,
     /// When peers were last asked for news.
     pub last_check_at: Option<String>,
 }
@@ -97,10 +100,69 @@ pub struct Channel {
     pub name: String,
     /// Number of the trusted head; 0 before the first.
     pub seq: u64,
-    /// `fresh`, `stale` or `unknown`.
+    /// `fresh`, `stale`, `frozen` or `unknown`.
     pub freshness: String,
-    /// When the head stops proving anything about the present.
+    /// Until when it is proved that the head is the newest, unless that is renewed.
+    #[serde(default)]
+    pub fresh_until: Option<String>,
+    /// Since when it cannot be proved.
+    #[serde(default)]
+    pub stale_since: Option<String>,
+    /// Why it is not fresh.
+    #[serde(default)]
+    pub why: Option<String>,
+    /// Witnesses who vouch for the head, where the network has some.
+    #[serde(default)]
+    pub witnesses: Option<WitnessCount>,
+    /// Pauses in force.
+    #[serde(default)]
+    pub pauses: Vec<Pause>,
+    /// When the head itself runs out.
     pub expires_at: Option<String>,
+}
+
+/// How many witnesses vouch for a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WitnessCount {
+    /// Those whose word counts now.
+    pub have: usize,
+    /// Those needed.
+    pub need: usize,
+}
+
+/// A pause in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pause {
+    /// `component@version`, or the digest of its manifest; `null` for all of the channel.
+    pub release: Option<String>,
+    /// The id of the brake key.
+    pub by: String,
+    /// When it ends by itself.
+    pub until: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A key that is not to be relied on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Alarm {
+    /// Its id.
+    pub key_id: String,
+    /// What it did, or says of itself.
+    pub reason: String,
+}
+
+/// Something that is wrong with what a component runs or is offered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Concern {
+    /// `withdrawn`, `unsupported` or `buildsDiffer`.
+    pub kind: String,
+    /// The whole sentence.
+    pub detail: String,
 }
 
 /// Bytes moved since the start.
@@ -159,6 +221,9 @@ pub struct Component {
     pub plan: Option<PlanSizes>,
     /// How the last update ended.
     pub last_update: Option<LastUpdate>,
+    /// What is wrong with what runs or is offered.
+    #[serde(default)]
+    pub concerns: Vec<Concern>,
 }
 
 /// Why a component waits.
@@ -260,6 +325,14 @@ impl From<&agent::ComponentStatus> for Component {
                 result: if last.error.is_none() { "ok" } else { "failed" }.to_owned(),
                 error: last.error.clone(),
             }),
+            concerns: component
+                .concerns
+                .iter()
+                .map(|concern| Concern {
+                    kind: concern.kind.as_str().to_owned(),
+                    detail: concern.detail.clone(),
+                })
+                .collect(),
             installed,
         }
     }
@@ -299,6 +372,11 @@ impl Status {
                 blobs: status.store.blobs,
             },
             components: status.components.iter().map(Component::from).collect(),
+            alarms: status
+                .alarms
+                .iter()
+                .map(|alarm| Alarm { key_id: alarm.key.to_hex(), reason: alarm.reason.clone() })
+                .collect(),
             last_check_at: status.last_check.map(time),
         }
     }
@@ -321,15 +399,31 @@ impl From<&agent::NodeStatus> for Node {
 
 impl From<&agent::ChannelStatus> for Channel {
     fn from(channel: &agent::ChannelStatus) -> Self {
-        let freshness = match channel.freshness {
-            Freshness::Fresh => "fresh",
-            Freshness::StaleSince(_) => "stale",
-            Freshness::Unknown => "unknown",
+        let (word, until, since) = match channel.freshness {
+            Freshness::FreshUntil(until) => ("fresh", Some(until), None),
+            Freshness::StaleSince(since) => ("stale", None, Some(since)),
+            Freshness::Unknown => ("unknown", None, None),
         };
         Self {
             name: channel.name.to_string(),
             seq: channel.seq,
-            freshness: freshness.to_owned(),
+            freshness: if channel.frozen.is_some() { "frozen" } else { word }.to_owned(),
+            fresh_until: until.map(time),
+            stale_since: since.map(time),
+            why: channel.frozen.clone().or_else(|| channel.why.clone()),
+            witnesses: channel
+                .witnesses
+                .map(|count| WitnessCount { have: count.have, need: count.need }),
+            pauses: channel
+                .pauses
+                .iter()
+                .map(|pause| Pause {
+                    release: pause.release.clone(),
+                    by: pause.by.to_hex(),
+                    until: time(pause.until),
+                    reason: pause.reason.clone(),
+                })
+                .collect(),
             expires_at: channel.expires.map(time),
         }
     }

@@ -39,6 +39,9 @@ pub struct Args {
     /// A version that updates from below must install and run first; may be given several times
     #[arg(long, value_name = "VERSION")]
     pub barrier: Vec<ReleaseVersion>,
+    /// Lowest version that is looked after from now on; nodes below it say so
+    #[arg(long, value_name = "VERSION")]
+    pub min_supported: Option<ReleaseVersion>,
     /// Digest of the sources, for those who build the release again and say what they got
     #[arg(long, value_name = "BLAKE3")]
     pub source_digest: Option<Digest>,

@@ -129,6 +129,7 @@ impl Desk {
                 }),
                 kept: vec![version("0.9.0")],
                 fault: None,
+                concerns: Vec::new(),
                 last_update: None,
             }];
         });
@@ -139,6 +140,7 @@ impl Desk {
             fetch_bytes: 421_888,
             whole_bytes: 13_631_488,
             disk_bytes: 27_262_976,
+            warnings: Vec::new(),
         });
     }
 }

@@ -353,10 +353,10 @@ fn a_sweep_keeps_what_its_roots_need_and_frees_the_rest() {
     let (bytes, blob, list) = sample(SIZE);
     store.add_blob(&mut bytes.as_slice(), &blob, &list).expect("added");
     let object = store.put_object(b"an old tree").expect("kept");
-    let kept = store.sweep(&BTreeSet::from([blob.digest])).expect("sweeps");
+    let kept = store.sweep(&BTreeSet::from([blob.digest]), &BTreeSet::new()).expect("sweeps");
     assert_eq!(kept, Swept { removed: 1, bytes: u64::from(object.size) });
     assert!(store.read_chunk(&blob.digest, 0).expect("reads").is_some());
-    store.sweep(&BTreeSet::new()).expect("sweeps");
+    store.sweep(&BTreeSet::new(), &BTreeSet::new()).expect("sweeps");
     assert_eq!(store.usage().expect("counts"), Usage::default());
 }
 

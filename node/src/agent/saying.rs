@@ -1,0 +1,169 @@
+//! Statements as people hand them in and read them: in words, with their end, and why one is refused.
+//!
+//! Believes nothing and keeps nothing; that is the catalog's and the machine's.
+
+use std::{
+    fmt::{Debug, Display},
+    sync::Arc,
+};
+
+use updraft_protocol::{
+    Digest, Statement, Timestamp, codec, equivocation::ProvesNothing, limits::BRAKE_AGAIN,
+    signed::VerifyError,
+};
+
+use super::machine::Machine;
+use crate::{
+    catalog::Refusal,
+    problem::{Code, Problem},
+};
+
+/// What became of a statement that was handed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Its name.
+    pub id: Digest,
+    /// The word for what it is.
+    pub kind: &'static str,
+    /// What it says.
+    pub words: String,
+    /// Whether this node had not heard it before.
+    pub news: bool,
+    /// Peers that were there when it was told.
+    pub reached: usize,
+}
+
+/// A statement that this node believes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementLine {
+    /// Its name.
+    pub id: Digest,
+    /// The word for what it is.
+    pub kind: &'static str,
+    /// What it says.
+    pub words: String,
+    /// When it matters no more; `None` if that is up to the trust root.
+    pub expires: Option<Timestamp>,
+    /// Its encoding.
+    pub bytes: Vec<u8>,
+}
+
+impl<P: Copy + Ord + Debug + Display> Machine<P> {
+    /// What is said beside heads and still matters, by id.
+    pub fn statement_lines(&self) -> Vec<StatementLine> {
+        self.catalog.said().iter().map(|(id, statement)| self.line(*id, statement)).collect()
+    }
+
+    fn line(&self, id: Digest, statement: &Arc<Statement>) -> StatementLine {
+        StatementLine {
+            id,
+            kind: statement.kind(),
+            words: in_words(statement, |release| self.name_of(release)),
+            expires: end_of(statement),
+            bytes: codec::encode(statement.as_ref())
+                .expect("what was decoded and verified can be encoded"),
+        }
+    }
+}
+
+/// What a statement says, believed or not; `name_of` calls releases what people call them.
+pub fn in_words(statement: &Statement, name_of: impl Fn(&Digest) -> String) -> String {
+    let unreadable = |kind: &str| format!("a {kind} that cannot be read");
+    let what = |release: &Option<Digest>, channel: &dyn Display| match release {
+        Some(release) => format!("{} on `{channel}`", name_of(release)),
+        None => format!("everything on `{channel}`"),
+    };
+    match statement {
+        Statement::Heartbeat(signed) => signed.peek().map_or_else(
+            |_| unreadable("heartbeat"),
+            |word| {
+                let (by, seq, channel, until) = (word.by, word.seq, &word.channel, word.expires());
+                format!("witness {by} vouches for head {seq} of `{channel}` until {until}")
+            },
+        ),
+        Statement::Brake(signed) => signed.peek().map_or_else(
+            |_| unreadable("brake"),
+            |brake| {
+                let what = what(&brake.release, &brake.channel);
+                let (by, until) = (brake.by, brake.expires);
+                format!("key {by} pauses {what} until {until}: {}", brake.reason)
+            },
+        ),
+        Statement::Lift(signed) => signed.peek().map_or_else(
+            |_| unreadable("lift"),
+            |lift| {
+                let what = what(&lift.release, &lift.channel);
+                format!("pauses of {what} from before {} end: {}", lift.issued, lift.reason)
+            },
+        ),
+        Statement::Revocation(signed) => signed.peek().map_or_else(
+            |_| unreadable("revocation"),
+            |word| format!("key {} takes itself back for ever: {}", word.key, word.reason),
+        ),
+        Statement::Attestation(signed) => signed.peek().map_or_else(
+            |_| unreadable("build attestation"),
+            |word| {
+                format!(
+                    "builder {} got the tree {} from the sources {} of {}@{} for {}",
+                    word.by, word.tree, word.source, word.component, word.version, word.target
+                )
+            },
+        ),
+        Statement::Equivocation(proof) => {
+            let [first, second] = proof.heads();
+            first.peek().map_or_else(
+                |_| unreadable("proof"),
+                |head| {
+                    format!(
+                        "two different heads {} of `{}` are signed: {} and {}",
+                        head.seq,
+                        head.channel,
+                        first.digest(),
+                        second.digest()
+                    )
+                },
+            )
+        }
+    }
+}
+
+/// When a statement matters no more, by itself. A pause still stands against the next one of its key after its end.
+fn end_of(statement: &Statement) -> Option<Timestamp> {
+    match statement {
+        Statement::Heartbeat(signed) => Some(signed.peek().ok()?.expires()),
+        Statement::Brake(signed) => Some(signed.peek().ok()?.expires),
+        Statement::Lift(signed) => Some(signed.peek().ok()?.expires()),
+        Statement::Revocation(_) | Statement::Attestation(_) | Statement::Equivocation(_) => None,
+    }
+}
+
+/// A refusal in the words of the table that scripts rely on.
+pub(super) fn refused(statement: &Statement, refusal: &Refusal) -> Problem {
+    let detail = format!("this {} is refused: {refusal}", statement.kind());
+    let problem = |code| Problem::new(code, detail.clone());
+    match refusal {
+        Refusal::Unverified(VerifyError::Threshold(_)) => problem(Code::ThresholdNotMet)
+            .hint("`updraft sign FILE --key NAME` adds a signature to a statement in a file"),
+        Refusal::Unverified(_) => problem(Code::SignatureInvalid),
+        Refusal::UnknownKeys { .. } => problem(Code::ThresholdNotMet).hint(
+            "the trust root has no such key in the role that this needs: `updraft trust show`",
+        ),
+        Refusal::NoSuchRole(_) => problem(Code::ThresholdNotMet)
+            .hint("the network's root keys can give somebody this role in the next trust root"),
+        Refusal::RevokedKey => problem(Code::KeyRevoked),
+        Refusal::UnknownChannel(_) => problem(Code::ReleaseUnknown)
+            .hint("channels are named in the trust root: `updraft status --json` lists them"),
+        Refusal::NotListed(_) => problem(Code::ReleaseUnknown)
+            .hint("`updraft list --all` shows what is on offer, `updraft check` asks peers"),
+        Refusal::Expired { .. } | Refusal::FromTheFuture { .. } => {
+            problem(Code::MetadataExpired).hint("look at the clocks of both machines")
+        }
+        Refusal::TooSoon => problem(Code::StatementRefused).hint(format!(
+            "one brake key pauses the same thing once in {} days; take another key, or have the release keys \
+             withdraw it with `updraft yank`",
+            BRAKE_AGAIN / 86_400
+        )),
+        Refusal::ProvesNothing(ProvesNothing::Unverified(_)) => problem(Code::SignatureInvalid),
+        _ => problem(Code::StatementRefused),
+    }
+}

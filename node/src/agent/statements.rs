@@ -1,0 +1,52 @@
+//! What the node says itself, as a witness: when it may speak, and that it believes its own word as any other.
+
+use std::{
+    fmt::{Debug, Display},
+    sync::Arc,
+};
+
+use updraft_protocol::{Heartbeat, Signed, Statement};
+
+use super::{
+    action::{Action, Now},
+    believing::tell,
+    machine::Machine,
+};
+
+/// What a witness has heard from peers in this run. Before it has heard all of both it says nothing: its store
+/// may be lost or an older copy, and its peers know what it said last.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct CaughtUp {
+    pub(super) news: bool,
+    pub(super) statements: bool,
+}
+
+impl<P: Copy + Ord + Debug + Display> Machine<P> {
+    /// Says what is due as a witness, once some peer has told all it knows. The words are kept, then signed, then
+    /// come back as [`Input::Vouched`](super::Input::Vouched).
+    pub(super) fn vouch(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
+        if !(self.caught_up.news && self.caught_up.statements) {
+            return;
+        }
+        let Some(witness) = &mut self.witness else { return };
+        for (heartbeat, word) in witness.speak(&self.catalog, now.wall) {
+            actions.push(Action::Vouch(Box::new(heartbeat), word));
+        }
+    }
+
+    /// A word of this witness is kept and signed: now it is said.
+    pub(super) fn on_vouched(&mut self, signed: Signed<Heartbeat>, now: Now) -> Vec<Action<P>> {
+        let mut actions = Vec::new();
+        let statement = Arc::new(Statement::Heartbeat(signed));
+        match self.offer_statement(statement.clone(), &mut actions, now) {
+            Ok(_) => tell(&statement, &mut actions),
+            // The head or the root changed while it was signed: the next word is about the new one.
+            Err(refusal) => actions.push(Action::CountRefusal(refusal.label())),
+        }
+        actions
+    }
+}
+
+#[cfg(test)]
+#[path = "statements_tests.rs"]
+mod tests;

@@ -1,0 +1,153 @@
+//! What a node does about statements, and what it says itself as a witness.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use updraft_protocol::{
+    Brake, CatchUpAnswer, Digest, Gossip, Head, Lift, SecretKey, Sentence, Signable, Timestamp,
+};
+
+use super::*;
+use crate::{
+    agent::{Duty, Input, Rules, Upload},
+    catalog::{Heard, StatementOutcome, Witness},
+    policy::AutoUpdate,
+    testing::{NOW, Publisher},
+};
+
+const WITNESS: u8 = 11;
+const BRAKE: u8 = 21;
+
+fn now(seconds: u64) -> Now {
+    Now { wall: NOW.plus(seconds), elapsed: Duration::from_secs(seconds) }
+}
+
+/// A witness on a network with witnesses and brakes.
+fn machine(publisher: &Publisher) -> Machine<u8> {
+    let mut root = publisher.root();
+    root.witness = Some(Publisher::role(1, &[WITNESS]));
+    root.brake = Some(Publisher::role(1, &[BRAKE]));
+    let rules = Rules {
+        builders: 0,
+        duty: Duty::Full,
+        upload: Upload::On,
+        target: "any".parse().expect("a target"),
+        auto: AutoUpdate {
+            enabled: true,
+            security: true,
+            feature: true,
+            bugfix: true,
+            breaking: false,
+        },
+        channel: publisher.channel.clone(),
+    };
+    let key = Publisher::key(WITNESS).public().id();
+    Machine::new(rules, publisher.catalog_under(&root), Vec::new(), BTreeSet::new())
+        .with_witness(Some(Witness::new(key, 3_600, BTreeMap::new())))
+}
+
+fn words(actions: &[Action<u8>]) -> Vec<Heartbeat> {
+    let word = |action: &Action<u8>| match action {
+        Action::Vouch(heartbeat, _) => Some((**heartbeat).clone()),
+        _ => None,
+    };
+    actions.iter().filter_map(word).collect()
+}
+
+/// What a peer answers that has only this head and heard nothing.
+fn news(heads: Vec<Signed<Head>>, said: Digest) -> CatchUpAnswer {
+    CatchUpAnswer::News { root_version: 1, heads, more: false, statements: said }
+}
+
+fn nothing_said() -> Digest {
+    Statement::fingerprint(&[])
+}
+
+fn signed<T: Signable>(value: &T, key: &SecretKey) -> Signed<T> {
+    let mut signed = Signed::unsigned(value).expect("valid");
+    signed.sign(key, value.network());
+    signed
+}
+
+fn by<T: Sentence>(value: &T, key: u8) -> Signed<T> {
+    signed(value, &Publisher::key(key))
+}
+
+#[test]
+fn a_witness_is_silent_until_a_peer_has_told_all_and_keeps_the_head_before_its_word() {
+    let publisher = Publisher::new();
+    let mut machine = machine(&publisher);
+    let head = publisher.sign(&publisher.head(1, None, &[]), &[1, 2]);
+    let message = Gossip::announce(head.as_ref().clone(), None);
+    let heard = machine.handle(Input::Gossip { token: 1, from: 1, message }, now(0));
+    assert_eq!(words(&heard), [], "its store may be an older copy");
+    machine.handle(Input::PeerCame(1), now(1));
+    let other = Digest::of(b"what that peer heard");
+    let heard = machine.handle(Input::News(1, Some(news(Vec::new(), other))), now(2));
+    assert_eq!(words(&heard), [], "the peer has heard something else");
+    let all = CatchUpAnswer::Statements { statements: Vec::new(), more: false };
+    let heard = machine.handle(Input::Statements(1, None, Some(all)), now(3));
+    assert_eq!(words(&heard).iter().map(|word| word.seq).collect::<Vec<_>>(), [1]);
+
+    let second = publisher.sign(&publisher.head(2, Some(head.digest()), &[]), &[1, 2]);
+    let message = Gossip::announce(second.as_ref().clone(), None);
+    let heard = machine.handle(Input::Gossip { token: 2, from: 1, message }, now(4));
+    let kept = heard.iter().position(|action| matches!(action, Action::KeepHead(..)));
+    let said = heard.iter().position(|action| matches!(action, Action::Vouch(..)));
+    assert!(kept.is_some() && kept < said, "{heard:?}");
+}
+
+#[test]
+fn a_kept_word_is_believed_kept_as_a_statement_and_told() {
+    let publisher = Publisher::new();
+    let mut machine = machine(&publisher);
+    let head = publisher.sign(&publisher.head(1, None, &[]), &[1, 2]).as_ref().clone();
+    machine.handle(Input::PeerCame(1), now(0));
+    let answer = Some(news(vec![head], nothing_said()));
+    let said = words(&machine.handle(Input::News(1, answer), now(1)));
+    let word = by(said.first().expect("a word"), WITNESS);
+    let told = machine.handle(Input::Vouched(Box::new(word)), now(1));
+    let kept = told.iter().position(|action| matches!(action, Action::KeepStatement(_)));
+    let sent =
+        told.iter().position(|action| matches!(action, Action::Announce(Gossip::Statement(_))));
+    assert!(kept.is_some() && kept < sent, "{told:?}");
+    // The next one is due after a quarter of an hour, and nothing wakes the node before.
+    assert!(machine.next_wakeup(now(2)) <= Duration::from_secs(901));
+    assert_eq!(words(&machine.handle(Input::Tick, now(900))), []);
+    assert_eq!(words(&machine.handle(Input::Tick, now(901))).len(), 1);
+}
+
+#[test]
+fn a_statement_of_the_operator_is_told_once_it_is_believed_and_refused_otherwise() {
+    let publisher = Publisher::new();
+    let mut machine = machine(&publisher);
+    let brake = Brake {
+        network: publisher.network,
+        by: Publisher::key(BRAKE).public().id(),
+        channel: publisher.channel.clone(),
+        release: None,
+        issued: NOW,
+        expires: NOW.plus(3_600),
+        reason: "it eats disks".to_owned(),
+    };
+    let said = Arc::new(Statement::Brake(by(&brake, BRAKE)));
+    let (outcome, actions) = machine.say(said, now(0)).expect("a brake key");
+    assert!(matches!(outcome, StatementOutcome::Accepted(Heard::Paused { .. })), "{outcome:?}");
+    assert!(actions.iter().any(|action| matches!(action, Action::Announce(_))), "{actions:?}");
+    let stranger = Brake { by: Publisher::key(22).public().id(), ..brake };
+    let said = Arc::new(Statement::Brake(by(&stranger, 22)));
+    let refusal = machine.say(said, now(0)).expect_err("no brake key");
+    assert_eq!(refusal.label(), "unknown_keys");
+    let lift = Lift {
+        network: publisher.network,
+        channel: publisher.channel.clone(),
+        release: None,
+        issued: Timestamp::from_seconds(NOW.as_seconds() + 1),
+        reason: String::new(),
+    };
+    let alone = Arc::new(Statement::Lift(signed(&lift, &Publisher::key(1))));
+    let refusal = machine.say(alone, now(1)).expect_err("one of two release keys");
+    assert_eq!(refusal.label(), "threshold_not_met");
+}

@@ -1,0 +1,57 @@
+//! What is said beside heads: taken in from people, listed, and handed on as it was signed.
+//!
+//! The node checks and never signs. A statement is decoded here and judged by the agent.
+
+use axum::{
+    Extension, Json,
+    extract::{Path, Request, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use updraft_protocol::{Digest, Statement, Wire as _, codec};
+
+use super::{
+    auth::Caller,
+    body::{STATEMENT_TYPE, parse, read},
+    error::{Answered, Refused, content_type},
+    objects::bytes,
+    router::Api,
+    types::{Page, Said, StatementLine},
+};
+use crate::problem::{Code, Problem};
+
+/// `POST /api/v1/statements`.
+pub(super) async fn say(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Answered<Response> {
+    if content_type(request.headers()) != Some(STATEMENT_TYPE) {
+        return Err(Refused::new(Code::MediaTypeUnsupported, "this address takes a statement")
+            .hint(format!("send `Content-Type: {STATEMENT_TYPE}`")));
+    }
+    let encoded = read(request.into_body(), Statement::MAX as u64).await?;
+    let statement: Statement = codec::decode(&encoded)
+        .map_err(|error| Refused(Problem::from_error(Code::SignatureInvalid, &error)))?;
+    let said = api.agent().say(statement, caller.by()).await?;
+    let location = format!("/api/v1/statements/{}", said.id);
+    let body = Json(Said::from(&said));
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], body).into_response())
+}
+
+/// Every statement that is believed and still matters; a node keeps a bounded number of each kind.
+pub(super) async fn list(State(api): State<Api>) -> Answered<Json<Page<StatementLine>>> {
+    let lines = api.agent().statements().await?;
+    let items = lines.iter().map(StatementLine::from).collect();
+    Ok(Json(Page { items, next: None }))
+}
+
+/// One statement, as it was signed.
+pub(super) async fn one(State(api): State<Api>, Path(id): Path<String>) -> Answered<Response> {
+    let id: Digest = parse(&id)?;
+    let lines = api.agent().statements().await?;
+    let found = lines.into_iter().find(|line| line.id == id).ok_or_else(|| {
+        Refused::new(Code::StatementUnknown, format!("statement {id} is not believed here"))
+    })?;
+    Ok(bytes(STATEMENT_TYPE, found.bytes))
+}
