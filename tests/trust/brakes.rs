@@ -20,7 +20,7 @@ fn one_brake_key_pauses_a_release_everywhere_and_the_release_keys_lift_the_pause
     until("the pause is heard", || {
         (stable(&node)["pauses"][0]["reason"] == "it eats disks").then_some(())
     });
-    let again = ["--yes", "brake", "--all", "--for", "1h", "--reason", "x", "-k", "oncall"];
+    let again = ["--yes", "brake", "--all", "--reason", "x", "-k", "oncall"];
     network.at_project(&again).refused(6, "UD0414", &["a short while ago"]);
     network.at_project(&["--yes", "brake", "--all", "--reason", "x", "-k", "dev"]).refused(
         6,

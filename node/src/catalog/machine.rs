@@ -78,15 +78,6 @@ pub struct RootOutcome {
     pub begun_anew: Vec<ChannelName>,
 }
 
-/// How a head names a release.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// It is on offer.
-    Listed,
-    /// It must not be installed any more.
-    Withdrawn,
-}
-
 /// What a refused head may prove together with one that is trusted.
 #[derive(Debug, Clone)]
 pub enum Contradiction {
@@ -106,7 +97,7 @@ pub enum Contradiction {
 pub struct Catalog {
     pub(super) root: Verified<Root>,
     pub(super) chains: BTreeMap<ChannelName, Chain>,
-    manifests: BTreeMap<Digest, Known>,
+    pub(super) manifests: BTreeMap<Digest, Known>,
     pub(super) time: TrustedTime,
     pub(super) witnesses: Witnesses,
     pub(super) brakes: Brakes,
@@ -292,20 +283,6 @@ impl Catalog {
         Ok(self.manifests.entry(digest).or_insert(known))
     }
 
-    /// Takes up the manifest of a release that was withdrawn, so that a node which runs it can say so.
-    pub fn restore_withdrawn(&mut self, signed: &Arc<Signed<Manifest>>) -> Result<(), Refusal> {
-        let digest = signed.digest();
-        let named = |catalog: &Self| {
-            let (channel, _) = catalog.withdrawn(&digest)?;
-            let claim = signed.peek().ok()?;
-            let Manifest { component, target, version, .. } = claim;
-            Some((channel.clone(), Listing { component, target, version, manifest: digest }))
-        };
-        let known = self.verify_manifest(signed, named)?;
-        self.manifests.entry(digest).or_insert(known);
-        Ok(())
-    }
-
     /// Judges a bundle (a head and a manifest that is new in it) without taking it.
     pub fn judge(
         &self,
@@ -323,14 +300,6 @@ impl Catalog {
             }
         }
         trial.offer_named(manifest).map(|_| ())
-    }
-
-    /// Takes the manifest of a release that a trusted head lists or withdraws; says which.
-    pub fn offer_named(&mut self, signed: &Arc<Signed<Manifest>>) -> Result<Standing, Refusal> {
-        if self.withdrawn(&signed.digest()).is_some() {
-            return self.restore_withdrawn(signed).map(|()| Standing::Withdrawn);
-        }
-        self.offer_manifest(signed).map(|_| Standing::Listed)
     }
 
     fn is_trusted_head(&self, offered: &Signed<Head>) -> Result<(), Refusal> {
@@ -454,7 +423,7 @@ impl Catalog {
             .map(|(channel, listing)| (channel.clone(), listing.clone()))
     }
 
-    fn verify_manifest(
+    pub(super) fn verify_manifest(
         &self,
         signed: &Arc<Signed<Manifest>>,
         listing: impl FnOnce(&Self) -> Option<(ChannelName, Listing)>,

@@ -2,15 +2,18 @@
 //!
 //! Policies and people decide what to do about an obstacle; here is only said that there is one.
 
+use std::sync::Arc;
+
 use updraft_protocol::{
-    Brake, ChannelName, ComponentName, Digest, KeyId, Listing, Manifest, ReleaseVersion, Target,
-    Timestamp, Withdrawn, threshold,
+    Brake, ChannelName, ComponentName, Digest, KeyId, Listing, Manifest, ReleaseVersion, Signed,
+    Target, Timestamp, Withdrawn, threshold,
 };
 
 use super::{
     builders::Builds,
     doubts::{Freeze, KeyAlarm},
     machine::{Catalog, Known},
+    refusal::Refusal,
     witnesses::{Freshness, Staleness},
 };
 
@@ -37,7 +40,38 @@ pub enum Obstacle {
     },
 }
 
+/// How a head names a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is on offer.
+    Listed,
+    /// It must not be installed any more.
+    Withdrawn,
+}
+
 impl Catalog {
+    /// Takes the manifest of a release that a trusted head lists or withdraws; says which.
+    pub fn offer_named(&mut self, signed: &Arc<Signed<Manifest>>) -> Result<Standing, Refusal> {
+        if self.withdrawn(&signed.digest()).is_some() {
+            return self.restore_withdrawn(signed).map(|()| Standing::Withdrawn);
+        }
+        self.offer_manifest(signed).map(|_| Standing::Listed)
+    }
+
+    /// Takes up the manifest of a release that was withdrawn, so that a node which runs it can say so.
+    pub fn restore_withdrawn(&mut self, signed: &Arc<Signed<Manifest>>) -> Result<(), Refusal> {
+        let digest = signed.digest();
+        let named = |catalog: &Self| {
+            let (channel, _) = catalog.withdrawn(&digest)?;
+            let claim = signed.peek().ok()?;
+            let Manifest { component, target, version, .. } = claim;
+            Some((channel.clone(), Listing { component, target, version, manifest: digest }))
+        };
+        let known = self.verify_manifest(signed, named)?;
+        self.manifests.entry(digest).or_insert(known);
+        Ok(())
+    }
+
     /// Everything on offer: channel and listing, in order.
     pub fn listings(&self) -> impl Iterator<Item = (&ChannelName, &Listing)> {
         self.channels().filter_map(|(channel, head)| Some((channel, head?))).flat_map(

@@ -21,6 +21,7 @@ use super::{
     output::Format,
     publisher::{DataDirectory, Publisher, data_directory, references},
     reference::ReleaseRef,
+    status::count,
     words::clean,
 };
 use crate::{
@@ -221,7 +222,7 @@ pub(super) fn say(
     } else {
         context.output.line(&clean(&said.words));
         let news = if said.news { "" } else { "; it was known already" };
-        context.output.say(&format!("Told {} peers{news}.", said.reached));
+        context.output.say(&format!("Told {}{news}.", count(said.reached, "peer")));
     }
     Ok(Exit::Done)
 }

@@ -338,6 +338,8 @@ fn announce(
     }
     let name = context.output.paint(Style::Name, &name);
     let held = replicas.map(|n| format!("; {n} peers hold it")).unwrap_or_default();
-    finish(members, &format!("{name} is on {}{held}.", bundle.manifest().channel), context)?;
+    let withdrawn = bundle.head().withdrawn(&digest).is_some();
+    let is = if withdrawn { "is withdrawn from" } else { "is on" };
+    finish(members, &format!("{name} {is} {}{held}.", bundle.manifest().channel), context)?;
     Ok(Exit::Done)
 }
