@@ -3,10 +3,10 @@
 use super::*;
 
 use crate::{
-    catalog::Verdict,
+    catalog::{Freeze, StatementOutcome, Verdict},
     testing::{NOW, Publisher},
 };
-use updraft_protocol::{NetworkId, limits::MAX_CLOCK_SKEW};
+use updraft_protocol::{NetworkId, Revocation, Statement, limits::MAX_CLOCK_SKEW};
 
 #[test]
 fn a_listed_and_signed_release_is_the_newest() {
@@ -196,4 +196,42 @@ fn a_new_root_takes_back_what_removed_keys_alone_had_signed() {
     );
     assert!(unchanged.offer_root(&publisher.sign(&next, &[1])).is_err(), "not by the root's keys");
     assert!(unchanged.manifest(&release.digest()).is_some());
+}
+
+/// A key takes itself back.
+fn takes_itself_back(publisher: &Publisher, n: u8, catalog: &mut Catalog) {
+    let key = Publisher::key(n).public().id();
+    let reason = "stolen".to_owned();
+    let revocation = Revocation { network: publisher.network, key, time: NOW, reason };
+    let signed = publisher.sign(&revocation, &[n]).as_ref().clone();
+    let outcome = catalog.offer_statement(&Arc::new(Statement::Revocation(signed)), NOW);
+    assert!(matches!(outcome, Ok(StatementOutcome::Accepted(_))), "{outcome:?}");
+}
+
+#[test]
+fn a_root_key_that_takes_itself_back_still_counts_for_the_root() {
+    let publisher = Publisher::new();
+    let mut catalog = publisher.catalog();
+    takes_itself_back(&publisher, 100, &mut catalog);
+    assert_eq!(catalog.alarms().len(), 1, "it is shown");
+    let mut next = catalog.root().clone().into_inner();
+    (next.version, next.prev) = (2, Some(catalog.root().digest()));
+    let outcome = catalog.offer_root(&publisher.sign(&next, &[100]));
+    assert_eq!(outcome, Ok(RootOutcome { version: 2, begun_anew: Vec::new() }));
+}
+
+#[test]
+fn a_thief_does_not_undo_the_proof_of_two_heads_by_taking_the_keys_back() {
+    let publisher = Publisher::new();
+    let mut catalog = publisher.catalog();
+    let release = publisher.sign(&publisher.manifest("1.0.0"), &[1, 2]);
+    let heads = [&[][..], &[&release]].map(|releases| {
+        publisher.sign(&publisher.head(1, None, releases), &[1, 2]).as_ref().clone()
+    });
+    let [one, other] = heads;
+    takes_itself_back(&publisher, 1, &mut catalog);
+    let proof = Arc::new(Statement::Equivocation(Equivocation::new(one, other)));
+    catalog.offer_statement(&proof, NOW).expect("both are signed by enough keys");
+    let freeze = catalog.freeze(&publisher.channel);
+    assert!(matches!(freeze, Some(Freeze::TwoHistories { seq: 1, .. })), "{freeze:?}");
 }
