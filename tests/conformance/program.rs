@@ -193,11 +193,7 @@ impl Hero {
         if (subject, expected) == ("frozen", "no") {
             return;
         }
-        let expected = match expected.split(',').next().expect("there is one") {
-            // The list of releases has what is on offer and nothing else.
-            "withdrawn" => "not on offer",
-            word => word,
-        };
+        let expected = expected.split(',').next().expect("there is one");
         until(&format!("{what}: {expected}"), || (look() == expected).then_some(()));
     }
 
@@ -220,6 +216,9 @@ impl Hero {
         else {
             return "not on offer";
         };
+        if !listed["withdrawn"].is_null() {
+            return "withdrawn";
+        }
         if listed["sizeBytes"].is_null() {
             return "missing";
         }

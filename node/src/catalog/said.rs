@@ -126,9 +126,16 @@ impl Catalog {
     /// Forgets what has run out.
     pub fn forget_what_ran_out(&mut self, clock: Timestamp) {
         let now = self.time.at(clock);
-        // A witness's last word tells since when a head is stale, so it stays; the table is bounded by itself.
         self.brakes.retain(now, |_, _, _| true);
         self.index();
+        // A witness's last word tells since when a head is stale, so it stays in its table. Nobody is told of it any
+        // more: whoever has not heard it would refuse it, and ask for it again and again.
+        self.said.retain(|_, statement| match statement.as_ref() {
+            Statement::Heartbeat(signed) => {
+                signed.peek().is_ok_and(|heartbeat| heartbeat.expires() >= now)
+            }
+            _ => true,
+        });
     }
 
     fn statements(&self) -> impl Iterator<Item = &Arc<Statement>> {
