@@ -5,7 +5,7 @@
 
 use std::{env, time::Duration};
 
-use updraft_protocol::{Head, Signed, Timestamp};
+use updraft_protocol::{Head, Signed};
 
 use super::{Lines, MOST_USELESS, announced, bans, memory, useless};
 use crate::harness::{
@@ -35,8 +35,7 @@ struct Chain {
 impl Chain {
     fn next(&mut self) -> updraft_protocol::Gossip {
         let prev = Signed::unsigned(&self.head).expect("within limits").digest();
-        let time = Timestamp::from_seconds(self.head.time.as_seconds() + 1);
-        let next = Head { seq: self.head.seq + 1, prev: Some(prev), time, ..self.head.clone() };
+        let next = Head { seq: self.head.seq + 1, prev: Some(prev), ..self.head.clone() };
         self.head = next;
         announced(&self.head, &[&self.lines.key])
     }
