@@ -49,16 +49,22 @@ impl Agent {
         let said = actions.iter().any(|action| {
             matches!(action, Action::KeepStatement(_) | Action::KeepRoot(..) | Action::KeepHead(..))
         });
-        if said {
-            *lock(&self.context.said) = Arc::new(self.machine.said().clone());
-        }
         let mut actions = actions.into_iter();
         while let Some(action) = actions.next() {
             if let Err(NotKept) = self.act(action).await {
                 self.give_up(actions).await;
+                self.serve_what_is_said();
                 return;
             }
         }
+        if said {
+            self.serve_what_is_said();
+        }
+    }
+
+    /// Peers that ask get what is believed now, and kept.
+    pub(super) fn serve_what_is_said(&self) {
+        *lock(&self.context.said) = Arc::new(self.machine.said().clone());
     }
 
     /// Ends what will not be carried out, and goes back to what is known to be kept.

@@ -265,6 +265,19 @@ fn a_patch_that_leads_elsewhere_is_left_out_and_the_whole_is_the_last_word() {
 }
 
 #[test]
+fn what_is_stopped_while_its_bytes_come_does_not_go_live() {
+    let mut world = World::new(Duty::Full);
+    let gossip = world.release("1.0.0", |_| {});
+    let first = job(&world.hear(gossip, 0)).expect("begun");
+    let rival = world.publisher.sign(&world.publisher.head(1, None, &[]), &[1, 2]);
+    let actions = world.hear(Gossip::announce(rival.as_ref().clone(), None), 1);
+    assert!(place(&actions, |a| matches!(a, Action::KeepStatement(_))).is_some(), "a fork");
+    let actions = world.machine.handle(Input::Fetched(first.id, Ok(Fetched::default())), now(2));
+    assert!(place(&actions, |a| matches!(a, Action::Install(..))).is_none(), "{actions:?}");
+    assert!(matches!(world.stage(), Stage::Waiting { .. }));
+}
+
+#[test]
 fn a_fetch_without_holders_waits_and_a_new_peer_ends_the_wait() {
     let mut world = World::new(Duty::Full);
     let gossip = world.release("1.0.0", |_| {});

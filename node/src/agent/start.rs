@@ -152,6 +152,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         audit: super::audit::Audit::new(settings.log.audit_file.clone()),
         settings,
     };
+    agent.serve_what_is_said();
     let names: Vec<ComponentName> = agent.machine.components.keys().cloned().collect();
     for name in &names {
         agent.open_installer(name).await;

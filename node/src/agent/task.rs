@@ -154,6 +154,7 @@ impl Agent {
         self.carry_out(actions).await;
         self.answer_checks().await;
         if now >= self.next_status {
+            self.serve_what_is_said();
             self.make_up_for_lost_peers().await;
             self.publish_status().await;
         }

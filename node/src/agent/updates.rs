@@ -24,6 +24,9 @@ use crate::{
     problem::{Code, Problem},
 };
 
+/// Who asks for what settings install without asking.
+const POLICY: &str = "policy";
+
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// Begins every update that settings allow and nothing holds.
     pub(super) fn begin_updates(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
@@ -43,7 +46,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             let wish = Wish {
                 route: RouteChoice::Cheapest,
                 extent: Extent::Install,
-                by: "policy".to_owned(),
+                by: POLICY.to_owned(),
             };
             self.begin(&name, &known, wish, now, actions);
         }
@@ -182,6 +185,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     self.end_well(&job, now);
                     return actions;
                 }
+                // Much may have been said while the bytes came.
+                if let Some(reason) = self.stopped_meanwhile(&job, now) {
+                    self.end_badly(&job, JobError::Failed(reason), now, &mut actions);
+                    return actions;
+                }
                 let Some(component) = self.components.get_mut(&job.component) else {
                     return actions;
                 };
@@ -197,6 +205,30 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Err(error) => self.end_badly(&job, error, now, &mut actions),
         }
         actions
+    }
+
+    /// Why a release that was fetched must not go live after all. Whoever asked for it by hand has answered for a
+    /// pause and for missing builds; nobody answers for the rest.
+    fn stopped_meanwhile(&self, job: &Job, now: Now) -> Option<String> {
+        let release = job.manifest.release_name();
+        let Some(known) = self.catalog.manifest(&job.release) else {
+            return Some(format!("{release} is not on offer any more"));
+        };
+        let asked_for = self.operations.get(job.id).is_some_and(|operation| operation.by != POLICY);
+        match self.distrust(known, now)? {
+            Distrust::Paused { .. } | Distrust::Builders { .. } if asked_for => None,
+            Distrust::Paused { until, reason } => {
+                Some(format!("{release} is paused until {until}: {reason}"))
+            }
+            Distrust::Builders { have, need } => {
+                Some(format!("{have} of the {need} builders needed got the same as {release}"))
+            }
+            Distrust::Frozen(why) => Some(format!("`{}` is frozen: {why}", known.channel)),
+            Distrust::Withdrawn(why) => Some(format!("{release} was withdrawn: {why}")),
+            Distrust::SignerRevoked => Some(format!(
+                "a key that signed {release} or its channel's head has revoked itself"
+            )),
+        }
     }
 
     pub(super) fn on_installed(
