@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use updraft_protocol::{
     Blob, ChannelName, ChannelRole, Compatibility, Digest, Head, Listing, Manifest, NetworkId,
-    NetworkKind, ObjectRef, ReleaseKind, Role, Root, SecretKey, Severity, Signable, Signed, Target,
-    Timestamp, TreeRef, root,
+    ObjectRef, ReleaseKind, Role, Root, SecretKey, Severity, Signable, Signed, Target, Timestamp,
+    TreeRef, root,
 };
 
 use crate::catalog::Catalog;
@@ -61,21 +61,14 @@ impl Publisher {
     pub(crate) fn root(&self) -> Root {
         let role = Self::role;
         Root {
-            network: self.network,
-            name: "test".parse().expect("a name"),
-            kind: NetworkKind::Production,
-            version: 1,
-            prev: None,
-            issued: Timestamp::from_seconds(1),
             expires: NOW.plus(1_000_000),
-            root: role(1, &[100]),
             release: vec![ChannelRole { channel: self.channel.clone(), role: role(2, &[1, 2, 3]) }],
-            witness: None,
-            brake: None,
-            builder: None,
-            electorate: None,
-            channel_base: Vec::new(),
-            revoked: Vec::new(),
+            ..Root::first(
+                self.network,
+                "test".parse().expect("a name"),
+                role(1, &[100]),
+                Timestamp::from_seconds(1),
+            )
         }
     }
 

@@ -154,12 +154,7 @@ impl Wire for Equivocation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        key::SecretKey,
-        root::{ChannelRole, NetworkKind},
-        threshold::Role,
-        time::Timestamp,
-    };
+    use crate::{key::SecretKey, root::ChannelRole, threshold::Role, time::Timestamp};
 
     const NETWORK: NetworkId = NetworkId::from_bytes([1; 32]);
 
@@ -177,21 +172,13 @@ mod tests {
 
     fn root() -> Root {
         Root {
-            network: NETWORK,
-            name: "sample".parse().expect("a name"),
-            kind: NetworkKind::Production,
-            version: 1,
-            prev: None,
-            issued: Timestamp::from_seconds(1),
-            expires: Timestamp::from_seconds(2),
-            root: role(&[1]),
             release: vec![ChannelRole { channel: channel(), role: role(&[2, 3]) }],
-            witness: None,
-            brake: None,
-            builder: None,
-            electorate: None,
-            channel_base: Vec::new(),
-            revoked: Vec::new(),
+            ..Root::first(
+                NETWORK,
+                "sample".parse().expect("a name"),
+                role(&[1]),
+                Timestamp::from_seconds(1),
+            )
         }
     }
 

@@ -174,10 +174,7 @@ fn by_threshold<T: Signable>(
     bytes: &[u8],
     role: impl Fn(&Root, &T) -> Option<Role>,
 ) -> Result<(), Refusal> {
-    let signed: Signed<T> = codec::decode(bytes)?;
-    let role = role(root, &signed.peek().map_err(VerifyError::from)?).expect("there is one");
-    signed.verify(&root.network, &role)?;
-    Ok(())
+    vouched(root, bytes, role, |signed, role| signed.verify(&root.network, role))
 }
 
 fn by_speaker<T: Sentence>(
@@ -185,9 +182,18 @@ fn by_speaker<T: Sentence>(
     bytes: &[u8],
     role: impl Fn(&Root, &T) -> Option<Role>,
 ) -> Result<(), Refusal> {
+    vouched(root, bytes, role, |signed, role| signed.verify_sentence(&root.network, role))
+}
+
+fn vouched<T: Signable>(
+    root: &Root,
+    bytes: &[u8],
+    role: impl Fn(&Root, &T) -> Option<Role>,
+    verify: impl Fn(&Signed<T>, &Role) -> Result<Verified<T>, VerifyError>,
+) -> Result<(), Refusal> {
     let signed: Signed<T> = codec::decode(bytes)?;
     let role = role(root, &signed.peek().map_err(VerifyError::from)?).expect("there is one");
-    signed.verify_sentence(&root.network, &role)?;
+    verify(&signed, &role)?;
     Ok(())
 }
 

@@ -1,15 +1,39 @@
 //! Forged announcements from a peer: refused with the reason, nothing kept, and the truth still gets through.
 
+use std::path::PathBuf;
+
 use updraft_node::bundle::Bundle;
 use updraft_protocol::{Gossip, Head, NetworkId, SecretKey, Signed, Timestamp};
 
 use crate::harness::{
     dir, items,
     network::Network,
-    node::Kind,
+    node::{Kind, Node},
     peer::{Conduct, HostilePeer},
     text, until,
 };
+
+/// A node that runs 1.0.0, and a signed bundle of 1.1.0 that nobody has heard of.
+struct Stage {
+    // Nodes first: they lie in the network's folder.
+    node: Node,
+    network: Network,
+    bundle: PathBuf,
+    /// The bundle's head.
+    next: Head,
+}
+
+impl Stage {
+    fn set() -> Self {
+        let network = Network::found();
+        network.publish(&network.release("1.0.0"), "1.0.0").good();
+        let node = network.join("node-1", &Kind::follower());
+        node.wait_for("1.0.0");
+        let bundle = network.bundle("1.1.0");
+        let next = Bundle::open(&bundle).expect("good").head().clone();
+        Self { node, network, bundle, next }
+    }
+}
 
 fn announcement(head: &Head, key: &SecretKey) -> Gossip {
     let mut signed = Signed::unsigned(head).expect("within limits");
@@ -19,12 +43,7 @@ fn announcement(head: &Head, key: &SecretKey) -> Gossip {
 
 #[test]
 fn no_forged_announcement_changes_anything() {
-    let network = Network::found();
-    network.publish(&network.release("1.0.0"), "1.0.0").good();
-    let node = network.join("node-1", &Kind::follower());
-    node.wait_for("1.0.0");
-    let bundle = network.bundle("1.1.0");
-    let next = Bundle::open(&bundle).expect("good").head().clone();
+    let Stage { network, node, bundle, next } = Stage::set();
     let (key, stranger) = (network.secret_key(), SecretKey::from_seed(&[7; 32]));
     let past = Timestamp::from_seconds(1_000_000_000);
     let forgeries = [
@@ -61,12 +80,7 @@ fn no_forged_announcement_changes_anything() {
 
 #[test]
 fn a_second_history_freezes_the_channel_and_changes_nothing_else() {
-    let network = Network::found();
-    network.publish(&network.release("1.0.0"), "1.0.0").good();
-    let node = network.join("node-1", &Kind::follower());
-    node.wait_for("1.0.0");
-    let bundle = network.bundle("1.1.0");
-    let next = Bundle::open(&bundle).expect("good").head().clone();
+    let Stage { network, node, bundle, next } = Stage::set();
     let before = node.books();
 
     let rival = announcement(&Head { seq: 1, prev: None, ..next }, &network.secret_key());

@@ -6,6 +6,7 @@
 //! machine; one of each group also to the real program.
 
 mod forge;
+#[path = "../../protocol/tests/samples/golden.rs"]
 mod golden;
 mod names;
 mod program;
@@ -34,7 +35,7 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
         for scene in forge::all(ZERO) {
             for (file, bytes) in &scene.files {
                 let path = folder.join(&scene.name).join(format!("{file}.hex"));
-                golden::write(&path, &golden::to_hex(bytes));
+                golden::write(&path, golden::to_hex(bytes));
             }
         }
     }

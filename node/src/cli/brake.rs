@@ -2,14 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use updraft_protocol::{Brake, ChannelName, Digest, Statement, Target, limits::MAX_BRAKE};
+use updraft_protocol::{Brake, Statement, limits::MAX_BRAKE};
 
 use super::{
     Context, Exit,
     publisher::Publisher,
-    reference::ReleaseRef,
     statement::{
-        Books, channel, consent, deliver, key_in_role, listings, release_name, role, signed_alone,
+        Books, Scope, channel, consent, deliver, key_in_role, release_name, role, signed_alone,
         unsigned,
     },
 };
@@ -23,18 +22,9 @@ use crate::{
 /// Pause a release everywhere, by one brake key
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// COMPONENT or COMPONENT@VERSION; the newest version if left out
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
-    pub release: Option<ReleaseRef>,
-    /// Everything on the channel
-    #[arg(long)]
-    pub all: bool,
-    /// The channel; the release file's, or `stable` if left out
-    #[arg(long, value_name = "CHANNEL")]
-    pub channel: Option<ChannelName>,
-    /// Only for these machines; for all of them if left out
-    #[arg(long, value_name = "TRIPLE")]
-    pub target: Option<Target>,
+    /// What it is about
+    #[command(flatten)]
+    pub scope: Scope,
     /// Why, for everybody who waits
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
@@ -60,18 +50,12 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     let books = Books::open(args.out.as_ref(), &publisher, context)?;
     let trusted = publisher.trust(books.ledger())?;
     let root = trusted.root();
-    let channel = channel(args.channel.as_ref(), &publisher);
+    let channel = channel(args.scope.channel.as_ref(), &publisher);
     trusted.role(&channel)?;
     let head = trusted.head(&channel)?;
     let key =
         key_in_role(&publisher, &args.key, role(root.brake.as_ref(), "brake", root)?, "brake")?;
-    let releases: Vec<Option<Digest>> = match &args.release {
-        None => vec![None],
-        Some(name) => listings(head.as_ref(), name, args.target.as_ref(), &channel)?
-            .iter()
-            .map(|listing| Some(listing.manifest))
-            .collect(),
-    };
+    let releases = args.scope.releases(head.as_ref(), &channel)?;
     let issued = Clock::system().now();
     let brakes: Vec<Brake> = releases
         .into_iter()

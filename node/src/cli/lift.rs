@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use updraft_protocol::{ChannelName, Digest, Lift, Statement, Target};
+use updraft_protocol::{Lift, Statement};
 
 use super::{
     Context, Exit,
     publisher::{Publisher, references},
-    reference::ReleaseRef,
-    statement::{Books, channel, consent, deliver, listings, standing, tell, unsigned, words},
+    statement::{Books, Scope, channel, consent, deliver, standing, tell, unsigned, words},
 };
 use crate::{
     clock::Clock,
@@ -19,18 +18,9 @@ use crate::{
 /// End pauses before their time; needs the channel's release keys
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// COMPONENT or COMPONENT@VERSION; the newest version if left out
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
-    pub release: Option<ReleaseRef>,
-    /// Every pause on the channel, also those of the whole channel
-    #[arg(long)]
-    pub all: bool,
-    /// The channel; the release file's, or `stable` if left out
-    #[arg(long, value_name = "CHANNEL")]
-    pub channel: Option<ChannelName>,
-    /// Only for these machines
-    #[arg(long, value_name = "TRIPLE")]
-    pub target: Option<Target>,
+    /// What it is about
+    #[command(flatten)]
+    pub scope: Scope,
     /// Why it may go on
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub reason: String,
@@ -46,16 +36,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     let publisher = Publisher::here(context)?;
     let books = Books::open(args.out.as_ref(), &publisher, context)?;
     let trusted = publisher.trust(books.ledger())?;
-    let channel = channel(args.channel.as_ref(), &publisher);
+    let channel = channel(args.scope.channel.as_ref(), &publisher);
     let role = trusted.role(&channel)?;
     let head = trusted.head(&channel)?;
-    let releases: Vec<Option<Digest>> = match &args.release {
-        None => vec![None],
-        Some(name) => listings(head.as_ref(), name, args.target.as_ref(), &channel)?
-            .iter()
-            .map(|listing| Some(listing.manifest))
-            .collect(),
-    };
+    let releases = args.scope.releases(head.as_ref(), &channel)?;
     let issued = Clock::system().now();
     let mut lifts = Vec::new();
     let mut shown = Vec::new();

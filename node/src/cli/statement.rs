@@ -35,6 +35,36 @@ use crate::{
     whole,
 };
 
+/// What a pause, or the end of one, is about.
+#[derive(Debug, clap::Args)]
+pub struct Scope {
+    /// COMPONENT or COMPONENT@VERSION; the newest version if left out
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub release: Option<ReleaseRef>,
+    /// Everything on the channel, and not one release
+    #[arg(long)]
+    pub all: bool,
+    /// The channel; the release file's, or `stable` if left out
+    #[arg(long, value_name = "CHANNEL")]
+    pub channel: Option<ChannelName>,
+    /// Only for these machines; for all of them if left out
+    #[arg(long, value_name = "TRIPLE")]
+    pub target: Option<Target>,
+}
+
+impl Scope {
+    /// Digests of the releases that are meant, one for each kind of machine; `None` for all of the channel.
+    pub(super) fn releases(
+        &self,
+        head: Option<&Verified<Head>>,
+        channel: &ChannelName,
+    ) -> Result<Vec<Option<Digest>>, Problem> {
+        let Some(name) = &self.release else { return Ok(vec![None]) };
+        let listed = listings(head, name, self.target.as_ref(), channel)?;
+        Ok(listed.iter().map(|listing| Some(listing.manifest)).collect())
+    }
+}
+
 /// Where a command finds out what is trusted.
 pub(super) enum Books {
     /// At the running node, which can also be handed something.

@@ -123,21 +123,10 @@ pub fn first_root(
         NetworkKind::Development => DEV_ROOT_LIFETIME,
     };
     let root = Root {
-        network,
-        name,
         kind,
-        version: 1,
-        prev: None,
-        issued: now,
         expires: now.plus(lifetime),
-        root: root.role()?,
         release: channels,
-        witness: None,
-        brake: None,
-        builder: None,
-        electorate: None,
-        channel_base: Vec::new(),
-        revoked: Vec::new(),
+        ..Root::first(network, name, root.role()?, now)
     };
     let mut signed = Signed::unsigned(&root)?;
     for key in signers {

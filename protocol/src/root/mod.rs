@@ -27,7 +27,7 @@ use crate::{
     codec::{Invalid, Wire},
     digest::Digest,
     key::{KeyId, PublicKey},
-    limits::{MAX_CHANNELS, MAX_REASON, MAX_REVOKED_KEYS, MAX_ROOT},
+    limits::{DEFAULT_ROOT_LIFETIME, MAX_CHANNELS, MAX_REASON, MAX_REVOKED_KEYS, MAX_ROOT},
     name::{ChannelName, NetworkName},
     network::NetworkId,
     signed::Signable,
@@ -142,6 +142,28 @@ pub struct Root {
 }
 
 impl Root {
+    /// The first root of a network meant to be relied on, good for [`DEFAULT_ROOT_LIFETIME`]: its keys may change
+    /// it, and nobody may do anything else yet.
+    pub fn first(network: NetworkId, name: NetworkName, root: Role, issued: Timestamp) -> Self {
+        Self {
+            network,
+            name,
+            kind: NetworkKind::Production,
+            version: 1,
+            prev: None,
+            issued,
+            expires: issued.plus(DEFAULT_ROOT_LIFETIME),
+            root,
+            release: Vec::new(),
+            witness: None,
+            brake: None,
+            builder: None,
+            electorate: None,
+            channel_base: Vec::new(),
+            revoked: Vec::new(),
+        }
+    }
+
     /// The release role of a channel.
     pub fn release_role(&self, channel: &ChannelName) -> Option<&Role> {
         self.release.iter().find(|entry| entry.channel == *channel).map(|entry| &entry.role)

@@ -3,7 +3,6 @@
 use std::{fmt::Write as _, fs, path::Path};
 
 /// Whether `UPDRAFT_WRITE_VECTORS=1` asks for the files to be written anew; a build server must not.
-#[expect(clippy::disallowed_methods, reason = "writing is asked for on the command line")]
 pub(crate) fn is_writing() -> bool {
     let asked = std::env::var("UPDRAFT_WRITE_VECTORS").is_ok_and(|value| value == "1");
     let on_a_server = std::env::var("CI").is_ok_and(|value| value == "true");
@@ -15,7 +14,6 @@ pub(crate) fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "golden bytes are files")]
 pub(crate) fn write(path: &Path, contents: impl AsRef<[u8]>) {
     let folder = path.parent().expect("a file lies in a folder");
     fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));

@@ -4,6 +4,10 @@
 //! made from it, and other implementations of the protocol can make the same bytes from `vectors/README.md`.
 
 pub(crate) mod by_hand;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "golden bytes are files, written when the command line asks"
+)]
 pub(crate) mod golden;
 mod values;
 

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 
 use updraft_protocol::{
     Blob, Brake, ChannelBase, ChannelRole, Compatibility, Digest, Equivocation, Head, Heartbeat,
-    KeyId, Lift, Listing, Manifest, NetworkId, NetworkKind, ObjectRef, PublicKey, ReleaseKind,
-    Revocation, Role, Root, SecretKey, Severity, Signable, Signed, Statement, Timestamp, TreeRef,
-    codec,
+    KeyId, Lift, Listing, Manifest, NetworkId, ObjectRef, PublicKey, ReleaseKind, Revocation, Role,
+    Root, SecretKey, Severity, Signable, Signed, Statement, Timestamp, TreeRef, codec,
 };
 
 /// The network of every case.
@@ -150,26 +149,17 @@ pub(super) fn day_before(zero: Timestamp) -> Timestamp {
 
 /// Two of three for the root, two of three for `stable`; no witness, no brake.
 pub(super) fn first_root(zero: Timestamp) -> Root {
-    let issued = day_before(zero);
     Root {
-        network: NETWORK,
-        name: "conformance".parse().expect("a name"),
-        kind: NetworkKind::Production,
-        version: 1,
-        prev: None,
-        issued,
-        expires: issued.plus(365 * DAY),
-        root: role(2, &ROOT),
         release: vec![ChannelRole {
             channel: "stable".parse().expect("a name"),
             role: role(2, &RELEASE),
         }],
-        witness: None,
-        brake: None,
-        builder: None,
-        electorate: None,
-        channel_base: Vec::new(),
-        revoked: Vec::new(),
+        ..Root::first(
+            NETWORK,
+            "conformance".parse().expect("a name"),
+            role(2, &ROOT),
+            day_before(zero),
+        )
     }
 }
 

@@ -36,24 +36,12 @@ impl Publisher {
     /// The first root, encoded, and its digest.
     pub(crate) fn root(&self) -> (Vec<u8>, Digest) {
         let root = Root {
-            network: self.network,
-            name: "demo".parse().expect("a name"),
             kind: NetworkKind::Development,
-            version: 1,
-            prev: None,
-            issued: STARTED,
-            expires: STARTED.plus(1_000_000),
-            root: self.role(),
             release: vec![ChannelRole {
                 channel: "stable".parse().expect("a name"),
                 role: self.role(),
             }],
-            witness: None,
-            brake: None,
-            builder: None,
-            electorate: None,
-            channel_base: Vec::new(),
-            revoked: Vec::new(),
+            ..Root::first(self.network, "demo".parse().expect("a name"), self.role(), STARTED)
         };
         let mut signed = Signed::unsigned(&root).expect("a root");
         signed.sign(&self.key, &self.network);

@@ -1,8 +1,7 @@
 //! Roots, heads, components and the history: kept in order, across restarts, or refused.
 
 use updraft_protocol::{
-    ChannelName, Head, NetworkId, NetworkKind, Root, SecretKey, Signed, Timestamp, codec,
-    threshold::Role,
+    ChannelName, Head, NetworkId, Root, SecretKey, Signed, Timestamp, codec, threshold::Role,
 };
 
 use super::*;
@@ -14,21 +13,14 @@ fn network(id: u8) -> NetworkId {
 fn root(id: u8, version: u64, prev: Option<Digest>) -> Signed<Root> {
     let key = SecretKey::from_seed(&[id; 32]);
     let root = Root {
-        network: network(id),
-        name: format!("net-{id}").parse().expect("a name"),
-        kind: NetworkKind::Development,
         version,
         prev,
-        issued: Timestamp::from_seconds(1),
-        expires: Timestamp::from_seconds(100 + version),
-        root: Role::new(1, vec![key.public()]).expect("a role"),
-        release: Vec::new(),
-        witness: None,
-        brake: None,
-        builder: None,
-        electorate: None,
-        channel_base: Vec::new(),
-        revoked: Vec::new(),
+        ..Root::first(
+            network(id),
+            format!("net-{id}").parse().expect("a name"),
+            Role::new(1, vec![key.public()]).expect("a role"),
+            Timestamp::from_seconds(1),
+        )
     };
     let mut signed = Signed::unsigned(&root).expect("within limits");
     signed.sign(&key, &root.network);
