@@ -9,7 +9,7 @@ use crate::{
     codec::{Invalid, Wire},
     digest::Digest,
     key::KeyId,
-    limits::{BRAKE_AGAIN, MAX_BRAKE, MAX_REASON, MAX_SENTENCE},
+    limits::{BRAKE_AGAIN, MAX_BRAKE, MAX_BRAKES, MAX_REASON, MAX_SENTENCE},
     name::ChannelName,
     network::NetworkId,
     signed::{Sentence, Signable},
@@ -41,35 +41,23 @@ impl Brake {
         self.release.is_none_or(|paused| paused == *release)
     }
 
-    /// Whether `earlier`, ordered by the same key, forbids this one: the same thing may be paused again only
+    /// Whether `kept`, which the same key ordered, forbids this one: the same thing may be paused again only
     /// [`BRAKE_AGAIN`] seconds later. A channel's pause and those of its releases count as the same.
-    pub fn is_too_soon_after(&self, earlier: &Self) -> bool {
-        let same = self.by == earlier.by && self.channel == earlier.channel;
-        let overlaps = self.release.is_none() || earlier.release.is_none();
-        let begun_before = earlier.issued <= self.issued;
-        same && (overlaps || self.release == earlier.release)
-            && begun_before
-            && self.issued.since(earlier.issued) < BRAKE_AGAIN
+    ///
+    /// It does not matter which of the two is dated first. Else a stolen key could end its owner's pause by a short
+    /// one from before it. So of two such pauses each node keeps the one that it heard first.
+    pub fn is_too_soon_beside(&self, kept: &Self) -> bool {
+        let same = self.by == kept.by && self.channel == kept.channel;
+        let overlaps = self.release.is_none() || kept.release.is_none();
+        let between = self.issued.max(kept.issued).since(self.issued.min(kept.issued));
+        same && (overlaps || self.release == kept.release) && between < BRAKE_AGAIN
     }
 }
 
-/// Those of these pauses that count, in the order in which they were ordered: each that is not too soon after one
-/// that counts. Whoever holds the same pauses lets the same ones count, in whatever order they came; a pause that
-/// counted stops counting when one turns up that its key had dated before it.
-///
-/// A pause that is forgotten before [`BRAKE_AGAIN`] seconds have gone by lets its key order it again.
-pub fn counting<'a>(brakes: impl IntoIterator<Item = &'a Brake>) -> Vec<&'a Brake> {
-    let mut ordered: Vec<&Brake> = brakes.into_iter().collect();
-    ordered.sort_by_key(|brake| {
-        (brake.issued, brake.by, &brake.channel, brake.release, brake.expires, &brake.reason)
-    });
-    let mut counting: Vec<&Brake> = Vec::new();
-    for brake in ordered {
-        if !counting.iter().any(|earlier| brake.is_too_soon_after(earlier)) {
-            counting.push(brake);
-        }
-    }
-    counting
+/// How many pauses of one channel a key may have at a time, if there are so many brake keys: each has places of its
+/// own, so a stolen one cannot keep an honest one out.
+pub fn places(keys: usize) -> usize {
+    (MAX_BRAKES / keys.max(1)).max(1)
 }
 
 /// The release keys of a channel end pauses before their time.
@@ -165,23 +153,19 @@ mod tests {
     #[test]
     fn one_key_pauses_the_same_thing_once_a_week() {
         let first = brake(1, Some(b"a"), 1_000);
-        let again = |release, issued| brake(1, release, issued).is_too_soon_after(&first);
+        let again = |release, issued| brake(1, release, issued).is_too_soon_beside(&first);
         assert!(again(Some(b"a"), 1_000 + BRAKE_AGAIN - 1));
         assert!(!again(Some(b"a"), 1_000 + BRAKE_AGAIN));
         assert!(!again(Some(b"b"), 2_000), "another release");
         assert!(again(None, 2_000), "the whole channel, and the release with it");
-        assert!(brake(1, Some(b"b"), 2_000).is_too_soon_after(&brake(1, None, 1_000)));
-        assert!(!brake(2, Some(b"a"), 2_000).is_too_soon_after(&first), "another key");
-        assert!(!brake(1, Some(b"a"), 999).is_too_soon_after(&first), "ordered before");
+        assert!(brake(1, Some(b"b"), 2_000).is_too_soon_beside(&brake(1, None, 1_000)));
+        assert!(!brake(2, Some(b"a"), 2_000).is_too_soon_beside(&first), "another key");
+        assert!(brake(1, Some(b"a"), 999).is_too_soon_beside(&first), "dated before");
     }
 
     #[test]
-    fn a_pause_dated_before_another_takes_its_place_and_adds_nothing_to_it() {
-        let (first, second) = (brake(1, Some(b"a"), 5_000), brake(1, Some(b"a"), 9_000));
-        assert_eq!(counting([&second]), [&second]);
-        assert_eq!(counting([&second, &first]), [&first]);
-        let long_after = brake(1, Some(b"a"), 5_000 + BRAKE_AGAIN);
-        assert_eq!(counting([&long_after, &second, &first]), [&first, &long_after]);
+    fn brake_keys_share_the_places_of_a_channel_and_each_has_one() {
+        assert_eq!([0, 1, 3, 16, 32].map(places), [MAX_BRAKES, MAX_BRAKES, 5, 1, 1]);
     }
 
     #[test]

@@ -63,6 +63,16 @@ pub enum ProvesNothing {
     /// The root has no such channel.
     #[error("channel `{0}` is not in the trust root")]
     UnknownChannel(ChannelName),
+    /// The root has settled it: a key that signed both is in the role no more, and the channel begins past them.
+    #[error("the root has settled two heads {seq} of `{channel}`, which goes on from head {base}")]
+    Settled {
+        /// The channel.
+        channel: ChannelName,
+        /// The number that both heads have.
+        seq: u64,
+        /// The number at which the channel begins.
+        base: u64,
+    },
     /// No key of the channel signed both, and not both are signed by enough.
     #[error("no key of `{0}` signed both heads")]
     NoCulprit(ChannelName),
@@ -96,7 +106,9 @@ impl Equivocation {
         hasher.finish()
     }
 
-    /// What it proves to whoever trusts `root`.
+    /// What it proves to whoever trusts `root`. What people have settled proves nothing any more: their root took one
+    /// of these keys out of the role and named the head from which the channel goes on, at this number or a later
+    /// one. If it goes on from before, both heads are still next in line, and judged by the new role.
     ///
     /// Keys that have taken themselves back count here: they did sign, and two nodes of which only one knows of
     /// the revocation come to the same finding.
@@ -113,6 +125,11 @@ impl Equivocation {
         let role = root
             .release_role(&channel)
             .ok_or_else(|| ProvesNothing::UnknownChannel(channel.clone()))?;
+        if let Some(base) = root.base(&channel).filter(|base| seq <= base.seq)
+            && self.accused().iter().any(|key| role.key(key).is_none())
+        {
+            return Err(ProvesNothing::Settled { channel, seq, base: base.seq });
+        }
         let [signed_one, signed_other] = self.heads().map(|head| head.signers(network, role));
         let both: BTreeSet<KeyId> = signed_one.intersection(&signed_other).copied().collect();
         let enough = |signers| threshold::enough(role, signers).is_ok();
@@ -124,6 +141,16 @@ impl Equivocation {
             return Err(ProvesNothing::NoCulprit(channel));
         }
         Ok(Finding::DoubleSigned { channel, seq, keys: both })
+    }
+
+    /// Keys that are said to have signed both; if none is, all that are said to have signed either. Of a key that has
+    /// left the role no signature can be checked any more.
+    fn accused(&self) -> BTreeSet<KeyId> {
+        let [one, other] = self.heads().map(|head| -> BTreeSet<KeyId> {
+            head.signatures().iter().map(|signature| signature.key).collect()
+        });
+        let both: BTreeSet<KeyId> = one.intersection(&other).copied().collect();
+        if both.is_empty() { &one | &other } else { both }
     }
 
     fn read(&self, network: &NetworkId) -> Result<[Head; 2], ProvesNothing> {
@@ -154,7 +181,12 @@ impl Wire for Equivocation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{key::SecretKey, root::ChannelRole, threshold::Role, time::Timestamp};
+    use crate::{
+        key::SecretKey,
+        root::{ChannelBase, ChannelRole},
+        threshold::Role,
+        time::Timestamp,
+    };
 
     const NETWORK: NetworkId = NetworkId::from_bytes([1; 32]);
 
@@ -197,6 +229,33 @@ mod tests {
         let mut signed = Signed::unsigned(&head).expect("a head");
         signed.sign(&key(signer), &NETWORK);
         signed
+    }
+
+    /// The base says which of the heads holds, and the role who may still do such a thing.
+    #[test]
+    fn a_fork_is_settled_by_a_root_that_takes_a_key_away_and_goes_on_from_there() {
+        let both = |expires| {
+            let mut signed = head(expires, 2);
+            signed.sign(&key(3), &NETWORK);
+            signed
+        };
+        let fork = Equivocation::new(both(8), both(9));
+        let after = |keys: &[u8], seq| {
+            let mut root = root();
+            root.release[0].role = role(keys);
+            let head = (seq > 0).then(|| head(8, 2).digest());
+            root.channel_base = vec![ChannelBase { channel: channel(), seq, head }];
+            fork.judge(&root)
+        };
+        let of = |keys: &[u8]| Finding::Fork {
+            channel: channel(),
+            seq: 1,
+            keys: keys.iter().map(|n| key(*n).public().id()).collect(),
+        };
+        let settled = ProvesNothing::Settled { channel: channel(), seq: 1, base: 1 };
+        assert_eq!(after(&[2, 4], 1), Err(settled), "one of two is gone");
+        assert_eq!(after(&[2, 3, 4], 1), Ok(of(&[2, 3])), "both may still publish");
+        assert_eq!(after(&[2, 4], 0), Ok(of(&[2])), "one of two, and both heads are next in line");
     }
 
     /// Two peers may hand over one head with different signatures.

@@ -97,6 +97,8 @@ pub const DEFAULT_HEARTBEAT_LIFETIME: u64 = 24 * 3_600;
 pub const MAX_BRAKE: u64 = 72 * 3_600;
 /// Seconds before the same key may pause the same thing again.
 pub const BRAKE_AGAIN: u64 = 7 * 24 * 3_600;
+/// Pauses kept for one channel; shared out among the brake keys, at least one for each.
+pub const MAX_BRAKES: usize = 16;
 /// What a publisher signs a head for unless told otherwise: 90 days.
 pub const DEFAULT_HEAD_LIFETIME: u64 = 90 * 24 * 3_600;
 /// What a root is signed for unless told otherwise: one year.

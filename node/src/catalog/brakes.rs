@@ -1,7 +1,7 @@
 //! Which releases are paused. Pure.
 //!
-//! A pause outlives its end in the table, because its key may not order the same one again for a week. Each brake
-//! key has places of its own, so a stolen one cannot keep an honest one out.
+//! A pause outlives its end in the table, because its key may not order the same one again for a week. Nothing but
+//! a lift, a root or time takes one out, so its own key, once stolen, cannot end it.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,8 +12,6 @@ use updraft_protocol::{
 
 use super::refusal::Refusal;
 
-/// Pauses kept for one channel; shared out among the brake keys, at least one for each.
-const MAX_BRAKES: usize = 16;
 /// Lifts kept for one channel; a release threshold signs each, so this is a bound and no quota.
 const MAX_LIFTS: usize = 64;
 
@@ -44,17 +42,13 @@ impl Brakes {
         keys: usize,
     ) -> Result<(), Refusal> {
         let channel = self.channels.entry(brake.channel.clone()).or_default();
-        let all = channel.brakes.iter().map(|(kept, _)| &**kept).chain([&*brake]);
-        let counting: Vec<Brake> = brake::counting(all).into_iter().cloned().collect();
-        if !counting.contains(&brake) {
+        let kept = || channel.brakes.iter().map(|(kept, _)| kept);
+        if kept().any(|kept| brake.is_too_soon_beside(kept)) {
             return Err(Refusal::TooSoon);
         }
-        let quota = (MAX_BRAKES / keys.max(1)).max(1);
-        if counting.iter().filter(|kept| kept.by == brake.by).count() > quota {
+        if kept().filter(|kept| kept.by == brake.by).count() >= brake::places(keys) {
             return Err(Refusal::Full { by: brake.by });
         }
-        // Whoever hears of two pauses in another order comes to the same end.
-        channel.brakes.retain(|(kept, _)| counting.contains(kept));
         channel.brakes.push((brake, statement.clone()));
         Ok(())
     }

@@ -108,9 +108,11 @@ impl Refusal {
             Self::Unverified(VerifyError::Decode(DecodeError::UnknownKind { .. })) => {
                 Verdict::Ignore
             }
-            Self::ProvesNothing(ProvesNothing::UnknownChannel(_) | ProvesNothing::NoCulprit(_)) => {
-                Verdict::Ignore
-            }
+            Self::ProvesNothing(
+                ProvesNothing::UnknownChannel(_)
+                | ProvesNothing::NoCulprit(_)
+                | ProvesNothing::Settled { .. },
+            ) => Verdict::Ignore,
             Self::Unverified(_) | Self::ListedOtherwise { .. } | Self::ProvesNothing(_) => {
                 Verdict::Reject
             }

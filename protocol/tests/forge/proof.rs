@@ -1,6 +1,6 @@
 //! Attacks with proofs: pairs of heads that accuse keys, or a whole channel, of what they have not done.
 
-use updraft_protocol::{Head, Signable};
+use updraft_protocol::{ChannelBase, Head, Signable};
 
 use super::{
     Attack,
@@ -41,6 +41,18 @@ pub(super) fn on_channels() -> Vec<Attack> {
     };
     let mut four_keys = samples::root_1();
     four_keys.release[1].role = samples::role(2, &[11, 12, 13, 15]);
+    let later = |keys: &[u8], seq: u64, head: &Head| {
+        let mut root = samples::root_1();
+        root.release[1].role = samples::role(2, keys);
+        let head = Some(samples::digest(&by_hand::head(head)));
+        root.channel_base = vec![ChannelBase { channel: samples::name("stable"), seq, head }];
+        root
+    };
+    let settled = |name, root| {
+        Attack::after_roots(name, &[root], {
+            proof([side(&samples::head_2(), &[11, 12, 13]), side(&other(), &[11, 12, 13])])
+        })
+    };
     let sign_head_2 = |n| {
         let payload = by_hand::head(&samples::head_2());
         by_hand::signature(n, Head::DOMAIN, samples::NETWORK.as_bytes(), &payload)
@@ -52,6 +64,9 @@ pub(super) fn on_channels() -> Vec<Attack> {
         }),
         pair("honest_double_signer", &[11, 12], &[12]),
         pair("honest_double_signer_who_signs_twice", &[11, 12], &[12, 12, 14, 1]),
+        settled("proof_that_a_root_has_settled", later(&[12, 13, 15], 2, &samples::head_2())),
+        settled("honest_fork_of_keys_that_stay", later(&[11, 12, 13, 15], 2, &samples::head_2())),
+        settled("honest_fork_after_the_base", later(&[12, 13, 15], 1, &samples::head_1())),
         pair("proof_of_keys_that_share_none", &[11, 12], &[13]),
         pair("proof_signed_by_nobody", &[], &[]),
         pair("proof_signed_by_other_roles", &[1, 2, 14], &[1, 2, 14]),

@@ -145,6 +145,7 @@ fn real(judged: Result<Finding, ProvesNothing>) -> Verdict {
         Err(ProvesNothing::Unverified(_)) => Verdict::OfAnotherNetwork,
         Err(ProvesNothing::NoConflict) => Verdict::NoConflict,
         Err(ProvesNothing::UnknownChannel(_)) => Verdict::UnknownChannel,
+        Err(ProvesNothing::Settled { .. }) => unreachable!("no root here has a base"),
         Err(ProvesNothing::NoCulprit(_)) => Verdict::NoCulprit,
     }
 }

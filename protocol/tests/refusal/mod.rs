@@ -17,7 +17,7 @@ pub(crate) struct Refusal {
 }
 
 /// Every refusal there is but `NotCanonical`, which no type of the wire can earn: the codec's own tests do.
-pub(crate) const ALL: [&str; 29] = [
+pub(crate) const ALL: [&str; 30] = [
     "decode too large",
     "decode unknown kind",
     "decode malformed",
@@ -46,6 +46,7 @@ pub(crate) const ALL: [&str; 29] = [
     "proof verify decode malformed",
     "proof no conflict",
     "proof unknown channel",
+    "proof settled",
     "proof no culprit",
 ];
 
@@ -119,6 +120,7 @@ impl From<ProvesNothing> for Refusal {
             ProvesNothing::Unverified(source) => format!("proof {}", verify_kind(source)),
             ProvesNothing::NoConflict => "proof no conflict".to_owned(),
             ProvesNothing::UnknownChannel(_) => "proof unknown channel".to_owned(),
+            ProvesNothing::Settled { .. } => "proof settled".to_owned(),
             ProvesNothing::NoCulprit(_) => "proof no culprit".to_owned(),
         };
         Self { kind, says: error.to_string() }
