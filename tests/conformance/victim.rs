@@ -1,6 +1,6 @@
 //! The pure machine as the one who is lied to: what a catalog says to each step, and what it believes then.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use updraft_node::catalog::{
     Catalog, Contradiction, Freshness, HeadOutcome, KeyAlarm, Obstacle, Offer, Refusal,
@@ -18,6 +18,8 @@ use super::story::{Deed, Outcome, Step};
 pub(super) struct Victim {
     zero: Timestamp,
     now: Timestamp,
+    /// Time that has gone by, whatever was done to the clock.
+    elapsed: Duration,
     objects: BTreeMap<String, Vec<u8>>,
     /// `None` until a first root is trusted.
     catalog: Option<Catalog>,
@@ -25,17 +27,24 @@ pub(super) struct Victim {
 
 impl Victim {
     pub(super) fn new(zero: Timestamp, objects: BTreeMap<String, Vec<u8>>) -> Self {
-        Self { zero, now: zero, objects, catalog: None }
+        Self { zero, now: zero, elapsed: Duration::ZERO, objects, catalog: None }
     }
 
     /// Does what the step says and tells what came of it. Whatever is refused must change nothing.
     pub(super) fn take(&mut self, step: &Step) -> Result<Outcome, String> {
         let before = format!("{:?}", self.catalog);
+        let mut noted = None;
         let outcome = match self.act(&step.deed) {
             Ok(outcome) => outcome,
-            Err(refusal) => refused(&refusal),
+            Err(refusal) => {
+                noted = Some(refusal.clone());
+                refused(&refusal)
+            }
         };
         let changed = before != format!("{:?}", self.catalog);
+        if let (Some(refusal), Some(catalog)) = (noted, &mut self.catalog) {
+            catalog.note(&refusal);
+        }
         if outcome.is_refusal() && changed {
             return Err(format!("{}: refused, and the catalog is another", step.text));
         }
@@ -45,7 +54,12 @@ impl Victim {
     fn act(&mut self, deed: &Deed) -> Result<Outcome, Refusal> {
         match deed {
             Deed::At(after) => {
-                self.now = self.zero.plus(*after);
+                let now = self.zero.plus(*after);
+                // A clock may be set back; time goes by all the same, here none.
+                self.elapsed += Duration::from_secs(now.since(self.now));
+                self.now = now;
+                let elapsed = self.elapsed;
+                self.catalog.iter_mut().for_each(|catalog| catalog.pass(elapsed));
                 Ok(Outcome::default())
             }
             Deed::Trust(file) => {
@@ -148,15 +162,16 @@ impl Victim {
     fn release(&self, file: &str) -> &'static str {
         let digest = self.digest(file);
         let catalog = self.catalog();
+        let stable: ChannelName = "stable".parse().expect("a name");
         if let Some(known) = catalog.manifest(&digest) {
-            match catalog.obstacle(known, self.now) {
+            match catalog.obstacle(&stable, known, self.now) {
                 None => "on offer",
                 Some(Obstacle::Paused { .. }) => "paused",
                 Some(Obstacle::Frozen(_)) => "frozen",
                 Some(Obstacle::SignerRevoked) => "short of signers",
                 Some(Obstacle::Withdrawn { .. }) => "withdrawn",
             }
-        } else if catalog.withdrawn(&digest).is_some() {
+        } else if catalog.withdrawn(&stable, &digest).is_some() {
             "withdrawn"
         } else if catalog.missing_manifests().contains(&digest) {
             "missing"

@@ -89,6 +89,10 @@ pub enum Action<P> {
     BeginAnew(ChannelName, Option<ChannelBase>),
     /// Keep what was said.
     KeepStatement(Arc<Statement>),
+    /// The job must not go live, for this reason.
+    CallOff(OperationId, String),
+    /// Strike off what is of no use any more. What took the place of one of them stays.
+    ForgetStatements(Vec<Arc<Statement>>),
     /// Keep what this node is about to say as a witness, then sign it.
     Vouch(Box<Heartbeat>, Word),
     /// Keep the latest signed time.
@@ -154,6 +158,8 @@ pub struct Job {
     pub id: OperationId,
     /// Of what.
     pub component: ComponentName,
+    /// Where it is on offer.
+    pub channel: ChannelName,
     /// Digest of the manifest.
     pub release: Digest,
     /// The manifest.

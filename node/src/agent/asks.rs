@@ -25,6 +25,8 @@ use crate::{
 pub struct Found {
     /// The release.
     pub known: Known,
+    /// Where it is on offer.
+    pub channel: ChannelName,
     /// Other releases of the same component that a route may lead through.
     pub others: Vec<std::sync::Arc<updraft_protocol::Manifest>>,
     /// What is installed.
@@ -70,7 +72,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             component.quarantined.remove(&found.known.signed.digest());
             actions.push(Action::KeepComponent(order.component.clone()));
         }
-        let wish = Wish { route: order.route, extent: order.extent, by: order.by.clone() };
+        let wish = Wish {
+            channel: found.channel.clone(),
+            route: order.route,
+            extent: order.extent,
+            by: order.by.clone(),
+        };
         let id = self
             .begin(&order.component, &found.known, wish, now, &mut actions)
             .ok_or_else(|| Problem::new(Code::Failed, "the component could not begin"))?;
@@ -110,10 +117,15 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             None => self.catalog.newest(name, &channel, target).expect("there are candidates"),
         };
         let tree = known.manifest.tree.object.digest;
-        let others = candidates.iter().filter(|other| other.manifest.tree.object.digest != tree);
+        let others: Vec<_> = candidates
+            .iter()
+            .filter(|other| other.manifest.tree.object.digest != tree)
+            .map(|other| other.manifest.clone())
+            .collect();
         Ok(Found {
             known: known.clone(),
-            others: others.map(|other| other.manifest.clone()).collect(),
+            channel,
+            others,
             base: followed.and_then(|component| component.installed.clone()),
         })
     }
@@ -223,7 +235,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     ) -> Release {
         let signed_on = known.map_or(channel, |known| &known.manifest.channel);
         let builds = known.map(|known| self.catalog.builds(&known.manifest)).unwrap_or_default();
-        let distrust = known.and_then(|known| self.distrust(known, now));
+        let distrust = known.and_then(|known| self.distrust(channel, known, now));
         let name = format!("{}@{}", listing.component, listing.version);
         Release {
             channel: channel.clone(),
@@ -253,12 +265,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// Refuses what nobody is to install. A pause and missing builds ask for a person's word, and get it by force;
     /// a frozen channel, a withdrawn release and a revoked signer do not.
     fn stands_against(&self, order: &InstallOrder, found: &Found, now: Now) -> Result<(), Problem> {
-        let Some(distrust) = self.distrust(&found.known, now) else { return Ok(()) };
+        let Some(distrust) = self.distrust(&found.channel, &found.known, now) else {
+            return Ok(());
+        };
         let release = found.known.manifest.release_name();
         let problem = |code, detail: String| Err(Problem::new(code, detail));
         match distrust {
             Distrust::Frozen(why) => {
-                problem(Code::ChannelFrozen, format!("`{}` is frozen: {why}", found.known.channel))
+                problem(Code::ChannelFrozen, format!("`{}` is frozen: {why}", found.channel))
             }
             Distrust::Withdrawn(why) => {
                 problem(Code::ReleaseRevoked, format!("{release} was withdrawn: {why}"))

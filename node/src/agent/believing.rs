@@ -56,6 +56,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         actions.push(Action::Emit(What::RootChanged { version }));
         // What newer keys signed could not be judged before.
+        self.sync.nobody_is_stuck();
         self.sync.ask_all();
         Ok(())
     }
@@ -74,12 +75,33 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 return Err(refusal);
             }
         };
-        if let HeadOutcome::Accepted { channel, .. } = &outcome {
-            self.new_heads += 1;
-            actions.push(Action::KeepHead(head, self.catalog.base(channel).cloned()));
-            self.sweep_due = true;
+        if let HeadOutcome::Accepted { .. } = &outcome {
+            self.accepted(head, actions);
         }
         Ok(outcome)
+    }
+
+    /// Takes heads of which the first lacks signatures since a key took itself back, as far as a later one bears
+    /// them; says how many.
+    pub(super) fn offer_run(
+        &mut self,
+        run: &[Arc<Signed<Head>>],
+        actions: &mut Vec<Action<P>>,
+        now: Now,
+    ) -> usize {
+        let borne = self.catalog.offer_run(run, now.wall);
+        for head in run.iter().take(borne) {
+            self.accepted(head.clone(), actions);
+        }
+        borne
+    }
+
+    fn accepted(&mut self, head: Arc<Signed<Head>>, actions: &mut Vec<Action<P>>) {
+        let channel = head.peek().ok().map(|claim| claim.channel);
+        let base = channel.and_then(|channel| self.catalog.base(&channel).cloned());
+        self.new_heads += 1;
+        actions.push(Action::KeepHead(head, base));
+        self.sweep_due = true;
     }
 
     /// A refused head that some key of its channel did sign may prove something against that key.
@@ -235,11 +257,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     pub(super) fn refuse(
-        &self,
+        &mut self,
         refusal: &Refusal,
         from: P,
         actions: &mut Vec<Action<P>>,
     ) -> Verdict {
+        self.catalog.note(refusal);
         actions.push(Action::CountRefusal(refusal.label()));
         actions.push(Action::Emit(What::ReleaseRejected {
             reason: refusal.to_string(),

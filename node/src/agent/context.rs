@@ -15,6 +15,8 @@ use crate::{
 
 /// Bytes done of bytes needed, by operation; read by the status, written by fetches.
 pub(super) type ProgressTable = Arc<Mutex<BTreeMap<OperationId, (u64, u64)>>>;
+/// Reasons by operation.
+pub(super) type CalledOff = Arc<Mutex<BTreeMap<OperationId, String>>>;
 /// Statements by id; replaced as a whole.
 pub(super) type Said = Arc<Mutex<Arc<BTreeMap<Digest, Arc<Statement>>>>>;
 /// One installer for each component; whoever installs holds its lock for as long as it takes, on a thread that
@@ -41,6 +43,8 @@ pub(super) struct Context {
     pub(super) witness: Option<Arc<SecretKey>>,
     /// What is said beside heads and still matters, by id: what peers get who ask.
     pub(super) said: Said,
+    /// Installations that must not go live, and why: asked for at the last moment before the switch.
+    pub(super) called_off: CalledOff,
 }
 
 impl Context {
@@ -50,6 +54,15 @@ impl Context {
 
     pub(super) fn forget_progress(&self, job: OperationId) {
         lock(&self.progress).remove(&job);
+    }
+
+    pub(super) fn call_off(&self, job: OperationId, reason: String) {
+        lock(&self.called_off).insert(job, reason);
+    }
+
+    /// Why a job must not go on, if it was called off. Asked once.
+    pub(super) fn called_off(&self, job: OperationId) -> Option<String> {
+        lock(&self.called_off).remove(&job)
     }
 
     pub(super) fn installer(&self, component: &ComponentName) -> Option<Arc<Mutex<Installer>>> {

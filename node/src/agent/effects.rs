@@ -118,6 +118,14 @@ impl Agent {
             Action::KeepStatement(statement) => {
                 self.keep("a statement", move |store| store.put_statement(&statement)).await?;
             }
+            Action::ForgetStatements(gone) => {
+                let forget = move |store: &Store| {
+                    gone.iter().try_for_each(|one| store.remove_statement(one))
+                };
+                // A row that stays is read at the next start, found useless, and struck off then.
+                let _ = self.keep("what is struck off", forget).await;
+            }
+            Action::CallOff(id, reason) => self.context.call_off(id, reason),
             Action::Vouch(heartbeat, word) => self.vouch(&heartbeat, &word).await?,
             Action::KeepTime(time) => {
                 self.keep("the signed time", move |store| store.put_time(time)).await?;
@@ -412,7 +420,7 @@ async fn on_thread<T: Send + 'static>(
 fn vouched(word: &Word) -> Vouched {
     Vouched {
         root_version: word.root_version,
-        base: word.base.as_ref().map(|base| (base.seq, base.head)),
+        begun: word.begun,
         seq: word.seq,
         head: word.head,
         time: word.time,

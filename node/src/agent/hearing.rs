@@ -4,13 +4,14 @@
 //! the gossip about it is over and neighbours may have missed it as well.
 
 use std::{
+    collections::BTreeSet,
     fmt::{Debug, Display},
     sync::Arc,
 };
 
 use updraft_protocol::{
-    BootstrapAnswer, CatchUpAnswer, Digest, Equivocation, Gossip, Head, Manifest, Root, Signed,
-    Statement, limits::MAX_ROOTS_PER_ANSWER,
+    BootstrapAnswer, CatchUpAnswer, ChannelName, Digest, Equivocation, Gossip, Head, Manifest,
+    Root, Signed, Statement, limits::MAX_ROOTS_PER_ANSWER,
 };
 
 use super::{
@@ -22,6 +23,33 @@ use super::{
     sync::{Page, Question},
 };
 use crate::catalog::{HeadOutcome, Offer, Refusal, Standing, StatementOutcome, Verdict};
+
+/// How far the heads of a channel led.
+enum Followed {
+    /// To the last of them; the newest that was not known before.
+    Wholly(Option<Arc<Signed<Head>>>),
+    /// Not to the last.
+    UpTo(Option<Arc<Signed<Head>>>),
+    /// One was sent that no honest node sends.
+    Lied,
+}
+
+/// Heads of one channel, in order.
+type Run = Vec<Arc<Signed<Head>>>;
+
+/// An answer's heads by channel. The order within each stays.
+fn runs(heads: Vec<Signed<Head>>) -> Vec<Run> {
+    let mut runs: Vec<(Option<ChannelName>, Run)> = Vec::new();
+    for head in heads {
+        let channel = head.peek().ok().map(|claim| claim.channel);
+        let head = Arc::new(head);
+        match runs.iter_mut().find(|(of, _)| *of == channel) {
+            Some((_, run)) => run.push(head),
+            None => runs.push((channel, vec![head])),
+        }
+    }
+    runs.into_iter().map(|(_, run)| run).collect()
+}
 
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     pub(super) fn on_gossip(
@@ -136,35 +164,72 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             self.sync.ask(peer, Question::Statements(None));
         }
         let mut all = !more && root_version <= self.catalog.root().version;
-        let mut newest = None;
-        for head in heads {
-            let head = Arc::new(head);
-            match self.offer_head(head.clone(), Offer::Link, &mut actions, now) {
-                Ok(HeadOutcome::Accepted { .. }) => newest = Some(head),
-                Ok(HeadOutcome::Known) => {}
-                // The links between should have been in this very answer.
-                Ok(HeadOutcome::Missing { .. }) => {
+        let mut newest = Vec::new();
+        let mut stuck = BTreeSet::new();
+        for run in runs(heads) {
+            match self.follow_run(&run, peer, &mut actions, now) {
+                Followed::Wholly(last) => newest.extend(last),
+                Followed::UpTo(last) => {
+                    newest.extend(last);
                     all = false;
-                    break;
+                    stuck.extend(run.first().and_then(|head| head.peek().ok()).map(|h| h.channel));
                 }
-                Err(refusal) => {
-                    all = false;
-                    if self.refuse_from(&refusal, peer, &mut actions) == Verdict::Reject {
-                        actions.push(Action::Accuse(peer));
-                    }
-                    break;
+                Followed::Lied => {
+                    actions.push(Action::Accuse(peer));
+                    return actions;
                 }
             }
         }
         self.caught_up.news |= all;
-        if let Some(newest) = newest {
-            if more {
-                self.sync.ask(peer, Question::News);
-            } else {
-                actions.push(Action::Announce(Gossip::announce(newest.as_ref().clone(), None)));
-            }
+        // Where this peer does not get us on it is asked last, so that it cannot hide the rest behind it.
+        let another_way = self.sync.is_stuck_with(peer, stuck);
+        if more && (!newest.is_empty() || another_way) {
+            self.sync.ask(peer, Question::News);
+        } else {
+            let told = |head: Arc<Signed<Head>>| Gossip::announce(head.as_ref().clone(), None);
+            actions.extend(newest.into_iter().map(told).map(Action::Announce));
         }
         actions
+    }
+
+    /// Takes the heads of one channel, in order, as far as they lead on.
+    fn follow_run(
+        &mut self,
+        run: &[Arc<Signed<Head>>],
+        peer: P,
+        actions: &mut Vec<Action<P>>,
+        now: Now,
+    ) -> Followed {
+        let mut newest = None;
+        let mut rest = run;
+        while let Some((head, after)) = rest.split_first() {
+            match self.offer_head(head.clone(), Offer::Link, actions, now) {
+                Ok(HeadOutcome::Accepted { .. }) => newest = Some(head.clone()),
+                Ok(HeadOutcome::Known) => {}
+                // The links between should have been in this very answer.
+                Ok(HeadOutcome::Missing { .. }) => return Followed::UpTo(newest),
+                // A later one, by keys that still count, may bear it.
+                Err(Refusal::RevokedKey) => {
+                    let borne = self.offer_run(rest, actions, now);
+                    let (taken, after) = rest.split_at(borne);
+                    let Some(last) = taken.last() else {
+                        self.refuse_from(&Refusal::RevokedKey, peer, actions);
+                        return Followed::UpTo(newest);
+                    };
+                    newest = Some(last.clone());
+                    rest = after;
+                    continue;
+                }
+                Err(refusal) => {
+                    if self.refuse_from(&refusal, peer, actions) == Verdict::Reject {
+                        return Followed::Lied;
+                    }
+                    return Followed::UpTo(newest);
+                }
+            }
+            rest = after;
+        }
+        Followed::Wholly(newest)
     }
 
     pub(super) fn on_roots(
@@ -238,9 +303,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             }
         }
         // A page has to lead on, or a peer could keep us asking for ever.
-        if more && last.is_some() && last > after {
+        let leads_on = more && last.is_some() && last > after;
+        let page = if leads_on { Page::Full } else { Page::Last };
+        if self.sync.statements_came(peer, page) {
             self.sync.ask(peer, Question::Statements(last));
-        } else {
+        } else if !more {
             self.caught_up.statements = true;
         }
         actions
@@ -295,7 +362,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             actions.push(Action::CountRefusal(refusal.label()));
             return actions;
         }
-        let standing = match self.catalog.offer_named(manifest) {
+        let channel = match head.peek() {
+            Ok(head) => head.channel,
+            // It was accepted just now.
+            Err(_) => return actions,
+        };
+        let standing = match self.catalog.offer_named(&channel, manifest) {
             Ok(standing) => standing,
             Err(refusal) => {
                 actions.push(Action::CountRefusal(refusal.label()));

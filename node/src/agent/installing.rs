@@ -39,6 +39,10 @@ pub(super) fn install(
     });
     match staged {
         Ok(_) => {
+            // Much may have been said while files were written. What is staged stays, for when it may go live.
+            if let Some(reason) = context.called_off(job.id) {
+                return Err(JobError::Failed(reason));
+            }
             installer.switch(version, context.clock.now()).map_err(|error| refused(&error))?;
             installer.commit(version).map_err(|error| refused(&error))?;
         }

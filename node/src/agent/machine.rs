@@ -20,7 +20,7 @@ use super::{
     lifecycle::Component,
     operation::{OperationId, Operations},
     rules::{Duty, Rules, Upload},
-    statements::CaughtUp,
+    statements::{CaughtUp, PATIENCE},
     sync::{Question, Sync},
 };
 use crate::catalog::{Catalog, Freshness, Witness};
@@ -60,6 +60,10 @@ pub struct Machine<P> {
     /// What this node has to say as a witness, if it is one.
     pub(super) witness: Option<Witness>,
     pub(super) caught_up: CaughtUp,
+    /// Jobs that were called off.
+    pub(super) called_off: BTreeSet<OperationId>,
+    /// When the first peer came.
+    pub(super) met: Option<Duration>,
     /// The signed time that is kept.
     kept_time: Timestamp,
 }
@@ -92,11 +96,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             sweep_due: false,
             witness: None,
             caught_up: CaughtUp::default(),
+            called_off: BTreeSet::new(),
+            met: None,
         }
     }
 
     /// The same, but also a witness.
     pub fn with_witness(mut self, witness: Option<Witness>) -> Self {
+        self.catalog = self.catalog.with_own_key(witness.as_ref().map(Witness::key));
         self.witness = witness;
         self
     }
@@ -118,7 +125,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// Takes up what was kept, after something else could not be.
     pub fn believe_again(&mut self, catalog: Catalog) {
-        self.catalog = catalog;
+        self.catalog = catalog.with_own_key(self.witness.as_ref().map(Witness::key));
     }
 
     /// Notes where a job is, for people.
@@ -158,10 +165,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// Takes one input and says what to do, in order.
     pub fn handle(&mut self, input: Input<P>, now: Now) -> Vec<Action<P>> {
+        self.catalog.pass(now.elapsed);
         let actions = match input {
             Input::Gossip { token, from, message } => self.on_gossip(token, from, message, now),
             Input::PeerCame(peer) => {
                 self.sync.peer_came(peer);
+                self.met.get_or_insert(now.elapsed);
                 self.components.values_mut().for_each(|component| component.peer_came(now.elapsed));
                 vec![Action::Emit(What::PeerConnected { peer: peer.to_string() })]
             }
@@ -205,7 +214,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let word = self.witness.as_ref().and_then(|w| w.next(&self.catalog, at.wall));
         let moments = fresh.chain(word).filter(|moment| *moment > at.wall);
         let signed = moments.map(|moment| now + Duration::from_secs(moment.since(at.wall)));
-        let dues = pauses.chain(mirrors).chain(signed).chain([self.sync.next_wakeup(now)]);
+        let heard = self.waits_for_statements(at).then(|| self.met.unwrap_or(now) + PATIENCE);
+        let dues = pauses.chain(mirrors).chain(signed).chain(heard);
+        let dues = dues.chain([self.sync.next_wakeup(now)]);
         dues.filter(|at| *at > now).min().unwrap_or(now + Duration::from_secs(60))
     }
 
@@ -220,8 +231,13 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         for (peer, question) in self.sync.due(now.elapsed) {
             actions.push(self.put(peer, question));
         }
+        let gone = self.catalog.take_gone();
+        if !gone.is_empty() {
+            actions.push(Action::ForgetStatements(gone));
+        }
         self.keep_time(&mut actions);
         self.vouch(now, &mut actions);
+        self.call_off(now, &mut actions);
         self.begin_updates(now, &mut actions);
         self.begin_mirrors(now, &mut actions);
         // Last: a manifest keeps what it names only once it is kept itself, and what is being fetched or
@@ -250,7 +266,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 CatchUpRequest::Since {
                     network: root.network,
                     root_version: root.version,
-                    marks: self.catalog.marks(),
+                    marks: self.sync.in_order(peer, self.catalog.marks()),
                 },
             ),
             Question::Roots => Action::AskRoots(

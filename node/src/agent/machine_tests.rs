@@ -265,19 +265,6 @@ fn a_patch_that_leads_elsewhere_is_left_out_and_the_whole_is_the_last_word() {
 }
 
 #[test]
-fn what_is_stopped_while_its_bytes_come_does_not_go_live() {
-    let mut world = World::new(Duty::Full);
-    let gossip = world.release("1.0.0", |_| {});
-    let first = job(&world.hear(gossip, 0)).expect("begun");
-    let rival = world.publisher.sign(&world.publisher.head(1, None, &[]), &[1, 2]);
-    let actions = world.hear(Gossip::announce(rival.as_ref().clone(), None), 1);
-    assert!(place(&actions, |a| matches!(a, Action::KeepStatement(_))).is_some(), "a fork");
-    let actions = world.machine.handle(Input::Fetched(first.id, Ok(Fetched::default())), now(2));
-    assert!(place(&actions, |a| matches!(a, Action::Install(..))).is_none(), "{actions:?}");
-    assert!(matches!(world.stage(), Stage::Waiting { .. }));
-}
-
-#[test]
 fn a_fetch_without_holders_waits_and_a_new_peer_ends_the_wait() {
     let mut world = World::new(Duty::Full);
     let gossip = world.release("1.0.0", |_| {});
@@ -286,8 +273,15 @@ fn a_fetch_without_holders_waits_and_a_new_peer_ends_the_wait() {
     let actions = world.machine.handle(Input::Fetched(first.id, none), now(1));
     assert!(job(&actions).is_none());
     assert!(world.machine.next_wakeup(now(1)) <= Duration::from_secs(10));
-    let actions = world.machine.handle(Input::PeerCame(3), now(1));
+    world.machine.handle(Input::PeerCame(3), now(1));
+    let actions = world.machine.handle(Input::News(3, Some(nothing_new())), now(1));
     assert!(job(&actions).is_some());
+}
+
+/// What a peer answers that knows as much as this node and has heard nothing beside heads.
+fn nothing_new() -> CatchUpAnswer {
+    let statements = Statement::fingerprint(&[]);
+    CatchUpAnswer::News { root_version: 1, heads: Vec::new(), more: false, statements }
 }
 
 #[test]
@@ -441,3 +435,6 @@ fn a_downloaded_release_is_not_followed_and_a_consented_downgrade_stays() {
     let actions = world.complete(&actions, 6);
     assert!(job(&actions).is_none() && job(&world.machine.handle(Input::Tick, now(7))).is_none());
 }
+
+#[path = "machine_stops_tests.rs"]
+mod stops;

@@ -126,6 +126,7 @@ impl Agent {
         let job = Job {
             id: OperationId(0),
             component: order.component.clone(),
+            channel: found.channel,
             release: found.known.signed.digest(),
             manifest: found.known.manifest,
             others: found.others,
@@ -186,21 +187,21 @@ impl Agent {
             }
         };
         let digest = manifest.digest();
+        let channel = head.peek().map(|head| head.channel);
         let input = Input::Imported { head: head.clone(), manifest, by };
         let actions = self.machine.handle(input, self.now());
         let reached = self.connected_now().await;
         self.carry_out(actions).await;
         self.publish_status().await;
         let trusted = self.machine.catalog().manifest(&digest).cloned();
-        let current =
-            trusted.as_ref().and_then(|known| self.machine.catalog().head(&known.channel));
+        let current = channel.ok().and_then(|channel| self.machine.catalog().head(&channel));
         answer(
             reply,
             match (trusted.clone(), current) {
                 (Some(known), Some(current)) => Ok(Published {
                     component: known.manifest.component.clone(),
                     version: known.manifest.version.clone(),
-                    channel: known.channel,
+                    channel: current.head.channel.clone(),
                     seq: current.head.seq,
                     manifest: digest,
                     reached,

@@ -9,7 +9,7 @@ use updraft_protocol::{
 };
 
 use crate::{
-    catalog::{Catalog, Refusal},
+    catalog::{Beginnings, Catalog, Link, Refusal},
     problem::{Code, Problem, chain},
     store::{Store, StoreError},
 };
@@ -21,6 +21,8 @@ pub struct Trust {
     pub first: Digest,
     /// The root in force.
     pub newest: Verified<Root>,
+    /// Where each channel goes on.
+    pub begun: Beginnings,
 }
 
 impl Trust {
@@ -35,10 +37,13 @@ impl Trust {
         let Some(first) = roots.next() else { return Ok(None) };
         let digest = first.digest();
         let mut newest = root::trust_first(&first, &digest).map_err(|error| damaged(&error))?;
+        let mut begun = Beginnings::of(&newest);
         for next in roots {
-            newest = root::trust_next(&newest, &next).map_err(|error| damaged(&error))?;
+            let next = root::trust_next(&newest, &next).map_err(|error| damaged(&error))?;
+            begun.follow(&newest, &next);
+            newest = next;
         }
-        Ok(Some(Self { first: digest, newest }))
+        Ok(Some(Self { first: digest, newest, begun }))
     }
 }
 
@@ -51,7 +56,7 @@ pub(super) fn from_the_disk(
 ) -> Result<Catalog, Problem> {
     let lost = || Problem::new(Code::TrustDamaged, "the kept trust root is gone");
     let trust = Trust::load(store)?.ok_or_else(lost)?;
-    restore_catalog(store, trust.newest, clock, skew)
+    restore_catalog(store, trust, clock, skew)
         .map_err(|error| Problem::from_error(Code::FileUnusable, &error))
 }
 
@@ -59,12 +64,14 @@ pub(super) fn from_the_disk(
 /// newest head is lost keeps its place, so that nothing older is taken instead.
 pub(super) fn restore_catalog(
     store: &Store,
-    root: Verified<Root>,
+    trust: Trust,
     clock: Timestamp,
     skew: Duration,
 ) -> Result<Catalog, StoreError> {
-    let channels: Vec<_> = root.release.iter().map(|entry| entry.channel.clone()).collect();
-    let mut catalog = Catalog::new(root, store.time()?).with_clock_skew(skew.as_secs());
+    let channels: Vec<_> = trust.newest.release.iter().map(|entry| entry.channel.clone()).collect();
+    let mut catalog = Catalog::new(trust.newest, store.time()?)
+        .with_clock_skew(skew.as_secs())
+        .with_beginnings(trust.begun);
     for channel in channels {
         restore_channel(store, &channel, &mut catalog)?;
     }
@@ -113,9 +120,15 @@ fn restore_channel(
 ) -> Result<(), StoreError> {
     let Some(head) = store.newest_head(channel)? else { return Ok(()) };
     let base = catalog.base(channel).cloned();
-    let links = store.head_links(channel, base.as_ref().map_or(1, |base| base.seq.max(1)))?;
+    let begin = base.as_ref().map_or(1, |base| base.seq.max(1));
+    // Which of them a later root would bear.
+    let links = store.head_links(channel, begin, |head| catalog.signers(channel, head))?;
+    let links = links.into_iter().map(|(seq, link)| {
+        let link = Link { digest: link.digest, signers: link.signers };
+        (seq, link)
+    });
     let head = Arc::new(head);
-    match catalog.restore_head(&head, links) {
+    match catalog.restore_head(&head, links.collect()) {
         Ok(()) => {}
         // The root was kept and the power went before the channel had begun anew.
         Err(Refusal::OffTheBase(_)) => store.begin_anew(channel, base.as_ref())?,
@@ -135,8 +148,8 @@ fn restore_channel(
     Ok(())
 }
 
-/// Statements are offered again in an order in which none stands against another that came before it; what has
-/// run out is dropped, proofs stay.
+/// Statements are offered again in an order in which none stands against another that came before it; what is of no
+/// use any more is struck off.
 fn restore_statements(
     store: &Store,
     catalog: &mut Catalog,
@@ -150,9 +163,11 @@ fn restore_statements(
     });
     for statement in statements {
         let statement = Arc::new(statement);
-        if let Err(refusal) = catalog.offer_statement(&statement, clock) {
+        if let Err(refusal) = catalog.restore_statement(&statement, clock) {
             tracing::debug!(kind = statement.kind(), %refusal, "a kept statement is of no use");
-            if matches!(refusal, Refusal::Expired { .. }) {
+            catalog.note(&refusal);
+            // It is of use again once this machine's clock is right.
+            if !matches!(refusal, Refusal::FromTheFuture { .. }) {
                 store.remove_statement(&statement)?;
             }
         }

@@ -15,7 +15,7 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
-use updraft_protocol::{ChannelBase, ChannelName, ComponentName, Digest, SecretKey};
+use updraft_protocol::{ComponentName, Digest, SecretKey};
 
 use super::{
     AgentHandle, MAX_EVENTS, MAX_ORDERS,
@@ -74,10 +74,10 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
     let context = context(&parts);
     prepare_temporary(&parts.temporary)?;
     let catalog = on_thread({
-        let (store, root) = (parts.store.clone(), parts.trust.newest.clone());
+        let (store, trust) = (parts.store.clone(), parts.trust.clone());
         let clock = parts.clock.now();
         let skew = settings.trust.max_clock_skew;
-        move || restore_catalog(&store, root, clock, skew)
+        move || restore_catalog(&store, trust, clock, skew)
     })
     .await?;
     let records = on_thread({
@@ -207,14 +207,14 @@ async fn witness(parts: &Parts) -> Result<Option<Witness>, Problem> {
     let Some(key) = &parts.witness else { return Ok(None) };
     let store = parts.store.clone();
     let kept = on_thread(move || store.vouched()).await?;
-    let word = |channel: &ChannelName, kept: crate::store::Vouched| Word {
+    let word = |kept: crate::store::Vouched| Word {
         root_version: kept.root_version,
-        base: kept.base.map(|(seq, head)| ChannelBase { channel: channel.clone(), seq, head }),
+        begun: kept.begun,
         seq: kept.seq,
         head: kept.head,
         time: kept.time,
     };
-    let last = kept.into_iter().map(|(channel, kept)| (channel.clone(), word(&channel, kept)));
+    let last = kept.into_iter().map(|(channel, kept)| (channel, word(kept)));
     let lifetime = parts.settings.trust.heartbeat_lifetime.as_secs();
     let id = key.public().id();
     let role = parts.trust.newest.witness.as_ref();
@@ -246,6 +246,7 @@ fn context(parts: &Parts) -> Context {
         temporary: parts.temporary.clone(),
         keep_versions: usize::from(settings.store.keep_versions.get()),
         witness: parts.witness.clone(),
+        called_off: Default::default(),
         said: Arc::default(),
     }
 }

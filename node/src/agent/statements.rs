@@ -3,6 +3,7 @@
 use std::{
     fmt::{Debug, Display},
     sync::Arc,
+    time::Duration,
 };
 
 use updraft_protocol::{Heartbeat, Signed, Statement};
@@ -21,7 +22,19 @@ pub(super) struct CaughtUp {
     pub(super) statements: bool,
 }
 
+/// How long updates wait for what a peer has to say beside heads. Who gives a release and keeps silent about its
+/// pause holds up this node for so long, and others tell meanwhile.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
+    /// Whether what is said beside heads is still to come: nothing is installed by itself before some peer has told
+    /// all it knows, because a release may be paused, its channel frozen, or its keys revoked.
+    pub(super) fn waits_for_statements(&self, now: Now) -> bool {
+        !self.caught_up.statements
+            && self.sync.peers().next().is_some()
+            && self.met.is_some_and(|met| now.elapsed < met + PATIENCE)
+    }
+
     /// Says what is due as a witness, once some peer has told all it knows. The words are kept, then signed, then
     /// come back as [`Input::Vouched`](super::Input::Vouched).
     pub(super) fn vouch(&mut self, now: Now, actions: &mut Vec<Action<P>>) {

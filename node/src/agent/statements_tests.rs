@@ -100,6 +100,44 @@ fn a_witness_is_silent_until_a_peer_has_told_all_and_keeps_the_head_before_its_w
 }
 
 #[test]
+fn an_endless_book_of_statements_is_put_down() {
+    let publisher = Publisher::new();
+    let mut machine = machine(&publisher);
+    machine.handle(Input::PeerCame(1), now(0));
+    let other = Digest::of(b"what that peer heard");
+    let mut actions = machine.handle(Input::News(1, Some(news(Vec::new(), other))), now(1));
+    let mut pages = 0;
+    // Each page leads on: lifts that have run out, in ascending order of their names.
+    let mut lifts: Vec<Statement> = (0..100)
+        .map(|n| {
+            let lift = Lift {
+                network: publisher.network,
+                channel: publisher.channel.clone(),
+                release: None,
+                issued: Timestamp::from_seconds(1),
+                reason: n.to_string(),
+            };
+            Statement::Lift(publisher.sign(&lift, &[1, 2]).as_ref().clone())
+        })
+        .collect();
+    lifts.sort_by_key(Statement::id);
+    let mut lifts = lifts.into_iter();
+    let asked = |actions: &[Action<u8>]| {
+        actions.iter().find_map(|action| match action {
+            Action::AskStatements(1, _, after) => Some(*after),
+            _ => None,
+        })
+    };
+    while let Some(after) = asked(&actions) {
+        pages += 1;
+        let statements = vec![lifts.next().expect("it was put down before the end")];
+        let page = CatchUpAnswer::Statements { statements, more: true };
+        actions = machine.handle(Input::Statements(1, after, Some(page)), now(2));
+    }
+    assert_eq!(pages, 64);
+}
+
+#[test]
 fn a_kept_word_is_believed_kept_as_a_statement_and_told() {
     let publisher = Publisher::new();
     let mut machine = machine(&publisher);

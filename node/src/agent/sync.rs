@@ -11,7 +11,7 @@ use std::{
 };
 
 use updraft_protocol::{
-    Digest,
+    ChannelName, Digest, HeadMark,
     limits::{MAX_ROOT_STEPS, MAX_ROOTS_PER_ANSWER},
 };
 
@@ -38,6 +38,9 @@ pub(super) enum Question {
     /// What is said beside heads, after this id.
     Statements(Option<Digest>),
 }
+
+/// Pages of statements that one peer is asked for in a row.
+const MAX_STATEMENT_PAGES: usize = 64;
 
 /// Whether more may follow an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +79,10 @@ struct Peer {
     root_pages: u64,
     /// Set while a question for news has to be put again.
     news: Option<Pause>,
+    /// Channels of which it gave heads that do not lead on here; at most those of the root.
+    stuck: BTreeSet<ChannelName>,
+    /// Pages of statements that it gave one after the other.
+    statement_pages: usize,
 }
 
 /// Who is asked what.
@@ -157,6 +164,39 @@ impl<P: Copy + Ord + Debug> Sync<P> {
                 Page::Last => 0,
             };
         }
+    }
+
+    /// Heads that the peer gave of these channels do not lead on. Says whether that is new: then the next question,
+    /// in another order, may bring more.
+    pub(super) fn is_stuck_with(&mut self, peer: P, channels: BTreeSet<ChannelName>) -> bool {
+        let Some(entry) = self.peers.get_mut(&peer) else { return false };
+        let before = entry.stuck.len();
+        entry.stuck.extend(channels);
+        entry.stuck.len() > before
+    }
+
+    /// The order in which a peer is asked for channels: first those in which it gets us on.
+    pub(super) fn in_order(&self, peer: P, mut marks: Vec<HeadMark>) -> Vec<HeadMark> {
+        if let Some(entry) = self.peers.get(&peer) {
+            marks.sort_by_key(|mark| entry.stuck.contains(&mark.channel));
+        }
+        marks
+    }
+
+    /// What led nowhere may lead on now.
+    pub(super) fn nobody_is_stuck(&mut self) {
+        self.peers.values_mut().for_each(|entry| entry.stuck.clear());
+    }
+
+    /// The peer gave a page of statements. Says whether it may be asked for the next one: nobody keeps so many that
+    /// it takes more than [`MAX_STATEMENT_PAGES`].
+    pub(super) fn statements_came(&mut self, peer: P, page: Page) -> bool {
+        let Some(entry) = self.peers.get_mut(&peer) else { return false };
+        entry.statement_pages = match page {
+            Page::Full => entry.statement_pages.saturating_add(1),
+            Page::Last => 0,
+        };
+        page == Page::Full && entry.statement_pages < MAX_STATEMENT_PAGES
     }
 
     /// The peer did not give the manifest: it may have heard of it as little as we have, and get it soon.

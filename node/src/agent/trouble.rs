@@ -131,7 +131,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// What a person should know who installs a release by hand.
     pub(super) fn warnings(&self, found: &Found, now: Now) -> Vec<String> {
         let known = &found.known;
-        let (release, channel) = (known.manifest.release_name(), &known.channel);
+        let (release, channel) = (known.manifest.release_name(), &found.channel);
         let mut warnings = Vec::new();
         if let catalog::Freshness::Stale { since, why } = self.catalog.freshness(channel, now.wall)
         {
@@ -140,7 +140,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                  this node"
             ));
         }
-        if let Some(distrust) = self.distrust(known, now) {
+        if let Some(distrust) = self.distrust(channel, known, now) {
             warnings.push(distrusted(&release, channel, &distrust).1);
         }
         warnings.extend(self.builds_differ(known).map(|concern| concern.detail));

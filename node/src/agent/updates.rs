@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use updraft_protocol::{ComponentName, Digest, ReleaseVersion};
+use updraft_protocol::{ChannelName, ComponentName, Digest, ReleaseVersion};
 
 use super::{
     action::{Action, Fetched, Installation, Job, JobError, Now},
@@ -30,20 +30,21 @@ const POLICY: &str = "policy";
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// Begins every update that settings allow and nothing holds.
     pub(super) fn begin_updates(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
-        if self.rules.duty == Duty::Seed {
+        if self.rules.duty == Duty::Seed || self.waits_for_statements(now) {
             return;
         }
-        let ready: Vec<(ComponentName, Known)> = self
+        let ready: Vec<(ComponentName, ChannelName, Known)> = self
             .components
             .values()
             .filter(|component| component.following == Following::Yes)
             .filter_map(|component| {
                 let best = self.best(component, now)?;
-                Some((component.name.clone(), best.clone()))
+                Some((component.name.clone(), component.channel.clone(), best.clone()))
             })
             .collect();
-        for (name, known) in ready {
+        for (name, channel, known) in ready {
             let wish = Wish {
+                channel,
                 route: RouteChoice::Cheapest,
                 extent: Extent::Install,
                 by: POLICY.to_owned(),
@@ -82,7 +83,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             &Facts {
                 installed: component.installed.as_ref().map(|installed| &installed.version),
                 pinned: component.pinned,
-                distrust: self.distrust(known, now),
+                distrust: self.distrust(&component.channel, known, now),
                 quarantined: component.quarantined.get(&known.signed.digest()).map(String::as_str),
                 stale_since,
                 auto: component.auto,
@@ -90,9 +91,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         )
     }
 
-    /// What stands against a release itself, whoever asks for it.
-    pub(super) fn distrust(&self, known: &Known, now: Now) -> Option<Distrust> {
-        match self.catalog.obstacle(known, now.wall) {
+    /// What stands against a release of a channel itself, whoever asks for it.
+    pub(super) fn distrust(
+        &self,
+        channel: &ChannelName,
+        known: &Known,
+        now: Now,
+    ) -> Option<Distrust> {
+        match self.catalog.obstacle(channel, known, now.wall) {
             Some(Obstacle::Frozen(freeze)) => return Some(Distrust::Frozen(frozen(&freeze))),
             Some(Obstacle::Withdrawn { reason }) => return Some(Distrust::Withdrawn(reason)),
             Some(Obstacle::SignerRevoked) => return Some(Distrust::SignerRevoked),
@@ -147,6 +153,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let job = Job {
             id,
             component: name.clone(),
+            channel: wish.channel,
             release,
             manifest: known.manifest.clone(),
             others,
@@ -207,6 +214,22 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         actions
     }
 
+    /// Calls off what is under way and has been stopped since it began. Each once.
+    pub(super) fn call_off(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
+        let stopped: Vec<(OperationId, String)> = self
+            .jobs
+            .values()
+            .filter(|job| job.extent == Extent::Install && !self.called_off.contains(&job.id))
+            .filter_map(|job| Some((job.id, self.stopped_meanwhile(job, now)?)))
+            .collect();
+        for (id, reason) in stopped {
+            self.called_off.insert(id);
+            actions.push(Action::CallOff(id, reason));
+        }
+        let jobs = &self.jobs;
+        self.called_off.retain(|id| jobs.contains_key(id));
+    }
+
     /// Why a release that was fetched must not go live after all. Whoever asked for it by hand has answered for a
     /// pause and for missing builds; nobody answers for the rest.
     fn stopped_meanwhile(&self, job: &Job, now: Now) -> Option<String> {
@@ -215,7 +238,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             return Some(format!("{release} is not on offer any more"));
         };
         let asked_for = self.operations.get(job.id).is_some_and(|operation| operation.by != POLICY);
-        match self.distrust(known, now)? {
+        match self.distrust(&job.channel, known, now)? {
             Distrust::Paused { .. } | Distrust::Builders { .. } if asked_for => None,
             Distrust::Paused { until, reason } => {
                 Some(format!("{release} is paused until {until}: {reason}"))
@@ -223,7 +246,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Distrust::Builders { have, need } => {
                 Some(format!("{have} of the {need} builders needed got the same as {release}"))
             }
-            Distrust::Frozen(why) => Some(format!("`{}` is frozen: {why}", known.channel)),
+            Distrust::Frozen(why) => Some(format!("`{}` is frozen: {why}", job.channel)),
             Distrust::Withdrawn(why) => Some(format!("{release} was withdrawn: {why}")),
             Distrust::SignerRevoked => Some(format!(
                 "a key that signed {release} or its channel's head has revoked itself"
@@ -424,6 +447,8 @@ pub(super) fn frozen(freeze: &Freeze) -> String {
 /// What an operation is to do beyond the release itself.
 #[derive(Debug, Clone)]
 pub(super) struct Wish {
+    /// Where the release is on offer.
+    pub(super) channel: ChannelName,
     pub(super) route: RouteChoice,
     pub(super) extent: Extent,
     pub(super) by: String,

@@ -112,6 +112,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Staleness::Root => {
                 format!("the trust root expired at {since}; its owners have to sign a new one")
             }
+            Staleness::Clock => format!("{why}; set it right, then updates go on"),
             Staleness::Head | Staleness::Witnesses { .. } => format!(
                 "cannot prove freshness since {since}: {why}; newer releases of {name} may be withheld from this node"
             ),
@@ -124,7 +125,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         // A release that is not to be taken at all waits for that, whatever went wrong before.
         if let Stage::Waiting { release: failed, reason, error, .. } = component.stage()
             && *failed == known.signed.digest()
-            && self.distrust(known, now).is_none()
+            && self.distrust(&component.channel, known, now).is_none()
             && let Some(reason) = reason.hold()
         {
             return Some(Held { reason, until: None, detail: format!("{release}: {error}") });

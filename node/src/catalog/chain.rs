@@ -2,16 +2,29 @@
 //!
 //! A channel moves by [`head::continues`] and by a new base in the root, and by nothing else.
 
-use std::{collections::BTreeMap, sync::Arc};
-
-use updraft_protocol::{
-    ChannelBase, Digest, Head, HeadMark, Signed, Verified,
-    head::{self, ChainError},
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
-/// Links remembered, so that a root which names one of them as the base does not throw back a channel. A root
-/// is seldom so late; where it is, the links after the base are asked for again.
+use updraft_protocol::{
+    ChannelBase, Digest, Head, HeadMark, KeyId, Role, Signed, Verified,
+    head::{self, ChainError},
+    threshold,
+};
+
+/// Links remembered, so that a root which names one of them as the base does not throw back a channel. A root is
+/// seldom so late; where it is, the channel begins at the base again.
 const MAX_LINKS: usize = 1_024;
+
+/// A head that was passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its digest.
+    pub digest: Digest,
+    /// Who signed it: whether a later root still bears it.
+    pub signers: BTreeSet<KeyId>,
+}
 
 /// The trusted head of a channel, as received.
 #[derive(Debug, Clone)]
@@ -28,7 +41,7 @@ pub(super) struct Chain {
     /// Where it begins: from the root, or from what this node had followed and can no longer read.
     base: Option<ChannelBase>,
     head: Option<ChannelHead>,
-    links: BTreeMap<u64, Digest>,
+    links: BTreeMap<u64, Link>,
 }
 
 /// What an offered head is to a chain, by its number and digest alone.
@@ -74,7 +87,9 @@ impl Chain {
     /// Looks at number and digest before any signature is: what is known costs nothing more.
     pub(super) fn place(&self, seq: u64, digest: &Digest) -> Place {
         let here = self.head.as_ref().filter(|known| known.head.seq == seq);
-        let known = here.map(|known| known.head.digest()).or_else(|| self.links.get(&seq).copied());
+        let known = here
+            .map(|known| known.head.digest())
+            .or_else(|| self.links.get(&seq).map(|l| l.digest));
         match known {
             Some(known) if known == *digest => Place::Known,
             Some(_) => Place::Contradicts,
@@ -103,35 +118,43 @@ impl Chain {
         head::continues(self.base.as_ref(), self.head.as_ref().map(|known| &known.head), head)
     }
 
-    /// Puts the channel at a head that was followed before.
-    pub(super) fn set(&mut self, signed: &Arc<Signed<Head>>, head: Verified<Head>) {
-        self.remember(head.seq, head.digest());
+    fn set(&mut self, signed: &Arc<Signed<Head>>, head: Verified<Head>) {
+        self.remember(head.seq, link_of(&head));
         self.head = Some(ChannelHead { signed: signed.clone(), head });
     }
 
     /// Remembers a link that was passed.
-    pub(super) fn remember(&mut self, seq: u64, digest: Digest) {
-        self.links.insert(seq, digest);
+    fn remember(&mut self, seq: u64, link: Link) {
+        self.links.insert(seq, link);
         while self.links.len() > MAX_LINKS {
             self.links.pop_first();
         }
     }
 
-    /// Goes on from a new base; says whether the trusted head had to go because the chain does not lead through
-    /// the base to it.
-    pub(super) fn rebase(&mut self, base: ChannelBase) -> Rebased {
-        let through = match (self.head.as_ref(), base.head) {
-            (None, _) => true,
+    /// Goes on from the base of a new root, whose people may have changed the keys as well; says whether the trusted
+    /// head had to go. It stays if the chain leads through the base and the new role bears every head after it: so
+    /// whoever comes to the network later ends where this node is.
+    pub(super) fn rebase(&mut self, base: Option<ChannelBase>, role: &Role) -> Rebased {
+        let (last, begin) = match (&self.head, &base) {
+            (None, _) => (0, 0),
+            (Some(known), Some(ChannelBase { seq, head: Some(head), .. })) => {
+                let through = self.links.get(seq).is_some_and(|link| link.digest == *head);
+                (known.head.seq, if through { *seq } else { u64::MAX })
+            }
             // From the beginning, where every chain without a base came from.
-            (Some(_), None) => self.base.as_ref().is_none_or(|old| old.seq == 0),
-            (Some(_), Some(head)) => self.links.get(&base.seq) == Some(&head),
+            (Some(known), _) => {
+                let came_from_there = self.base.as_ref().is_none_or(|old| old.seq == 0);
+                (known.head.seq, if came_from_there { 0 } else { u64::MAX })
+            }
         };
-        self.base = Some(base);
-        if through {
+        self.base = base;
+        let borne = |seq| {
+            self.links.get(&seq).is_some_and(|link| threshold::enough(role, &link.signers).is_ok())
+        };
+        if begin < u64::MAX && (begin + 1..=last).all(borne) {
             return Rebased::Stays;
         }
-        self.head = None;
-        self.links.clear();
+        self.begin_anew();
         Rebased::BeginsAnew
     }
 
@@ -141,27 +164,30 @@ impl Chain {
         &mut self,
         signed: &Arc<Signed<Head>>,
         head: Verified<Head>,
-        mut links: BTreeMap<u64, Digest>,
+        mut links: BTreeMap<u64, Link>,
     ) -> Rebased {
-        links.insert(head.seq, head.digest());
+        links.insert(head.seq, link_of(&head));
         let through = match &self.base {
             None => true,
             Some(ChannelBase { head: None, .. }) => links.contains_key(&1),
-            Some(ChannelBase { seq, head, .. }) => links.get(seq).copied() == *head,
+            Some(ChannelBase { seq, head, .. }) => links.get(seq).map(|link| link.digest) == *head,
         };
         if !through {
             return Rebased::BeginsAnew;
         }
-        links.into_iter().for_each(|(seq, digest)| self.remember(seq, digest));
+        links.into_iter().for_each(|(seq, link)| self.remember(seq, link));
         self.set(signed, head);
         Rebased::Stays
     }
 
-    /// Gives the trusted head up and begins at the base again.
-    pub(super) fn begin_anew(&mut self) {
+    fn begin_anew(&mut self) {
         self.head = None;
         self.links.clear();
     }
+}
+
+fn link_of(head: &Verified<Head>) -> Link {
+    Link { digest: head.digest(), signers: head.signers().clone() }
 }
 
 /// What a new base did to a channel.

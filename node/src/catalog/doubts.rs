@@ -161,17 +161,23 @@ impl Doubts {
         revoked.chain(self.proofs.values().flatten().map(|proof| &proof.statement))
     }
 
-    /// Under a new root: forgets what is about keys that are in no role any more.
+    /// Under a new root: forgets what is about keys that are in no role any more, and what it has settled.
     pub(super) fn settle(&mut self, root: &Root) {
         self.revoked.retain(|key, _| root.key(key).is_some());
         self.revoked_ids = self.revoked.keys().copied().collect();
-        for (channel, proofs) in &mut self.proofs {
-            let role = root.release_role(channel);
-            proofs.retain(|proof| {
-                let (Finding::Fork { keys, .. } | Finding::DoubleSigned { keys, .. }) =
-                    &proof.finding;
-                role.is_some_and(|role| keys.iter().all(|key| role.key(key).is_some()))
-            });
+        let still = |proof: Proof| {
+            let (Finding::Fork { channel, keys, .. } | Finding::DoubleSigned { channel, keys, .. }) =
+                &proof.finding;
+            let role = root.release_role(channel)?;
+            if keys.iter().all(|key| role.key(key).is_some()) {
+                return Some(proof);
+            }
+            // A key of it is gone, and this is what whoever hears of it now makes of it.
+            let Statement::Equivocation(heads) = proof.statement.as_ref() else { return None };
+            heads.judge(root).ok().map(|finding| Proof { finding, ..proof })
+        };
+        for proofs in self.proofs.values_mut() {
+            *proofs = std::mem::take(proofs).into_iter().filter_map(still).collect();
         }
         self.proofs.retain(|_, proofs| !proofs.is_empty());
     }

@@ -6,36 +6,26 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use updraft_protocol::{
-    ChannelBase, ChannelName, ComponentName, Digest, Equivocation, Head, HeadMark, KeyId, Listing,
-    Manifest, ReleaseVersion, Role, Root, Signable, Signed, Statement, Target, Timestamp, Verified,
-    head::ChainError, root, signed::VerifyError, threshold,
+    ChannelBase, ChannelName, Digest, Equivocation, Head, HeadMark, KeyId, Manifest, Role, Root,
+    Signable, Signed, Statement, Timestamp, Verified, head::ChainError, signed::VerifyError,
+    threshold,
 };
 
 use super::{
     brakes::Brakes,
     builders::Builders,
-    chain::{Chain, ChannelHead, Place, Rebased},
+    chain::{Chain, ChannelHead, Link, Place, Rebased},
     doubts::Doubts,
-    refusal::Refusal,
-    time::TrustedTime,
+    manifests::Known,
+    refusal::{Refusal, Says},
+    roots::Beginnings,
+    time::{Ahead, TrustedTime},
     witnesses::Witnesses,
 };
-
-/// A manifest that a trusted head lists.
-#[derive(Debug, Clone)]
-pub struct Known {
-    /// The signed bytes, for peers that ask.
-    pub signed: Arc<Signed<Manifest>>,
-    /// What they say.
-    pub manifest: Arc<Manifest>,
-    /// Who signed.
-    pub signers: Vec<KeyId>,
-    /// Where the head lists it.
-    pub channel: ChannelName,
-}
 
 /// What became of an offered head.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,15 +59,6 @@ pub enum Offer {
     Link,
 }
 
-/// What a new root changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RootOutcome {
-    /// Its number.
-    pub version: u64,
-    /// Channels whose heads no longer hold: what is kept after the base has to go, it is fetched again.
-    pub begun_anew: Vec<ChannelName>,
-}
-
 /// What a refused head may prove together with one that is trusted.
 #[derive(Debug, Clone)]
 pub enum Contradiction {
@@ -99,6 +80,12 @@ pub struct Catalog {
     pub(super) chains: BTreeMap<ChannelName, Chain>,
     pub(super) manifests: BTreeMap<Digest, Known>,
     pub(super) time: TrustedTime,
+    pub(super) ahead: Ahead,
+    pub(super) begun: Beginnings,
+    /// Statements that went out of the tables since somebody asked.
+    pub(super) gone: Vec<Arc<Statement>>,
+    /// The key by which this node itself speaks.
+    pub(super) own: Option<KeyId>,
     pub(super) witnesses: Witnesses,
     pub(super) brakes: Brakes,
     pub(super) doubts: Doubts,
@@ -111,10 +98,14 @@ impl Catalog {
     /// Begins with a trusted root and nothing else; no signed time has been seen before `floor`.
     pub fn new(root: Verified<Root>, floor: Timestamp) -> Self {
         let mut catalog = Self {
+            begun: Beginnings::of(&root),
             root,
             chains: BTreeMap::new(),
             manifests: BTreeMap::new(),
             time: TrustedTime::starting_at(floor),
+            ahead: Ahead::default(),
+            own: None,
+            gone: Vec::new(),
             witnesses: Witnesses::default(),
             brakes: Brakes::default(),
             doubts: Doubts::default(),
@@ -132,6 +123,30 @@ impl Catalog {
     pub fn with_clock_skew(mut self, seconds: u64) -> Self {
         self.time = self.time.with_skew(seconds);
         self
+    }
+
+    /// Knows which root last said by whose keys, and from where, each channel goes on.
+    pub fn with_beginnings(mut self, begun: Beginnings) -> Self {
+        self.begun = begun;
+        self
+    }
+
+    /// Takes no time from what this key says: it is this node's own, and says what the node's clock says.
+    pub fn with_own_key(mut self, own: Option<KeyId>) -> Self {
+        self.own = own;
+        self
+    }
+
+    /// So much time has gone by since any moment that stays the same; whatever happens to the clock.
+    pub fn pass(&mut self, elapsed: Duration) {
+        self.time.pass(elapsed);
+    }
+
+    /// Notes what a refusal tells although nothing of what was refused is believed: that others' clocks are ahead.
+    pub fn note(&mut self, refusal: &Refusal) {
+        if let Refusal::FromTheFuture { signed, says } = refusal {
+            self.ahead.note(*says, *signed);
+        }
     }
 
     /// The root in force.
@@ -169,13 +184,6 @@ impl Catalog {
         self.chains.iter().map(|(channel, chain)| chain.mark(channel)).collect()
     }
 
-    /// Takes the root after the one in force.
-    pub fn offer_root(&mut self, signed: &Signed<Root>) -> Result<RootOutcome, Refusal> {
-        self.root = root::trust_next(&self.root, signed)?;
-        let begun_anew = self.doubt_everything();
-        Ok(RootOutcome { version: self.root.version, begun_anew })
-    }
-
     /// Takes a head if it is the next of its channel.
     pub fn offer_head(
         &mut self,
@@ -196,9 +204,24 @@ impl Catalog {
             Place::Open | Place::Contradicts => {}
         }
         let head = self.verify_head(signed, &claim)?;
+        self.take_head(signed, head, offer, clock)
+    }
+
+    /// Takes a verified head if it is the next of its channel.
+    pub(super) fn take_head(
+        &mut self,
+        signed: &Arc<Signed<Head>>,
+        head: Verified<Head>,
+        offer: Offer,
+        clock: Timestamp,
+    ) -> Result<HeadOutcome, Refusal> {
+        let channel = head.channel.clone();
         if self.time.is_future(head.time, clock) {
-            return Err(Refusal::FromTheFuture { signed: head.time });
+            return Err(Refusal::FromTheFuture { signed: head.time, says: Says::Publishers });
         }
+        let Some(chain) = self.chains.get_mut(&channel) else {
+            return Err(Refusal::UnknownChannel(channel));
+        };
         match chain.would_follow(&head) {
             Ok(()) => {}
             Err(ChainError::Known { .. }) => return Ok(HeadOutcome::Known),
@@ -216,13 +239,42 @@ impl Catalog {
         if offer == Offer::News && head.is_expired(self.time.at(clock)) {
             return Err(Refusal::Expired { expired: head.expires });
         }
-        let seq = head.seq;
-        self.time.learn(head.time, clock);
-        if let Some(chain) = self.chains.get_mut(&channel) {
-            chain.follow(signed, head)?;
-        }
+        let (seq, time) = (head.seq, head.time);
+        chain.follow(signed, head)?;
+        self.time.learn(time, clock);
         self.forget_unlisted();
         Ok(HeadOutcome::Accepted { channel, seq })
+    }
+
+    /// Takes heads of one channel, one after the other as links, of which the first has too few signatures since a
+    /// key took itself back: they are borne by a later one of them that has enough without it, because each names
+    /// the one before. Says how many were taken.
+    ///
+    /// So a key that takes itself back does not lock out whoever has not followed the channel that far.
+    pub fn offer_run(&mut self, run: &[Arc<Signed<Head>>], clock: Timestamp) -> usize {
+        let mut heads: Vec<Verified<Head>> = Vec::new();
+        let mut borne = 0;
+        for signed in run {
+            let Ok(claim) = signed.peek() else { break };
+            let Some(role) = self.root.release_role(&claim.channel) else { break };
+            let Ok(head) = signed.verify(&self.root.network, role) else { break };
+            if heads.last().is_some_and(|last| {
+                (Some(last.digest()), &last.channel) != (head.prev, &head.channel)
+            }) {
+                break;
+            }
+            let stands = threshold::enough(self.doubts.authority(role), head.signers()).is_ok();
+            heads.push(head);
+            if stands {
+                borne = heads.len();
+                break;
+            }
+        }
+        let taken = run.iter().zip(heads).take(borne).take_while(|(signed, head)| {
+            let taken = self.take_head(signed, head.clone(), Offer::Link, clock);
+            matches!(taken, Ok(HeadOutcome::Accepted { .. }))
+        });
+        taken.count()
     }
 
     /// What a head that was just refused may prove, if some key of its channel did sign it.
@@ -257,7 +309,7 @@ impl Catalog {
     pub fn restore_head(
         &mut self,
         signed: &Arc<Signed<Head>>,
-        links: BTreeMap<u64, Digest>,
+        links: BTreeMap<u64, Link>,
     ) -> Result<(), Refusal> {
         let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
         let channel = claim.channel.clone();
@@ -268,19 +320,18 @@ impl Catalog {
         }
     }
 
+    /// The keys of a channel that signed a head.
+    pub fn signers(&self, channel: &ChannelName, signed: &Signed<Head>) -> BTreeSet<KeyId> {
+        let role = self.root.release_role(channel);
+        role.map(|role| signed.signers(&self.root.network, role)).unwrap_or_default()
+    }
+
     /// The kept head of a channel cannot be read any more: nothing up to its number is taken, but that very head.
     pub fn restore_place(&mut self, place: ChannelBase) {
         let chain = self.chains.entry(place.channel.clone()).or_default();
         if place.seq > chain.seq() {
             *chain = Chain::from_base(Some(place));
         }
-    }
-
-    /// Takes a manifest if a trusted head lists it and its channel's keys signed it.
-    pub fn offer_manifest(&mut self, signed: &Arc<Signed<Manifest>>) -> Result<&Known, Refusal> {
-        let digest = signed.digest();
-        let known = self.verify_manifest(signed, |catalog| catalog.listing_of(&digest))?;
-        Ok(self.manifests.entry(digest).or_insert(known))
     }
 
     /// Judges a bundle (a head and a manifest that is new in it) without taking it.
@@ -290,6 +341,7 @@ impl Catalog {
         manifest: &Arc<Signed<Manifest>>,
         clock: Timestamp,
     ) -> Result<(), Refusal> {
+        let claim = head.peek().map_err(|error| Refusal::Unverified(error.into()))?;
         let mut trial = self.clone();
         match trial.offer_head(head, Offer::News, clock)? {
             HeadOutcome::Accepted { .. } => {}
@@ -299,7 +351,7 @@ impl Catalog {
                 return Err(ChainError::Gap { expected: have + 1, offered }.into());
             }
         }
-        trial.offer_named(manifest).map(|_| ())
+        trial.offer_named(&claim.channel, manifest).map(|_| ())
     }
 
     fn is_trusted_head(&self, offered: &Signed<Head>) -> Result<(), Refusal> {
@@ -309,65 +361,6 @@ impl Catalog {
             return Ok(());
         }
         Err(ChainError::Older { trusted, offered: claim.seq }.into())
-    }
-
-    /// A manifest that is believed.
-    pub fn manifest(&self, digest: &Digest) -> Option<&Known> {
-        self.manifests.get(digest)
-    }
-
-    /// Digests that trusted heads list and whose manifests have not come yet.
-    pub fn missing_manifests(&self) -> BTreeSet<Digest> {
-        self.listings()
-            .map(|(_, listing)| listing.manifest)
-            .filter(|d| !self.manifests.contains_key(d))
-            .collect()
-    }
-
-    /// Whether the keys of its channel signed a manifest, listed or not.
-    pub fn vouches_for(&self, signed: &Signed<Manifest>) -> bool {
-        let role =
-            signed.peek().ok().and_then(|claim| self.root.release_role(&claim.channel).cloned());
-        role.is_some_and(|role| {
-            signed.verify(&self.root.network, self.doubts.authority(&role)).is_ok()
-        })
-    }
-
-    /// Under a new root only what its keys vouch for is believed: a key that was taken out of a role takes with
-    /// it what it alone had signed. Says which channels had to begin anew.
-    fn doubt_everything(&mut self) -> Vec<ChannelName> {
-        self.doubts.settle(&self.root);
-        self.settle_statements();
-        let mut begun_anew = Vec::new();
-        let mut chains = std::mem::take(&mut self.chains);
-        for entry in &self.root.release {
-            let channel = &entry.channel;
-            let base = self.root.base(channel).cloned();
-            let mut chain = chains.remove(channel).unwrap_or_default();
-            let new = base.as_ref().filter(|base| chain.base() != Some(*base)).cloned();
-            let mut anew = new.is_some_and(|base| chain.rebase(base) == Rebased::BeginsAnew);
-            if let Some(known) = chain.head().cloned() {
-                let named = chain.names(&known.head.digest());
-                if !named && self.verify_by_role(&known.signed, &known.head).is_err() {
-                    chain.begin_anew();
-                    anew = true;
-                }
-            }
-            if anew {
-                // What witnesses said was about heads that hold no longer.
-                self.witnesses.retain(|word, _| word.channel != *channel);
-                begun_anew.push(channel.clone());
-            }
-            self.chains.insert(channel.clone(), chain);
-        }
-        let manifests = std::mem::take(&mut self.manifests);
-        for (digest, known) in manifests {
-            if self.vouches_for(&known.signed) {
-                self.manifests.insert(digest, known);
-            }
-        }
-        self.forget_unlisted();
-        begun_anew
     }
 
     /// Verifies a head by the base that names it, or by its channel's keys.
@@ -415,57 +408,6 @@ impl Catalog {
             return Refusal::UnknownKeys { have: missing.have, need: missing.need };
         }
         error.into()
-    }
-
-    fn listing_of(&self, manifest: &Digest) -> Option<(ChannelName, Listing)> {
-        self.listings()
-            .find(|(_, listing)| listing.manifest == *manifest)
-            .map(|(channel, listing)| (channel.clone(), listing.clone()))
-    }
-
-    pub(super) fn verify_manifest(
-        &self,
-        signed: &Arc<Signed<Manifest>>,
-        listing: impl FnOnce(&Self) -> Option<(ChannelName, Listing)>,
-    ) -> Result<Known, Refusal> {
-        let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
-        let role = self
-            .root
-            .release_role(&claim.channel)
-            .ok_or_else(|| Refusal::UnknownChannel(claim.channel.clone()))?;
-        let manifest = signed
-            .verify(&self.root.network, self.doubts.authority(role))
-            .map_err(|error| self.why_unverified(error, signed, role))?;
-        let (channel, listing) = listing(self).ok_or(Refusal::NotListed(manifest.digest()))?;
-        let is = (&manifest.component, &manifest.target, &manifest.version);
-        if is != (&listing.component, &listing.target, &listing.version) {
-            let name =
-                |(c, t, v): (&ComponentName, &Target, &ReleaseVersion)| format!("{c}@{v} for {t}");
-            return Err(Refusal::ListedOtherwise {
-                manifest: manifest.digest(),
-                listed: name((&listing.component, &listing.target, &listing.version)),
-                is: name(is),
-            });
-        }
-        let signers = manifest.signers().iter().copied().collect();
-        Ok(Known {
-            signed: signed.clone(),
-            manifest: Arc::new(manifest.into_inner()),
-            signers,
-            channel,
-        })
-    }
-
-    /// A release that its channel no longer lists is not on offer, whoever still has its manifest. What was
-    /// withdrawn is remembered: somebody may run it.
-    fn forget_unlisted(&mut self) {
-        let listed: BTreeSet<Digest> =
-            self.listings().map(|(_, listing)| listing.manifest).collect();
-        let withdrawn: BTreeSet<Digest> =
-            self.withdrawals().map(|(_, withdrawn, _)| withdrawn.manifest).collect();
-        self.manifests.retain(|digest, _| listed.contains(digest) || withdrawn.contains(digest));
-        self.forget_attestations(&listed);
-        self.index();
     }
 }
 

@@ -5,7 +5,9 @@
 //!
 //! | file | knows |
 //! |---|---|
-//! | `machine.rs` | roots, heads and manifests: what is offered becomes believed, or is refused |
+//! | `machine.rs` | heads: what is offered becomes believed, or is refused |
+//! | `roots.rs` | what a new root changes |
+//! | `manifests.rs` | manifests that heads name |
 //! | `chain.rs` | how far one channel is followed |
 //! | `said.rs` | statements: whom each kind needs, and what it changes |
 //! | `witnesses.rs` | whether a head is fresh |
@@ -21,8 +23,10 @@ mod builders;
 mod chain;
 mod doubts;
 mod machine;
+mod manifests;
 mod offers;
 mod refusal;
+mod roots;
 mod said;
 mod time;
 mod vouching;
@@ -30,11 +34,13 @@ mod witnesses;
 
 pub use self::{
     builders::Builds,
-    chain::ChannelHead,
+    chain::{ChannelHead, Link},
     doubts::{Freeze, KeyAlarm},
-    machine::{Catalog, Contradiction, HeadOutcome, Known, Offer, RootOutcome},
+    machine::{Catalog, Contradiction, HeadOutcome, Offer},
+    manifests::Known,
     offers::{Obstacle, Standing},
-    refusal::{Refusal, Verdict},
+    refusal::{Refusal, Says, Verdict},
+    roots::{Beginnings, RootOutcome},
     said::{Heard, StatementOutcome},
     vouching::{Witness, Word},
     witnesses::{Freshness, Staleness, Vouched},

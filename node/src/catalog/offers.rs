@@ -2,18 +2,18 @@
 //!
 //! Policies and people decide what to do about an obstacle; here is only said that there is one.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use updraft_protocol::{
-    Brake, ChannelName, ComponentName, Digest, KeyId, Listing, Manifest, ReleaseVersion, Signed,
-    Target, Timestamp, Withdrawn, threshold,
+    Brake, ChannelName, ComponentName, Digest, KeyId, Listing, Manifest, ReleaseVersion, Target,
+    Timestamp, Withdrawn, threshold,
 };
 
 use super::{
     builders::Builds,
     doubts::{Freeze, KeyAlarm},
-    machine::{Catalog, Known},
-    refusal::Refusal,
+    machine::Catalog,
+    manifests::Known,
     witnesses::{Freshness, Staleness},
 };
 
@@ -50,28 +50,6 @@ pub enum Standing {
 }
 
 impl Catalog {
-    /// Takes the manifest of a release that a trusted head lists or withdraws; says which.
-    pub fn offer_named(&mut self, signed: &Arc<Signed<Manifest>>) -> Result<Standing, Refusal> {
-        if self.withdrawn(&signed.digest()).is_some() {
-            return self.restore_withdrawn(signed).map(|()| Standing::Withdrawn);
-        }
-        self.offer_manifest(signed).map(|_| Standing::Listed)
-    }
-
-    /// Takes up the manifest of a release that was withdrawn, so that a node which runs it can say so.
-    pub fn restore_withdrawn(&mut self, signed: &Arc<Signed<Manifest>>) -> Result<(), Refusal> {
-        let digest = signed.digest();
-        let named = |catalog: &Self| {
-            let (channel, _) = catalog.withdrawn(&digest)?;
-            let claim = signed.peek().ok()?;
-            let Manifest { component, target, version, .. } = claim;
-            Some((channel.clone(), Listing { component, target, version, manifest: digest }))
-        };
-        let known = self.verify_manifest(signed, named)?;
-        self.manifests.entry(digest).or_insert(known);
-        Ok(())
-    }
-
     /// Everything on offer: channel and listing, in order.
     pub fn listings(&self) -> impl Iterator<Item = (&ChannelName, &Listing)> {
         self.channels().filter_map(|(channel, head)| Some((channel, head?))).flat_map(
@@ -118,22 +96,29 @@ impl Catalog {
             .filter(move |listing| {
                 listing.component == *component && listing.target.runs_on(machine)
             })
-            .filter_map(|listing| self.manifest(&listing.manifest))
+            .filter_map(|listing| {
+                self.manifest(&listing.manifest).filter(|known| known.is_listed_as(listing))
+            })
     }
 
-    /// What stands against installing a release, the most lasting first.
-    pub fn obstacle(&self, known: &Known, clock: Timestamp) -> Option<Obstacle> {
+    /// What stands against installing a release from a channel, the most lasting first.
+    pub fn obstacle(
+        &self,
+        channel: &ChannelName,
+        known: &Known,
+        clock: Timestamp,
+    ) -> Option<Obstacle> {
         let release = known.signed.digest();
-        if let Some(freeze) = self.freeze(&known.channel) {
+        if let Some(freeze) = self.freeze(channel) {
             return Some(Obstacle::Frozen(freeze));
         }
-        if let Some((_, withdrawn)) = self.withdrawn(&release) {
+        if let Some(withdrawn) = self.withdrawn(channel, &release) {
             return Some(Obstacle::Withdrawn { reason: withdrawn.reason.clone() });
         }
-        if !self.still_vouched(known) {
+        if !self.still_vouched(channel, known) {
             return Some(Obstacle::SignerRevoked);
         }
-        self.paused(&known.channel, &release, clock).map(|brake| Obstacle::Paused {
+        self.paused(channel, &release, clock).map(|brake| Obstacle::Paused {
             by: brake.by,
             until: brake.expires,
             reason: brake.reason.clone(),
@@ -150,11 +135,9 @@ impl Catalog {
         self.doubts.alarms()
     }
 
-    /// The channel that withdrew a release, and why.
-    pub fn withdrawn(&self, release: &Digest) -> Option<(&ChannelName, &Withdrawn)> {
-        self.channels().find_map(|(channel, head)| {
-            head?.head.withdrawn(release).map(|withdrawn| (channel, withdrawn))
-        })
+    /// Why a channel withdrew a release, if it did.
+    pub fn withdrawn(&self, channel: &ChannelName, release: &Digest) -> Option<&Withdrawn> {
+        self.head(channel)?.head.withdrawn(release)
     }
 
     /// Every release that a trusted head withdraws, with its manifest if it was believed before.
@@ -202,6 +185,9 @@ impl Catalog {
     /// Whether the trusted head of a channel is the newest there is, as far as can be proved.
     pub fn freshness(&self, channel: &ChannelName, clock: Timestamp) -> Freshness {
         let now = self.time.at(clock);
+        if self.ahead.prove_the_clock_wrong(self.root.witness.as_ref(), self.time, clock) {
+            return Freshness::Stale { since: now, why: Staleness::Clock };
+        }
         if self.root.is_expired(now) {
             return Freshness::Stale { since: self.root.expires, why: Staleness::Root };
         }
@@ -217,19 +203,24 @@ impl Catalog {
         }
     }
 
-    /// Whether enough keys that still count signed the release and its channel's head.
-    fn still_vouched(&self, known: &Known) -> bool {
+    /// Whether enough keys that still count signed the release and the head of the channel that offers it.
+    fn still_vouched(&self, channel: &ChannelName, known: &Known) -> bool {
         if self.doubts.revoked().is_empty() {
             return true;
         }
-        let Some(role) = self.root.release_role(&known.channel) else { return false };
-        let authority = self.doubts.authority(role);
-        let release = known.signers.iter().copied().collect();
-        let head = self.head(&known.channel).is_some_and(|channel| {
-            let named = self.base(&known.channel).and_then(|base| base.head);
-            named == Some(channel.head.digest())
-                || threshold::enough(authority, channel.head.signers()).is_ok()
+        let root = &self.root;
+        let bear = |channel: &ChannelName, signers: &BTreeSet<KeyId>| {
+            root.release_role(channel)
+                .is_some_and(|role| threshold::enough(self.doubts.authority(role), signers).is_ok())
+        };
+        let head = self.head(channel).is_some_and(|trusted| {
+            let named = self.base(channel).and_then(|base| base.head);
+            named == Some(trusted.head.digest()) || bear(channel, trusted.head.signers())
         });
-        head && threshold::enough(authority, &release).is_ok()
+        head && bear(&known.manifest.channel, &known.signers.iter().copied().collect())
     }
 }
+
+#[cfg(test)]
+#[path = "offers_tests.rs"]
+mod tests;

@@ -16,6 +16,17 @@ pub enum Verdict {
     Reject,
 }
 
+/// Who signed a time that this node's clock has not reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Says {
+    /// A witness.
+    Witness(KeyId),
+    /// A release threshold.
+    Publishers,
+    /// Somebody on whose time nothing rests.
+    Anybody,
+}
+
 /// Why something was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -79,6 +90,8 @@ pub enum Refusal {
     FromTheFuture {
         /// Its time.
         signed: Timestamp,
+        /// Who says so.
+        says: Says,
     },
     /// It was offered as news and had already run out.
     #[error("it expired at {expired}")]

@@ -16,7 +16,7 @@ use updraft_protocol::{
 use super::{
     brakes::forgotten,
     machine::Catalog,
-    refusal::Refusal,
+    refusal::{Refusal, Says},
     witnesses::{Vouched, vouched},
 };
 
@@ -72,6 +72,13 @@ pub enum Heard {
     Proved(Finding),
 }
 
+/// Where a statement comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum From {
+    Others,
+    TheDisk,
+}
+
 impl Catalog {
     /// Takes a statement if whoever may say it says it, and it tells something new.
     pub fn offer_statement(
@@ -86,7 +93,9 @@ impl Catalog {
         }
         let replaced = self.replaced_by(statement);
         let heard = match statement.as_ref() {
-            Statement::Heartbeat(signed) => self.hear_heartbeat(signed, statement, clock)?,
+            Statement::Heartbeat(signed) => {
+                self.hear_heartbeat(signed, statement, From::Others, clock)?
+            }
             Statement::Brake(signed) => self.hear_brake(signed, statement, clock)?,
             Statement::Lift(signed) => self.hear_lift(signed, statement, clock)?,
             Statement::Revocation(signed) => self.hear_revocation(signed, statement)?,
@@ -120,7 +129,32 @@ impl Catalog {
 
     /// Names anew what the tables hold. Looking something up, which anybody can make us do, costs next to nothing.
     pub(super) fn index(&mut self) {
-        self.said = self.statements().map(|said| (said.id(), said.clone())).collect();
+        let said = self.statements().map(|said| (said.id(), said.clone())).collect();
+        let before = std::mem::replace(&mut self.said, said);
+        let gone = before.into_iter().filter(|(id, _)| !self.said.contains_key(id));
+        self.gone.extend(gone.map(|(_, statement)| statement));
+    }
+
+    /// What went out of the tables since this was asked last: it need not be kept any more.
+    pub fn take_gone(&mut self) -> Vec<Arc<Statement>> {
+        std::mem::take(&mut self.gone)
+    }
+
+    /// Takes up what was kept before. Other than when it is heard, the last word of a witness may have run out: it
+    /// tells since when a head is stale.
+    pub fn restore_statement(
+        &mut self,
+        statement: &Arc<Statement>,
+        clock: Timestamp,
+    ) -> Result<(), Refusal> {
+        match statement.as_ref() {
+            Statement::Heartbeat(signed) => {
+                self.hear_heartbeat(signed, statement, From::TheDisk, clock)?;
+                self.index();
+            }
+            _ => drop(self.offer_statement(statement, clock)?),
+        }
+        Ok(())
     }
 
     /// Forgets what has run out.
@@ -186,20 +220,25 @@ impl Catalog {
         &mut self,
         signed: &Signed<Heartbeat>,
         statement: &Arc<Statement>,
+        from: From,
         clock: Timestamp,
     ) -> Result<Heard, Refusal> {
         let heartbeat = self.sentence(signed, "witness", self.root.witness.as_ref())?;
         let channel = heartbeat.channel.clone();
         self.known_channel(&channel)?;
-        self.not_from_the_future(heartbeat.time, clock)?;
-        if heartbeat.expires() < self.time.at(clock) {
+        if self.time.is_future(heartbeat.time, clock) {
+            let says = Says::Witness(heartbeat.by);
+            return Err(Refusal::FromTheFuture { signed: heartbeat.time, says });
+        }
+        if from == From::Others && heartbeat.expires() < self.time.at(clock) {
             return Err(Refusal::Expired { expired: heartbeat.expires() });
         }
         let trusted = self.head(&channel).map(|known| (known.head.seq, known.head.digest()));
         let vouched = vouched(trusted, &heartbeat);
-        self.witnesses.hear(heartbeat, vouched, statement)?;
+        let time = self.time;
+        self.witnesses.hear(heartbeat, vouched, statement, |at| time.is_future(at, clock))?;
         let need = self.root.witness.as_ref().map_or(usize::MAX, Role::threshold);
-        if let Some(time) = self.witnesses.time(&channel, need) {
+        if let Some(time) = self.witnesses.time(&channel, need, self.own) {
             self.time.learn(time, clock);
         }
         Ok(Heard::Heartbeat { channel, vouched })
@@ -332,8 +371,12 @@ impl Catalog {
 
     fn not_from_the_future(&self, signed: Timestamp, clock: Timestamp) -> Result<(), Refusal> {
         match self.time.is_future(signed, clock) {
-            true => Err(Refusal::FromTheFuture { signed }),
+            true => Err(Refusal::FromTheFuture { signed, says: Says::Anybody }),
             false => Ok(()),
         }
     }
 }
+
+#[cfg(test)]
+#[path = "said_tests.rs"]
+mod tests;

@@ -3,10 +3,10 @@
 use super::*;
 
 use crate::{
-    catalog::{Freeze, StatementOutcome, Verdict},
+    catalog::{Freeze, RootOutcome, StatementOutcome, Verdict},
     testing::{NOW, Publisher},
 };
-use updraft_protocol::{NetworkId, Revocation, Statement, limits::MAX_CLOCK_SKEW};
+use updraft_protocol::{NetworkId, Revocation, Statement, Target, limits::MAX_CLOCK_SKEW};
 
 #[test]
 fn a_listed_and_signed_release_is_the_newest() {

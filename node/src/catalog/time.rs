@@ -1,21 +1,30 @@
-//! Time that can be relied on: the node's clock, but never earlier than what enough keys have signed. Pure.
+//! Time that can be relied on: the node's clock, but never earlier than what enough keys have signed and what has
+//! gone by since. Pure.
 //!
-//! A clock that went back must not make expired things good again. Only times that lie close to the node's own
-//! clock move the floor, so a clock that was wrong leaves nothing behind once it is right.
+//! A clock that went back must not make expired things good again, nor keep what is good from expiring. Only times
+//! that lie close to the node's own clock move the floor, so a clock that was wrong leaves nothing behind once it is
+//! right.
 
-use updraft_protocol::{Timestamp, limits::MAX_CLOCK_SKEW};
+use std::{collections::BTreeMap, time::Duration};
+
+use updraft_protocol::{KeyId, Role, Timestamp, limits::MAX_CLOCK_SKEW};
+
+use super::refusal::Says;
 
 /// The latest moment that has certainly passed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TrustedTime {
     floor: Timestamp,
+    /// Of a clock that nobody sets: when the floor was learnt, and now. Unknown until it was read once.
+    learnt: Option<Duration>,
+    elapsed: Duration,
     /// Seconds by which clocks may differ.
     skew: u64,
 }
 
 impl TrustedTime {
     pub(super) const fn starting_at(floor: Timestamp) -> Self {
-        Self { floor, skew: MAX_CLOCK_SKEW }
+        Self { floor, learnt: None, elapsed: Duration::ZERO, skew: MAX_CLOCK_SKEW }
     }
 
     /// The same with another allowance, at most [`MAX_CLOCK_SKEW`] seconds.
@@ -23,9 +32,16 @@ impl TrustedTime {
         Self { skew: skew.min(MAX_CLOCK_SKEW), ..self }
     }
 
+    /// So much time has gone by since any moment that stays the same.
+    pub(super) fn pass(&mut self, elapsed: Duration) {
+        self.learnt.get_or_insert(elapsed);
+        self.elapsed = elapsed;
+    }
+
     /// The moment to judge by.
     pub(super) fn at(self, clock: Timestamp) -> Timestamp {
-        clock.max(self.floor)
+        let since = self.elapsed.saturating_sub(self.learnt.unwrap_or(self.elapsed));
+        clock.max(self.floor.plus(since.as_secs()))
     }
 
     /// Whether `signed` lies further ahead than clocks differ.
@@ -35,13 +51,50 @@ impl TrustedTime {
 
     /// Enough keys have signed that it is `signed` now.
     pub(super) fn learn(&mut self, signed: Timestamp, clock: Timestamp) {
-        if signed <= clock.plus(self.skew) {
-            self.floor = self.floor.max(signed);
+        if signed <= clock.plus(self.skew) && signed > self.floor {
+            self.floor = signed;
+            self.learnt = self.learnt.map(|_| self.elapsed);
         }
     }
 
     pub(super) const fn floor(self) -> Timestamp {
         self.floor
+    }
+}
+
+/// Who says that it is later than any clock error explains: then it may be this node's clock that is wrong.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ahead {
+    witnesses: BTreeMap<KeyId, Timestamp>,
+    publishers: Option<Timestamp>,
+}
+
+impl Ahead {
+    /// Somebody signed this time. There is a place for each witness of a root.
+    pub(super) fn note(&mut self, says: Says, signed: Timestamp) {
+        match says {
+            Says::Witness(by) => drop(self.witnesses.insert(by, signed)),
+            Says::Publishers => self.publishers = self.publishers.max(Some(signed)),
+            Says::Anybody => {}
+        }
+    }
+
+    /// Whether so many say so that the clock has to be behind: a threshold of witnesses or, without any, of the keys
+    /// that publish. They may be thieves who want updates to stop; they could have that by keeping silent.
+    pub(super) fn prove_the_clock_wrong(
+        &self,
+        witness: Option<&Role>,
+        time: TrustedTime,
+        clock: Timestamp,
+    ) -> bool {
+        let future = |signed: &&Timestamp| time.is_future(**signed, clock);
+        match witness {
+            Some(role) => {
+                let known = self.witnesses.iter().filter(|(key, _)| role.key(key).is_some());
+                known.map(|(_, signed)| signed).filter(future).count() >= role.threshold()
+            }
+            None => self.publishers.iter().any(|signed| time.is_future(*signed, clock)),
+        }
     }
 }
 
@@ -70,5 +123,20 @@ mod tests {
         assert_eq!(time.floor(), at(1_000));
         time.learn(at(500), at(2_000));
         assert_eq!(time.floor(), at(1_000));
+    }
+
+    #[test]
+    fn time_goes_on_beside_a_clock_that_went_back_or_stands_still() {
+        let mut time = TrustedTime::starting_at(at(0));
+        time.pass(Duration::from_secs(50));
+        time.learn(at(5_000), at(5_000));
+        time.pass(Duration::from_secs(80));
+        assert_eq!(time.at(at(1_000)), at(5_030));
+        time.learn(at(4_000), at(1_000));
+        assert_eq!(time.at(at(1_000)), at(5_030), "what is older teaches nothing");
+        assert_eq!(time.at(at(6_000)), at(6_000));
+        let mut kept = TrustedTime::starting_at(at(5_000));
+        kept.pass(Duration::from_secs(1_000));
+        assert_eq!(kept.at(at(0)), at(5_000), "what is kept tells nothing of the time before");
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use updraft_protocol::{ChannelBase, ChannelName, Digest, Heartbeat, KeyId, Timestamp};
+use updraft_protocol::{ChannelName, Digest, Heartbeat, KeyId, Timestamp};
 
 use super::{machine::Catalog, witnesses::MIN_INTERVAL};
 
@@ -15,8 +15,8 @@ use super::{machine::Catalog, witnesses::MIN_INTERVAL};
 pub struct Word {
     /// Number of the root that was in force.
     pub root_version: u64,
-    /// Where the channel began under it, unless at number 1.
-    pub base: Option<ChannelBase>,
+    /// Number of the root that had last said by whose keys, and from where, the channel goes on.
+    pub begun: u64,
     /// Number of the head.
     pub seq: u64,
     /// Digest of the head.
@@ -27,13 +27,13 @@ pub struct Word {
 
 impl Word {
     /// Whether a witness that said `last` may say this: the same head again, a later one, or the first after the
-    /// people of a newer root have made the channel begin somewhere else.
+    /// people of a newer root have said by whose keys, or from where, the channel goes on.
+    ///
+    /// The times do not matter: whose clock was ahead once has to be able to speak when it is right again.
     pub fn may_follow(&self, last: &Self) -> bool {
-        let begins_elsewhere =
-            self.root_version > last.root_version && self.base.is_some() && self.base != last.base;
+        let goes_on_otherwise = self.begun > last.begun;
         self.root_version >= last.root_version
-            && self.time >= last.time
-            && (self.seq > last.seq || self.is_about_the_head_of(last) || begins_elsewhere)
+            && (self.seq > last.seq || self.is_about_the_head_of(last) || goes_on_otherwise)
     }
 
     fn is_about_the_head_of(&self, other: &Self) -> bool {
@@ -138,7 +138,7 @@ impl Catalog {
             || self.freeze(channel).is_some();
         (!silent).then(|| Word {
             root_version: root.version,
-            base: self.base(channel).cloned(),
+            begun: self.begun.at(channel),
             seq: head.seq,
             head: head.digest(),
             time: now,
@@ -150,7 +150,7 @@ impl Catalog {
         let heard = self.witnesses.word(channel, key)?;
         (heard.expires() >= self.trusted_time(clock)).then(|| Word {
             root_version: self.root().version,
-            base: self.base(channel).cloned(),
+            begun: self.begun.at(channel),
             seq: heard.seq,
             head: heard.head,
             time: heard.time,

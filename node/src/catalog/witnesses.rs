@@ -14,7 +14,8 @@ use updraft_protocol::{
 
 use super::refusal::Refusal;
 
-/// Seconds between two heartbeats of a witness for one head; what comes sooner tells nothing new.
+/// Seconds between two heartbeats of a witness for one head; what comes sooner tells nothing new. So long it also
+/// takes between heads that are not trusted here, or one witness could name a new one with every message.
 pub(super) const MIN_INTERVAL: u64 = 60;
 
 /// Whether the trusted head of a channel is the newest there is, as far as can be proved.
@@ -37,6 +38,9 @@ pub enum Freshness {
 /// Why freshness cannot be proved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Staleness {
+    /// Others have signed times that this node's clock has not reached.
+    #[error("this machine's clock is behind what others have signed")]
+    Clock,
     /// The trust root itself has run out.
     #[error("the trust root has expired")]
     Root,
@@ -85,9 +89,11 @@ impl Witnesses {
         heartbeat: Verified<Heartbeat>,
         vouched: Vouched,
         statement: &Arc<Statement>,
+        is_future: impl Fn(Timestamp) -> bool,
     ) -> Result<(), Refusal> {
         let place = (heartbeat.channel.clone(), heartbeat.by);
-        if let Some((last, _)) = self.words.get(&place) {
+        // A word that was taken while this node's clock was ahead is none to compare with.
+        if let Some((last, _)) = self.words.get(&place).filter(|(last, _)| !is_future(last.time)) {
             let same = last.seq == heartbeat.seq && last.head == heartbeat.head;
             let follows = vouched == Vouched::Trusted && heartbeat.time > last.time;
             if (heartbeat.seq < last.seq && !follows) || heartbeat.time < last.time {
@@ -96,7 +102,9 @@ impl Witnesses {
             if heartbeat.seq == last.seq && !same && !follows {
                 return Err(Refusal::Contradicted { by: heartbeat.by });
             }
-            if same && heartbeat.time.since(last.time) < MIN_INTERVAL {
+            // Only the head that is trusted here can be new to anybody: of others nobody names many.
+            let new = vouched == Vouched::Trusted && !same;
+            if !new && heartbeat.time.since(last.time) < MIN_INTERVAL {
                 return Err(Refusal::TooSoon);
             }
         }
@@ -140,9 +148,16 @@ impl Witnesses {
             .collect()
     }
 
-    /// The moment that enough witnesses say has passed: of their last times, the one that `need` of them reach.
-    pub(super) fn time(&self, channel: &ChannelName, need: usize) -> Option<Timestamp> {
-        nth_latest(self.about(channel).map(|word| word.time), need)
+    /// The moment that enough witnesses other than `own` say has passed: of their last times, the one that `need` of
+    /// them reach.
+    pub(super) fn time(
+        &self,
+        channel: &ChannelName,
+        need: usize,
+        own: Option<KeyId>,
+    ) -> Option<Timestamp> {
+        let others = self.about(channel).filter(|word| Some(word.by) != own);
+        nth_latest(others.map(|word| word.time), need)
     }
 
     /// The last word of a witness about a channel.

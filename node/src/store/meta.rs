@@ -128,7 +128,13 @@ impl Meta {
     }
 
     pub(super) fn remove_statement(&self, statement: &Statement) -> Result<(), StoreError> {
-        self.statements.remove(slot(statement).as_bytes()).map_err(failed("remove from"))?;
+        let (slot, is_it) = (slot(statement), Some(encode(statement)?));
+        // What took its place stays.
+        let gone: Option<&[u8]> = None;
+        self.statements
+            .compare_and_swap(slot.as_bytes(), is_it, gone)
+            .map_err(failed("remove from"))?
+            .ok();
         self.flush()
     }
 

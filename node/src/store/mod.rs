@@ -56,6 +56,7 @@ pub use self::{
     schema::SCHEMA,
     space::{BlobSize, BlobState, Usage},
     sweep::{Garbage, Inventory, Swept, plan},
+    trust::KeptLink,
     verify::{VerifyOnStart, VerifyProgress, VerifyReport},
 };
 

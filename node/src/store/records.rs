@@ -112,8 +112,8 @@ pub struct HistoryEntry {
 pub struct Vouched {
     /// Number of the root that was in force.
     pub root_version: u64,
-    /// Number and digest of the head at which the channel began under it, unless at number 1.
-    pub base: Option<(u64, Option<Digest>)>,
+    /// Number of the root that had last said by whose keys, and from where, the channel goes on.
+    pub begun: u64,
     /// Number of the head.
     pub seq: u64,
     /// Its digest.
@@ -177,7 +177,7 @@ pub(super) struct HistoryRow {
 #[derive(Serialize, Deserialize)]
 pub(super) struct VouchedRow {
     root_version: u64,
-    base: Option<(u64, Option<String>)>,
+    begun: u64,
     seq: u64,
     head: String,
     time: u64,
@@ -189,7 +189,7 @@ impl Record for Vouched {
     fn to_row(&self) -> VouchedRow {
         VouchedRow {
             root_version: self.root_version,
-            base: self.base.map(|(seq, head)| (seq, head.map(|head| head.to_string()))),
+            begun: self.begun,
             seq: self.seq,
             head: self.head.to_string(),
             time: self.time.as_seconds(),
@@ -197,12 +197,9 @@ impl Record for Vouched {
     }
 
     fn from_row(row: VouchedRow) -> Result<Self, String> {
-        let base = row.base.map(|(seq, head)| {
-            Ok::<_, String>((seq, head.as_deref().map(parse::<Digest>).transpose()?))
-        });
         Ok(Self {
             root_version: row.root_version,
-            base: base.transpose()?,
+            begun: row.begun,
             seq: row.seq,
             head: parse(&row.head)?,
             time: Timestamp::from_seconds(row.time),

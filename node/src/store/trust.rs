@@ -5,13 +5,13 @@
 //! is durable, because the node then tells others of it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
 use updraft_protocol::{
-    ChannelBase, ChannelName, Digest, Head, Manifest, NetworkName, Root, Signed, Statement,
+    ChannelBase, ChannelName, Digest, Head, KeyId, Manifest, NetworkName, Root, Signed, Statement,
     Timestamp,
     codec::{self, Wire as _},
 };
@@ -22,9 +22,18 @@ use super::{
     error::StoreError,
 };
 
-/// Newest heads whose digests are looked up when a node starts: enough to notice a contradiction with what peers
-/// still talk of.
-const LINKS: usize = 256;
+/// Newest heads that are looked up when a node starts: enough to notice a contradiction with what peers still talk
+/// of, and to see whether a new root's base leads to the newest.
+const LINKS: usize = 1_024;
+
+/// A head that is kept, in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptLink {
+    /// Its digest.
+    pub digest: Digest,
+    /// The keys that signed it.
+    pub signers: BTreeSet<KeyId>,
+}
 
 /// The one network of this store and how many roots it has.
 #[derive(Debug)]
@@ -182,19 +191,21 @@ impl Store {
         self.inner.meta.remove_heads_from(channel, from)
     }
 
-    /// Numbers and digests of the newest heads of a channel, and of the one at `at`, as far as they are kept.
+    /// The newest heads of a channel in short, by number, with what `signers` finds out, and of the one at `at`, as far as they are kept.
     pub fn head_links(
         &self,
         channel: &ChannelName,
         at: u64,
-    ) -> Result<BTreeMap<u64, Digest>, StoreError> {
+        signers: impl Fn(&Signed<Head>) -> BTreeSet<KeyId>,
+    ) -> Result<BTreeMap<u64, KeptLink>, StoreError> {
         let newest = self.inner.meta.newest_seq(channel)?.unwrap_or(0);
         let after = newest.saturating_sub(LINKS as u64);
         let heads = self.inner.meta.heads_after(channel, after, LINKS, usize::MAX)?;
         let mut links = BTreeMap::new();
         for head in heads.into_iter().chain(self.inner.meta.head(channel, at)?) {
             if let Ok(claim) = head.peek() {
-                links.insert(claim.seq, head.digest());
+                let link = KeptLink { digest: head.digest(), signers: signers(&head) };
+                links.insert(claim.seq, link);
             }
         }
         Ok(links)

@@ -228,17 +228,17 @@ fn the_oldest_lines_of_history_go_when_there_are_too_many() {
 #[test]
 fn a_witness_finds_its_last_word_again_after_a_restart() {
     let dir = folder();
-    let word = |seq, base| Vouched {
+    let word = |seq, begun| Vouched {
         root_version: 2,
-        base,
+        begun,
         seq,
         head: Digest::of(&[7]),
         time: Timestamp::from_seconds(seq),
     };
     let store = open(&dir);
     assert_eq!(store.vouched().expect("read"), []);
-    store.put_vouched(&stable(), &word(3, None)).expect("kept");
-    let last = word(4, Some((2, Some(Digest::of(&[2])))));
+    store.put_vouched(&stable(), &word(3, 1)).expect("kept");
+    let last = word(4, 2);
     store.put_vouched(&stable(), &last).expect("kept");
     drop(store);
     assert_eq!(open(&dir).vouched().expect("read"), [(stable(), last)]);

@@ -1,0 +1,83 @@
+//! What a node does not do, whatever a peer gives or keeps silent about.
+
+use updraft_protocol::{ChannelName, ChannelRole};
+
+use super::*;
+
+#[test]
+fn what_is_stopped_while_its_bytes_come_does_not_go_live() {
+    let mut world = World::new(Duty::Full);
+    let gossip = world.release("1.0.0", |_| {});
+    let first = job(&world.hear(gossip, 0)).expect("begun");
+    let rival = world.publisher.sign(&world.publisher.head(1, None, &[]), &[1, 2]);
+    let actions = world.hear(Gossip::announce(rival.as_ref().clone(), None), 1);
+    assert!(place(&actions, |a| matches!(a, Action::KeepStatement(_))).is_some(), "a fork");
+    let actions = world.machine.handle(Input::Fetched(first.id, Ok(Fetched::default())), now(2));
+    assert!(place(&actions, |a| matches!(a, Action::Install(..))).is_none(), "{actions:?}");
+    assert!(matches!(world.stage(), Stage::Waiting { .. }));
+}
+
+#[test]
+fn nothing_is_installed_by_itself_before_a_peer_has_said_what_else_is_said_or_kept_silent_for_long()
+{
+    for silent in [true, false] {
+        let mut world = World::new(Duty::Full);
+        world.machine.handle(Input::PeerCame(1), now(0));
+        let gossip = world.release("1.0.0", |_| {});
+        assert!(job(&world.hear(gossip, 1)).is_none(), "it may be paused");
+        if silent {
+            let due = world.machine.next_wakeup(now(1));
+            assert!(due <= Duration::from_secs(30), "{due:?}");
+            assert!(job(&world.machine.handle(Input::Tick, now(29))).is_none());
+            assert!(job(&world.machine.handle(Input::Tick, now(30))).is_some());
+        } else {
+            let told = world.machine.handle(Input::News(1, Some(nothing_new())), now(2));
+            assert!(job(&told).is_some());
+        }
+    }
+}
+
+#[test]
+fn what_is_stopped_while_it_is_written_is_called_off_once() {
+    let mut world = World::new(Duty::Full);
+    let gossip = world.release("1.0.0", |_| {});
+    let first = job(&world.hear(gossip, 0)).expect("begun");
+    let actions = world.machine.handle(Input::Fetched(first.id, Ok(Fetched::default())), now(1));
+    assert!(place(&actions, |a| matches!(a, Action::Install(..))).is_some());
+    let rival = world.publisher.sign(&world.publisher.head(1, None, &[]), &[1, 2]);
+    let called_off = |actions: &[Action<u8>]| {
+        place(actions, |a| matches!(a, Action::CallOff(id, _) if *id == first.id))
+    };
+    let actions = world.hear(Gossip::announce(rival.as_ref().clone(), None), 2);
+    assert!(called_off(&actions).is_some(), "a fork: {actions:?}");
+    assert!(called_off(&world.machine.handle(Input::Tick, now(3))).is_none());
+}
+
+#[test]
+fn a_channel_in_which_a_peer_leads_nowhere_hides_no_other() {
+    let mut world = World::new(Duty::Full);
+    let mut root = world.publisher.root();
+    let beta: ChannelName = "beta".parse().expect("a name");
+    root.release.insert(0, ChannelRole { channel: beta.clone(), role: Publisher::role(1, &[4]) });
+    world.machine.catalog = world.publisher.catalog_under(&root);
+    world.machine.handle(Input::PeerCame(1), now(0));
+    // The second head of a channel of which nobody gives the first, and a good first one of another.
+    let lost = Head { channel: beta, ..world.publisher.head(2, Some(Digest::of(b"lost")), &[]) };
+    let lost = world.publisher.sign(&lost, &[4]);
+    let good = world.publisher.sign(&world.publisher.head(1, None, &[]), &[1, 2]);
+    let news = CatchUpAnswer::News {
+        root_version: 1,
+        heads: [&lost, &good].map(|head| head.as_ref().clone()).into(),
+        more: true,
+        statements: Statement::fingerprint(&[]),
+    };
+    let actions = world.machine.handle(Input::News(1, Some(news)), now(1));
+    assert!(place(&actions, |a| matches!(a, Action::KeepHead(head, _) if *head == good)).is_some());
+    let asked = actions.iter().find_map(|action| match action {
+        Action::AskNews(1, CatchUpRequest::Since { marks, .. }) => Some(marks.clone()),
+        _ => None,
+    });
+    let order: Vec<String> =
+        asked.expect("there is more").iter().map(|mark| mark.channel.to_string()).collect();
+    assert_eq!(order, ["stable", "beta"], "the one that led nowhere comes last now");
+}
