@@ -11,7 +11,7 @@ use crate::harness::{
     network::Network,
     node::{Kind, Node},
     number,
-    peer::{Conduct, HostilePeer},
+    peer::{Asked, Conduct, HostilePeer},
     release::COMPONENT,
     until,
 };
@@ -98,7 +98,10 @@ fn a_number_at_the_end_of_all_numbers_ends_no_channel() {
     let mut signed = Signed::unsigned(&far).expect("within limits");
     signed.sign(&network.stolen_key("ci"), &far.network);
     let thief = HostilePeer::start(Conduct::Silence, &node, &[]);
+    thief.wait_until_asked(Asked::News);
     thief.announce(Gossip::announce(signed, None));
+    // Its signatures are good, so the thief is asked once more, for the links that are missing.
+    thief.wait_until_asked(Asked::News);
 
     all(&network, &["key generate ci-b --no-password"]);
     let rotate = ["root add-key release ci-b", "root remove-key release ci --reason compromised"];

@@ -2,7 +2,12 @@
 //!
 //! It speaks the real protocols, so a node under test cannot tell it from an honest one before it lies.
 
-use std::{sync::mpsc, thread, thread::JoinHandle, time::Duration};
+use std::{
+    sync::mpsc,
+    thread,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
 
 use prometheus_client::registry::Registry;
 use serde_json::Value;
@@ -12,8 +17,8 @@ use updraft_node::network::{
     Reach, Responder, Started,
 };
 use updraft_protocol::{
-    BootstrapAnswer, CatchUpAnswer, Digest, Gossip, Holding, NetworkId, TransferAnswer,
-    TransferRequest,
+    BootstrapAnswer, CatchUpAnswer, CatchUpRequest, Digest, Gossip, Holding, NetworkId,
+    TransferAnswer, TransferRequest,
 };
 
 use super::{node::Node, text};
@@ -33,6 +38,8 @@ pub(crate) enum Conduct {
 /// What it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
+    /// What is new.
+    News,
     /// What it holds.
     Holding,
     /// A listing of files or of chunks.
@@ -94,6 +101,17 @@ impl HostilePeer {
         });
         let (id, address) = told.recv_timeout(super::DEADLINE).expect("the peer listens");
         Self { id, address, asked, lies, stop, thread: Some(thread) }
+    }
+
+    /// Waits until it is asked this, once more than before.
+    pub(crate) fn wait_until_asked(&self, question: Asked) {
+        let deadline = Instant::now() + super::DEADLINE;
+        while self
+            .asked
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            .expect("it is asked in time")
+            != question
+        {}
     }
 
     /// Tells everybody something, as soon as somebody listens.
@@ -165,7 +183,12 @@ fn answer(
         InboundRequest::Bootstrap(_, responder) => {
             responder.answer(BootstrapAnswer { roots: Vec::new() });
         }
-        InboundRequest::CatchUp(_, responder) => responder.answer(CatchUpAnswer::NotHeld),
+        InboundRequest::CatchUp(question, responder) => {
+            if let CatchUpRequest::Since { .. } = question {
+                let _ = asked.try_send(Asked::News);
+            }
+            responder.answer(CatchUpAnswer::NotHeld);
+        }
         InboundRequest::Transfer(TransferRequest::Have(_), responder) => {
             let _ = asked.try_send(Asked::Holding);
             responder.answer(TransferAnswer::Have(Holding::Everything));

@@ -2,6 +2,7 @@
 
 mod brakes;
 mod releases;
+mod stops;
 mod witnesses;
 
 use std::path::PathBuf;

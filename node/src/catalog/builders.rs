@@ -1,6 +1,6 @@
 //! What independent builders got from a release's sources. Pure.
 //!
-//! Each builder has one word about each release on offer; a newer one takes the place of an older.
+//! Each builder has one word about each release on offer; a newer one takes the place of an older, once a minute.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +12,7 @@ use updraft_protocol::{
     Verified,
 };
 
-use super::refusal::Refusal;
+use super::{refusal::Refusal, witnesses::MIN_INTERVAL};
 
 /// Words kept in all: each takes under 1 KiB.
 const MAX_WORDS: usize = 4_096;
@@ -53,6 +53,9 @@ impl Builders {
         let last = self.words.get(&place);
         if last.is_some_and(|(last, _)| word.time <= last.time) {
             return Err(Refusal::Outdated);
+        }
+        if last.is_some_and(|(last, _)| word.time.since(last.time) < MIN_INTERVAL) {
+            return Err(Refusal::TooSoon);
         }
         if last.is_none() && self.words.len() >= MAX_WORDS {
             return Err(Refusal::Full { by: word.by });

@@ -43,18 +43,27 @@ pub(super) struct Meta {
     blobs: sled::Tree,
 }
 
-/// What a statement takes the place of: a witness's word that of its last one on the same channel, anything else
-/// only itself. So heartbeats do not pile up.
+/// What a statement takes the place of: a witness's word that of its last one on the same channel, a builder's that
+/// of its last one on the same release, anything else only itself. So they do not pile up.
 fn slot(statement: &Statement) -> Digest {
-    let heartbeat = match statement {
-        Statement::Heartbeat(signed) => signed.peek().ok(),
+    let name = match statement {
+        Statement::Heartbeat(signed) => signed.peek().ok().map(|word| {
+            vec![statement.kind().to_owned(), word.by.to_hex(), word.channel.to_string()]
+        }),
+        Statement::Attestation(signed) => signed.peek().ok().map(|word| {
+            let release = [word.component.to_string(), word.target.to_string()];
+            let [component, target] = release;
+            let by = word.by.to_hex();
+            vec![statement.kind().to_owned(), by, component, target, word.version.to_string()]
+        }),
         _ => None,
     };
-    let Some(heartbeat) = heartbeat else { return statement.id() };
+    let Some(name) = name else { return statement.id() };
     let mut hasher = Hasher::new();
-    hasher.update(b"heartbeat");
-    hasher.update(heartbeat.by.to_hex().as_bytes());
-    hasher.update(heartbeat.channel.as_str().as_bytes());
+    for word in name {
+        hasher.update(word.as_bytes());
+        hasher.update(b"\0");
+    }
     hasher.finish()
 }
 

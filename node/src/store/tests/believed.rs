@@ -1,7 +1,8 @@
 //! Roots, heads, components and the history: kept in order, across restarts, or refused.
 
 use updraft_protocol::{
-    ChannelName, Head, NetworkId, Root, SecretKey, Signed, Timestamp, codec, threshold::Role,
+    ChannelName, Head, NetworkId, Root, SecretKey, Signed, Statement, Timestamp, codec,
+    threshold::Role,
 };
 
 use super::*;
@@ -242,4 +243,28 @@ fn a_witness_finds_its_last_word_again_after_a_restart() {
     store.put_vouched(&stable(), &last).expect("kept");
     drop(store);
     assert_eq!(open(&dir).vouched().expect("read"), [(stable(), last)]);
+}
+
+#[test]
+fn what_took_the_place_of_a_statement_is_not_struck_off_with_it() {
+    let dir = folder();
+    let store = open(&dir);
+    let word = |seq| {
+        let heartbeat = updraft_protocol::Heartbeat {
+            network: NetworkId::from_bytes([9; 32]),
+            by: SecretKey::from_seed(&[1; 32]).public().id(),
+            channel: stable(),
+            seq,
+            head: Digest::of(&[7]),
+            time: Timestamp::from_seconds(seq),
+            valid_for: 60,
+        };
+        Statement::Heartbeat(Signed::unsigned(&heartbeat).expect("a heartbeat"))
+    };
+    store.put_statement(&word(1)).expect("kept");
+    store.put_statement(&word(2)).expect("kept");
+    store.remove_statement(&word(1)).expect("it is gone already");
+    assert_eq!(store.statements().expect("read"), [word(2)]);
+    store.remove_statement(&word(2)).expect("struck off");
+    assert_eq!(store.statements().expect("read"), []);
 }
