@@ -154,9 +154,9 @@ fn data(what: &What) -> Value {
             json!({ "channel": channel.as_str(), "seq": seq })
         }
         What::KeyAlarm { key, reason } => json!({ "key": key.to_hex(), "reason": reason }),
-        What::ReleasePaused { channel, release, until, reason } => json!({
+        What::ReleasePaused { channel, release, by, until, reason } => json!({
             "channel": channel.as_str(), "release": release.map(|r| r.to_string()),
-            "until": until.to_string(), "reason": reason,
+            "by": by.to_hex(), "until": until.to_string(), "reason": reason,
         }),
         What::PauseLifted { channel, release } => json!({
             "channel": channel.as_str(), "release": release.map(|r| r.to_string()),
