@@ -168,8 +168,16 @@ impl From<TrustError> for Problem {
                     "make a network with `updraft init`, or enter one with `updraft join TICKET`",
                 );
             }
-            TrustError::Root(_) => return told(Code::RootMismatch),
-            TrustError::NoChannel { .. } => return told(Code::RequestInvalid),
+            TrustError::Root(_) => {
+                return told(Code::RootMismatch).hint(
+                    "the project in this folder and this machine are of two networks: stand in another folder, or \
+                     name the data of the right one with `-d DIR`",
+                );
+            }
+            TrustError::NoChannel { .. } => {
+                return told(Code::RequestInvalid)
+                    .hint("name one of them with `--channel CHANNEL`");
+            }
             TrustError::Head { source, .. } | TrustError::Manifest { source, .. } => {
                 return told(verify_code(source));
             }
@@ -276,6 +284,10 @@ impl From<DraftError> for Problem {
                 problem.hint("an edit makes another root: send the edited file to everybody again")
             }
             DraftError::NotADraft(_) => problem.hint("ask for the file again"),
+            DraftError::NotChosen { channel, base, newest } => problem.hint(format!(
+                "let it go on from the newest, then all sign again: `updraft root base {channel}={newest}`; or \
+                 keep to it on purpose, with the signatures: `updraft root base {channel}={base}`"
+            )),
             _ => problem,
         }
     }

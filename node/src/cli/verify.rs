@@ -76,10 +76,11 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
 /// The signed listing of the release, on whatever channel it is offered.
 fn tree_of(trusted: &Trusted<'_>, args: &Args) -> Result<Tree, Problem> {
     let Some(version) = &args.release.version else {
-        return Err(Problem::new(
-            Code::VersionInvalid,
-            "which version? name it as COMPONENT@VERSION",
-        ));
+        let component = &args.release.component;
+        let detail = format!("which version of {component}?");
+        return Err(Problem::new(Code::VersionInvalid, detail).hint(format!(
+            "name it: `updraft verify {component}@VERSION FILES`; `updraft list --all` shows which there are"
+        )));
     };
     let machine: Target = match &args.target {
         Some(target) => target.clone(),
