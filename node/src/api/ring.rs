@@ -215,6 +215,23 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_names_the_key_that_ordered_it() {
+        let key = updraft_protocol::SecretKey::from_seed(&[1; 32]).public().id();
+        let mut ring = Ring::starting_at(1);
+        let paused = What::ReleasePaused {
+            channel: "stable".parse().expect("a channel"),
+            release: None,
+            by: key,
+            until: Timestamp::from_seconds(60),
+            reason: "it eats disks".to_owned(),
+        };
+        assert!(paused.in_words().contains(&key.to_string()), "{}", paused.in_words());
+        ring.push(&event(paused), Instant::now());
+        let Next::Events(told) = ring.from(1, 1) else { panic!("nothing is gone") };
+        assert_eq!((told[0].kind, &told[0].data["by"]), ("release.paused", &key.to_hex().into()));
+    }
+
+    #[test]
     fn a_reader_goes_on_where_it_was() {
         let mut ring = Ring::starting_at(10);
         for _ in 0..5 {

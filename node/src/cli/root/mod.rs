@@ -89,6 +89,9 @@ pub enum Command {
         draft: DraftFile,
     },
     /// Set how many keys of a role have to sign
+    ///
+    /// Of n witnesses of which k are needed, 2k - n have to lie before two histories can both look fresh: 2 of 3
+    /// bear none that lies, 3 of 4 bear one.
     Threshold {
         /// The role
         role: Target,
