@@ -89,6 +89,23 @@ fn pauses_that_find_no_room_are_not_begun_and_those_that_do_are_told_in_one_docu
 }
 
 #[test]
+fn where_one_of_several_pauses_is_refused_those_before_it_are_told() {
+    let governed = Governed::found(|root, keys| root.brake = Some(role(1, keys(&["oncall"]))));
+    let network = &governed.network;
+    let targets = ["aarch64-unknown-linux-gnu", "riscv64gc-unknown-linux-gnu"];
+    for target in targets {
+        network.publish_with(&network.release("1.0.0"), "1.0.0", &["--target", target]).good();
+    }
+    let brake = ["--yes", "--json", "brake", "demo-app", "-k", "oncall", "--reason"];
+    network.at_project(&[&brake[..], &["x", "--target", targets[1]]].concat()).good();
+    let half = network.at_project(&[&brake[..], &["y"]].concat());
+    let said = "said before that, and in force: key ";
+    half.refused_in_json(6, "UD0414", &["a short while ago", said]);
+    assert_eq!(half.out, "", "no document of half of it");
+    assert_eq!(items(&stable(&network.publisher)["pauses"]).len(), 2);
+}
+
+#[test]
 fn a_key_that_takes_itself_back_is_alarmed_about_and_counts_no_more() {
     let governed = Governed::found(|root, keys| {
         root.brake = Some(role(1, keys(&["oncall", "other"])));

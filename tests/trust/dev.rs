@@ -13,10 +13,10 @@ const WITHOUT: &[&str] = &[
     "completions",
     "config check",
     "config default",
+    "config get",
     "config path",
     "config show",
     "devnet",
-    "help",
     "history",
     "install",
     "key export",
@@ -27,7 +27,10 @@ const WITHOUT: &[&str] = &[
     "key show",
     "list",
     "paths",
-    "peers",
+    "peers add",
+    "peers ban",
+    "peers list",
+    "peers unban",
     "rollback",
     "show",
     "ticket show",
@@ -52,7 +55,7 @@ fn every_command(governed: &Governed) -> BTreeSet<String> {
         run(command.args(words).arg("--help")).good().out
     };
     let mut all = BTreeSet::new();
-    for name in named(&help(&[])) {
+    for name in named(&help(&[])).into_iter().filter(|name| name != "help") {
         let page = help(&[&name]);
         if !page.contains("\nCommands:") {
             all.insert(name);
@@ -138,7 +141,10 @@ fn no_command_that_touches_trust_forgets_to_name_a_network_for_trying_out() {
     }
     let without = WITHOUT.iter().map(|name| (*name).to_owned());
     let known: BTreeSet<_> = tried.iter().cloned().chain(without).collect();
-    let forgotten: Vec<_> = every_command(&governed).difference(&known).cloned().collect();
+    let all = every_command(&governed);
+    let gone: Vec<_> = known.difference(&all).collect();
+    assert!(gone.is_empty(), "there are no such commands: {gone:?}");
+    let forgotten: Vec<_> = all.difference(&known).collect();
     assert!(forgotten.is_empty(), "try these here, or say why they touch no trust: {forgotten:?}");
 }
 

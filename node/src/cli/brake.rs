@@ -108,10 +108,13 @@ fn have_places(wanted: usize, places: Places, channel: &ChannelName) -> Result<(
         "these are {wanted} pauses, one for each kind of machine, and a brake key has {all} places on `{channel}`, \
          {taken} of them taken; nothing was signed"
     );
-    Err(Problem::new(Code::StatementRefused, detail).hint(format!(
-        "pause all of the channel: `updraft brake --all --channel {channel} …`; or name some of the machines with \
-         `--target TRIPLE`; or take another brake key"
-    )))
+    let some = "name some of the machines with `--target TRIPLE`, or take another brake key";
+    Err(Problem::new(Code::StatementRefused, detail).hint(if taken == 0 {
+        format!("pause all of the channel: `updraft brake --all --channel {channel} …`; or {some}")
+    } else {
+        // A pause of the whole channel counts as the same as those the key has ordered already.
+        format!("{some}: with one, `updraft brake --all --channel {channel} …` pauses all of it")
+    }))
 }
 
 #[cfg(test)]
@@ -134,6 +137,11 @@ mod tests {
             assert!(problem.detail.contains(&format!("{all} places")), "{problem:?}");
             let hint = problem.hint.expect("a way out");
             assert!(hint.contains("updraft brake --all --channel stable"), "{hint}");
+            assert_eq!(
+                hint.starts_with("pause all"),
+                taken == 0,
+                "this key may not do so again: {hint}"
+            );
         }
     }
 }

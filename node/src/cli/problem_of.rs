@@ -101,7 +101,9 @@ impl From<SignError> for Problem {
             SignError::Bundle(error) => error.into(),
             SignError::NotInRole { ref could, .. } => {
                 let could = could.join(", ");
-                Self::from_error(Code::ThresholdNotMet, &error).cause(format!("could sign {could}"))
+                Self::from_error(Code::ThresholdNotMet, &error)
+                    .cause(format!("could sign {could}"))
+                    .hint("sign with one of them: `--key NAME`; `updraft key list` shows those that are here")
             }
             SignError::TooFew { ref signed, ref could, .. } => {
                 let names = |names: &[String]| match names {
@@ -111,6 +113,7 @@ impl From<SignError> for Problem {
                 Self::from_error(Code::ThresholdNotMet, &error)
                     .cause(format!("signed by  {}", names(signed)))
                     .cause(format!("could sign {}", names(could)))
+                    .hint("write it with `--out FILE`, and have it signed: `updraft sign FILE --key NAME`")
             }
         }
     }
@@ -288,6 +291,9 @@ impl From<DraftError> for Problem {
                 "let it go on from the newest, then all sign again: `updraft root base {channel}={newest}`; or \
                  keep to it on purpose, with the signatures: `updraft root base {channel}={base}`"
             )),
+            DraftError::NoChannel(_) | DraftError::NoRole(_) | DraftError::NotInRole(_) => {
+                problem.hint("`updraft root show` shows the roles, their channels and their keys")
+            }
             _ => problem,
         }
     }

@@ -160,8 +160,10 @@ pub(super) fn role<'a>(
 ) -> Result<&'a Role, Problem> {
     role.ok_or_else(|| {
         let detail = format!("the trust root of {} has no {name} keys", root.name);
-        Problem::new(Code::ThresholdNotMet, detail)
-            .hint("the root keys give somebody this role in the next trust root")
+        Problem::new(Code::ThresholdNotMet, detail).hint(format!(
+            "the root keys give somebody this role: `updraft root begin -m TEXT`, then \
+             `updraft root add-key {name} KEY`"
+        ))
     })
 }
 

@@ -184,7 +184,8 @@ fn tell(args: &Args, found: &[(String, Found)], context: &Context) -> Result<Exi
         return Ok(Exit::Done);
     }
     let detail = format!("{count} of {} entries are not those of {}", found.len(), args.release);
-    Err(Problem::new(Code::ChunkMismatch, detail))
+    Err(Problem::new(Code::ChunkMismatch, detail)
+        .hint(format!("a good copy: `updraft get {} -o PATH`", args.release)))
 }
 
 #[cfg(test)]
