@@ -139,3 +139,67 @@ fn what_a_thief_put_on_a_channel_goes_when_the_root_names_an_earlier_head() {
     node.say(&["install", COMPONENT]).good();
     assert_eq!(node.installed().as_deref(), Some("1.1.0"));
 }
+
+#[test]
+fn a_head_that_came_while_people_signed_is_given_up_only_by_choice() {
+    let network = founded();
+    publish(&network, "ci", "1.0.0", "");
+    all(
+        &network,
+        &[
+            "key generate ci-b --no-password",
+            "root begin -m rotate",
+            "root add-key release ci-b",
+            "root remove-key release ci",
+            "root sign -k root-1 -k root-2 --yes",
+        ],
+    );
+    publish(&network, "ci", "1.1.0", "");
+    let wise = ["has head 2", "from head 1", "nobody chose", "updraft root base stable=1"];
+    at(&network, "root apply --yes").refused(2, "UD0204", &wise);
+    assert_eq!(root_version(&network.publisher), 1, "what is refused changes nothing");
+    let chosen = at(&network, "root base stable=1").good();
+    assert!(!chosen.err.contains("signatures were"), "they hold: {}", chosen.err);
+    let applied = at(&network, "root apply --yes").good();
+    let said =
+        "stable has head 2 here, and root 2 lets it go on from head 1: what came after is given up";
+    assert!(applied.err.contains(said), "{}", applied.err);
+    assert_eq!(root_version(&network.publisher), 2);
+    let review = at(&network, "root review").good();
+    assert!(review.out.contains("stable goes on from head 1 because root 2"), "{}", review.out);
+}
+
+#[test]
+fn a_root_that_only_names_a_base_leads_back_behind_what_a_thief_signed() {
+    let network = founded();
+    publish(&network, "ci", "1.0.0", "");
+    let node = network.join("node", &Kind::obedient());
+    node.wait_until_known("1.0.0");
+    let stolen = stolen(&network, "6.6.6");
+    node.say(&["publish", "--bundle", arg(&stolen)]).good();
+    network.publisher.wait_until_known("6.6.6");
+    // The keys are changed, and nobody looks at what is the newest.
+    all(&network, &["key generate ci-b --no-password"]);
+    let rotate = ["root add-key release ci-b", "root remove-key release ci --reason compromised"];
+    next_root(&network, &rotate);
+    wait_for_root(&node, 2);
+
+    all(&network, &["root begin -m back"]);
+    let draft = at(&network, "root base stable=1").good();
+    for part in ["stable goes on from head 1", "its keys stay"] {
+        assert!(draft.out.contains(part), "{part} in {}", draft.out);
+    }
+    let given_up =
+        "stable has head 2 here, and root 3 lets it go on from head 1: what came after is given up";
+    let signed = at(&network, "root sign -k root-1 -k root-2 --yes").good();
+    assert!(signed.err.contains(given_up), "{}", signed.err);
+    let applied = at(&network, "root apply --yes").good();
+    assert!(applied.err.contains(given_up), "{}", applied.err);
+    wait_for_root(&node, 3);
+    publish(&network, "ci-b", "1.1.0", "");
+    node.wait_until_known("1.1.0");
+    let head = node.get("/api/v1/status")["channels"].to_string();
+    assert!(!node.get("/api/v1/releases").to_string().contains("6.6.6"), "{head}");
+    node.say(&["install", COMPONENT]).good();
+    assert_eq!(node.installed().as_deref(), Some("1.1.0"));
+}

@@ -1,6 +1,7 @@
 //! Whom a network listens to besides its publisher: witnesses, brakes, builders, and keys that take themselves back.
 
 mod brakes;
+mod dev;
 mod releases;
 mod stops;
 mod witnesses;

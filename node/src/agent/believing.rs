@@ -162,10 +162,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let key_alarm = |key, reason| Action::Emit(What::KeyAlarm { key, reason });
         match heard {
             Heard::Heartbeat { .. } => {}
-            Heard::Paused { channel, release, until, reason, .. } => {
+            Heard::Paused { channel, release, by, until, reason } => {
                 actions.push(Action::Emit(What::ReleasePaused {
                     channel: channel.clone(),
                     release: *release,
+                    by: *by,
                     until: *until,
                     reason: reason.clone(),
                 }));

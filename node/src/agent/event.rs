@@ -128,6 +128,8 @@ pub enum What {
         channel: ChannelName,
         /// The release, if it is only one.
         release: Option<Digest>,
+        /// The brake key.
+        by: KeyId,
         /// Until then at most.
         until: Timestamp,
         /// Why.
@@ -218,8 +220,9 @@ impl What {
                 "`{channel}` is frozen: two different heads {seq} are signed; nothing of it is installed until the trust root takes a key away"
             ),
             Self::KeyAlarm { key, reason } => format!("key {key} is not to be relied on: {reason}"),
-            Self::ReleasePaused { channel, release, until, reason } => {
-                format!("{} is paused until {until}: {reason}", scope(channel, release.as_ref()))
+            Self::ReleasePaused { channel, release, by, until, reason } => {
+                let what = scope(channel, release.as_ref());
+                format!("{what} is paused by key {by} until {until}: {reason}")
             }
             Self::PauseLifted { channel, release } => {
                 format!("{} is paused no longer", scope(channel, release.as_ref()))

@@ -144,13 +144,18 @@ pub(super) fn refused(statement: &Statement, refusal: &Refusal) -> Problem {
     match refusal {
         Refusal::Unverified(VerifyError::Threshold(_)) => problem(Code::ThresholdNotMet)
             .hint("`updraft sign FILE --key NAME` adds a signature to a statement in a file"),
-        Refusal::Unverified(_) => problem(Code::SignatureInvalid),
+        Refusal::Unverified(_) | Refusal::ProvesNothing(ProvesNothing::Unverified(_)) => {
+            problem(Code::SignatureInvalid).hint(
+                "it is damaged, or another network's: `updraft trust show` says which this is; have it made again",
+            )
+        }
         Refusal::UnknownKeys { .. } => problem(Code::ThresholdNotMet).hint(
             "the trust root has no such key in the role that this needs: `updraft trust show`",
         ),
         Refusal::NoSuchRole(_) => problem(Code::ThresholdNotMet)
-            .hint("the network's root keys can give somebody this role in the next trust root"),
-        Refusal::RevokedKey => problem(Code::KeyRevoked),
+            .hint("the root keys can give somebody this role: `updraft root begin`, then `updraft root add-key`"),
+        Refusal::RevokedKey => problem(Code::KeyRevoked)
+            .hint("sign with another key: `updraft trust show` shows who may, `updraft status` who may no more"),
         Refusal::UnknownChannel(_) => problem(Code::ReleaseUnknown)
             .hint("channels are named in the trust root: `updraft status --json` lists them"),
         Refusal::NotListed(_) => problem(Code::ReleaseUnknown)
@@ -163,7 +168,45 @@ pub(super) fn refused(statement: &Statement, refusal: &Refusal) -> Problem {
              withdraw it with `updraft yank`",
             BRAKE_AGAIN / 86_400
         )),
-        Refusal::ProvesNothing(ProvesNothing::Unverified(_)) => problem(Code::SignatureInvalid),
+        Refusal::Full { .. } => problem(Code::StatementRefused).hint(
+            "take another brake key: `updraft brake … --key NAME`; or withdraw the release: `updraft yank`",
+        ),
         _ => problem(Code::StatementRefused),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use updraft_protocol::{Brake, Digest, NetworkId, SecretKey, Signed};
+
+    use super::*;
+
+    #[test]
+    fn who_is_refused_reads_what_to_type() {
+        let by = SecretKey::from_seed(&[1; 32]).public().id();
+        let brake = Brake {
+            network: NetworkId::from_bytes([1; 32]),
+            by,
+            channel: "stable".parse().expect("a channel"),
+            release: None,
+            issued: Timestamp::from_seconds(1),
+            expires: Timestamp::from_seconds(2),
+            reason: String::new(),
+        };
+        let statement = Statement::Brake(Signed::unsigned(&brake).expect("within limits"));
+        let (named, got) = (Digest::of(b"a"), Digest::of(b"b"));
+        for (refusal, code) in [
+            (VerifyError::OtherThanNamed { named, got }.into(), Code::SignatureInvalid),
+            (Refusal::NoSuchRole("brake"), Code::ThresholdNotMet),
+            (Refusal::RevokedKey, Code::KeyRevoked),
+            (Refusal::UnknownChannel(brake.channel.clone()), Code::ReleaseUnknown),
+            (Refusal::TooSoon, Code::StatementRefused),
+            (Refusal::Full { by }, Code::StatementRefused),
+        ] {
+            let problem = refused(&statement, &refusal);
+            assert_eq!(problem.code, code, "{refusal}");
+            let hint = problem.hint.unwrap_or_default();
+            assert!(hint.contains("`updraft "), "{refusal}: {hint}");
+        }
     }
 }

@@ -154,9 +154,9 @@ fn data(what: &What) -> Value {
             json!({ "channel": channel.as_str(), "seq": seq })
         }
         What::KeyAlarm { key, reason } => json!({ "key": key.to_hex(), "reason": reason }),
-        What::ReleasePaused { channel, release, until, reason } => json!({
+        What::ReleasePaused { channel, release, by, until, reason } => json!({
             "channel": channel.as_str(), "release": release.map(|r| r.to_string()),
-            "until": until.to_string(), "reason": reason,
+            "by": by.to_hex(), "until": until.to_string(), "reason": reason,
         }),
         What::PauseLifted { channel, release } => json!({
             "channel": channel.as_str(), "release": release.map(|r| r.to_string()),
@@ -212,6 +212,23 @@ mod tests {
             phase,
             progress: Some((done, 100)),
         })
+    }
+
+    #[test]
+    fn a_pause_names_the_key_that_ordered_it() {
+        let key = updraft_protocol::SecretKey::from_seed(&[1; 32]).public().id();
+        let mut ring = Ring::starting_at(1);
+        let paused = What::ReleasePaused {
+            channel: "stable".parse().expect("a channel"),
+            release: None,
+            by: key,
+            until: Timestamp::from_seconds(60),
+            reason: "it eats disks".to_owned(),
+        };
+        assert!(paused.in_words().contains(&key.to_string()), "{}", paused.in_words());
+        ring.push(&event(paused), Instant::now());
+        let Next::Events(told) = ring.from(1, 1) else { panic!("nothing is gone") };
+        assert_eq!((told[0].kind, &told[0].data["by"]), ("release.paused", &key.to_hex().into()));
     }
 
     #[test]

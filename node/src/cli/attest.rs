@@ -8,11 +8,10 @@ use updraft_protocol::{BuildAttestation, ChannelName, Digest, Listing, Statement
 
 use super::{
     Context, Exit,
+    deliver::deliver,
     publisher::Publisher,
     reference::ReleaseRef,
-    statement::{
-        Books, channel, consent, deliver, key_in_role, listings, role, signed_alone, unsigned,
-    },
+    statement::{Books, channel, consent, key_in_role, listings, role, signed_alone, unsigned},
 };
 use crate::{
     agent::in_words,

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{
     Context, Exit,
     output::Format,
+    publisher::warn_of_kind_word,
     status::moment,
     words::{clean, relative},
 };
@@ -21,6 +22,7 @@ pub(super) fn run(_args: &Args, context: &Context) -> Result<Exit, Problem> {
     context.talk(async |client| {
         let status: Status = client.get("/api/v1/status").await?;
         let output = &context.output;
+        warn_of_kind_word(&status.node.network_kind, output);
         let pauses = || {
             let channels = status.channels.iter();
             channels.flat_map(|channel| channel.pauses.iter().map(|pause| (&channel.name, pause)))
@@ -29,7 +31,8 @@ pub(super) fn run(_args: &Args, context: &Context) -> Result<Exit, Problem> {
             let brakes: Vec<_> = pauses()
                 .map(|(channel, pause)| json!({ "channel": channel, "pause": pause }))
                 .collect();
-            output.document("brakes", &json!({ "brakes": brakes }))?;
+            let kind = &status.node.network_kind;
+            output.document("brakes", &json!({ "networkKind": kind, "brakes": brakes }))?;
             return Ok(Exit::Done);
         }
         if pauses().next().is_none() {

@@ -13,6 +13,7 @@ use super::{
     follow::{Begun, Lines, follow},
     output::{Format, Output},
     progress::Progress,
+    publisher::warn_of_kind,
     reference::ReleaseRef,
     releases,
     unpack::{Wanted, Workplace},
@@ -46,6 +47,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
 pub(super) async fn get(args: &Args, client: &Client, output: &Output) -> Result<Exit, Problem> {
     let release = releases::named(client, &args.release, args.target.as_ref()).await?;
     let root = vouched::root(client).await?;
+    warn_of_kind(&root, output);
     let manifest = vouched::manifest(client, &root, &release).await?;
     if !release.held {
         download(client, output, &release).await?;

@@ -6,8 +6,9 @@ use updraft_protocol::{Lift, Statement};
 
 use super::{
     Context, Exit,
+    deliver::{deliver, fits},
     publisher::{Publisher, references},
-    statement::{Books, Scope, channel, consent, deliver, standing, tell, unsigned, words},
+    statement::{Books, Scope, channel, consent, standing, tell, unsigned, words},
 };
 use crate::{
     clock::Clock,
@@ -40,6 +41,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     let role = trusted.role(&channel)?;
     let head = trusted.head(&channel)?;
     let releases = args.scope.releases(head.as_ref(), &channel)?;
+    fits(releases.len(), args.out.as_ref())?;
     let issued = Clock::system().now();
     let mut lifts = Vec::new();
     let mut shown = Vec::new();

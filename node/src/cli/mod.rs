@@ -10,6 +10,7 @@ mod client;
 mod completions;
 mod config;
 mod context;
+mod deliver;
 mod exit;
 mod follow;
 mod global;

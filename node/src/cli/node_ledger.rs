@@ -7,7 +7,7 @@ use std::{io::Write, path::Path, time::Duration};
 use http_body_util::BodyExt as _;
 use tokio::{runtime::Runtime, time::Instant};
 use updraft_protocol::{
-    Blob, ChannelName, Digest, Head, Listing, Manifest, Root, Signed, Statement,
+    Blob, ChannelName, Digest, Head, KeyId, Listing, Manifest, Root, Signed, Statement,
     codec::{self, Wire},
     limits::MAX_OBJECT,
 };
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     api::{
         BUNDLE_TYPE, ROOT_TYPE, STATEMENT_TYPE,
-        types::{Published, Replicas, RootTaken, Said, Status},
+        types::{Page, Published, Replicas, RootTaken, Said, StatementLine, Status},
     },
     problem::{Code, Problem},
     publish::ledger::{Ledger, LedgerError},
@@ -73,6 +73,24 @@ impl NodeLedger {
         let bytes = codec::encode(statement)
             .map_err(|error| Problem::from_error(Code::SourceRefused, &error))?;
         self.runtime.block_on(self.client.hand_in("/api/v1/statements", bytes, STATEMENT_TYPE))
+    }
+
+    /// How many pauses of a key on a channel the node remembers, in force or over.
+    pub(super) fn pauses_by(&self, key: &KeyId, channel: &ChannelName) -> Result<usize, Problem> {
+        let page: Page<StatementLine> =
+            self.runtime.block_on(self.client.get("/api/v1/statements"))?;
+        let mut count = 0;
+        for line in page.items.iter().filter(|line| line.kind == "brake") {
+            let path = format!("/api/v1/statements/{}", segment(&line.id));
+            // One that ended in between takes no place any more.
+            let Some(statement) = self.signed::<Statement>("a statement", &path)? else { continue };
+            if let Statement::Brake(signed) = statement
+                && signed.peek().is_ok_and(|brake| brake.by == *key && brake.channel == *channel)
+            {
+                count += 1;
+            }
+        }
+        Ok(count)
     }
 
     /// Hands the next root over; the node verifies it, keeps it and tells the network.
@@ -132,7 +150,7 @@ impl NodeLedger {
 /// Tells "not held" from a failure.
 fn absent(what: &str, problem: Problem) -> Result<(), LedgerError> {
     match problem.code {
-        Code::ReleaseUnknown | Code::ComponentUnknown => Ok(()),
+        Code::ReleaseUnknown | Code::ComponentUnknown | Code::StatementUnknown => Ok(()),
         _ => Err(LedgerError::new(what, problem)),
     }
 }

@@ -101,7 +101,9 @@ impl From<SignError> for Problem {
             SignError::Bundle(error) => error.into(),
             SignError::NotInRole { ref could, .. } => {
                 let could = could.join(", ");
-                Self::from_error(Code::ThresholdNotMet, &error).cause(format!("could sign {could}"))
+                Self::from_error(Code::ThresholdNotMet, &error)
+                    .cause(format!("could sign {could}"))
+                    .hint("sign with one of them: `--key NAME`; `updraft key list` shows those that are here")
             }
             SignError::TooFew { ref signed, ref could, .. } => {
                 let names = |names: &[String]| match names {
@@ -111,6 +113,7 @@ impl From<SignError> for Problem {
                 Self::from_error(Code::ThresholdNotMet, &error)
                     .cause(format!("signed by  {}", names(signed)))
                     .cause(format!("could sign {}", names(could)))
+                    .hint("write it with `--out FILE`, and have it signed: `updraft sign FILE --key NAME`")
             }
         }
     }
@@ -168,8 +171,16 @@ impl From<TrustError> for Problem {
                     "make a network with `updraft init`, or enter one with `updraft join TICKET`",
                 );
             }
-            TrustError::Root(_) => return told(Code::RootMismatch),
-            TrustError::NoChannel { .. } => return told(Code::RequestInvalid),
+            TrustError::Root(_) => {
+                return told(Code::RootMismatch).hint(
+                    "the project in this folder and this machine are of two networks: stand in another folder, or \
+                     name the data of the right one with `-d DIR`",
+                );
+            }
+            TrustError::NoChannel { .. } => {
+                return told(Code::RequestInvalid)
+                    .hint("name one of them with `--channel CHANNEL`");
+            }
             TrustError::Head { source, .. } | TrustError::Manifest { source, .. } => {
                 return told(verify_code(source));
             }
@@ -276,6 +287,13 @@ impl From<DraftError> for Problem {
                 problem.hint("an edit makes another root: send the edited file to everybody again")
             }
             DraftError::NotADraft(_) => problem.hint("ask for the file again"),
+            DraftError::NotChosen { channel, base, newest } => problem.hint(format!(
+                "let it go on from the newest, then all sign again: `updraft root base {channel}={newest}`; or \
+                 keep to it on purpose, with the signatures: `updraft root base {channel}={base}`"
+            )),
+            DraftError::NoChannel(_) | DraftError::NoRole(_) | DraftError::NotInRole(_) => {
+                problem.hint("`updraft root show` shows the roles, their channels and their keys")
+            }
             _ => problem,
         }
     }

@@ -1,6 +1,6 @@
 //! What a publisher's commands have in common: the project they stand in, keys, passwords, what was published.
 
-use std::{env, io::Write, path::PathBuf};
+use std::{cell::OnceCell, env, io::Write, path::PathBuf};
 
 use serde_json::{Value, json};
 use updraft_protocol::{
@@ -10,6 +10,7 @@ use updraft_protocol::{
 
 use super::{Context, output::Output, words};
 use crate::{
+    api::types::network_kind,
     join::open_store,
     keys::{Asking, KeyFolder, KeyReference, KeyRing, PasswordSource},
     lock::DataLock,
@@ -30,6 +31,8 @@ pub(super) struct Publisher {
     pub(super) ring: KeyRing,
     /// Where passwords come from.
     pub(super) passwords: PasswordSource,
+    output: Output,
+    kind_told: OnceCell<()>,
 }
 
 impl Publisher {
@@ -43,7 +46,9 @@ impl Publisher {
         let own = project.as_ref().map(|project| KeyFolder::new(project.keys()));
         let users = KeyFolder::new(context.dirs()?.keys());
         let ring = KeyRing::new(own.into_iter().chain([users]).collect());
-        Ok(Self { project, ring, passwords: passwords(context) })
+        let output = context.output.clone();
+        let kind_told = OnceCell::new();
+        Ok(Self { project, ring, passwords: passwords(context), output, kind_told })
     }
 
     /// Digest of the root that this project was founded with.
@@ -51,9 +56,12 @@ impl Publisher {
         Ok(self.project.as_ref().map(Project::first_root).transpose()?.flatten())
     }
 
-    /// Believes what a ledger says as far as it follows from this project's root.
+    /// Believes what a ledger says as far as it follows from this project's root, and says once, here where no
+    /// command can forget it, if the network is not to be relied on.
     pub(super) fn trust<'a>(&self, ledger: &'a dyn Ledger) -> Result<Trusted<'a>, Problem> {
-        Ok(Trusted::follow(ledger, self.first_root()?.as_ref())?)
+        let trusted = Trusted::follow(ledger, self.first_root()?.as_ref())?;
+        self.kind_told.get_or_init(|| warn_of_kind(trusted.root(), &self.output));
+        Ok(trusted)
     }
 }
 
@@ -68,6 +76,13 @@ pub(super) fn warn_of_kind(root: &Root, output: &Output) {
     match root.kind {
         NetworkKind::Development => output.warn(words::DEV_NETWORK),
         NetworkKind::Production => {}
+    }
+}
+
+/// The same, of a network whose kind the node tells by its word.
+pub(super) fn warn_of_kind_word(word: &str, output: &Output) {
+    if word == network_kind(NetworkKind::Development) {
+        output.warn(words::DEV_NETWORK);
     }
 }
 

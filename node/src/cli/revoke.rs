@@ -6,8 +6,9 @@ use updraft_protocol::{Revocation, Statement};
 
 use super::{
     Answer, Context, Exit,
+    deliver::deliver,
     publisher::Publisher,
-    statement::{Books, deliver, signed_alone, unsigned},
+    statement::{Books, signed_alone, unsigned},
 };
 use crate::{
     agent::in_words,
@@ -41,7 +42,8 @@ pub(super) fn run(args: &Args, publisher: &Publisher, context: &Context) -> Resu
         .collect();
     if roles.is_empty() {
         let detail = format!("`{}` is in no role of {}, so nobody counts it", file.name, root.name);
-        return Err(Problem::new(Code::KeyUnknown, detail));
+        return Err(Problem::new(Code::KeyUnknown, detail)
+            .hint("`updraft trust show` shows the keys that count, by name where they are known"));
     }
     let word = Revocation {
         network: root.network,
@@ -57,7 +59,8 @@ pub(super) fn run(args: &Args, publisher: &Publisher, context: &Context) -> Resu
         roles.join(", ")
     ));
     if context.ask_for_name("This cannot be undone.", file.name.as_str()) == Answer::No {
-        return Err(Problem::new(Code::Failed, "nothing was signed"));
+        return Err(Problem::new(Code::Failed, "nothing was signed")
+            .hint("`--yes` answers yes, after what will be signed was printed"));
     }
     let signed = signed_alone(&word, &file, publisher)?;
     deliver(&[Statement::Revocation(signed)], args.out.as_ref(), &books, context)

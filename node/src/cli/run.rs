@@ -4,9 +4,15 @@ use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use updraft_protocol::NetworkKind;
 
-use super::{Context, Exit, output::Format, publisher::passwords, words::DEV_NETWORK};
+use super::{
+    Context, Exit,
+    output::Format,
+    publisher::{passwords, warn_of_kind},
+    words::DEV_NETWORK,
+};
 use crate::{
     agent::Trust,
+    api::types::network_kind,
     config::Override,
     node::{self, Node},
     problem::{Code, Problem},
@@ -66,6 +72,7 @@ struct ReadyLine<'a> {
     http: Option<&'a str>,
     socket: Option<String>,
     network: &'a str,
+    network_kind: &'static str,
 }
 
 /// Runs a node until it is told to stop.
@@ -80,6 +87,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     context.start_logging(&loaded.settings.log)?;
     let opened = node::open(&loaded.settings, &dirs, &passwords(context))?;
     if args.dry_run {
+        warn_of_kind(&opened.trust().newest, &context.output);
         context.output.say("The configuration and the data directory are in order.");
         return Ok(Exit::Done);
     }
@@ -123,6 +131,7 @@ fn introduce(node: &Node, name: &str, trust: &Trust, context: &Context) -> Resul
             http: ready.http.as_deref(),
             socket: ready.socket.as_ref().map(|path| path.display().to_string()),
             network: root.name.as_str(),
+            network_kind: network_kind(root.kind),
         });
     }
     let out = &context.output;

@@ -2,11 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Context, Exit, node_ledger, statement};
-use crate::{
-    agent::in_words,
-    problem::{Code, Problem},
-};
+use super::{Context, Exit, deliver, node_ledger, publisher::Publisher, statement, words::clean};
+use crate::problem::{Code, Problem};
 
 /// Hand a signed statement in a file to the node
 #[derive(Debug, clap::Args)]
@@ -22,7 +19,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
             .hint("a release in a bundle is announced with `updraft publish --bundle`"));
     };
     let node = node_ledger::require(context)?;
-    let words = in_words(&said, |release| format!("release {}", release.short()));
-    context.output.say(&format!("Says: {}", super::words::clean(&words)));
-    statement::say(&node, &said, context)
+    let publisher = Publisher::here(context)?;
+    let words = statement::told(&said, &publisher.trust(&node)?);
+    context.output.say(&format!("Says: {}", clean(&words)));
+    deliver::say(&node, &[said], context)
 }

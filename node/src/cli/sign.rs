@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{
     Answer, Context, Exit, node_ledger,
     output::Format,
-    publisher::{Publisher, data_directory, in_json, in_words, references, warn_of_kind},
+    publisher::{Publisher, data_directory, in_json, in_words, references},
     root, statement,
 };
 use crate::{
@@ -58,11 +58,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     if bundle.manifest().network != trusted_root.network {
         let detail =
             format!("{} is for another network than {}", args.file.display(), trusted_root.name);
-        return Err(Problem::new(Code::SignatureInvalid, detail));
+        return Err(Problem::new(Code::SignatureInvalid, detail).hint(statement::OTHER_NETWORK));
     }
     let channel = bundle.manifest().channel.clone();
     let role = trusted.role(&channel)?;
-    warn_of_kind(trusted_root, &context.output);
     for line in in_words(bundle.head(), bundle.manifest()) {
         context.output.say(&line);
     }

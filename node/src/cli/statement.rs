@@ -21,7 +21,6 @@ use super::{
     output::Format,
     publisher::{DataDirectory, Publisher, data_directory, references},
     reference::ReleaseRef,
-    status::count,
     words::clean,
 };
 use crate::{
@@ -34,6 +33,10 @@ use crate::{
     },
     whole,
 };
+
+/// What to do with a file of another network.
+pub(super) const OTHER_NETWORK: &str = "sign it in the folder of its project, or name that network's data with `-d DIR`; `updraft trust show` \
+     says which network is here";
 
 /// What a pause, or the end of one, is about.
 #[derive(Debug, clap::Args)]
@@ -157,8 +160,10 @@ pub(super) fn role<'a>(
 ) -> Result<&'a Role, Problem> {
     role.ok_or_else(|| {
         let detail = format!("the trust root of {} has no {name} keys", root.name);
-        Problem::new(Code::ThresholdNotMet, detail)
-            .hint("the root keys give somebody this role in the next trust root")
+        Problem::new(Code::ThresholdNotMet, detail).hint(format!(
+            "the root keys give somebody this role: `updraft root begin -m TEXT`, then \
+             `updraft root add-key {name} KEY`"
+        ))
     })
 }
 
@@ -177,7 +182,8 @@ pub(super) fn key_in_role(
     let could: Vec<_> = role.keys().iter().map(|key| name_of(&key.id(), &names)).collect();
     let detail = format!("`{}` is no {role_name} key", file.name);
     Err(Problem::new(Code::ThresholdNotMet, detail)
-        .cause(format!("{role_name} keys are {}", could.join(", "))))
+        .cause(format!("{role_name} keys are {}", could.join(", ")))
+        .hint("sign with one of them: `--key NAME`, or `--key file:PATH`; `updraft key list` shows those that are here"))
 }
 
 /// A sentence signed by the one key that says it.
@@ -208,56 +214,8 @@ pub(super) fn consent(words: &[String], context: &Context) -> Result<(), Problem
     }
 }
 
-/// Writes the statement into a file, or hands it to the node.
-pub(super) fn deliver(
-    statements: &[Statement],
-    out: Option<&PathBuf>,
-    books: &Books,
-    context: &Context,
-) -> Result<Exit, Problem> {
-    let Some(path) = out else {
-        let Books::Node(node) = books else {
-            return Err(Problem::new(Code::NodeNotRunning, "this needs a running node"));
-        };
-        return statements
-            .iter()
-            .try_fold(Exit::Done, |_, statement| say(node, statement, context));
-    };
-    let [statement] = statements else {
-        let detail = format!("{} statements do not fit into one file", statements.len());
-        return Err(Problem::new(Code::RequestInvalid, detail).hint("name one with `--target`"));
-    };
-    write(path, statement)?;
-    if context.output.format() == Format::Json {
-        let file = path.display().to_string();
-        let members =
-            json!({ "kind": statement.kind(), "id": statement.id().to_string(), "file": file });
-        context.output.document("statement", &members)?;
-    } else {
-        context.output.line(&format!("The {} is in {}.", statement.kind(), path.display()));
-    }
-    context.output.hint(&format!("hand it to a node: updraft say {}", path.display()));
-    Ok(Exit::Done)
-}
-
-/// Hands a statement to the node and tells what became of it.
-pub(super) fn say(
-    node: &NodeLedger,
-    statement: &Statement,
-    context: &Context,
-) -> Result<Exit, Problem> {
-    let said = node.say(statement)?;
-    if context.output.format() == Format::Json {
-        context.output.document("statement", &said)?;
-    } else {
-        context.output.line(&clean(&said.words));
-        let news = if said.news { "" } else { "; it was known already" };
-        context.output.say(&format!("Told {}{news}.", count(said.reached, "peer")));
-    }
-    Ok(Exit::Done)
-}
-
-fn write(path: &Path, statement: &Statement) -> Result<(), Problem> {
+/// Writes a statement into a file, whole or not at all.
+pub(super) fn write(path: &Path, statement: &Statement) -> Result<(), Problem> {
     let bytes = codec::encode(statement)
         .map_err(|error| Problem::from_error(Code::SourceRefused, &error))?;
     whole::replace::<std::io::Error>(path, |file| file.write_all(&bytes)).map_err(|error| {
@@ -298,7 +256,7 @@ pub(super) fn sign_file(
     if lift.network != trusted.root().network {
         let detail =
             format!("{} is for another network than {}", path.display(), trusted.root().name);
-        return Err(Problem::new(Code::SignatureInvalid, detail));
+        return Err(Problem::new(Code::SignatureInvalid, detail).hint(OTHER_NETWORK));
     }
     let role = trusted.role(&lift.channel)?;
     let words = words(&Statement::Lift(signed.clone()), &trusted, &lift.channel)?;
@@ -310,6 +268,18 @@ pub(super) fn sign_file(
     let standing = standing(&signed, role, &lift.channel, &publisher);
     write(path, &Statement::Lift(signed))?;
     tell(path, standing, context)
+}
+
+/// What a statement says, with the releases of its channel called by their names as far as they are known.
+pub(super) fn told(statement: &Statement, trusted: &Trusted<'_>) -> String {
+    let channel = match statement {
+        Statement::Brake(signed) => signed.peek().ok().map(|brake| brake.channel),
+        Statement::Lift(signed) => signed.peek().ok().map(|lift| lift.channel),
+        _ => None,
+    };
+    // It is only about a name: what cannot be looked up is called by its digest.
+    let head = channel.and_then(|channel| trusted.head(&channel).ok().flatten());
+    in_words(statement, |digest| release_name(head.as_ref(), digest))
 }
 
 /// A statement in words, with releases called by their names as far as the channel's head knows them.

@@ -12,7 +12,7 @@ use updraft_protocol::{
 use super::{
     Context, Exit, node_ledger,
     output::Format,
-    publisher::{Publisher, data_directory, read_text, warn_of_kind},
+    publisher::{Publisher, data_directory, read_text},
 };
 use crate::{
     fingerprint::Fingerprint,
@@ -125,7 +125,6 @@ fn create(named: &[Address], context: &Context) -> Result<Exit, Problem> {
         root: trusted.root().digest(),
         addresses,
     };
-    warn_of_kind(trusted.root(), &context.output);
     match context.output.format() {
         Format::Json => context.output.document("ticket", &in_json(&ticket))?,
         Format::Text => {

@@ -76,10 +76,11 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
 /// The signed listing of the release, on whatever channel it is offered.
 fn tree_of(trusted: &Trusted<'_>, args: &Args) -> Result<Tree, Problem> {
     let Some(version) = &args.release.version else {
-        return Err(Problem::new(
-            Code::VersionInvalid,
-            "which version? name it as COMPONENT@VERSION",
-        ));
+        let component = &args.release.component;
+        let detail = format!("which version of {component}?");
+        return Err(Problem::new(Code::VersionInvalid, detail).hint(format!(
+            "name it: `updraft verify {component}@VERSION FILES`; `updraft list --all` shows which there are"
+        )));
     };
     let machine: Target = match &args.target {
         Some(target) => target.clone(),
@@ -183,7 +184,8 @@ fn tell(args: &Args, found: &[(String, Found)], context: &Context) -> Result<Exi
         return Ok(Exit::Done);
     }
     let detail = format!("{count} of {} entries are not those of {}", found.len(), args.release);
-    Err(Problem::new(Code::ChunkMismatch, detail))
+    Err(Problem::new(Code::ChunkMismatch, detail)
+        .hint(format!("a good copy: `updraft get {} -o PATH`", args.release)))
 }
 
 #[cfg(test)]

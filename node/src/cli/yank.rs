@@ -12,6 +12,7 @@ use updraft_protocol::{
 
 use super::{
     Context, Exit,
+    deliver::needs_a_node,
     output::Format,
     publisher::{Publisher, in_words, references},
     reference::ReleaseRef,
@@ -56,8 +57,11 @@ pub struct Args {
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     let Some(version) = &args.release.version else {
-        let detail = "which version? name it as COMPONENT@VERSION";
-        return Err(Problem::new(Code::VersionInvalid, detail));
+        let detail = format!("which version of {}?", args.release.component);
+        return Err(Problem::new(Code::VersionInvalid, detail).hint(format!(
+            "name it: `updraft yank {}@VERSION …`; `updraft list --all` shows which there are",
+            args.release.component
+        )));
     };
     let publisher = Publisher::here(context)?;
     let books = Books::open(args.out.as_ref(), &publisher, context)?;
@@ -151,7 +155,10 @@ fn withdrawn(
     }
     let detail =
         format!("{} is not withdrawn from `{channel}`, as far as is known here", args.release);
-    Err(Problem::new(Code::ReleaseUnknown, detail))
+    Err(Problem::new(Code::ReleaseUnknown, detail).hint(
+        "`updraft list --all` shows what is withdrawn; `--target TRIPLE` names other machines, `--channel CHANNEL` \
+         another channel",
+    ))
 }
 
 fn write(
@@ -218,7 +225,7 @@ fn finish(
         )
     })?;
     let Books::Node(node) = books else {
-        return Err(Problem::new(Code::NodeNotRunning, "announcing needs a running node"));
+        return Err(needs_a_node());
     };
     let published = node.upload(path).map_err(|problem| match problem.code {
         Code::ChunkMismatch if args.undo => problem.hint(

@@ -325,7 +325,8 @@ impl<'a> Trusted<'a> {
         }
     }
 
-    /// The head of a number, if it is held and this root's keys or the root itself vouch for it.
+    /// The head of a number, if it is held and this root's keys vouch for it, or the root's base by the links that
+    /// lead back from it: so a root can go back behind the one before it.
     ///
     /// # Errors
     /// As [`Trusted::head`].
@@ -336,13 +337,34 @@ impl<'a> Trusted<'a> {
     ) -> Result<Option<Verified<Head>>, TrustError> {
         let role = self.role(channel)?;
         let Some(signed) = self.ledger.head_at(channel, seq)? else { return Ok(None) };
-        let named = self.root.base(channel).and_then(|base| base.head);
-        let verified = match named.filter(|named| *named == signed.digest()) {
-            Some(named) => signed.verify_named(&self.root.network, &named),
-            None => signed.verify(&self.root.network, role),
-        };
         let failed = |source| TrustError::Head { channel: channel.clone(), source };
-        verified.map(Some).map_err(failed)
+        let refused = match signed.verify(&self.root.network, role) {
+            Ok(head) => return Ok(Some(head)),
+            Err(error) => error,
+        };
+        match self.linked(channel, seq)? {
+            Some(named) => {
+                signed.verify_named(&self.root.network, &named).map(Some).map_err(failed)
+            }
+            None => Err(failed(refused)),
+        }
+    }
+
+    /// The digest of the head of a number, by the links back from the root's base; `None` where one is not held.
+    fn linked(&self, channel: &ChannelName, seq: u64) -> Result<Option<Digest>, TrustError> {
+        let Some(base) = self.root.base(channel) else { return Ok(None) };
+        let (mut at, mut named) = (base.seq, base.head);
+        while at > seq
+            && let Some(digest) = named
+        {
+            let Some(signed) = self.ledger.head_at(channel, at)? else { return Ok(None) };
+            let head = signed
+                .verify_named(&self.root.network, &digest)
+                .map_err(|source| TrustError::Head { channel: channel.clone(), source })?;
+            named = head.prev;
+            at -= 1;
+        }
+        Ok(named.filter(|_| at == seq))
     }
 
     /// A listed release's manifest with its signatures, if it is held.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use updraft_protocol::{ChannelName, Head, KeyId, Manifest, NetworkKind, Root, Signed, Timestamp};
+use updraft_protocol::{
+    ChannelBase, ChannelName, Head, KeyId, Manifest, NetworkKind, Role, Root, Signed, Timestamp,
+};
 
 use super::{lifetime::Lifetime, sign::name_of};
 
@@ -37,7 +39,9 @@ pub fn review(picture: &Picture<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     thresholds(picture, &mut lines);
     shared_keys(picture, &mut lines);
+    witnesses(picture, &mut lines);
     ends(picture, &mut lines);
+    bases(picture, &mut lines);
     signatures(picture, &mut lines);
     lines
 }
@@ -91,6 +95,45 @@ fn shared_keys(picture: &Picture<'_>, lines: &mut Vec<String>) {
         if is_dev && picture.root.kind == NetworkKind::Production {
             lines
                 .push("the key `dev` is still in a role: it was made for trying things out".into());
+        }
+    }
+}
+
+/// How many witnesses may lie before two histories of a channel can both look fresh: of k needed and n there are,
+/// 2k − n have to speak for both.
+pub fn liars_borne(witness: &Role) -> usize {
+    (2 * witness.threshold()).saturating_sub(witness.keys().len()).saturating_sub(1)
+}
+
+/// What to say of witnesses none of which may lie; `None` if one may.
+pub fn of_witnesses(witness: &Role) -> Option<String> {
+    let (need, all) = (witness.threshold(), witness.keys().len());
+    (liars_borne(witness) == 0).then(|| {
+        format!(
+            "with {need} of {all} witnesses not one may lie: it could make two histories look fresh; 3 of 4 bear one \
+             that lies, and one that is silent"
+        )
+    })
+}
+
+fn witnesses(picture: &Picture<'_>, lines: &mut Vec<String>) {
+    lines.extend(picture.root.witness.as_ref().and_then(of_witnesses));
+}
+
+/// Channels that the root put somewhere, where nobody has signed since.
+fn bases(picture: &Picture<'_>, lines: &mut Vec<String>) {
+    let version = picture.root.version;
+    for ChannelBase { channel, seq, .. } in &picture.root.channel_base {
+        let newest = picture.heads.iter().find(|head| head.channel == *channel);
+        match newest.map(|head| head.seq) {
+            None if *seq == 0 => lines.push(format!(
+                "{channel} begins anew because root {version} says so, with nothing on offer: publish its next release"
+            )),
+            Some(newest) if newest == *seq => lines.push(format!(
+                "{channel} goes on from head {seq} because root {version} says so, and no head came after it: sign \
+                 one with `updraft publish --refresh --channel {channel}`"
+            )),
+            None | Some(_) => {}
         }
     }
 }
@@ -163,6 +206,21 @@ mod tests {
         review(&Picture { root, heads: &[], offered: &[], names, now }).join("\n")
     }
 
+    /// Head 4 of a channel, which ends after half a minute.
+    fn head(root: &Root, channel: &str) -> Head {
+        Head {
+            network: root.network,
+            channel: channel.parse().expect("a channel"),
+            seq: 4,
+            prev: Some(updraft_protocol::Digest::of(b"3")),
+            time: ISSUED,
+            expires: ISSUED.plus(30),
+            releases: Vec::new(),
+            withdrawn: Vec::new(),
+            min_supported: Vec::new(),
+        }
+    }
+
     #[test]
     fn a_network_as_it_should_be_is_recommended_nothing() {
         let good = root(NetworkKind::Production, (2, &[1, 2, 3]), (2, &[4, 5, 6]));
@@ -195,6 +253,43 @@ mod tests {
     }
 
     #[test]
+    fn three_of_four_witnesses_bear_a_liar_and_two_of_three_are_said_to_bear_none() {
+        let role = |need, all: u8| {
+            Role::new(need, (10..10 + all).map(public).collect::<Vec<_>>()).expect("a role")
+        };
+        for (need, all, borne) in
+            [(1, 1, 0), (2, 3, 0), (2, 4, 0), (3, 4, 1), (3, 5, 0), (4, 5, 2), (5, 7, 2)]
+        {
+            assert_eq!(liars_borne(&role(need, all)), borne, "{need} of {all}");
+        }
+        let mut network = root(NetworkKind::Production, (2, &[1, 2, 3]), (2, &[4, 5, 6]));
+        network.witness = Some(role(2, 3));
+        let said = lines(&network, &BTreeMap::new(), ISSUED);
+        assert!(said.contains("with 2 of 3 witnesses not one may lie"), "{said}");
+        network.witness = Some(role(3, 4));
+        assert_eq!(lines(&network, &BTreeMap::new(), ISSUED), "");
+    }
+
+    #[test]
+    fn a_channel_that_the_root_put_somewhere_wants_a_head() {
+        let mut network = root(NetworkKind::Production, (2, &[1, 2, 3]), (2, &[4, 5, 6]));
+        let channel: ChannelName = "stable".parse().expect("a channel");
+        let digest = Some(updraft_protocol::Digest::of(b"head 3"));
+        let base = |seq, head| ChannelBase { channel: channel.clone(), seq, head };
+        network.channel_base = vec![base(0, None)];
+        assert!(lines(&network, &BTreeMap::new(), ISSUED).contains("stable begins anew"));
+        network.channel_base = vec![base(3, digest)];
+        for (seq, wanted) in [(3, true), (4, false)] {
+            let heads = [Head { seq, ..head(&network, "stable") }];
+            let names = BTreeMap::new();
+            let picture =
+                Picture { root: &network, heads: &heads, offered: &[], names: &names, now: ISSUED };
+            let said = review(&picture).join("\n");
+            assert_eq!(said.contains("stable goes on from head 3"), wanted, "{said}");
+        }
+    }
+
+    #[test]
     fn what_ends_soon_is_named_with_the_command_that_renews_it() {
         let good = root(NetworkKind::Production, (2, &[1, 2, 3]), (2, &[4, 5, 6]));
         let names = BTreeMap::new();
@@ -202,18 +297,7 @@ mod tests {
         let said = lines(&good, &names, late);
         assert!(said.contains("less than a third") && said.contains("root begin"), "{said}");
         assert!(lines(&good, &names, good.expires.plus(1)).contains("root 1 ended"));
-        let head = Head {
-            network: good.network,
-            channel: "beta".parse().expect("a channel"),
-            seq: 4,
-            prev: Some(updraft_protocol::Digest::of(b"3")),
-            time: ISSUED,
-            expires: ISSUED.plus(30),
-            releases: Vec::new(),
-            withdrawn: Vec::new(),
-            min_supported: Vec::new(),
-        };
-        let heads = [head];
+        let heads = [head(&good, "beta")];
         let now = ISSUED.plus(25);
         let picture = Picture { root: &good, heads: &heads, offered: &[], names: &names, now };
         let said = review(&picture).join("\n");

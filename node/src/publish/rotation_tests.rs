@@ -89,6 +89,38 @@ fn the_next_keys_go_on_where_the_last_ones_were_and_sign_again_what_is_on_offer(
 }
 
 #[test]
+fn a_head_that_only_old_keys_signed_is_believed_by_the_links_back_from_the_base() {
+    let first = root(1, &[key(4)]);
+    let desk = Desk::new(&first);
+    desk.publish("1.0.0", &[key(4)]);
+    desk.edit(1);
+    desk.publish("1.1.0", &[key(4)]);
+    let read = |seq| desk.store.head(&stable(), seq).expect("read").expect("there");
+    let (one, two) = (read(1), read(2));
+    let base = |seq, head: &Signed<Head>| ChannelBase {
+        channel: stable(),
+        seq,
+        head: Some(head.digest()),
+    };
+    let follow = |newest: ChannelBase| {
+        let rotated = rotated(&first, Bases::from([(stable(), newest)]), None);
+        WithRoots { ledger: &desk.store, roots: OnlyRoots(vec![first.clone(), rotated]) }
+    };
+    let ledger = follow(base(2, &two));
+    let trusted = Trusted::follow(&ledger, None).expect("trusted");
+    for (seq, expected) in [(1, &one), (2, &two)] {
+        let head = trusted.head_at(&stable(), seq).expect("believed").expect("there");
+        assert_eq!(head.digest(), expected.digest());
+    }
+    assert_eq!(trusted.head_at(&stable(), 3).expect("asked"), None);
+    // After the base only today's keys count.
+    let ledger = follow(base(1, &one));
+    let trusted = Trusted::follow(&ledger, None).expect("trusted");
+    let refused = trusted.head_at(&stable(), 2);
+    assert!(matches!(refused, Err(TrustError::Head { .. })), "{refused:?}");
+}
+
+#[test]
 fn a_channel_that_begins_anew_has_no_head_and_one_whose_base_is_missing_is_not_published_on() {
     let first = root(1, &[key(4)]);
     let desk = Desk::new(&first);

@@ -23,7 +23,6 @@ use super::{
     output::Style,
     publisher::{
         DataDirectory, Publisher, data_directory, in_json, in_words, read_text, references,
-        warn_of_kind,
     },
 };
 use crate::{
@@ -72,7 +71,6 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     let publisher = Publisher::here(context)?;
     let books = Books::open(args, context)?;
     let trusted = publisher.trust(books.ledger())?;
-    warn_of_kind(trusted.root(), &context.output);
     if let Some(path) = &args.bundle {
         let bundle = Bundle::open(path)?;
         bundle.verify()?;

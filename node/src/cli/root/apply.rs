@@ -12,18 +12,17 @@ use std::{
 use serde_json::json;
 use updraft_protocol::{Digest, Root, Signed, codec};
 
-use super::{Books, Desk, DraftFile, read, read_any};
+use super::{Books, Desk, DraftFile, read, read_any, sign::caution_of_moves};
 use crate::{
     cli::{
         Answer, Context, Exit,
         output::{Format, Style},
-        publisher::warn_of_kind,
         words::clean,
     },
     fingerprint::Fingerprint,
     problem::{Code, Problem},
     publish::{
-        ledger::Ledger,
+        ledger::{Ledger, Trusted},
         rootdraft::{DraftError, RootDraft, words},
     },
     whole,
@@ -36,16 +35,14 @@ pub(super) fn apply(files: &[PathBuf], context: &Context) -> Result<Exit, Proble
         [] => (&own, &[][..]),
         [first, others @ ..] => (first, others),
     };
-    if files.is_empty() && !own.exists() && hand_over(&desk)? > 0 {
+    if files.is_empty() && !own.exists() && hand_over(&desk, context)? > 0 {
         return desk.trusting(|trusted| {
             let root = trusted.root();
-            warn_of_kind(root, &context.output);
             tell(&desk, root, &root.digest(), None, context)
         });
     }
     let draft = desk.trusting(|trusted| {
         let root = trusted.root();
-        warn_of_kind(root, &context.output);
         let begun = read_any(first)?;
         if begun.signed().digest() == root.digest() {
             return Ok(begun);
@@ -55,16 +52,20 @@ pub(super) fn apply(files: &[PathBuf], context: &Context) -> Result<Exit, Proble
             draft.merge(&read(other, root)?, root)?;
         }
         draft.judge(root).map_err(|error| refused(error, &draft, trusted.root(), &desk))?;
+        if !matches!(desk.books, Books::Project) {
+            draft.goes_on_as_meant(root, &desk.bases(trusted)?)?;
+        }
         for line in words::diff(root, &draft, &desk.names()) {
             context.output.say(&clean(&line));
         }
+        caution_of_moves(draft.root(), trusted, context);
         let question = format!("This changes {} for everybody.", root.name);
         if context.ask_for_name(&question, root.name.as_str()) == Answer::No {
             return Err(Problem::new(Code::Failed, "nothing was changed"));
         }
         Ok(draft)
     })?;
-    hand_over(&desk)?;
+    hand_over(&desk, context)?;
     put_into_force(&desk, draft.signed())?;
     let kept = keep_in_project(&desk, &draft)?;
     // The draft has done its work; one that cannot be removed is only in the way of the next.
@@ -94,7 +95,7 @@ fn refused(
 }
 
 /// Hands over the project's roots that the node or the data directory has not heard of; says how many.
-fn hand_over(desk: &Desk) -> Result<usize, Problem> {
+fn hand_over(desk: &Desk, context: &Context) -> Result<usize, Problem> {
     let ledger: &dyn Ledger = match &desk.books {
         Books::Node(node) => node,
         Books::Data(data) => data,
@@ -102,7 +103,13 @@ fn hand_over(desk: &Desk) -> Result<usize, Problem> {
     };
     let mut handed = 0;
     // The whole chain is believed before the first of them leaves.
-    desk.trusting(|_| Ok(()))?;
+    desk.trusting(|trusted| {
+        // What the books believe without the project's roots: nothing, where no network was joined.
+        if let Ok(before) = Trusted::follow(ledger, None) {
+            caution_of_moves(trusted.root(), &before, context);
+        }
+        Ok(())
+    })?;
     for (root, version) in desk.roots.0.iter().zip(1..) {
         if ledger.root(version)?.is_none() {
             put_into_force(desk, root)?;

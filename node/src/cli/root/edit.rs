@@ -1,11 +1,11 @@
-//! `updraft root begin`, `add-key`, `remove-key`, `threshold`, `expire`, `cancel`: the draft is made and changed.
+//! `updraft root begin`, `add-key`, `remove-key`, `threshold`, `base`, `expire`, `cancel`: the draft is made and changed.
 
 use std::{fs, path::Path};
 
 use serde_json::json;
-use updraft_protocol::{KeyId, OperatorName, PublicKey, Root};
+use updraft_protocol::{ChannelBase, ChannelName, KeyId, OperatorName, PublicKey, Root};
 
-use super::{BaseChoice, Desk, DraftFile, base, read, sign, write};
+use super::{BaseChoice, Desk, DraftFile, read, sign, write};
 use crate::{
     cli::{
         Context, Exit,
@@ -42,7 +42,6 @@ pub(super) fn begin(message: &str, file: &DraftFile, context: &Context) -> Resul
             .hint("one change at a time: finish it, or remove it with `updraft root cancel`"));
     }
     desk.trusting(|trusted| {
-        warn_of_kind(trusted.root(), &context.output);
         let draft = RootDraft::begin(trusted.root(), message, Clock::system().now())?;
         write(&path, &draft)?;
         sign::tell_changes(&draft, trusted, &desk, &path, context)
@@ -57,7 +56,7 @@ pub(super) fn add_key(
 ) -> Result<Exit, Problem> {
     change(edit, context, |desk, _| {
         let key = public_key(key, &desk.publisher)?;
-        Ok(Change::adding(edit.role.clone(), key, vote.clone())?)
+        Ok(vec![Change::adding(edit.role.clone(), key, vote.clone())?])
     })
 }
 
@@ -78,12 +77,24 @@ pub(super) fn remove_key(
             },
         };
         let key = known_key(key, &desk.publisher, draft.root())?;
-        Ok(Change::Remove { target: edit.role.clone(), key, leaving })
+        Ok(vec![Change::Remove { target: edit.role.clone(), key, leaving }])
     })
 }
 
 pub(super) fn threshold(edit: &Edit, threshold: u16, context: &Context) -> Result<Exit, Problem> {
-    change(edit, context, |_, _| Ok(Change::Threshold { target: edit.role.clone(), threshold }))
+    change(edit, context, |_, _| {
+        Ok(vec![Change::Threshold { target: edit.role.clone(), threshold }])
+    })
+}
+
+/// Names bases and changes nothing else.
+pub(super) fn base(
+    base: Vec<(ChannelName, u64)>,
+    draft: DraftFile,
+    context: &Context,
+) -> Result<Exit, Problem> {
+    let edit = Edit { role: Target::Root, base: BaseChoice { base }, draft };
+    change(&edit, context, |_, _| Ok(Vec::new()))
 }
 
 pub(super) fn expire(when: When, file: &DraftFile, context: &Context) -> Result<Exit, Problem> {
@@ -94,13 +105,14 @@ pub(super) fn expire(when: When, file: &DraftFile, context: &Context) -> Result<
     };
     change(&edit, context, |_, _| {
         let now = Clock::system().now();
-        Ok(Change::Expire { at: when.moment(now), now })
+        Ok(vec![Change::Expire { at: when.moment(now), now }])
     })
 }
 
 pub(super) fn cancel(file: &DraftFile, context: &Context) -> Result<Exit, Problem> {
     let path = Desk::here(context)?.path(file);
     let draft = super::read_any(&path)?;
+    warn_of_kind(draft.root(), &context.output);
     fs::remove_file(&path).map_err(|error| {
         Problem::new(Code::FileUnusable, format!("cannot remove {}", path.display()))
             .cause(error.to_string())
@@ -117,11 +129,11 @@ pub(super) fn cancel(file: &DraftFile, context: &Context) -> Result<Exit, Proble
     Ok(Exit::Done)
 }
 
-/// Makes one change to the draft, then chooses bases, and says what the draft is now.
+/// Makes changes to the draft, then chooses bases, and says what the draft is now.
 fn change(
     edit: &Edit,
     context: &Context,
-    what: impl FnOnce(&Desk, &RootDraft) -> Result<Change, Problem>,
+    what: impl FnOnce(&Desk, &RootDraft) -> Result<Vec<Change>, Problem>,
 ) -> Result<Exit, Problem> {
     let desk = Desk::here(context)?;
     let path = desk.path(&edit.draft);
@@ -129,11 +141,13 @@ fn change(
         let mut draft = read(&path, trusted.root())?;
         let had = draft.signed().signatures().len();
         let newest = desk.bases(trusted)?;
-        let change = what(&desk, &draft)?;
-        draft.edit(trusted.root(), &change, &newest)?;
+        let changes = what(&desk, &draft)?;
+        for change in &changes {
+            draft.edit(trusted.root(), change, &newest)?;
+        }
         // A threshold that leaves no spare key is an error at once; a key that leaves may be followed by one
         // that joins, so there it is said, and refused when somebody signs.
-        if matches!(&change, Change::Threshold { target: Target::Root, .. }) {
+        if changes.iter().any(|c| matches!(c, Change::Threshold { target: Target::Root, .. })) {
             draft.is_safe()?;
         }
         for (channel, seq) in &edit.base.base {
@@ -141,7 +155,7 @@ fn change(
             draft.edit(trusted.root(), &Change::Base(chosen), &newest)?;
         }
         write(&path, &draft)?;
-        if had > 0 {
+        if had > draft.signed().signatures().len() {
             context.output.warn(&format!(
                 "{had} signatures were for the draft as it was: they are gone, all have to sign again"
             ));
@@ -152,14 +166,15 @@ fn change(
 
 fn chosen_base(
     trusted: &Trusted<'_>,
-    channel: &updraft_protocol::ChannelName,
+    channel: &ChannelName,
     seq: u64,
-) -> Result<updraft_protocol::ChannelBase, Problem> {
+) -> Result<ChannelBase, Problem> {
+    trusted.role(channel)?;
     if seq == 0 {
-        return Ok(base(channel, 0, None));
+        return Ok(super::base(channel, 0, None));
     }
     match trusted.head_at(channel, seq)? {
-        Some(head) => Ok(base(channel, seq, Some(head.digest()))),
+        Some(head) => Ok(super::base(channel, seq, Some(head.digest()))),
         None => Err(Problem::new(
             Code::ReleaseUnknown,
             format!("head {seq} of `{channel}` is not kept here"),

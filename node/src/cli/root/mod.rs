@@ -89,6 +89,9 @@ pub enum Command {
         draft: DraftFile,
     },
     /// Set how many keys of a role have to sign
+    ///
+    /// Of n witnesses of which k are needed, 2k - n have to lie before two histories can both look fresh: 2 of 3
+    /// bear none that lies, 3 of 4 bear one.
     Threshold {
         /// The role
         role: Target,
@@ -98,6 +101,15 @@ pub enum Command {
         /// Where channels go on
         #[command(flatten)]
         base: BaseChoice,
+        /// Which draft
+        #[command(flatten)]
+        draft: DraftFile,
+    },
+    /// Let channels go on from heads that you name, whether or not their keys change
+    Base {
+        /// CHANNEL=SEQ, 0 for anew
+        #[arg(required = true, value_name = "CHANNEL=SEQ", value_parser = channel_and_number)]
+        base: Vec<(updraft_protocol::ChannelName, u64)>,
         /// Which draft
         #[command(flatten)]
         draft: DraftFile,
@@ -162,7 +174,7 @@ pub struct DraftFile {
 /// From which head channels go on.
 #[derive(Debug, clap::Args)]
 pub struct BaseChoice {
-    /// A channel whose keys change goes on from this head instead of the newest: CHANNEL=SEQ, 0 for anew
+    /// The channel goes on from this head: CHANNEL=SEQ, 0 for anew; one whose keys change from the newest if left out
     #[arg(long, value_name = "CHANNEL=SEQ", value_parser = channel_and_number)]
     pub base: Vec<(updraft_protocol::ChannelName, u64)>,
 }
@@ -187,6 +199,7 @@ pub(super) fn run(command: Command, context: &Context) -> Result<Exit, Problem> 
         Command::Threshold { role, threshold, base, draft } => {
             edit::threshold(&edit::Edit { role, base, draft }, threshold, context)
         }
+        Command::Base { base, draft } => edit::base(base, draft, context),
         Command::Expire { role: _, when, draft } => edit::expire(when, &draft, context),
         Command::Diff { draft } => sign::diff(&draft, context),
         Command::Sign { key, copies, draft } => sign::sign(&key, &copies, &draft, context),
@@ -235,14 +248,13 @@ impl Desk {
         &self,
         work: impl FnOnce(&Trusted<'_>) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        let first = self.publisher.first_root()?;
         let ledger: &dyn Ledger = match &self.books {
             Books::Node(node) => node,
             Books::Data(data) => data,
             Books::Project => &self.roots,
         };
         let together = WithRoots { ledger, roots: self.roots.clone() };
-        work(&Trusted::follow(&together, first.as_ref())?)
+        work(&self.publisher.trust(&together)?)
     }
 
     fn names(&self) -> BTreeMap<KeyId, String> {

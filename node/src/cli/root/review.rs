@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Desk;
 use crate::{
-    cli::{Context, Exit, output::Format, publisher::warn_of_kind, words::clean},
+    cli::{Context, Exit, output::Format, words::clean},
     clock::Clock,
     problem::Problem,
     publish::{
@@ -16,7 +16,6 @@ use crate::{
 pub(super) fn review(context: &Context) -> Result<Exit, Problem> {
     let desk = Desk::here(context)?;
     desk.trusting(|trusted| {
-        warn_of_kind(trusted.root(), &context.output);
         let names = desk.names();
         let (heads, offered) = on_offer(trusted)?;
         let lines = recommend(&Picture {

@@ -3,21 +3,22 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use updraft_protocol::{Root, SecretKey, Verified};
+use updraft_protocol::{Root, SecretKey, Verified, threshold::enough};
 
 use super::{Desk, DraftFile, read, write};
 use crate::{
     cli::{
         Answer, Context, Exit,
         output::{Format, Style},
-        publisher::{references, warn_of_kind},
+        publisher::references,
         words::clean,
     },
     fingerprint::Fingerprint,
     problem::{Code, Problem},
     publish::{
         ledger::Trusted,
-        rootdraft::{RootDraft, words},
+        review::of_witnesses,
+        rootdraft::{Move, RootDraft, moves, words},
         sign::Standing,
     },
 };
@@ -26,7 +27,6 @@ pub(super) fn diff(file: &DraftFile, context: &Context) -> Result<Exit, Problem>
     let desk = Desk::here(context)?;
     let path = desk.path(file);
     desk.trusting(|trusted| {
-        warn_of_kind(trusted.root(), &context.output);
         let draft = read(&path, trusted.root())?;
         tell_changes(&draft, trusted, &desk, &path, context)
     })
@@ -61,14 +61,38 @@ fn caution(draft: &RootDraft, trusted: &Trusted<'_>, context: &Context) {
     if let Err(error) = draft.is_safe() {
         context.output.warn(&format!("{error}: nobody can sign it like that"));
     }
-    for base in &draft.root().channel_base {
-        let newest = trusted.head(&base.channel).ok().flatten().map_or(0, |head| head.seq);
-        if newest > base.seq && trusted.root().base(&base.channel) != Some(base) {
-            context.output.warn(&format!(
-                "{} has head {newest}, the draft lets it go on from head {}: what came after is given up",
-                base.channel, base.seq
-            ));
+    caution_of_moves(draft.root(), trusted, context);
+    let (before, after) = (&trusted.root().witness, &draft.root().witness);
+    if before != after
+        && let Some(weakness) = after.as_ref().and_then(of_witnesses)
+    {
+        context.output.hint(&weakness);
+    }
+}
+
+/// What becomes of the heads after those that a root lets channels go on from, as far as they are known here.
+pub(super) fn caution_of_moves(next: &Root, trusted: &Trusted<'_>, context: &Context) {
+    for Move { base, rekeyed } in moves(trusted.root(), next) {
+        let (channel, from) = (&base.channel, base.seq);
+        let Some(head) = trusted.head(channel).ok().flatten() else { continue };
+        if head.seq <= from {
+            continue;
         }
+        let role = next.release_role(channel);
+        let holds = role.is_some_and(|role| enough(role, head.signers()).is_ok());
+        let fate = match (holds, rekeyed) {
+            (false, _) => "what came after is given up",
+            (true, true) => {
+                "its new keys have signed what came after, so that holds where it is known"
+            }
+            (true, false) => {
+                "its keys stay, so what came after holds where it is known; to give it up, change the keys, too"
+            }
+        };
+        let (version, newest) = (next.version, head.seq);
+        context.output.warn(&format!(
+            "{channel} has head {newest} here, and root {version} lets it go on from head {from}: {fate}"
+        ));
     }
 }
 
@@ -101,7 +125,6 @@ fn sign_at(
 ) -> Result<Exit, Problem> {
     desk.trusting(|trusted| {
         let root = trusted.root();
-        warn_of_kind(root, &context.output);
         let mut draft = read(path, root)?;
         for copy in copies {
             draft.merge(&read(copy, root)?, root)?;
@@ -145,7 +168,6 @@ pub(super) fn status(file: &DraftFile, context: &Context) -> Result<Exit, Proble
     let desk = Desk::here(context)?;
     let path = desk.path(file);
     desk.trusting(|trusted| {
-        warn_of_kind(trusted.root(), &context.output);
         let draft = read(&path, trusted.root())?;
         tell_standing(&draft, trusted.root(), &desk, &path, context)
     })

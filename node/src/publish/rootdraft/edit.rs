@@ -127,7 +127,7 @@ pub enum Change {
         /// Now, which has to be before it.
         now: Timestamp,
     },
-    /// A channel whose keys change goes on from another head than the newest.
+    /// A channel goes on from this head, because people say so; its keys may change or not.
     Base(ChannelBase),
 }
 
@@ -151,12 +151,13 @@ impl Change {
     }
 }
 
-/// The draft `root` after a change; `trusted` is what it follows.
+/// The draft `root` after a change; `trusted` is what it follows, `chosen` are channels whose base people named.
 pub(super) fn edited(
     root: &Root,
     trusted: &Root,
     change: &Change,
     newest: &Bases,
+    chosen: &BTreeSet<ChannelName>,
 ) -> Result<Root, DraftError> {
     let mut next = root.clone();
     match change {
@@ -167,15 +168,14 @@ pub(super) fn edited(
         Change::Expire { at, now } if at <= now => return Err(DraftError::Past(*at)),
         Change::Expire { at, .. } => next.expires = *at,
         Change::Base(base) => {
-            let same = next.release_role(&base.channel) == trusted.release_role(&base.channel);
-            if same || next.release_role(&base.channel).is_none() {
-                return Err(DraftError::NoBaseNeeded(base.channel.clone()));
+            if next.release_role(&base.channel).is_none() {
+                return Err(DraftError::NoChannel(base.channel.clone()));
             }
             next.channel_base.retain(|other| other.channel != base.channel);
             next.channel_base.push(base.clone());
         }
     }
-    settle_bases(&mut next, trusted, newest);
+    settle_bases(&mut next, trusted, newest, chosen);
     settle_epoch(&mut next, trusted);
     Ok(next)
 }
@@ -346,22 +346,22 @@ fn put(
     Ok(())
 }
 
-/// Where channels go on: those with the same keys as before where they did, those with others from the newest
-/// head that is believed, unless somebody chose an earlier one.
-fn settle_bases(root: &mut Root, trusted: &Root, newest: &Bases) {
+/// Where channels go on: where people chose; else those with the same keys as before where they did, and those with
+/// others from the newest head that is believed now.
+fn settle_bases(root: &mut Root, trusted: &Root, newest: &Bases, chosen: &BTreeSet<ChannelName>) {
     let mut bases = Vec::new();
     for ChannelRole { channel, role } in &root.release {
-        let (kept, drafted) = (trusted.base(channel), root.base(channel));
-        let before = trusted.release_role(channel);
-        let base = match before {
-            Some(before) if before != role => {
-                let chosen = drafted.filter(|drafted| Some(*drafted) != kept).cloned();
-                let anew = || ChannelBase { channel: channel.clone(), seq: 0, head: None };
-                Some(chosen.or_else(|| newest.get(channel).cloned()).unwrap_or_else(anew))
+        let drafted = root.base(channel).filter(|_| chosen.contains(channel));
+        let rekeyed = trusted.release_role(channel).is_some_and(|before| before != role);
+        let usual = || {
+            let anew = || ChannelBase { channel: channel.clone(), seq: 0, head: None };
+            if rekeyed {
+                Some(newest.get(channel).cloned().unwrap_or_else(anew))
+            } else {
+                trusted.base(channel).cloned()
             }
-            _ => kept.cloned(),
         };
-        bases.extend(base);
+        bases.extend(drafted.cloned().or_else(usual));
     }
     root.channel_base = bases;
 }

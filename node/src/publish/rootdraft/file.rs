@@ -3,6 +3,7 @@
 //! ```text
 //! updraft-root-draft/1
 //! message  rotate carol
+//! chosen   stable
 //! root     b3:…
 //! signed
 //!   <hexadecimal, 64 digits a line>
@@ -10,23 +11,28 @@
 //! What counts is under `signed`: the encoded root and the signatures so far. Mail may change the line ends.
 //! The digest catches what else it does to a text; it proves nothing about who wrote it.
 
-use updraft_protocol::{Root, Signed, Wire, codec};
+use std::collections::BTreeSet;
+
+use updraft_protocol::{ChannelName, Root, Signed, Wire, codec};
 
 use super::{DraftError, RootDraft, is_line};
 
 const FIRST_LINE: &str = "updraft-root-draft/1";
 /// Bytes of a line.
 const LINE: usize = 32;
-/// Most bytes of a draft's text: every byte as two digits, with line ends and indents, and a few lines before.
-pub const MAX_DRAFT: usize = Signed::<Root>::MAX * 9 / 4 + 2 * 1024;
+/// Most bytes of a draft's text: every byte as two digits, with line ends and indents, and a few lines before, of
+/// which one may name every channel.
+pub const MAX_DRAFT: usize = Signed::<Root>::MAX * 9 / 4 + 8 * 1024;
 
 impl RootDraft {
     /// The text of a file.
     pub fn to_text(&self) -> Result<String, DraftError> {
         let bytes = codec::encode(&self.signed)?;
+        let chosen: Vec<_> = self.chosen.iter().map(ChannelName::as_str).collect();
         let mut text = format!(
-            "{FIRST_LINE}\nmessage  {}\nroot     {}\nsigned\n",
+            "{FIRST_LINE}\nmessage  {}\nchosen   {}\nroot     {}\nsigned\n",
             self.message,
+            if chosen.is_empty() { "-".to_owned() } else { chosen.join(" ") },
             self.signed.digest()
         );
         for line in bytes.chunks(LINE) {
@@ -58,6 +64,7 @@ impl RootDraft {
         if !is_line(&message) {
             return Err(DraftError::Message);
         }
+        let chosen = field("chosen")?.to_owned();
         let digest = field("root")?.to_owned();
         field("signed")?;
         let digits: String = lines.map(str::trim).collect();
@@ -68,7 +75,14 @@ impl RootDraft {
             return Err(wrong("it was changed on its way"));
         }
         let root = signed.peek().map_err(|error| DraftError::NotADraft(error.to_string()))?;
-        Ok(Self { message, root, signed })
+        let chosen = chosen.split_whitespace().filter(|word| *word != "-");
+        let chosen: BTreeSet<ChannelName> = chosen
+            .map(|name| name.parse().map_err(|_| wrong("it names no channel as chosen")))
+            .collect::<Result<_, _>>()?;
+        if chosen.iter().any(|channel| root.base(channel).is_none()) {
+            return Err(wrong("a channel that was chosen goes on from nowhere"));
+        }
+        Ok(Self { message, chosen, root, signed })
     }
 
     /// Whether a text says of itself that it is a draft.

@@ -16,7 +16,7 @@ pub mod words;
 use std::collections::BTreeSet;
 
 use updraft_protocol::{
-    ChannelName, KeyId, NetworkKind, Root, SecretKey, Signed, Timestamp, Verified,
+    ChannelBase, ChannelName, KeyId, NetworkKind, Root, SecretKey, Signed, Timestamp, Verified,
     codec::{EncodeError, Invalid},
     limits::{DEFAULT_ROOT_LIFETIME, DEV_ROOT_LIFETIME, MAX_REASON},
     root::{RootError, trust_next},
@@ -104,9 +104,18 @@ pub enum DraftError {
         "a key of the electorate needs `--weight` and `--operator`, and no other key takes them"
     )]
     Weight,
-    /// A channel whose keys are the same goes on where it is.
-    #[error("the keys of `{0}` do not change, so its heads go on where they are")]
-    NoBaseNeeded(ChannelName),
+    /// A channel with other keys would go on from a head before the newest, and nobody said so.
+    #[error(
+        "`{channel}` has head {newest}, and with the draft it would go on from head {base}, which nobody chose"
+    )]
+    NotChosen {
+        /// The channel.
+        channel: ChannelName,
+        /// Where the draft lets it go on.
+        base: u64,
+        /// The newest head that is trusted here.
+        newest: u64,
+    },
     /// A root that is over before it begins.
     #[error("the root would expire at {0}, which is past")]
     Past(Timestamp),
@@ -128,6 +137,8 @@ pub enum DraftError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootDraft {
     message: String,
+    /// Channels whose base people named, and did not leave to the program. Nobody signs this.
+    chosen: BTreeSet<ChannelName>,
     root: Root,
     signed: Signed<Root>,
 }
@@ -157,7 +168,7 @@ impl RootDraft {
             ..Root::clone(trusted)
         };
         let signed = Signed::unsigned(&root)?;
-        Ok(Self { message: message.to_owned(), root, signed })
+        Ok(Self { message: message.to_owned(), chosen: BTreeSet::new(), root, signed })
     }
 
     /// Why it was begun, as whoever began it says. Nobody signs this.
@@ -193,7 +204,8 @@ impl RootDraft {
         Ok(())
     }
 
-    /// Changes it. `newest` are the heads that channels would go on from. All signatures are dropped.
+    /// Changes it. `newest` are the heads that channels would go on from. Signatures are dropped, unless what is
+    /// signed stays the same.
     ///
     /// # Errors
     /// What the change breaks; the draft then stays as it was.
@@ -204,9 +216,40 @@ impl RootDraft {
         newest: &Bases,
     ) -> Result<(), DraftError> {
         self.follows(trusted)?;
-        let root = edit::edited(&self.root, trusted, change, newest)?;
-        self.signed = Signed::unsigned(&root)?;
+        let mut chosen = self.chosen.clone();
+        if let Change::Base(base) = change {
+            chosen.insert(base.channel.clone());
+        }
+        let root = edit::edited(&self.root, trusted, change, newest, &chosen)?;
+        let signed = Signed::unsigned(&root)?;
+        // Who leaves a channel that comes back later chooses anew.
+        chosen.retain(|channel| root.base(channel).is_some());
+        self.chosen = chosen;
         self.root = root;
+        if signed.payload() != self.signed.payload() {
+            self.signed = signed;
+        }
+        Ok(())
+    }
+
+    /// Where channels go on whose keys or base change.
+    pub fn moves<'a>(&'a self, trusted: &'a Root) -> impl Iterator<Item = Move<'a>> {
+        moves(trusted, &self.root)
+    }
+
+    /// Whether a channel with other keys goes on from the newest head, or from where people chose.
+    ///
+    /// # Errors
+    /// [`DraftError::NotChosen`], if a head came after the draft was edited.
+    pub fn goes_on_as_meant(&self, trusted: &Root, newest: &Bases) -> Result<(), DraftError> {
+        for step in self.moves(trusted) {
+            let channel = &step.base.channel;
+            let newest = newest.get(channel).map_or(0, |base| base.seq);
+            if step.rekeyed && newest > step.base.seq && !self.chosen.contains(channel) {
+                let (channel, base) = (channel.clone(), step.base.seq);
+                return Err(DraftError::NotChosen { channel, base, newest });
+            }
+        }
         Ok(())
     }
 
@@ -277,6 +320,27 @@ impl RootDraft {
         self.is_safe()?;
         trust_next(trusted, &self.signed).map_err(DraftError::Refused)
     }
+}
+
+/// A channel that a root lets go on from some head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Move<'a> {
+    /// From where.
+    pub base: &'a ChannelBase,
+    /// Whether its keys change, too.
+    pub rekeyed: bool,
+}
+
+/// Where channels go on by `next` and did not by `trusted`.
+pub fn moves<'a>(trusted: &'a Root, next: &'a Root) -> impl Iterator<Item = Move<'a>> {
+    let step = |base: &'a ChannelBase| {
+        let role = trusted.release_role(&base.channel);
+        let rekeyed = role.is_some() && role != next.release_role(&base.channel);
+        Move { base, rekeyed }
+    };
+    let is_news =
+        |step: &Move<'_>| step.rekeyed || trusted.base(&step.base.channel) != Some(step.base);
+    next.channel_base.iter().map(step).filter(is_news)
 }
 
 /// Whether a text is one line that people can write.

@@ -208,8 +208,69 @@ fn a_channel_with_other_keys_goes_on_from_its_newest_head_unless_somebody_choose
     let canary = edited(&root, &[add("release:canary", 5)]);
     let canary = canary.root().channel_base.clone();
     assert_eq!((canary[0].seq, canary[0].head), (0, None), "a channel without heads begins anew");
-    let needless = refused(&root, &[], &Change::Base(chosen));
-    assert_eq!(needless, DraftError::NoBaseNeeded(stable()));
+}
+
+fn base(seq: u64) -> ChannelBase {
+    ChannelBase { channel: stable(), seq, head: Some(Digest::of(&seq.to_be_bytes())) }
+}
+
+/// The root after `root`, signed.
+fn next(root: &Verified<Root>, changes: &[Change]) -> Verified<Root> {
+    let mut draft = edited(root, changes);
+    draft.sign(root, &[key(1), key(2)]).expect("signed");
+    draft.judge(root).expect("in force")
+}
+
+#[test]
+fn people_may_say_where_a_channel_goes_on_although_its_keys_stay() {
+    let root = trusted();
+    let draft = edited(&root, &[Change::Base(base(3)), add("brake", 9)]);
+    assert_eq!(draft.root().base(&stable()), Some(&base(3)), "it stays when more is changed");
+    let lines = words::diff(&root, &draft, &BTreeMap::new());
+    let said = lines.iter().find(|line| line.contains("stable goes on from head 3"));
+    assert!(said.is_some_and(|line| line.contains("its keys stay")), "{lines:#?}");
+    let nightly = ChannelBase { channel: "nightly".parse().expect("a channel"), ..base(3) };
+    let unknown = nightly.channel.clone();
+    assert_eq!(refused(&root, &[], &Change::Base(nightly)), DraftError::NoChannel(unknown));
+
+    // A later root goes back to where an earlier one was, with other keys again: that is a choice, too.
+    let second = next(&root, &[Change::Base(base(3))]);
+    assert_eq!(second.base(&stable()), Some(&base(3)));
+    let rotate = [add("release:stable", 5), remove("release:stable", 4)];
+    let usual = edited(&second, &rotate);
+    assert_eq!(usual.root().base(&stable()), heads().get(&stable()));
+    let chosen = [Change::Base(base(3)), rotate[0].clone(), rotate[1].clone()];
+    let kept = edited(&second, &chosen);
+    assert_eq!(kept.root().base(&stable()), Some(&base(3)));
+    let lines = words::diff(&second, &kept, &BTreeMap::new());
+    assert!(lines.iter().any(|line| line.contains("stable goes on from head 3")), "{lines:#?}");
+}
+
+#[test]
+fn a_head_that_came_after_the_draft_is_given_up_only_by_choice() {
+    let root = trusted();
+    let rotate = [add("release:stable", 5), remove("release:stable", 4)];
+    let newer = Bases::from([(stable(), base(9))]);
+    let mut draft = edited(&root, &rotate);
+    assert_eq!(draft.goes_on_as_meant(&root, &heads()), Ok(()));
+    let refused = DraftError::NotChosen { channel: stable(), base: 7, newest: 9 };
+    assert_eq!(draft.goes_on_as_meant(&root, &newer), Err(refused.clone()));
+    draft.sign(&root, &[key(1)]).expect("signed");
+    let told = RootDraft::parse(&draft.to_text().expect("text")).expect("a draft");
+    assert_eq!(told.goes_on_as_meant(&root, &newer), Err(refused));
+
+    // To keep to it on purpose signs nothing anew, and travels with the file.
+    let same = Change::Base(heads()[&stable()].clone());
+    draft.edit(&root, &same, &newer).expect("edited");
+    assert_eq!(draft.signed().signatures().len(), 1, "what is signed is the same");
+    let told = RootDraft::parse(&draft.to_text().expect("text")).expect("a draft");
+    assert_eq!(told, draft);
+    assert_eq!(told.goes_on_as_meant(&root, &newer), Ok(()));
+    // Whatever else is edited takes up the newest.
+    let mut draft = edited(&root, &rotate);
+    draft.edit(&root, &add("brake", 9), &newer).expect("edited");
+    assert_eq!(draft.goes_on_as_meant(&root, &newer), Ok(()));
+    assert_eq!(draft.root().base(&stable()), Some(&base(9)));
 }
 
 #[test]
@@ -324,6 +385,9 @@ fn a_text_that_was_damaged_on_its_way_is_refused() {
         "root".to_owned(),
         text.replace("updraft-root-draft/1", "updraft-root-draft/2"),
         text.replace("signed\n", ""),
+        text.replace("chosen   -", "chosen   stable"),
+        text.replace("chosen   -", "chosen   No Channel"),
+        text.replace("chosen   -\n", ""),
         lines[..lines.len() - 1].join("\n"),
         text.replacen("  00", "  +0", 1),
         text.replacen("b3:", "b3:0", 1),

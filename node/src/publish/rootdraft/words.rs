@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use updraft_protocol::{Elector, KeyId, NetworkKind, Role, RoleName, Root, Verified};
+use updraft_protocol::{ChannelBase, Elector, KeyId, NetworkKind, Role, RoleName, Root, Verified};
 
-use super::RootDraft;
+use super::{Move, RootDraft, moves};
 use crate::fingerprint::Fingerprint;
 
 /// What people call keys.
@@ -120,15 +120,13 @@ fn electors(trusted: &Root, next: &Root, names: &Names, lines: &mut Vec<String>)
 }
 
 fn bases(trusted: &Root, next: &Root, lines: &mut Vec<String>) {
-    for base in &next.channel_base {
-        if trusted.base(&base.channel) == Some(base) {
-            continue;
-        }
-        lines.push(match &base.head {
-            Some(head) => {
-                format!("  ~ {} goes on from head {}, {head}", base.channel, base.seq)
-            }
-            None => format!("  ~ {} begins anew, with nothing on offer", base.channel),
+    for Move { base, rekeyed } in moves(trusted, next) {
+        let ChannelBase { channel, seq, head } = base;
+        // Heads that the channel's keys vouch for hold; only other keys make them fall.
+        let keys = if rekeyed { "" } else { "; its keys stay, so what they signed after it holds" };
+        lines.push(match head {
+            Some(head) => format!("  ~ {channel} goes on from head {seq}, {head}{keys}"),
+            None => format!("  ~ {channel} begins anew, with nothing on offer{keys}"),
         });
     }
     for base in &trusted.channel_base {
