@@ -31,6 +31,18 @@ fn stolen(network: &Network, version: &str) -> PathBuf {
     network.project().join("stolen.bundle")
 }
 
+/// A network whose only release key was stolen after 1.0.0: all of it believes the thief's 6.6.6.
+fn robbed() -> (Network, Node) {
+    let network = founded();
+    publish(&network, "ci", "1.0.0", "");
+    let node = network.join("node", &Kind::obedient());
+    node.wait_until_known("1.0.0");
+    let stolen = stolen(&network, "6.6.6");
+    node.say(&["publish", "--bundle", arg(&stolen)]).good();
+    network.publisher.wait_until_known("6.6.6");
+    (network, node)
+}
+
 fn root_version(node: &Node) -> u64 {
     number(&node.get("/api/v1/trust")["rootVersion"])
 }
@@ -113,14 +125,7 @@ fn a_number_at_the_end_of_all_numbers_ends_no_channel() {
 
 #[test]
 fn what_a_thief_put_on_a_channel_goes_when_the_root_names_an_earlier_head() {
-    let network = founded();
-    publish(&network, "ci", "1.0.0", "");
-    let node = network.join("node", &Kind::obedient());
-    node.wait_until_known("1.0.0");
-    let stolen = stolen(&network, "6.6.6");
-    node.say(&["publish", "--bundle", arg(&stolen)]).good();
-    network.publisher.wait_until_known("6.6.6");
-
+    let (network, node) = robbed();
     all(&network, &["key generate ci-b --no-password"]);
     next_root(
         &network,
@@ -171,13 +176,7 @@ fn a_head_that_came_while_people_signed_is_given_up_only_by_choice() {
 
 #[test]
 fn a_root_that_only_names_a_base_leads_back_behind_what_a_thief_signed() {
-    let network = founded();
-    publish(&network, "ci", "1.0.0", "");
-    let node = network.join("node", &Kind::obedient());
-    node.wait_until_known("1.0.0");
-    let stolen = stolen(&network, "6.6.6");
-    node.say(&["publish", "--bundle", arg(&stolen)]).good();
-    network.publisher.wait_until_known("6.6.6");
+    let (network, node) = robbed();
     // The keys are changed, and nobody looks at what is the newest.
     all(&network, &["key generate ci-b --no-password"]);
     let rotate = ["root add-key release ci-b", "root remove-key release ci --reason compromised"];

@@ -126,9 +126,7 @@ impl Refusal {
                 | ProvesNothing::NoCulprit(_)
                 | ProvesNothing::Settled { .. },
             ) => Verdict::Ignore,
-            Self::Unverified(_) | Self::ListedOtherwise { .. } | Self::ProvesNothing(_) => {
-                Verdict::Reject
-            }
+            Self::Unverified(_) | Self::ProvesNothing(_) => Verdict::Reject,
             Self::Root(RootError::OldKeys { .. } | RootError::OwnKeys { .. }) => Verdict::Reject,
             // A node on another root version may know other channels and other keys; one that was away may not
             // know what was revoked, paused or said since.
@@ -146,7 +144,9 @@ impl Refusal {
             | Self::Root(_)
             | Self::FromTheFuture { .. }
             | Self::Expired { .. }
-            | Self::NotListed(_) => Verdict::Ignore,
+            | Self::NotListed(_)
+            // The keys that signed the head have misnamed it, and not who gives it.
+            | Self::ListedOtherwise { .. } => Verdict::Ignore,
         }
     }
 
