@@ -56,7 +56,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         actions.push(Action::Emit(What::RootChanged { version }));
         // What newer keys signed could not be judged before.
-        self.sync.nobody_is_stuck();
         self.sync.ask_all();
         Ok(())
     }

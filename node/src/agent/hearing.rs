@@ -181,11 +181,13 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             }
         }
         self.caught_up.news |= all;
-        // Where this peer does not get us on it is asked last, so that it cannot hide the rest behind it.
-        let another_way = self.sync.is_stuck_with(peer, stuck);
-        if more && (!newest.is_empty() || another_way) {
+        // Where this peer does not get us on it is asked for the rest alone, so that it cannot hide it.
+        let without_them = self.sync.is_stuck_with(peer, stuck);
+        let rest = !self.sync.wanted_from(peer, self.catalog.marks()).is_empty();
+        if more && rest && (!newest.is_empty() || without_them) {
             self.sync.ask(peer, Question::News);
         } else {
+            self.sync.told_all(peer);
             let told = |head: Arc<Signed<Head>>| Gossip::announce(head.as_ref().clone(), None);
             actions.extend(newest.into_iter().map(told).map(Action::Announce));
         }

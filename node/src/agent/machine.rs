@@ -266,7 +266,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 CatchUpRequest::Since {
                     network: root.network,
                     root_version: root.version,
-                    marks: self.sync.in_order(peer, self.catalog.marks()),
+                    marks: self.sync.wanted_from(peer, self.catalog.marks()),
                 },
             ),
             Question::Roots => Action::AskRoots(

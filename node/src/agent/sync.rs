@@ -79,7 +79,7 @@ struct Peer {
     root_pages: u64,
     /// Set while a question for news has to be put again.
     news: Option<Pause>,
-    /// Channels of which it gave heads that do not lead on here; at most those of the root.
+    /// Channels of which it gave heads that do not lead on here, until it has told the rest; at most those of the root.
     stuck: BTreeSet<ChannelName>,
     /// Pages of statements that it gave one after the other.
     statement_pages: usize,
@@ -167,7 +167,7 @@ impl<P: Copy + Ord + Debug> Sync<P> {
     }
 
     /// Heads that the peer gave of these channels do not lead on. Says whether that is new: then the next question,
-    /// in another order, may bring more.
+    /// without them, may bring more.
     pub(super) fn is_stuck_with(&mut self, peer: P, channels: BTreeSet<ChannelName>) -> bool {
         let Some(entry) = self.peers.get_mut(&peer) else { return false };
         let before = entry.stuck.len();
@@ -175,17 +175,19 @@ impl<P: Copy + Ord + Debug> Sync<P> {
         entry.stuck.len() > before
     }
 
-    /// The order in which a peer is asked for channels: first those in which it gets us on.
-    pub(super) fn in_order(&self, peer: P, mut marks: Vec<HeadMark>) -> Vec<HeadMark> {
+    /// What a peer is asked for: channels in which it gets us on.
+    pub(super) fn wanted_from(&self, peer: P, mut marks: Vec<HeadMark>) -> Vec<HeadMark> {
         if let Some(entry) = self.peers.get(&peer) {
-            marks.sort_by_key(|mark| entry.stuck.contains(&mark.channel));
+            marks.retain(|mark| !entry.stuck.contains(&mark.channel));
         }
         marks
     }
 
-    /// What led nowhere may lead on now.
-    pub(super) fn nobody_is_stuck(&mut self) {
-        self.peers.values_mut().for_each(|entry| entry.stuck.clear());
+    /// The peer has told all it has to tell for now; the next time it is asked for everything again.
+    pub(super) fn told_all(&mut self, peer: P) {
+        if let Some(entry) = self.peers.get_mut(&peer) {
+            entry.stuck.clear();
+        }
     }
 
     /// The peer gave a page of statements. Says whether it may be asked for the next one: nobody keeps so many that
