@@ -63,16 +63,6 @@ pub enum ProvesNothing {
     /// The root has no such channel.
     #[error("channel `{0}` is not in the trust root")]
     UnknownChannel(ChannelName),
-    /// The root has settled it: a key that signed both is in the role no more, and the channel begins past them.
-    #[error("the root has settled two heads {seq} of `{channel}`, which goes on from head {base}")]
-    Settled {
-        /// The channel.
-        channel: ChannelName,
-        /// The number that both heads have.
-        seq: u64,
-        /// The number at which the channel begins.
-        base: u64,
-    },
     /// No key of the channel signed both, and not both are signed by enough.
     #[error("no key of `{0}` signed both heads")]
     NoCulprit(ChannelName),
@@ -106,9 +96,11 @@ impl Equivocation {
         hasher.finish()
     }
 
-    /// What it proves to whoever trusts `root`. What people have settled proves nothing any more: their root took one
-    /// of these keys out of the role and named the head from which the channel goes on, at this number or a later
-    /// one. If it goes on from before, both heads are still next in line, and judged by the new role.
+    /// What it proves to whoever trusts `root`. Where the root says from which head the channel goes on, at this number
+    /// or a later one, people have settled which history holds, and no fork is left: only keys that signed both. If
+    /// it goes on from before, both heads are still next in line, and judged by the role.
+    ///
+    /// Who is said to have signed does not matter here: whoever tells of two heads may leave signatures out.
     ///
     /// Keys that have taken themselves back count here: they did sign, and two nodes of which only one knows of
     /// the revocation come to the same finding.
@@ -125,15 +117,11 @@ impl Equivocation {
         let role = root
             .release_role(&channel)
             .ok_or_else(|| ProvesNothing::UnknownChannel(channel.clone()))?;
-        if let Some(base) = root.base(&channel).filter(|base| seq <= base.seq)
-            && self.accused().iter().any(|key| role.key(key).is_none())
-        {
-            return Err(ProvesNothing::Settled { channel, seq, base: base.seq });
-        }
         let [signed_one, signed_other] = self.heads().map(|head| head.signers(network, role));
         let both: BTreeSet<KeyId> = signed_one.intersection(&signed_other).copied().collect();
         let enough = |signers| threshold::enough(role, signers).is_ok();
-        if enough(&signed_one) && enough(&signed_other) {
+        let settled = root.base(&channel).is_some_and(|base| seq <= base.seq);
+        if !settled && enough(&signed_one) && enough(&signed_other) {
             let keys = if both.is_empty() { &signed_one | &signed_other } else { both };
             return Ok(Finding::Fork { channel, seq, keys });
         }
@@ -141,16 +129,6 @@ impl Equivocation {
             return Err(ProvesNothing::NoCulprit(channel));
         }
         Ok(Finding::DoubleSigned { channel, seq, keys: both })
-    }
-
-    /// Keys that are said to have signed both; if none is, all that are said to have signed either. Of a key that has
-    /// left the role no signature can be checked any more.
-    fn accused(&self) -> BTreeSet<KeyId> {
-        let [one, other] = self.heads().map(|head| -> BTreeSet<KeyId> {
-            head.signatures().iter().map(|signature| signature.key).collect()
-        });
-        let both: BTreeSet<KeyId> = one.intersection(&other).copied().collect();
-        if both.is_empty() { &one | &other } else { both }
     }
 
     fn read(&self, network: &NetworkId) -> Result<[Head; 2], ProvesNothing> {
@@ -231,9 +209,9 @@ mod tests {
         signed
     }
 
-    /// The base says which of the heads holds, and the role who may still do such a thing.
+    /// The base says which of the heads holds.
     #[test]
-    fn a_fork_is_settled_by_a_root_that_takes_a_key_away_and_goes_on_from_there() {
+    fn a_fork_is_settled_by_a_root_that_goes_on_from_there() {
         let both = |expires| {
             let mut signed = head(expires, 2);
             signed.sign(&key(3), &NETWORK);
@@ -252,9 +230,12 @@ mod tests {
             seq: 1,
             keys: keys.iter().map(|n| key(*n).public().id()).collect(),
         };
-        let settled = ProvesNothing::Settled { channel: channel(), seq: 1, base: 1 };
-        assert_eq!(after(&[2, 4], 1), Err(settled), "one of two is gone");
-        assert_eq!(after(&[2, 3, 4], 1), Ok(of(&[2, 3])), "both may still publish");
+        let signed_both = |keys: &[u8]| match of(keys) {
+            Finding::Fork { channel, seq, keys } => Finding::DoubleSigned { channel, seq, keys },
+            other => other,
+        };
+        assert_eq!(after(&[2, 4], 1), Ok(signed_both(&[2])), "one of two is gone");
+        assert_eq!(after(&[2, 3, 4], 1), Ok(signed_both(&[2, 3])), "both may still publish");
         assert_eq!(after(&[2, 4], 0), Ok(of(&[2])), "one of two, and both heads are next in line");
     }
 

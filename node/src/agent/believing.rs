@@ -14,6 +14,7 @@ use super::{
     action::{Action, Now},
     event::What,
     machine::Machine,
+    statements::CaughtUp,
     sync::Question,
 };
 use crate::catalog::{
@@ -56,6 +57,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         actions.push(Action::Emit(What::RootChanged { version }));
         // What newer keys signed could not be judged before.
+        self.caught_up = CaughtUp::default();
         self.sync.ask_all();
         Ok(())
     }

@@ -17,8 +17,17 @@ use crate::{
 pub(super) type ProgressTable = Arc<Mutex<BTreeMap<OperationId, (u64, u64)>>>;
 /// Reasons by operation.
 pub(super) type CalledOff = Arc<Mutex<BTreeMap<OperationId, String>>>;
-/// Statements by id; replaced as a whole.
-pub(super) type Said = Arc<Mutex<Arc<BTreeMap<Digest, Arc<Statement>>>>>;
+/// What peers get who ask for what is said beside heads.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Telling {
+    /// Statements by id.
+    pub(super) said: Arc<BTreeMap<Digest, Arc<Statement>>>,
+    /// Their name, or that this node does not know yet.
+    pub(super) name: Option<Digest>,
+}
+
+/// Replaced as a whole.
+pub(super) type Said = Arc<Mutex<Telling>>;
 /// One installer for each component; whoever installs holds its lock for as long as it takes, on a thread that
 /// may block.
 pub(super) type Installers = Arc<Mutex<BTreeMap<ComponentName, Arc<Mutex<Installer>>>>>;
@@ -41,7 +50,7 @@ pub(super) struct Context {
     pub(super) keep_versions: usize,
     /// The key with which this node is a witness; shared, so that there is one copy of it in memory.
     pub(super) witness: Option<Arc<SecretKey>>,
-    /// What is said beside heads and still matters, by id: what peers get who ask.
+    /// What is said beside heads and still matters.
     pub(super) said: Said,
     /// Installations that must not go live, and why: asked for at the last moment before the switch.
     pub(super) called_off: CalledOff,

@@ -4,12 +4,12 @@ use std::{future::Future, sync::Arc};
 
 use updraft_protocol::{
     BootstrapAnswer, CatchUpAnswer, CatchUpRequest, ChannelName, ComponentName, Digest,
-    Equivocation, Head, Heartbeat, Manifest, Signed, Timestamp,
+    Equivocation, Head, Heartbeat, Manifest, Signed, Statement, Timestamp,
 };
 
 use super::{
     action::{Action, Fetched, Input, Installation, Job, JobError},
-    context::lock,
+    context::{Telling, lock},
     fetching,
     importing::Imported,
     installing,
@@ -64,7 +64,9 @@ impl Agent {
 
     /// Peers that ask get what is believed now, and kept.
     pub(super) fn serve_what_is_said(&self) {
-        *lock(&self.context.said) = Arc::new(self.machine.said().clone());
+        let said = Arc::new(self.machine.said().clone());
+        let name = (!self.machine.is_untold()).then(|| Statement::fingerprint(said.keys()));
+        *lock(&self.context.said) = Telling { said, name };
     }
 
     /// Ends what will not be carried out, and goes back to what is known to be kept.
@@ -325,6 +327,8 @@ impl Agent {
     fn install(&mut self, job: Job, fetched: Fetched) {
         let context = self.context.clone();
         let id = job.id;
+        // What was said while it was fetched has been judged.
+        context.called_off(id);
         self.spawn_job(move |result| Input::Installed(id, result), async move {
             on_thread(move || installing::install(&context, &job, &fetched)).await
         });

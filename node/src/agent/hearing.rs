@@ -20,6 +20,7 @@ use super::{
     machine::Machine,
     order::HistoryLine,
     rules::Upload,
+    statements::UNTOLD,
     sync::{Page, Question},
 };
 use crate::catalog::{HeadOutcome, Offer, Refusal, Standing, StatementOutcome, Verdict};
@@ -28,7 +29,9 @@ use crate::catalog::{HeadOutcome, Offer, Refusal, Standing, StatementOutcome, Ve
 enum Followed {
     /// To the last of them; the newest that was not known before.
     Wholly(Option<Arc<Signed<Head>>>),
-    /// Not to the last.
+    /// Links are missing before the next.
+    Missing(Option<Arc<Signed<Head>>>),
+    /// The next is refused, through nobody's fault.
     UpTo(Option<Arc<Signed<Head>>>),
     /// One was sent that no honest node sends.
     Lied,
@@ -158,18 +161,24 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if root_version > self.catalog.root().version {
             self.sync.ask(peer, Question::Roots);
         }
+        // Who is behind us, or does not know yet what there is to know, cannot tell that there is nothing else.
+        let knows = root_version >= self.catalog.root().version;
         if statements == Statement::fingerprint(self.catalog.said().keys()) {
-            self.caught_up.statements = true;
-        } else {
+            self.caught_up.statements |= knows;
+        } else if statements != UNTOLD {
             self.sync.ask(peer, Question::Statements(None));
         }
-        let mut all = !more && root_version <= self.catalog.root().version;
+        let mut all = !more && statements != UNTOLD && root_version == self.catalog.root().version;
         let mut newest = Vec::new();
         let mut stuck = BTreeSet::new();
         for run in runs(heads) {
             match self.follow_run(&run, peer, &mut actions, now) {
                 Followed::Wholly(last) => newest.extend(last),
                 Followed::UpTo(last) => {
+                    newest.extend(last);
+                    stuck.extend(run.first().and_then(|head| head.peek().ok()).map(|h| h.channel));
+                }
+                Followed::Missing(last) => {
                     newest.extend(last);
                     all = false;
                     stuck.extend(run.first().and_then(|head| head.peek().ok()).map(|h| h.channel));
@@ -182,6 +191,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         self.caught_up.news |= all;
         // Where this peer does not get us on it is asked for the rest alone, so that it cannot hide it.
+        // Whoever invents channels makes no difference by it.
+        stuck.retain(|channel| self.catalog.channels().any(|(known, _)| known == channel));
         let without_them = self.sync.is_stuck_with(peer, stuck);
         let rest = !self.sync.wanted_from(peer, self.catalog.marks()).is_empty();
         if more && rest && (!newest.is_empty() || without_them) {
@@ -209,7 +220,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 Ok(HeadOutcome::Accepted { .. }) => newest = Some(head.clone()),
                 Ok(HeadOutcome::Known) => {}
                 // The links between should have been in this very answer.
-                Ok(HeadOutcome::Missing { .. }) => return Followed::UpTo(newest),
+                Ok(HeadOutcome::Missing { .. }) => return Followed::Missing(newest),
                 // A later one, by keys that still count, may bear it.
                 Err(Refusal::RevokedKey) => {
                     let borne = self.offer_run(rest, actions, now);
@@ -369,6 +380,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             // It was accepted just now.
             Err(_) => return actions,
         };
+        // Who publishes knows what there is.
+        self.newcomer = false;
         let standing = match self.catalog.offer_named(&channel, manifest) {
             Ok(standing) => standing,
             Err(refusal) => {

@@ -60,6 +60,8 @@ pub struct Machine<P> {
     /// What this node has to say as a witness, if it is one.
     pub(super) witness: Option<Witness>,
     pub(super) caught_up: CaughtUp,
+    /// It came with nothing, and nobody has told it what there is to know.
+    pub(super) newcomer: bool,
     /// Jobs that were called off.
     pub(super) called_off: BTreeSet<OperationId>,
     /// When the first peer came.
@@ -78,7 +80,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     ) -> Self {
         let components =
             components.into_iter().map(|component| (component.name.clone(), component)).collect();
-        let kept_time = catalog.time_floor();
+        let newcomer = catalog.channels().all(|(_, head)| head.is_none());
+        let kept_time = catalog.time_floor(Timestamp::from_seconds(u64::MAX));
         Self {
             rules,
             kept_time,
@@ -96,6 +99,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             sweep_due: false,
             witness: None,
             caught_up: CaughtUp::default(),
+            newcomer,
             called_off: BTreeSet::new(),
             met: None,
         }
@@ -220,6 +224,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         dues.filter(|at| *at > now).min().unwrap_or(now + Duration::from_secs(60))
     }
 
+    /// Whether this node knows so little that peers must not take it for the whole.
+    pub fn is_untold(&self) -> bool {
+        self.newcomer && !self.caught_up.statements
+    }
+
     /// What was said beside heads and still matters, for peers that ask.
     pub fn said(&self) -> &BTreeMap<Digest, Arc<Statement>> {
         self.catalog.said()
@@ -235,7 +244,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if !gone.is_empty() {
             actions.push(Action::ForgetStatements(gone));
         }
-        self.keep_time(&mut actions);
+        self.newcomer &= !self.caught_up.statements;
+        self.keep_time(now, &mut actions);
         self.vouch(now, &mut actions);
         self.call_off(now, &mut actions);
         self.begin_updates(now, &mut actions);
@@ -250,8 +260,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     /// Signed time is kept in steps: what is lost by a power cut is at most one of them.
-    fn keep_time(&mut self, actions: &mut Vec<Action<P>>) {
-        let floor = self.catalog.time_floor();
+    fn keep_time(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
+        let floor = self.catalog.time_floor(now.wall);
         if floor.since(self.kept_time) >= TIME_STEP {
             self.kept_time = floor;
             actions.push(Action::KeepTime(floor));

@@ -38,6 +38,57 @@ fn nothing_is_installed_by_itself_before_a_peer_has_said_what_else_is_said_or_ke
 }
 
 #[test]
+fn an_update_that_began_fresh_does_not_go_live_when_that_is_long_ago() {
+    for (late, goes_live) in [(1_500, true), (1_700, false)] {
+        let mut world = World::new(Duty::Full);
+        let gossip = world.release("1.0.0", |_| {});
+        let first = job(&world.hear(gossip, 0)).expect("begun");
+        let fetched = Input::Fetched(first.id, Ok(Fetched::default()));
+        let actions = world.machine.handle(fetched, now(late));
+        let installs = place(&actions, |a| matches!(a, Action::Install(..))).is_some();
+        assert_eq!(installs, goes_live, "its head ran out after 1,000 s, and it is {late} s");
+    }
+}
+
+#[test]
+fn who_invents_channels_is_not_asked_again_for_more() {
+    let mut world = World::new(Duty::Full);
+    world.machine.handle(Input::PeerCame(1), now(0));
+    let invented = |n: u8| {
+        let channel = format!("made-up-{n}").parse().expect("a name");
+        let head = Head { channel, ..world.publisher.head(1, None, &[]) };
+        world.publisher.sign(&head, &[]).as_ref().clone()
+    };
+    let news = CatchUpAnswer::News {
+        root_version: 1,
+        heads: (0..64).map(invented).collect(),
+        more: true,
+        statements: Statement::fingerprint(&[]),
+    };
+    let actions = world.machine.handle(Input::News(1, Some(news)), now(1));
+    assert!(place(&actions, |a| matches!(a, Action::AskNews(..))).is_none());
+}
+
+#[test]
+fn two_newcomers_do_not_take_each_others_ignorance_for_an_answer() {
+    let mut world = World::new(Duty::Full);
+    assert!(world.machine.is_untold());
+    world.machine.handle(Input::PeerCame(1), now(0));
+    let (root_version, more) = (1, false);
+    let news = |statements| {
+        Some(CatchUpAnswer::News { root_version, heads: Vec::new(), more, statements })
+    };
+    let untold = Digest::from_bytes([0; 32]);
+    let actions = world.machine.handle(Input::News(1, news(untold)), now(1));
+    assert!(place(&actions, |a| matches!(a, Action::AskStatements(..))).is_none());
+    let gossip = world.release("1.0.0", |_| {});
+    assert!(job(&world.hear(gossip, 2)).is_none() && world.machine.is_untold());
+    let told = news(Statement::fingerprint(&[]));
+    assert!(job(&world.machine.handle(Input::News(1, told), now(3))).is_some());
+    assert!(!world.machine.is_untold());
+}
+
+#[test]
 fn what_is_stopped_while_it_is_written_is_called_off_once() {
     let mut world = World::new(Duty::Full);
     let gossip = world.release("1.0.0", |_| {});

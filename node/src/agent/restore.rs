@@ -132,7 +132,10 @@ fn restore_channel(
         Ok(()) => {}
         // The root was kept and the power went before the channel had begun anew.
         Err(Refusal::OffTheBase(_)) => store.begin_anew(channel, base.as_ref())?,
-        Err(refusal) if base.is_some() => {
+        // The same, seen by its signers: other keys sign for the channel now, or more of them.
+        Err(refusal @ (Refusal::UnknownKeys { .. } | Refusal::TooFewNow { .. }))
+            if base.is_some() =>
+        {
             tracing::warn!(%channel, %refusal, "the channel begins at the root's base again");
             store.begin_anew(channel, base.as_ref())?;
         }
@@ -166,9 +169,9 @@ fn restore_statements(
         if let Err(refusal) = catalog.restore_statement(&statement, clock) {
             tracing::debug!(kind = statement.kind(), %refusal, "a kept statement is of no use");
             catalog.note(&refusal);
-            // It is of use again once this machine's clock is right.
-            if !matches!(refusal, Refusal::FromTheFuture { .. }) {
-                store.remove_statement(&statement)?;
+            match refusal {
+                Refusal::FromTheFuture { .. } => catalog.keep_for_later(statement),
+                _ => store.remove_statement(&statement)?,
             }
         }
     }

@@ -14,7 +14,10 @@ use updraft_protocol::{
     },
 };
 
-use super::context::{Context, lock};
+use super::{
+    context::{Context, Telling, lock},
+    statements::UNTOLD,
+};
 use crate::{
     metrics::{Direction, Source},
     network::InboundRequest,
@@ -109,7 +112,7 @@ fn bootstrap(
 
 fn catch_up(
     store: &Store,
-    said: &BTreeMap<Digest, Arc<Statement>>,
+    telling: &Telling,
     network: NetworkId,
     request: CatchUpRequest,
 ) -> Result<CatchUpAnswer, StoreError> {
@@ -120,8 +123,8 @@ fn catch_up(
         {
             Ok(CatchUpAnswer::NotHeld)
         }
-        CatchUpRequest::Since { marks, .. } => news(store, said, &marks),
-        CatchUpRequest::Statements { after, .. } => Ok(page(said, after)),
+        CatchUpRequest::Since { marks, .. } => news(store, telling, &marks),
+        CatchUpRequest::Statements { after, .. } => Ok(page(&telling.said, after)),
         CatchUpRequest::Manifest(digest) => {
             Ok(store.manifest(&digest)?.map_or(CatchUpAnswer::NotHeld, CatchUpAnswer::Manifest))
         }
@@ -144,11 +147,7 @@ fn page(said: &BTreeMap<Digest, Arc<Statement>>, after: Option<Digest>) -> Catch
     CatchUpAnswer::Statements { statements, more }
 }
 
-fn news(
-    store: &Store,
-    said: &BTreeMap<Digest, Arc<Statement>>,
-    marks: &[HeadMark],
-) -> Result<CatchUpAnswer, StoreError> {
+fn news(store: &Store, telling: &Telling, marks: &[HeadMark]) -> Result<CatchUpAnswer, StoreError> {
     let root_version =
         store.newest_root()?.and_then(|root| root.peek().ok()).map_or(0, |root| root.version);
     let mut heads = Vec::new();
@@ -173,7 +172,7 @@ fn news(
             .is_some_and(|head| head.seq > last);
         heads.extend(next);
     }
-    let statements = Statement::fingerprint(said.keys());
+    let statements = telling.name.unwrap_or(UNTOLD);
     Ok(CatchUpAnswer::News { root_version, heads, more, statements })
 }
 

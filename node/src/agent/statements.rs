@@ -6,13 +6,17 @@ use std::{
     time::Duration,
 };
 
-use updraft_protocol::{Heartbeat, Signed, Statement};
+use updraft_protocol::{Digest, Heartbeat, Signed, Statement};
 
 use super::{
     action::{Action, Now},
     believing::tell,
     machine::Machine,
 };
+
+/// What a node answers for the name of all that is said, as long as nobody has told it and it came with nothing: it
+/// does not know. Two newcomers that meet must not take each other's ignorance for an answer.
+pub(super) const UNTOLD: Digest = Digest::from_bytes([0; 32]);
 
 /// What a witness has heard from peers in this run. Before it has heard all of both it says nothing: its store
 /// may be lost or an older copy, and its peers know what it said last.

@@ -24,6 +24,9 @@ use crate::{
     problem::{Code, Problem},
 };
 
+/// Seconds for which a channel may be stale while an update that began fresh goes on: a new head has no witness yet.
+const STALE_GRACE: u64 = 600;
+
 /// Who asks for what settings install without asking.
 const POLICY: &str = "policy";
 
@@ -201,6 +204,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     return actions;
                 };
                 let moved = component.fetched(id);
+                self.called_off.remove(&id);
                 if self.legal(moved, id, now) {
                     self.operations.update(id, |operation| operation.phase = Phase::Staging);
                     actions.push(Action::Install(job, fetched));
@@ -238,6 +242,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             return Some(format!("{release} is not on offer any more"));
         };
         let asked_for = self.operations.get(job.id).is_some_and(|operation| operation.by != POLICY);
+        if !asked_for
+            && let Freshness::Stale { since, why } = self.catalog.freshness(&job.channel, now.wall)
+            && since.plus(STALE_GRACE) < self.catalog.trusted_time(now.wall)
+        {
+            return Some(format!("cannot prove freshness since {since}: {why}"));
+        }
         match self.distrust(&job.channel, known, now)? {
             Distrust::Paused { .. } | Distrust::Builders { .. } if asked_for => None,
             Distrust::Paused { until, reason } => {
@@ -435,7 +445,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 pub(super) fn frozen(freeze: &Freeze) -> String {
     match freeze {
         Freeze::TwoHistories { seq, .. } => format!(
-            "two different heads {seq} are signed; it waits for a trust root that takes one of their keys away"
+            "two different heads {seq} are signed; it waits for a trust root that takes a key away and says which holds"
         ),
         Freeze::TooFewKeys => {
             "so many of its keys revoked themselves that nobody can sign; it waits for a new trust root"

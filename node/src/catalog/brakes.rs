@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use updraft_protocol::{
-    Brake, ChannelName, Digest, KeyId, Lift, Statement, Timestamp, Verified, brake,
+    Brake, ChannelName, Digest, KeyId, Lift, Statement, Timestamp, Verified,
     limits::{BRAKE_AGAIN, MAX_BRAKE},
 };
 
@@ -34,19 +34,19 @@ pub(super) fn forgotten(brake: &Brake, now: Timestamp) -> bool {
 }
 
 impl Brakes {
-    /// Takes a verified pause; `keys` is how many brake keys there are.
+    /// Takes a verified pause, if its key has one of so many places left.
     pub(super) fn pause(
         &mut self,
         brake: Verified<Brake>,
         statement: &Arc<Statement>,
-        keys: usize,
+        places: usize,
     ) -> Result<(), Refusal> {
         let channel = self.channels.entry(brake.channel.clone()).or_default();
         let kept = || channel.brakes.iter().map(|(kept, _)| kept);
         if kept().any(|kept| brake.is_too_soon_beside(kept)) {
             return Err(Refusal::TooSoon);
         }
-        if kept().filter(|kept| kept.by == brake.by).count() >= brake::places(keys) {
+        if kept().filter(|kept| kept.by == brake.by).count() >= places {
             return Err(Refusal::Full { by: brake.by });
         }
         channel.brakes.push((brake, statement.clone()));

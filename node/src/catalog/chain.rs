@@ -102,25 +102,23 @@ impl Chain {
         self.base.as_ref().is_some_and(|base| base.head == Some(*digest))
     }
 
-    /// Takes a verified head if it is the next.
+    /// Takes a verified head if it is the next. Its `signers` are those of its channel's keys that signed it, also if
+    /// it is believed for another reason.
     pub(super) fn follow(
         &mut self,
         signed: &Arc<Signed<Head>>,
         head: Verified<Head>,
+        signers: BTreeSet<KeyId>,
     ) -> Result<(), ChainError> {
         self.would_follow(&head)?;
-        self.set(signed, head);
+        self.remember(head.seq, Link { digest: head.digest(), signers });
+        self.head = Some(ChannelHead { signed: signed.clone(), head });
         Ok(())
     }
 
     /// Whether a verified head is the next.
     pub(super) fn would_follow(&self, head: &Verified<Head>) -> Result<(), ChainError> {
         head::continues(self.base.as_ref(), self.head.as_ref().map(|known| &known.head), head)
-    }
-
-    fn set(&mut self, signed: &Arc<Signed<Head>>, head: Verified<Head>) {
-        self.remember(head.seq, link_of(&head));
-        self.head = Some(ChannelHead { signed: signed.clone(), head });
     }
 
     /// Remembers a link that was passed.
@@ -158,25 +156,28 @@ impl Chain {
         Rebased::BeginsAnew
     }
 
-    /// Takes up what was kept: a verified head and the numbers and digests of heads before it. Says whether the
-    /// base is among them, without which the channel begins anew.
+    /// Takes up what was kept: a verified head, and the links to it with itself. Says whether the base is among them
+    /// and the role bears those after it that are known, without which the channel begins anew.
     pub(super) fn restore(
         &mut self,
         signed: &Arc<Signed<Head>>,
         head: Verified<Head>,
-        mut links: BTreeMap<u64, Link>,
+        links: BTreeMap<u64, Link>,
+        role: &Role,
     ) -> Rebased {
-        links.insert(head.seq, link_of(&head));
+        let borne = |link: &Link| threshold::enough(role, &link.signers).is_ok();
+        let begin = self.base.as_ref().map_or(0, |base| base.seq);
         let through = match &self.base {
             None => true,
             Some(ChannelBase { head: None, .. }) => links.contains_key(&1),
             Some(ChannelBase { seq, head, .. }) => links.get(seq).map(|link| link.digest) == *head,
         };
-        if !through {
+        // A root that was taken while the node did not run has changed nothing here yet.
+        if !through || !links.range(begin.saturating_add(1)..).all(|(_, link)| borne(link)) {
             return Rebased::BeginsAnew;
         }
         links.into_iter().for_each(|(seq, link)| self.remember(seq, link));
-        self.set(signed, head);
+        self.head = Some(ChannelHead { signed: signed.clone(), head });
         Rebased::Stays
     }
 
@@ -184,10 +185,6 @@ impl Chain {
         self.head = None;
         self.links.clear();
     }
-}
-
-fn link_of(head: &Verified<Head>) -> Link {
-    Link { digest: head.digest(), signers: head.signers().clone() }
 }
 
 /// What a new base did to a channel.

@@ -21,7 +21,8 @@ const MAX_PROOFS: usize = 8;
 /// Why nothing of a channel is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Freeze {
-    /// Enough keys signed two histories. Ends when a root takes one of these keys away.
+    /// Enough keys signed two histories. Ends when a root names the head from which the channel goes on, at this number
+    /// or a later one: as it has to when it takes one of these keys away.
     TwoHistories {
         /// The number that two heads have.
         seq: u64,
@@ -165,14 +166,8 @@ impl Doubts {
     pub(super) fn settle(&mut self, root: &Root) {
         self.revoked.retain(|key, _| root.key(key).is_some());
         self.revoked_ids = self.revoked.keys().copied().collect();
+        // Judged by the new root as whoever hears of it only now will judge it.
         let still = |proof: Proof| {
-            let (Finding::Fork { channel, keys, .. } | Finding::DoubleSigned { channel, keys, .. }) =
-                &proof.finding;
-            let role = root.release_role(channel)?;
-            if keys.iter().all(|key| role.key(key).is_some()) {
-                return Some(proof);
-            }
-            // A key of it is gone, and this is what whoever hears of it now makes of it.
             let Statement::Equivocation(heads) = proof.statement.as_ref() else { return None };
             heads.judge(root).ok().map(|finding| Proof { finding, ..proof })
         };

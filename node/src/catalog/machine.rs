@@ -84,6 +84,10 @@ pub struct Catalog {
     pub(super) begun: Beginnings,
     /// Statements that went out of the tables since somebody asked.
     pub(super) gone: Vec<Arc<Statement>>,
+    /// The moment up to which is forgotten what has run out.
+    pub(super) forgot: Timestamp,
+    /// Statements from the disk that this node's clock has not reached.
+    pub(super) early: Vec<Arc<Statement>>,
     /// The key by which this node itself speaks.
     pub(super) own: Option<KeyId>,
     pub(super) witnesses: Witnesses,
@@ -106,6 +110,8 @@ impl Catalog {
             ahead: Ahead::default(),
             own: None,
             gone: Vec::new(),
+            forgot: floor,
+            early: Vec::new(),
             witnesses: Witnesses::default(),
             brakes: Brakes::default(),
             doubts: Doubts::default(),
@@ -145,7 +151,7 @@ impl Catalog {
     /// Notes what a refusal tells although nothing of what was refused is believed: that others' clocks are ahead.
     pub fn note(&mut self, refusal: &Refusal) {
         if let Refusal::FromTheFuture { signed, says } = refusal {
-            self.ahead.note(*says, *signed);
+            self.ahead.note(says, *signed);
         }
     }
 
@@ -159,9 +165,10 @@ impl Catalog {
         self.time.at(clock)
     }
 
-    /// The latest signed moment; to be kept, so that time does not go back at a restart.
-    pub fn time_floor(&self) -> Timestamp {
-        self.time.floor()
+    /// What is to be kept, so that time does not go back at a restart: the latest signed moment and, if the clock has
+    /// not reached what has gone by since, that.
+    pub fn time_floor(&self, clock: Timestamp) -> Timestamp {
+        self.time.floor(clock)
     }
 
     /// The trusted head of a channel.
@@ -217,7 +224,8 @@ impl Catalog {
     ) -> Result<HeadOutcome, Refusal> {
         let channel = head.channel.clone();
         if self.time.is_future(head.time, clock) {
-            return Err(Refusal::FromTheFuture { signed: head.time, says: Says::Publishers });
+            let says = Says::Publishers(channel);
+            return Err(Refusal::FromTheFuture { signed: head.time, says });
         }
         let Some(chain) = self.chains.get_mut(&channel) else {
             return Err(Refusal::UnknownChannel(channel));
@@ -240,7 +248,9 @@ impl Catalog {
             return Err(Refusal::Expired { expired: head.expires });
         }
         let (seq, time) = (head.seq, head.time);
-        chain.follow(signed, head)?;
+        let role = self.root.release_role(&channel);
+        let signers = role.map(|role| signed.signers(&self.root.network, role));
+        chain.follow(signed, head, signers.unwrap_or_default())?;
         self.time.learn(time, clock);
         self.forget_unlisted();
         Ok(HeadOutcome::Accepted { channel, seq })
@@ -300,9 +310,8 @@ impl Catalog {
     }
 
     /// Takes the head of a channel that this node kept before, as it is: its place in the chain was checked when
-    /// it was accepted, its signatures are checked again because disks and roots change. `links` are the numbers
-    /// and digests of heads kept before it: the newest of them, and the one at the root's base or, if that is 0,
-    /// at number 1.
+    /// it was accepted, its signatures are checked again because disks and roots change. `links` are itself and heads
+    /// kept before it: the newest of them, and the one at the root's base or, if that is 0, at number 1.
     ///
     /// # Errors
     /// What no longer stands is refused, and the channel begins at its base.
@@ -314,7 +323,10 @@ impl Catalog {
         let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
         let channel = claim.channel.clone();
         let head = self.verify_head(signed, &claim)?;
-        match self.chains.entry(channel.clone()).or_default().restore(signed, head, links) {
+        let Some(role) = self.root.release_role(&channel) else {
+            return Err(Refusal::UnknownChannel(channel));
+        };
+        match self.chains.entry(channel.clone()).or_default().restore(signed, head, links, role) {
             Rebased::Stays => Ok(()),
             Rebased::BeginsAnew => Err(Refusal::OffTheBase(channel)),
         }
@@ -386,7 +398,7 @@ impl Catalog {
             .map_err(|error| self.why_unverified(error, signed, role))
     }
 
-    /// Too few signers may have three reasons, of which only one is the sender's fault.
+    /// Too few signers may have four reasons, of which only one is the sender's fault.
     pub(super) fn why_unverified<T: Signable>(
         &self,
         error: VerifyError,
@@ -404,8 +416,13 @@ impl Catalog {
             .map(|signature| signature.key)
             .filter(|key| role.key(key).is_none())
             .collect();
-        if missing.have + strangers.len() >= missing.need {
-            return Refusal::UnknownKeys { have: missing.have, need: missing.need };
+        let (have, need) = (missing.have, missing.need);
+        if have + strangers.len() >= need {
+            return Refusal::UnknownKeys { have, need };
+        }
+        // An earlier root may have asked for fewer.
+        if have > 0 && self.root.version > 1 {
+            return Refusal::TooFewNow { have, need };
         }
         error.into()
     }

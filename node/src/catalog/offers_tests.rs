@@ -87,6 +87,19 @@ fn a_channel_withdraws_no_release_of_another() {
 }
 
 #[test]
+fn a_channel_whose_keys_sign_a_far_time_makes_no_other_one_stale() {
+    let mut channels = Channels::new();
+    let far = NOW.plus(1_000_000);
+    let head = Head { time: far, expires: far.plus(1), ..channels.alpha_head(vec![], vec![]) };
+    let head = channels.publisher.sign(&head, &[4, 5]);
+    let refusal = channels.catalog.offer_head(&head, Offer::News, NOW).expect_err("far ahead");
+    channels.catalog.note(&refusal);
+    let stable = channels.publisher.channel.clone();
+    assert!(matches!(channels.catalog.freshness(&stable, NOW), Freshness::Fresh { .. }));
+    assert!(channels.catalog.is_clock_wrong(&alpha(), NOW));
+}
+
+#[test]
 fn a_channel_that_lists_a_release_as_another_takes_it_from_nobody_and_installs_it_nowhere() {
     let mut channels = Channels::new();
     let release = channels.release.clone();

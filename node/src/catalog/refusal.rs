@@ -17,12 +17,12 @@ pub enum Verdict {
 }
 
 /// Who signed a time that this node's clock has not reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Says {
     /// A witness.
     Witness(KeyId),
-    /// A release threshold.
-    Publishers,
+    /// The release threshold of a channel.
+    Publishers(ChannelName),
     /// Somebody on whose time nothing rests.
     Anybody,
 }
@@ -38,6 +38,14 @@ pub enum Refusal {
         "signed by {have} of the {need} keys needed, and by keys that are not in the trust root"
     )]
     UnknownKeys {
+        /// Distinct known keys.
+        have: usize,
+        /// The threshold.
+        need: usize,
+    },
+    /// Fewer keys signed it than the role asks for now.
+    #[error("signed by {have} of the {need} keys that are needed now")]
+    TooFewNow {
         /// Distinct known keys.
         have: usize,
         /// The threshold.
@@ -121,16 +129,15 @@ impl Refusal {
             Self::Unverified(VerifyError::Decode(DecodeError::UnknownKind { .. })) => {
                 Verdict::Ignore
             }
-            Self::ProvesNothing(
-                ProvesNothing::UnknownChannel(_)
-                | ProvesNothing::NoCulprit(_)
-                | ProvesNothing::Settled { .. },
-            ) => Verdict::Ignore,
+            Self::ProvesNothing(ProvesNothing::UnknownChannel(_) | ProvesNothing::NoCulprit(_)) => {
+                Verdict::Ignore
+            }
             Self::Unverified(_) | Self::ProvesNothing(_) => Verdict::Reject,
             Self::Root(RootError::OldKeys { .. } | RootError::OwnKeys { .. }) => Verdict::Reject,
             // A node on another root version may know other channels and other keys; one that was away may not
             // know what was revoked, paused or said since.
             Self::UnknownKeys { .. }
+            | Self::TooFewNow { .. }
             | Self::RevokedKey
             | Self::Frozen(_)
             | Self::OffTheBase(_)
@@ -163,6 +170,7 @@ impl Refusal {
             Self::Unverified(VerifyError::OtherThanNamed { .. }) => "other_than_named",
             Self::Unverified(VerifyError::Threshold(_)) => "threshold_not_met",
             Self::UnknownKeys { .. } => "unknown_keys",
+            Self::TooFewNow { .. } => "too_few_now",
             Self::RevokedKey => "revoked_key",
             Self::Frozen(_) => "frozen",
             Self::OffTheBase(_) => "off_the_base",
@@ -184,6 +192,7 @@ impl Refusal {
             Self::Root(RootError::OldKeys { .. }) => "root_old_keys",
             Self::Root(RootError::OwnKeys { .. }) => "root_own_keys",
             Self::Root(RootError::Forgets { .. }) => "root_forgets",
+            Self::Root(RootError::DropsChannel { .. }) => "root_drops_channel",
             Self::Root(RootError::NoBase { .. }) => "root_no_base",
             Self::FromTheFuture { .. } => "future",
             Self::Expired { .. } => "expired",
@@ -193,12 +202,13 @@ impl Refusal {
     }
 
     /// Every word that [`Refusal::label`] can give.
-    pub const LABELS: [&'static str; 31] = [
+    pub const LABELS: [&'static str; 33] = [
         "undecodable",
         "wrong_network",
         "other_than_named",
         "threshold_not_met",
         "unknown_keys",
+        "too_few_now",
         "revoked_key",
         "frozen",
         "off_the_base",
@@ -220,6 +230,7 @@ impl Refusal {
         "root_old_keys",
         "root_own_keys",
         "root_forgets",
+        "root_drops_channel",
         "root_no_base",
         "future",
         "expired",

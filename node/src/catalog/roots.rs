@@ -57,6 +57,7 @@ impl Catalog {
         let trusted = std::mem::replace(&mut self.root, next);
         let begun = self.begun.follow(&trusted, &self.root);
         let begun_anew = self.begin_channels(&begun);
+        self.ahead.forget();
         self.doubts.settle(&self.root);
         self.settle_statements();
         let manifests = std::mem::take(&mut self.manifests);

@@ -8,7 +8,7 @@ use updraft_protocol::{
 
 use super::*;
 use crate::{
-    catalog::{Freeze, HeadOutcome, Offer, Witness, Word},
+    catalog::{Freeze, HeadOutcome, Link, Offer, Verdict, Witness, Word},
     testing::{NOW, Publisher},
 };
 
@@ -78,6 +78,47 @@ fn a_head_between_the_base_and_the_newest_that_the_new_keys_do_not_bear_ends_the
     }
 }
 
+/// The root came while the node did not run, or the power went before its channel began anew.
+#[test]
+fn a_kept_head_is_taken_up_only_if_the_root_bears_every_one_after_its_base() {
+    let publisher = Publisher::new();
+    let heads = chain(&publisher, &[&[1, 2], &[1, 2], &[2, 3]]);
+    let mut catalog = publisher.catalog();
+    follow(&mut catalog, &heads[..1]);
+    let root = publisher.sign(&next_root(&catalog, &[2, 3, 4], &heads[0]), &[100]);
+    catalog.offer_root(&root).expect("the next");
+    let links = |catalog: &Catalog| {
+        let link = |head: &Arc<Signed<Head>>| Link {
+            digest: head.digest(),
+            signers: catalog.signers(&publisher.channel, head),
+        };
+        (1..).zip(heads.iter().map(link)).collect::<BTreeMap<u64, Link>>()
+    };
+    let kept = links(&catalog);
+    let refusal =
+        catalog.restore_head(&heads[2], kept).expect_err("head 2 is by a key that is gone");
+    assert_eq!(refusal, Refusal::OffTheBase(publisher.channel.clone()));
+    let mut before = publisher.catalog();
+    let kept = links(&before);
+    before.restore_head(&heads[2], kept).expect("under the root of before");
+    assert_eq!(seq(&before, &publisher), Some(3));
+}
+
+#[test]
+fn who_signed_when_fewer_were_asked_for_is_no_liar() {
+    let publisher = Publisher::new();
+    let heads = chain(&publisher, &[&[1, 2], &[1, 2], &[1]]);
+    let mut catalog = publisher.catalog();
+    follow(&mut catalog, &heads[..1]);
+    let rejected = catalog.clone().offer_head(&heads[2], Offer::Link, NOW).expect_err("one key");
+    assert_eq!(rejected.verdict(), Verdict::Reject, "no root asked for one");
+    let mut next = next_root(&catalog, &[1, 2, 3], &heads[0]);
+    next.release[0].role = Publisher::role(3, &[1, 2, 3]);
+    catalog.offer_root(&publisher.sign(&next, &[100])).expect("the next");
+    let refusal = catalog.offer_head(&heads[1], Offer::Link, NOW).expect_err("two of three");
+    assert_eq!((refusal.label(), refusal.verdict()), ("too_few_now", Verdict::Ignore));
+}
+
 #[test]
 fn a_key_that_took_itself_back_does_not_lock_out_newcomers() {
     let publisher = Publisher::new();
@@ -126,16 +167,25 @@ fn a_settled_fork_does_not_freeze_the_channel_again_when_it_is_told_again() {
     other.expires = other.expires.plus(1);
     let other = publisher.sign(&other, signers).as_ref().clone();
     follow(&mut catalog, &heads);
-    let proof =
-        Arc::new(Statement::Equivocation(Equivocation::new(heads[0].as_ref().clone(), other)));
+    let proof = Arc::new(Statement::Equivocation(Equivocation::new(
+        heads[0].as_ref().clone(),
+        other.clone(),
+    )));
     catalog.offer_statement(&proof, NOW).expect("two heads");
     assert!(matches!(catalog.freeze(&publisher.channel), Some(Freeze::TwoHistories { .. })));
     let root = publisher.sign(&next_root(&catalog, &[2, 3, 4], &heads[0]), &[100]);
     catalog.offer_root(&root).expect("the next");
-    assert_eq!(catalog.freeze(&publisher.channel), None, "key 1 is gone");
-    assert!(catalog.offer_statement(&proof, NOW).is_err());
-    assert_eq!(catalog.freeze(&publisher.channel), None);
-    assert_eq!(catalog.take_gone().len(), 1, "it is struck off");
+    assert_eq!(catalog.freeze(&publisher.channel), None, "people have said which one holds");
+    assert_eq!(catalog.alarms().len(), 2, "of the keys that stay");
+    catalog.offer_statement(&proof, NOW).expect("known");
+    // Whoever leaves out who has gone, or adds somebody, gets no further.
+    for keys in [&[2, 3][..], &[2, 3, 4], &[2, 3, 9]] {
+        let [one, other] = [&heads[0], &other]
+            .map(|head| publisher.sign(&head.peek().expect("a head"), keys).as_ref().clone());
+        let again = Arc::new(Statement::Equivocation(Equivocation::new(one, other)));
+        let _ = catalog.offer_statement(&again, NOW);
+        assert_eq!(catalog.freeze(&publisher.channel), None, "{keys:?}");
+    }
 }
 
 /// The root goes on from head 1 once more, because of keys that signed head 2 and were taken away.

@@ -10,7 +10,7 @@ use std::{
 
 use updraft_protocol::{
     Brake, BuildAttestation, ChannelName, Digest, Equivocation, Heartbeat, KeyId, Lift, Revocation,
-    Role, Sentence, Signed, Statement, Timestamp, Verified, equivocation::Finding,
+    Role, Sentence, Signed, Statement, Timestamp, Verified, brake, equivocation::Finding,
 };
 
 use super::{
@@ -96,7 +96,7 @@ impl Catalog {
             Statement::Heartbeat(signed) => {
                 self.hear_heartbeat(signed, statement, From::Others, clock)?
             }
-            Statement::Brake(signed) => self.hear_brake(signed, statement, clock)?,
+            Statement::Brake(signed) => self.hear_brake(signed, statement, From::Others, clock)?,
             Statement::Lift(signed) => self.hear_lift(signed, statement, clock)?,
             Statement::Revocation(signed) => self.hear_revocation(signed, statement)?,
             Statement::Attestation(signed) => self.hear_attestation(signed, statement, clock)?,
@@ -129,9 +129,25 @@ impl Catalog {
 
     /// Names anew what the tables hold. Looking something up, which anybody can make us do, costs next to nothing.
     pub(super) fn index(&mut self) {
-        let said = self.statements().map(|said| (said.id(), said.clone())).collect();
+        // A witness's last word tells since when a head is stale, so it stays in its table. Nobody is told of it any
+        // more: whoever has not heard it would refuse it, and ask for it again and again.
+        let counts = |statement: &Statement| match statement {
+            Statement::Heartbeat(signed) => {
+                signed.peek().is_ok_and(|heartbeat| heartbeat.expires() >= self.forgot)
+            }
+            _ => true,
+        };
+        let said: BTreeMap<Digest, Arc<Statement>> = self
+            .statements()
+            .filter(|statement| counts(statement))
+            .map(|statement| (statement.id(), statement.clone()))
+            .collect();
         let before = std::mem::replace(&mut self.said, said);
-        let gone = before.into_iter().filter(|(id, _)| !self.said.contains_key(id));
+        let still_kept: BTreeSet<Digest> =
+            self.witnesses.statements().map(|statement| statement.id()).collect();
+        let gone = before
+            .into_iter()
+            .filter(|(id, _)| !self.said.contains_key(id) && !still_kept.contains(id));
         self.gone.extend(gone.map(|(_, statement)| statement));
     }
 
@@ -149,27 +165,36 @@ impl Catalog {
     ) -> Result<(), Refusal> {
         match statement.as_ref() {
             Statement::Heartbeat(signed) => {
-                self.hear_heartbeat(signed, statement, From::TheDisk, clock)?;
-                self.index();
+                drop(self.hear_heartbeat(signed, statement, From::TheDisk, clock)?);
+            }
+            // It had its place before; that a newer root shares places out otherwise takes none away.
+            Statement::Brake(signed) => {
+                drop(self.hear_brake(signed, statement, From::TheDisk, clock)?);
             }
             _ => drop(self.offer_statement(statement, clock)?),
         }
+        self.index();
         Ok(())
     }
 
-    /// Forgets what has run out.
+    /// Forgets what has run out, and takes up from the disk what has begun.
     pub fn forget_what_ran_out(&mut self, clock: Timestamp) {
         let now = self.time.at(clock);
+        self.forgot = now;
         self.brakes.retain(now, |_, _, _| true);
         self.index();
-        // A witness's last word tells since when a head is stale, so it stays in its table. Nobody is told of it any
-        // more: whoever has not heard it would refuse it, and ask for it again and again.
-        self.said.retain(|_, statement| match statement.as_ref() {
-            Statement::Heartbeat(signed) => {
-                signed.peek().is_ok_and(|heartbeat| heartbeat.expires() >= now)
+        for statement in std::mem::take(&mut self.early) {
+            match self.restore_statement(&statement, clock) {
+                Err(Refusal::FromTheFuture { .. }) => self.early.push(statement),
+                Err(_) => self.gone.push(statement),
+                Ok(()) => {}
             }
-            _ => true,
-        });
+        }
+    }
+
+    /// A statement from the disk that this node's clock has not reached: it is tried again when it has.
+    pub fn keep_for_later(&mut self, statement: Arc<Statement>) {
+        self.early.push(statement);
     }
 
     fn statements(&self) -> impl Iterator<Item = &Arc<Statement>> {
@@ -248,6 +273,7 @@ impl Catalog {
         &mut self,
         signed: &Signed<Brake>,
         statement: &Arc<Statement>,
+        from: From,
         clock: Timestamp,
     ) -> Result<Heard, Refusal> {
         let brake = self.sentence(signed, "brake", self.root.brake.as_ref())?;
@@ -263,8 +289,13 @@ impl Catalog {
             until: brake.expires,
             reason: brake.reason.clone(),
         };
-        let keys = self.root.brake.as_ref().map_or(1, |role| role.keys().len());
-        self.brakes.pause(brake, statement, keys)?;
+        let places = match from {
+            From::Others => {
+                brake::places(self.root.brake.as_ref().map_or(1, |role| role.keys().len()))
+            }
+            From::TheDisk => usize::MAX,
+        };
+        self.brakes.pause(brake, statement, places)?;
         Ok(heard)
     }
 

@@ -86,6 +86,52 @@ fn a_clock_that_is_behind_a_threshold_of_witnesses_is_found_out_and_one_witness_
         assert_eq!(wrong(&catalog, NOW), expected, "key {key}");
     }
     assert!(!wrong(&catalog, NOW.plus(DAY)), "set right");
+    // Whoever says something of the present was wrong then, or somebody repeats it.
+    let word = beat(&publisher, 11, 1, head.digest(), NOW);
+    catalog.offer_statement(&word, NOW).expect("a witness");
+    assert!(!wrong(&catalog, NOW));
+}
+
+#[test]
+fn a_pause_from_the_disk_keeps_its_place_when_a_root_shares_places_out_otherwise() {
+    let publisher = Publisher::new();
+    let brakes: Vec<u8> = (21..=36).collect();
+    let root = Root { brake: Some(Publisher::role(1, &brakes)), ..publisher.root() };
+    let mut catalog = publisher.catalog_under(&root);
+    let of = |release: &[u8]| {
+        let brake = Brake {
+            network: publisher.network,
+            by: Publisher::key(21).public().id(),
+            channel: publisher.channel.clone(),
+            release: Some(Digest::of(release)),
+            issued: NOW,
+            expires: NOW.plus(600),
+            reason: String::new(),
+        };
+        Arc::new(Statement::Brake(publisher.sign(&brake, &[21]).as_ref().clone()))
+    };
+    catalog.restore_statement(&of(b"one"), NOW).expect("kept before");
+    catalog.restore_statement(&of(b"two"), NOW).expect("kept before");
+    assert_eq!(catalog.pauses(&publisher.channel, NOW).count(), 2);
+    let refusal = catalog.offer_statement(&of(b"three"), NOW).expect_err("one place each");
+    assert_eq!(refusal.label(), "full");
+}
+
+#[test]
+fn a_pause_that_a_clock_at_its_beginning_has_not_reached_is_in_force_when_the_clock_is_right() {
+    let (publisher, mut catalog, _) = begun();
+    let start = Timestamp::from_seconds(1);
+    let paused = brake(&publisher);
+    assert!(catalog.restore_statement(&paused, start).is_ok(), "time is what the head said");
+    let mut fresh = publisher
+        .catalog_under(&Root { brake: Some(Publisher::role(1, &[21])), ..publisher.root() });
+    let refusal = fresh.restore_statement(&paused, start).expect_err("the clock stands at 1970");
+    assert_eq!(refusal.label(), "future");
+    fresh.keep_for_later(paused);
+    fresh.forget_what_ran_out(start);
+    assert_eq!(fresh.pauses(&publisher.channel, NOW).count(), 0);
+    fresh.forget_what_ran_out(NOW);
+    assert_eq!(fresh.pauses(&publisher.channel, NOW).count(), 1);
 }
 
 #[test]

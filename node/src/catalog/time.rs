@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use updraft_protocol::{KeyId, Role, Timestamp, limits::MAX_CLOCK_SKEW};
+use updraft_protocol::{ChannelName, KeyId, Role, Timestamp, limits::MAX_CLOCK_SKEW};
 
 use super::refusal::Says;
 
@@ -40,8 +40,13 @@ impl TrustedTime {
 
     /// The moment to judge by.
     pub(super) fn at(self, clock: Timestamp) -> Timestamp {
+        clock.max(self.passed())
+    }
+
+    /// The latest signed moment, and what has gone by since.
+    fn passed(self) -> Timestamp {
         let since = self.elapsed.saturating_sub(self.learnt.unwrap_or(self.elapsed));
-        clock.max(self.floor.plus(since.as_secs()))
+        self.floor.plus(since.as_secs())
     }
 
     /// Whether `signed` lies further ahead than clocks differ.
@@ -51,14 +56,15 @@ impl TrustedTime {
 
     /// Enough keys have signed that it is `signed` now.
     pub(super) fn learn(&mut self, signed: Timestamp, clock: Timestamp) {
-        if signed <= clock.plus(self.skew) && signed > self.floor {
+        if signed <= clock.plus(self.skew) && signed > self.passed() {
             self.floor = signed;
             self.learnt = self.learnt.map(|_| self.elapsed);
         }
     }
 
-    pub(super) const fn floor(self) -> Timestamp {
-        self.floor
+    /// What is to be kept. A clock that is right needs no more than the signed moment.
+    pub(super) fn floor(self, clock: Timestamp) -> Timestamp {
+        if clock < self.passed() { self.passed() } else { self.floor }
     }
 }
 
@@ -66,34 +72,46 @@ impl TrustedTime {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ahead {
     witnesses: BTreeMap<KeyId, Timestamp>,
-    publishers: Option<Timestamp>,
+    publishers: BTreeMap<ChannelName, Timestamp>,
 }
 
 impl Ahead {
-    /// Somebody signed this time. There is a place for each witness of a root.
-    pub(super) fn note(&mut self, says: Says, signed: Timestamp) {
+    /// Somebody signed this time. There is a place for each witness and each channel of a root.
+    pub(super) fn note(&mut self, says: &Says, signed: Timestamp) {
         match says {
-            Says::Witness(by) => drop(self.witnesses.insert(by, signed)),
-            Says::Publishers => self.publishers = self.publishers.max(Some(signed)),
+            Says::Witness(by) => drop(self.witnesses.insert(*by, signed)),
+            Says::Publishers(channel) => {
+                let latest = self.publishers.entry(channel.clone()).or_insert(signed);
+                *latest = signed.max(*latest);
+            }
             Says::Anybody => {}
         }
     }
 
-    /// Whether so many say so that the clock has to be behind: a threshold of witnesses or, without any, of the keys
-    /// that publish. They may be thieves who want updates to stop; they could have that by keeping silent.
+    /// Under a new root others may speak.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether so many of a channel say so that the clock has to be behind: a threshold of the witnesses that count and
+    /// say nothing of the present (`counts`) or, without witnesses, of the keys that publish.
+    ///
+    /// They may be thieves who want updates to stop. The same keys could do that by keeping silent, or by publishing
+    /// a head that nobody else can follow.
     pub(super) fn prove_the_clock_wrong(
         &self,
         witness: Option<&Role>,
-        time: TrustedTime,
-        clock: Timestamp,
+        channel: &ChannelName,
+        counts: impl Fn(&KeyId) -> bool,
+        is_future: impl Fn(Timestamp) -> bool,
     ) -> bool {
-        let future = |signed: &&Timestamp| time.is_future(**signed, clock);
         match witness {
             Some(role) => {
-                let known = self.witnesses.iter().filter(|(key, _)| role.key(key).is_some());
-                known.map(|(_, signed)| signed).filter(future).count() >= role.threshold()
+                let future = self.witnesses.iter().filter(|(_, signed)| is_future(**signed));
+                let future = future.filter(|(key, _)| role.key(key).is_some() && counts(key));
+                future.count() >= role.threshold().max(role.keys().len() - role.threshold() + 1)
             }
-            None => self.publishers.iter().any(|signed| time.is_future(*signed, clock)),
+            None => self.publishers.get(channel).is_some_and(|signed| is_future(*signed)),
         }
     }
 }
@@ -120,9 +138,9 @@ mod tests {
     fn a_signed_time_far_ahead_of_the_clock_teaches_nothing() {
         let mut time = TrustedTime::starting_at(at(1_000));
         time.learn(at(2_001 + MAX_CLOCK_SKEW), at(2_000));
-        assert_eq!(time.floor(), at(1_000));
+        assert_eq!(time.floor(at(2_000)), at(1_000));
         time.learn(at(500), at(2_000));
-        assert_eq!(time.floor(), at(1_000));
+        assert_eq!(time.floor(at(2_000)), at(1_000));
     }
 
     #[test]
@@ -132,8 +150,12 @@ mod tests {
         time.learn(at(5_000), at(5_000));
         time.pass(Duration::from_secs(80));
         assert_eq!(time.at(at(1_000)), at(5_030));
-        time.learn(at(4_000), at(1_000));
-        assert_eq!(time.at(at(1_000)), at(5_030), "what is older teaches nothing");
+        for older in [4_000, 5_020] {
+            time.learn(at(older), at(5_000));
+            assert_eq!(time.at(at(1_000)), at(5_030), "what is older teaches nothing");
+        }
+        assert_eq!(time.floor(at(9_000)), at(5_000), "a clock that is right keeps time itself");
+        assert_eq!(time.floor(at(1_000)), at(5_030));
         assert_eq!(time.at(at(6_000)), at(6_000));
         let mut kept = TrustedTime::starting_at(at(5_000));
         kept.pass(Duration::from_secs(1_000));

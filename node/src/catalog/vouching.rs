@@ -107,6 +107,9 @@ impl Witness {
             }
             let told = heard.filter(|heard| word.is_about_the_head_of(heard));
             let at = match (told, last) {
+                // The clock was ahead then: nobody has taken that word, and it is none to wait for.
+                (Some(told), _) if told.time > word.time => word.time,
+                (None, Some(last)) if last.time > word.time => word.time,
                 (Some(told), _) => told.time.plus(self.renew_after()),
                 // Kept, and then perhaps never sent: soon again.
                 (None, Some(last)) if word.is_about_the_head_of(last) => {

@@ -113,6 +113,26 @@ fn a_witness_that_lost_its_store_keeps_to_what_its_peers_heard_from_it() {
 }
 
 #[test]
+fn a_witness_whose_clock_was_ahead_speaks_again_as_soon_as_it_is_right() {
+    let (publisher, mut catalog) = publisher_and_catalog();
+    let own = Publisher::key(11).public().id();
+    let head = Head { expires: NOW.plus(900_000), ..publisher.head(1, None, &[]) };
+    follow(&mut catalog, &publisher.sign(&head, &[1, 2]));
+    let mut catalog = catalog.with_own_key(Some(own));
+    let mut before = witness(11, BTreeMap::new());
+    let ahead = NOW.plus(800_000);
+    let said = before.speak(&catalog.clone(), ahead);
+    let (heartbeat, word) = said.first().expect("one channel").clone();
+    // Whether it remembers that itself, from its store, or from what it told itself.
+    assert_eq!(say(&mut before, 11, &mut catalog.clone(), NOW.plus(1)), [1]);
+    let mut restarted = witness(11, BTreeMap::from([(heartbeat.channel.clone(), word)]));
+    assert_eq!(say(&mut restarted.clone(), 11, &mut catalog.clone(), NOW.plus(1)), [1]);
+    let told = publisher.sign(&heartbeat, &[11]).as_ref().clone();
+    catalog.offer_statement(&Arc::new(Statement::Heartbeat(told)), ahead).expect("its own word");
+    assert_eq!(say(&mut restarted, 11, &mut catalog, NOW.plus(1)), [1]);
+}
+
+#[test]
 fn a_word_that_was_kept_and_perhaps_never_sent_is_said_again_soon() {
     let (publisher, mut catalog) = publisher_and_catalog();
     follow(&mut catalog, &publisher.sign(&publisher.head(1, None, &[]), &[1, 2]));

@@ -165,6 +165,17 @@ impl Witnesses {
         self.words.get(&(channel.clone(), *by)).map(|(word, _)| &**word)
     }
 
+    /// Whether a witness has a word that counts now, about whatever channel.
+    pub(super) fn speaks_now(
+        &self,
+        by: &KeyId,
+        now: Timestamp,
+        is_future: impl Fn(Timestamp) -> bool,
+    ) -> bool {
+        let own = self.words.values().filter(|(word, _)| word.by == *by);
+        own.map(|(word, _)| word).any(|word| word.expires() >= now && !is_future(word.time))
+    }
+
     /// What was said, for peers that ask.
     pub(super) fn statements(&self) -> impl Iterator<Item = &Arc<Statement>> {
         self.words.values().map(|(_, statement)| statement)

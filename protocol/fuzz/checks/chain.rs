@@ -81,15 +81,16 @@ pub(super) fn follow_root(bytes: &[u8]) -> Outcome {
     verdict.as_ref().map_or_else(refused, |_| Outcome::Read)
 }
 
-/// Revoked keys stay revoked, and a channel whose keys changed, or that had a base, has one.
+/// Revoked keys stay revoked, channels stay, and one whose keys changed, or that had a base, has one.
 fn forgets_nothing(trusted: &Root, next: &Root) -> bool {
     let revoked =
         trusted.revoked.iter().all(|old| next.revoked.iter().any(|kept| kept.key == old.key));
-    let based = trusted.release.iter().all(|old| {
-        let role = next.release_role(&old.channel);
-        let changed = role.is_some_and(|role| *role != old.role);
-        let had_one = role.is_some() && trusted.base(&old.channel).is_some();
-        !(changed || had_one) || next.base(&old.channel).is_some()
+    let goes_on = trusted.release.iter().all(|old| {
+        let has_base = |root: &Root| root.base(&old.channel).is_some();
+        next.release_role(&old.channel).is_some_and(|role| {
+            let needs_base = *role != old.role || has_base(trusted);
+            has_base(next) || !needs_base
+        })
     });
-    revoked && based
+    revoked && goes_on
 }

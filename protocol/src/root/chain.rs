@@ -62,6 +62,14 @@ pub enum RootError {
         /// The key.
         key: KeyId,
     },
+    /// A channel is gone. If it came back, its old heads would contradict its new ones.
+    #[error("root {version} has no channel `{channel}` any more; channels stay for ever")]
+    DropsChannel {
+        /// Its number.
+        version: u64,
+        /// The channel.
+        channel: ChannelName,
+    },
     /// Its channel has other keys or had a base, and it does not say where the channel's heads go on.
     #[error("root {version} does not say from which head on `{channel}` goes on")]
     NoBase {
@@ -101,6 +109,7 @@ pub fn trust_next(
     }
     let next = self_signed(signed)?;
     keeps_revocations(trusted, &next)?;
+    keeps_channels(trusted, &next)?;
     keeps_bases(trusted, &next)?;
     Ok(next)
 }
@@ -110,6 +119,18 @@ fn keeps_revocations(trusted: &Root, next: &Root) -> Result<(), RootError> {
     let kept: BTreeSet<KeyId> = next.revoked.iter().map(|revoked| revoked.key).collect();
     match trusted.revoked.iter().find(|revoked| !kept.contains(&revoked.key)) {
         Some(revoked) => Err(RootError::Forgets { version: next.version, key: revoked.key }),
+        None => Ok(()),
+    }
+}
+
+/// Heads are for ever, so their channels are. One that nobody needs any more may list nothing.
+fn keeps_channels(trusted: &Root, next: &Root) -> Result<(), RootError> {
+    let gone = |entry: &&super::ChannelRole| next.release_role(&entry.channel).is_none();
+    match trusted.release.iter().find(gone) {
+        Some(entry) => {
+            let (version, channel) = (next.version, entry.channel.clone());
+            Err(RootError::DropsChannel { version, channel })
+        }
         None => Ok(()),
     }
 }

@@ -64,8 +64,11 @@ pub(super) fn on_channels() -> Vec<Attack> {
         }),
         pair("honest_double_signer", &[11, 12], &[12]),
         pair("honest_double_signer_who_signs_twice", &[11, 12], &[12, 12, 14, 1]),
-        settled("proof_that_a_root_has_settled", later(&[12, 13, 15], 2, &samples::head_2())),
-        settled("honest_fork_of_keys_that_stay", later(&[11, 12, 13, 15], 2, &samples::head_2())),
+        settled("honest_fork_that_a_root_has_settled", later(&[12, 13, 15], 2, &samples::head_2())),
+        settled(
+            "honest_fork_settled_by_a_base_alone",
+            later(&[11, 12, 13, 15], 2, &samples::head_2()),
+        ),
         settled("honest_fork_after_the_base", later(&[12, 13, 15], 1, &samples::head_1())),
         pair("proof_of_keys_that_share_none", &[11, 12], &[13]),
         pair("proof_signed_by_nobody", &[], &[]),

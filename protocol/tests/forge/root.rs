@@ -135,7 +135,7 @@ pub(super) fn on_what_is_kept() -> Vec<Attack> {
         after_3("root_that_drops_a_base", {
             Root { channel_base: vec![root_4.channel_base[0].clone()], ..root_4.clone() }
         }),
-        after_3("honest_root_that_drops_a_channel", {
+        after_3("root_that_drops_a_channel", {
             let (release, channel_base) =
                 (vec![root_4.release[0].clone()], vec![root_4.channel_base[0].clone()]);
             Root { release, channel_base, ..root_4.clone() }

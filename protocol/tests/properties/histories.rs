@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 use updraft_protocol::{
-    ChannelRole, Equivocation, Head, KeyId, NetworkId, PublicKey, Root, Signable, Signed, codec,
+    ChannelBase, ChannelRole, Equivocation, Head, KeyId, NetworkId, PublicKey, Root, Signable,
+    Signed, codec,
     equivocation::{Finding, ProvesNothing},
 };
 
@@ -112,7 +113,7 @@ enum Verdict {
     NoCulprit,
 }
 
-fn model(one: &Side, other: &Side, members: &BTreeSet<u8>, need: usize) -> Verdict {
+fn model(one: &Side, other: &Side, members: &BTreeSet<u8>, need: usize, base: u64) -> Verdict {
     let (a, b) = (KINDS[one.head], KINDS[other.head]);
     if a.abroad || b.abroad {
         return Verdict::OfAnotherNetwork;
@@ -125,7 +126,9 @@ fn model(one: &Side, other: &Side, members: &BTreeSet<u8>, need: usize) -> Verdi
     }
     let (by_one, by_other) = (one.signers(members), other.signers(members));
     let both = &by_one & &by_other;
-    match (by_one.len() >= need && by_other.len() >= need, both.is_empty()) {
+    let enough = by_one.len() >= need && by_other.len() >= need;
+    let settled = a.channel == "stable" && a.seq <= base;
+    match (enough && !settled, both.is_empty()) {
         (true, false) => Verdict::Fork(both),
         (true, true) => Verdict::Fork(&by_one | &by_other),
         (false, false) => Verdict::DoubleSigned(both),
@@ -145,18 +148,24 @@ fn real(judged: Result<Finding, ProvesNothing>) -> Verdict {
         Err(ProvesNothing::Unverified(_)) => Verdict::OfAnotherNetwork,
         Err(ProvesNothing::NoConflict) => Verdict::NoConflict,
         Err(ProvesNothing::UnknownChannel(_)) => Verdict::UnknownChannel,
-        Err(ProvesNothing::Settled { .. }) => unreachable!("no root here has a base"),
         Err(ProvesNothing::NoCulprit(_)) => Verdict::NoCulprit,
     }
 }
 
-fn root(members: &BTreeSet<u8>, threshold: u16) -> Root {
+/// A root whose `stable` begins at this number.
+fn root(members: &BTreeSet<u8>, threshold: u16, base: u64) -> Root {
     let numbers: Vec<u8> = members.iter().copied().collect();
     let channel = |name| {
         let role = samples::role(threshold, &numbers);
         ChannelRole { channel: samples::name(name), role }
     };
-    Root { release: vec![channel("beta"), channel("stable")], ..samples::root_1() }
+    let head = (base > 0).then(|| samples::digest(b"where it goes on"));
+    let base = ChannelBase { channel: samples::name("stable"), seq: base, head };
+    Root {
+        release: vec![channel("beta"), channel("stable")],
+        channel_base: vec![base],
+        ..samples::root_1()
+    }
 }
 
 proptest! {
@@ -168,12 +177,13 @@ proptest! {
         other in side(),
         members in subsequence((1..=6_u8).collect::<Vec<_>>(), 1..=6),
         threshold in 1..=6_u16,
+        base in prop_oneof![3 => Just(0_u64), 1 => 1..4_u64],
     ) {
         prop_assume!(one.head != other.head);
         let members: BTreeSet<u8> = members.into_iter().collect();
         let threshold = threshold.min(u16::try_from(members.len()).expect("at most 6"));
-        let root = root(&members, threshold);
-        let expected = model(&one, &other, &members, usize::from(threshold));
+        let root = root(&members, threshold, base);
+        let expected = model(&one, &other, &members, usize::from(threshold), base);
 
         let proof = Equivocation::new(one.signed(), other.signed());
         prop_assert_eq!(&proof, &Equivocation::new(other.signed(), one.signed()));

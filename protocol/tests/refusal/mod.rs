@@ -36,6 +36,7 @@ pub(crate) const ALL: [&str; 30] = [
     "root own keys: verify threshold",
     "root own keys: verify decode malformed",
     "root forgets",
+    "root drops channel",
     "root no base",
     "chain older",
     "chain forked",
@@ -46,7 +47,6 @@ pub(crate) const ALL: [&str; 30] = [
     "proof verify decode malformed",
     "proof no conflict",
     "proof unknown channel",
-    "proof settled",
     "proof no culprit",
 ];
 
@@ -90,6 +90,7 @@ impl From<RootError> for Refusal {
             RootError::WrongLink { .. } => "root wrong link".to_owned(),
             RootError::OldKeys { source, .. } => format!("root old keys: {}", verify_kind(source)),
             RootError::OwnKeys { source, .. } => format!("root own keys: {}", verify_kind(source)),
+            RootError::DropsChannel { .. } => "root drops channel".to_owned(),
             RootError::Forgets { .. } => "root forgets".to_owned(),
             RootError::NoBase { .. } => "root no base".to_owned(),
         };
@@ -120,7 +121,6 @@ impl From<ProvesNothing> for Refusal {
             ProvesNothing::Unverified(source) => format!("proof {}", verify_kind(source)),
             ProvesNothing::NoConflict => "proof no conflict".to_owned(),
             ProvesNothing::UnknownChannel(_) => "proof unknown channel".to_owned(),
-            ProvesNothing::Settled { .. } => "proof settled".to_owned(),
             ProvesNothing::NoCulprit(_) => "proof no culprit".to_owned(),
         };
         Self { kind, says: error.to_string() }

@@ -119,7 +119,9 @@ fn full_table(zero: Timestamp) -> Scene {
 fn ends(zero: Timestamp) -> Vec<Scene> {
     let split = Split::new(zero);
     let without_culprit = split.root_with(zero, &[12, 13, 14]);
-    let with_culprit = split.root_with(zero, &[11, 12, 14]);
+    let from_before =
+        root_with_release(&first_root(zero), role(2, &[11, 12, 14]), Some(&split.head_1));
+    let settled = root_with_release(&from_before, role(2, &[11, 12, 14]), Some(&split.ours));
     let untouched = next_root(&first_root(zero));
     let since = untouched.issued;
     let unrelated = Root {
@@ -137,11 +139,12 @@ fn ends(zero: Timestamp) -> Vec<Scene> {
             .begun("freeze/not_by_a_key_that_is_gone", zero)
             .with("root_2", &without_culprit, &ROOT)
             .with("head_3", &after, &[12, 14]),
-        split
-            .begun("freeze/not_ended_by_a_root_that_removes_another_key", zero)
-            .with("root_2", &with_culprit, &ROOT)
-            .with("head_2_by_who_stay", &split.ours, &[11, 12])
-            .with("head_3", &after, &[12, 14]),
+        Scene::begun("freeze/not_ended_by_a_root_that_removes_another_key", zero)
+            .with("head_2", &split.ours, &RELEASE)
+            .with_statement("proof", &proof((&split.ours, &RELEASE), (&split.theirs, &RELEASE)))
+            .with("root_2", &from_before, &ROOT)
+            .with("root_3", &settled, &ROOT)
+            .with("head_3", &after, &[11, 12]),
         split
             .begun("freeze/not_ended_by_a_root_that_changes_nothing", zero)
             .with("root_2", &unrelated, &ROOT)
