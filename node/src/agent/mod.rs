@@ -42,6 +42,7 @@ mod show;
 mod start;
 mod statements;
 mod status;
+mod stopping;
 mod sync;
 mod task;
 mod trouble;

@@ -163,6 +163,11 @@ pub(super) fn refused(statement: &Statement, refusal: &Refusal) -> Problem {
         Refusal::Expired { .. } | Refusal::FromTheFuture { .. } => {
             problem(Code::MetadataExpired).hint("look at the clocks of both machines")
         }
+        Refusal::TooFewNow { .. } => problem(Code::ThresholdNotMet)
+            .hint("`updraft sign FILE --key NAME` adds a signature to a statement in a file"),
+        Refusal::TooSoon if !matches!(statement, Statement::Brake(_)) => {
+            problem(Code::StatementRefused).hint("a minute later the same key is heard again")
+        }
         Refusal::TooSoon => problem(Code::StatementRefused).hint(format!(
             "one brake key pauses the same thing once in {} days; take another key, or have the release keys \
              withdraw it with `updraft yank`",

@@ -24,11 +24,8 @@ use crate::{
     problem::{Code, Problem},
 };
 
-/// Seconds for which a channel may be stale while an update that began fresh goes on: a new head has no witness yet.
-const STALE_GRACE: u64 = 600;
-
 /// Who asks for what settings install without asking.
-const POLICY: &str = "policy";
+pub(super) const POLICY: &str = "policy";
 
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// Begins every update that settings allow and nothing holds.
@@ -216,52 +213,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Err(error) => self.end_badly(&job, error, now, &mut actions),
         }
         actions
-    }
-
-    /// Calls off what is under way and has been stopped since it began. Each once.
-    pub(super) fn call_off(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
-        let stopped: Vec<(OperationId, String)> = self
-            .jobs
-            .values()
-            .filter(|job| job.extent == Extent::Install && !self.called_off.contains(&job.id))
-            .filter_map(|job| Some((job.id, self.stopped_meanwhile(job, now)?)))
-            .collect();
-        for (id, reason) in stopped {
-            self.called_off.insert(id);
-            actions.push(Action::CallOff(id, reason));
-        }
-        let jobs = &self.jobs;
-        self.called_off.retain(|id| jobs.contains_key(id));
-    }
-
-    /// Why a release that was fetched must not go live after all. Whoever asked for it by hand has answered for a
-    /// pause and for missing builds; nobody answers for the rest.
-    fn stopped_meanwhile(&self, job: &Job, now: Now) -> Option<String> {
-        let release = job.manifest.release_name();
-        let Some(known) = self.catalog.manifest(&job.release) else {
-            return Some(format!("{release} is not on offer any more"));
-        };
-        let asked_for = self.operations.get(job.id).is_some_and(|operation| operation.by != POLICY);
-        if !asked_for
-            && let Freshness::Stale { since, why } = self.catalog.freshness(&job.channel, now.wall)
-            && since.plus(STALE_GRACE) < self.catalog.trusted_time(now.wall)
-        {
-            return Some(format!("cannot prove freshness since {since}: {why}"));
-        }
-        match self.distrust(&job.channel, known, now)? {
-            Distrust::Paused { .. } | Distrust::Builders { .. } if asked_for => None,
-            Distrust::Paused { until, reason } => {
-                Some(format!("{release} is paused until {until}: {reason}"))
-            }
-            Distrust::Builders { have, need } => {
-                Some(format!("{have} of the {need} builders needed got the same as {release}"))
-            }
-            Distrust::Frozen(why) => Some(format!("`{}` is frozen: {why}", job.channel)),
-            Distrust::Withdrawn(why) => Some(format!("{release} was withdrawn: {why}")),
-            Distrust::SignerRevoked => Some(format!(
-                "a key that signed {release} or its channel's head has revoked itself"
-            )),
-        }
     }
 
     pub(super) fn on_installed(

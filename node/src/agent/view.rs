@@ -112,7 +112,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Staleness::Root => {
                 format!("the trust root expired at {since}; its owners have to sign a new one")
             }
-            Staleness::Clock => format!("{why}; set it right, then updates go on"),
+            Staleness::Clock { .. } => {
+                format!("{why}; set it right, and updates go on")
+            }
             Staleness::Head | Staleness::Witnesses { .. } => format!(
                 "cannot prove freshness since {since}: {why}; newer releases of {name} may be withheld from this node"
             ),

@@ -185,8 +185,8 @@ impl Catalog {
     /// Whether the trusted head of a channel is the newest there is, as far as can be proved.
     pub fn freshness(&self, channel: &ChannelName, clock: Timestamp) -> Freshness {
         let now = self.time.at(clock);
-        if self.is_clock_wrong(channel, clock) {
-            return Freshness::Stale { since: now, why: Staleness::Clock };
+        if let Some(signed) = self.later_than_the_clock(channel, clock) {
+            return Freshness::Stale { since: now, why: Staleness::Clock { signed } };
         }
         if self.root.is_expired(now) {
             return Freshness::Stale { since: self.root.expires, why: Staleness::Root };
@@ -203,13 +203,13 @@ impl Catalog {
         }
     }
 
-    fn is_clock_wrong(&self, channel: &ChannelName, clock: Timestamp) -> bool {
+    fn later_than_the_clock(&self, channel: &ChannelName, clock: Timestamp) -> Option<Timestamp> {
         let (now, is_future) = (self.time.at(clock), |at| self.time.is_future(at, clock));
         // Whoever also says something of the present was wrong then, or somebody repeats it.
         let counts = |key: &KeyId| {
             !self.doubts.is_revoked(key) && !self.witnesses.speaks_now(key, now, is_future)
         };
-        self.ahead.prove_the_clock_wrong(self.root.witness.as_ref(), channel, counts, is_future)
+        self.ahead.later_than_the_clock(self.root.witness.as_ref(), channel, counts, is_future)
     }
 
     /// Whether enough keys that still count signed the release and the head of the channel that offers it.

@@ -96,7 +96,7 @@ fn a_channel_whose_keys_sign_a_far_time_makes_no_other_one_stale() {
     channels.catalog.note(&refusal);
     let stable = channels.publisher.channel.clone();
     assert!(matches!(channels.catalog.freshness(&stable, NOW), Freshness::Fresh { .. }));
-    assert!(channels.catalog.is_clock_wrong(&alpha(), NOW));
+    assert_eq!(channels.catalog.later_than_the_clock(&alpha(), NOW), Some(far));
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn a_clock_that_is_behind_a_threshold_of_witnesses_is_found_out_and_one_witness_
     let wrong = |catalog: &Catalog, clock| {
         matches!(
             catalog.freshness(&publisher.channel, clock),
-            Freshness::Stale { why: Staleness::Clock, .. }
+            Freshness::Stale { why: Staleness::Clock { .. }, .. }
         )
     };
     for (key, expected) in [(11, false), (12, true)] {

@@ -93,25 +93,28 @@ impl Ahead {
         *self = Self::default();
     }
 
-    /// Whether so many of a channel say so that the clock has to be behind: a threshold of the witnesses that count and
-    /// say nothing of the present (`counts`) or, without witnesses, of the keys that publish.
+    /// The time that so many of a channel say it is that the clock has to be behind: a threshold of the witnesses that
+    /// count and say nothing of the present (`counts`) or, without witnesses, of the keys that publish.
     ///
     /// They may be thieves who want updates to stop. The same keys could do that by keeping silent, or by publishing
     /// a head that nobody else can follow.
-    pub(super) fn prove_the_clock_wrong(
+    pub(super) fn later_than_the_clock(
         &self,
         witness: Option<&Role>,
         channel: &ChannelName,
         counts: impl Fn(&KeyId) -> bool,
         is_future: impl Fn(Timestamp) -> bool,
-    ) -> bool {
+    ) -> Option<Timestamp> {
         match witness {
             Some(role) => {
                 let future = self.witnesses.iter().filter(|(_, signed)| is_future(**signed));
                 let future = future.filter(|(key, _)| role.key(key).is_some() && counts(key));
-                future.count() >= role.threshold().max(role.keys().len() - role.threshold() + 1)
+                let mut times: Vec<Timestamp> = future.map(|(_, signed)| *signed).collect();
+                times.sort_unstable();
+                let (keys, need) = (role.keys().len(), role.threshold());
+                times.into_iter().nth_back(need.max(keys + 1 - need) - 1)
             }
-            None => self.publishers.get(channel).is_some_and(|signed| is_future(*signed)),
+            None => self.publishers.get(channel).copied().filter(|signed| is_future(*signed)),
         }
     }
 }

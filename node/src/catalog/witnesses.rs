@@ -39,8 +39,11 @@ pub enum Freshness {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Staleness {
     /// Others have signed times that this node's clock has not reached.
-    #[error("this machine's clock is behind what others have signed")]
-    Clock,
+    #[error("this machine's clock is behind: others have signed that it is {signed} already")]
+    Clock {
+        /// The time that enough of them have signed.
+        signed: Timestamp,
+    },
     /// The trust root itself has run out.
     #[error("the trust root has expired")]
     Root,
