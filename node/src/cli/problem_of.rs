@@ -278,6 +278,10 @@ impl From<DraftError> for Problem {
             DraftError::TooFewLeft { role, .. } => problem.hint(format!(
                 "add the new key first: `updraft root add-key {role} KEY`, or lower the threshold"
             )),
+            DraftError::NobodyLeft(channel) => problem.hint(format!(
+                "give it a key: `updraft root add-key release:{channel} KEY`; what nobody needs is withdrawn with \
+                 `updraft yank`"
+            )),
             DraftError::Stale { .. } => {
                 problem.hint("begin again: `updraft root cancel`, then `updraft root begin`")
             }

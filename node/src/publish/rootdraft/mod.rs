@@ -122,6 +122,9 @@ pub enum DraftError {
     /// A reason that is too long.
     #[error("a reason has at most {MAX_REASON} bytes on one line")]
     Reason,
+    /// A channel without keys.
+    #[error("nobody would publish on `{0}` any more, and channels stay for ever")]
+    NobodyLeft(ChannelName),
     /// A key that neither root lets sign.
     #[error("key {0} is a root key of neither the trusted root nor the next")]
     NoSay(KeyId),
@@ -272,9 +275,15 @@ impl RootDraft {
     /// Adds signatures.
     ///
     /// # Errors
-    /// [`DraftError::NoSay`] for a key that would count in neither root; nothing is signed then.
+    /// [`DraftError::NobodyLeft`], and [`DraftError::NoSay`] for a key that would count in neither root; nothing is
+    /// signed then.
     pub fn sign(&mut self, trusted: &Verified<Root>, keys: &[SecretKey]) -> Result<(), DraftError> {
         self.follows(trusted)?;
+        let emptied =
+            trusted.release.iter().find(|entry| self.root.release_role(&entry.channel).is_none());
+        if let Some(entry) = emptied {
+            return Err(DraftError::NobodyLeft(entry.channel.clone()));
+        }
         for key in keys {
             self.may_sign(trusted, &key.public().id())?;
         }

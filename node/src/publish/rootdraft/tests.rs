@@ -358,7 +358,7 @@ fn every_change_is_said_in_words() {
         (add("release:stable", 5), "stable goes on from head 7"),
         (add("release:canary", 5), "canary begins anew"),
         (add("release:nightly", 5), "+ release:nightly is new, 1 of 1 key"),
-        (remove("release:beta", 4), "! release:beta is gone"),
+        (remove("release:beta", 4), "! release:beta is gone, with 1 key; it needs another"),
         (add("witness", 5), "+ witness: dana"),
         (add("brake", 5), "+ brake: dana"),
         (add("builder", 5), "+ builder: dana"),
@@ -403,4 +403,14 @@ fn a_text_that_was_damaged_on_its_way_is_refused() {
     bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
     assert!(RootDraft::parse(&String::from_utf8(bytes).expect("text")).is_err());
     assert_eq!(RootDraft::begin(&trusted(), "two\nlines", NOW), Err(DraftError::Message));
+}
+
+#[test]
+fn a_draft_that_leaves_a_channel_without_keys_is_signed_by_nobody() {
+    let root = trusted();
+    let mut draft = edited(&root, &[remove("release:beta", 4)]);
+    let refused = draft.sign(&root, &[key(1)]).expect_err("channels stay for ever");
+    assert!(matches!(&refused, DraftError::NobodyLeft(channel) if channel.as_str() == "beta"));
+    draft.edit(&root, &add("release:beta", 5), &heads()).expect("another key");
+    draft.sign(&root, &[key(1)]).expect("signed");
 }

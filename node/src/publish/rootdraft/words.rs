@@ -58,7 +58,10 @@ fn roles(trusted: &Root, next: &Root, names: &Names, lines: &mut Vec<String>) {
     for (name, role) in &before {
         if !after.contains_key(name) {
             let count = role.keys().len();
-            lines.push(format!("  ! {name} is gone, with {}", plural(count, "key")));
+            let gone = plural(count, "key");
+            // Channels stay for ever: this cannot be signed.
+            let then = if matches!(name, RoleName::Release(_)) { "; it needs another" } else { "" };
+            lines.push(format!("  ! {name} is gone, with {gone}{then}"));
         }
     }
     for (name, role) in &after {
