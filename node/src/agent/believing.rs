@@ -128,6 +128,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         actions: &mut Vec<Action<P>>,
         now: Now,
     ) {
+        let Some(proof) = self.catalog.accusation(&proof) else { return };
         let statement = Arc::new(Statement::Equivocation(proof));
         // Refused when the same keys were found out before: everybody knows.
         if let Ok(StatementOutcome::Accepted(_)) =

@@ -21,7 +21,7 @@ use super::{
     order::HistoryLine,
     rules::Upload,
     statements::UNTOLD,
-    sync::{Page, Question},
+    sync::{Page, Question, Word},
 };
 use crate::catalog::{HeadOutcome, Offer, Refusal, Standing, StatementOutcome, Verdict};
 
@@ -94,11 +94,17 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         now: Now,
     ) -> Verdict {
         match self.offer_head(head, Offer::News, actions, now) {
-            Ok(HeadOutcome::Accepted { .. }) => manifest
-                .and_then(|manifest| {
-                    self.offer_manifest_from(Arc::new(manifest), from, actions, now)
-                })
-                .unwrap_or(Verdict::Accept),
+            Ok(HeadOutcome::Accepted { .. }) => {
+                // Whoever has news may also know what else there is to know.
+                if !self.caught_up.statements {
+                    self.sync.ask(from, Question::News);
+                }
+                manifest
+                    .and_then(|manifest| {
+                        self.offer_manifest_from(Arc::new(manifest), from, actions, now)
+                    })
+                    .unwrap_or(Verdict::Accept)
+            }
             // Its signatures are good and it is ahead of us: whoever is behind us may need it too.
             Ok(HeadOutcome::Missing { .. }) => {
                 self.sync.ask(from, Question::News);
@@ -144,9 +150,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     ) -> Vec<Action<P>> {
         self.sync.answered(peer, Question::News);
         self.news_answers += 1;
-        match answer {
-            None => self.sync.news_failed(peer, now.elapsed),
-            Some(_) => self.sync.news_came(peer),
+        if answer.is_none() {
+            self.sync.news_failed(peer, now.elapsed);
         }
         let mut actions = Vec::new();
         let (root_version, heads, more, statements) = match answer {
@@ -162,7 +167,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             self.sync.ask(peer, Question::Roots);
         }
         // Who is behind us, or does not know yet what there is to know, cannot tell that there is nothing else.
-        let knows = root_version >= self.catalog.root().version;
+        let knows = root_version >= self.catalog.root().version && statements != UNTOLD;
+        self.sync.tells(peer, if knows { Word::Counts } else { Word::TellsLittle });
         if statements == Statement::fingerprint(self.catalog.said().keys()) {
             self.caught_up.statements |= knows;
         } else if statements != UNTOLD {
@@ -190,6 +196,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             }
         }
         self.caught_up.news |= all;
+        // Who could not tell us all may be able to, soon; until somebody does, this node keeps silent and still.
+        match self.caught_up.news && self.caught_up.statements || knows {
+            true => self.sync.news_came(peer),
+            false => self.sync.news_failed(peer, now.elapsed),
+        }
         // Where this peer does not get us on it is asked for the rest alone, so that it cannot hide it.
         // Whoever invents channels makes no difference by it.
         stuck.retain(|channel| self.catalog.channels().any(|(known, _)| known == channel));
@@ -320,7 +331,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let page = if leads_on { Page::Full } else { Page::Last };
         if self.sync.statements_came(peer, page) {
             self.sync.ask(peer, Question::Statements(last));
-        } else if !more {
+        } else if !more && self.sync.word_of(peer) == Word::Counts {
             self.caught_up.statements = true;
         }
         actions
@@ -380,8 +391,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             // It was accepted just now.
             Err(_) => return actions,
         };
-        // Who publishes knows what there is.
-        self.newcomer = false;
+        // Who publishes the first head knows what there is.
+        self.newcomer &= head.peek().is_ok_and(|head| head.seq > 1);
         let standing = match self.catalog.offer_named(&channel, manifest) {
             Ok(standing) => standing,
             Err(refusal) => {

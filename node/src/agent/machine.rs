@@ -25,8 +25,8 @@ use super::{
 };
 use crate::catalog::{Catalog, Freshness, Witness};
 
-/// Seconds by which signed time has to have gone on before it is kept again.
-const TIME_STEP: u64 = 60;
+/// Seconds by which trusted time has to have gone on before it is kept again.
+const TIME_STEP: u64 = 300;
 
 /// A copy that a seed makes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,6 +64,8 @@ pub struct Machine<P> {
     pub(super) newcomer: bool,
     /// Jobs that were called off.
     pub(super) called_off: BTreeSet<OperationId>,
+    /// Jobs whose channel has been stale since.
+    pub(super) stale: BTreeMap<OperationId, Duration>,
     /// When the first peer came.
     pub(super) met: Option<Duration>,
     /// The signed time that is kept.
@@ -80,8 +82,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     ) -> Self {
         let components =
             components.into_iter().map(|component| (component.name.clone(), component)).collect();
-        let newcomer = catalog.channels().all(|(_, head)| head.is_none());
-        let kept_time = catalog.time_floor(Timestamp::from_seconds(u64::MAX));
+        let has_no_head = catalog.channels().all(|(_, head)| head.is_none());
+        let newcomer = has_no_head && catalog.said().is_empty();
+        let kept_time = catalog.time_floor();
         Self {
             rules,
             kept_time,
@@ -101,6 +104,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             caught_up: CaughtUp::default(),
             newcomer,
             called_off: BTreeSet::new(),
+            stale: BTreeMap::new(),
             met: None,
         }
     }
@@ -245,7 +249,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             actions.push(Action::ForgetStatements(gone));
         }
         self.newcomer &= !self.caught_up.statements;
-        self.keep_time(now, &mut actions);
+        self.keep_time(&mut actions);
         self.vouch(now, &mut actions);
         self.call_off(now, &mut actions);
         self.begin_updates(now, &mut actions);
@@ -260,8 +264,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     /// Signed time is kept in steps: what is lost by a power cut is at most one of them.
-    fn keep_time(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
-        let floor = self.catalog.time_floor(now.wall);
+    fn keep_time(&mut self, actions: &mut Vec<Action<P>>) {
+        let floor = self.catalog.time_floor();
         if floor.since(self.kept_time) >= TIME_STEP {
             self.kept_time = floor;
             actions.push(Action::KeepTime(floor));

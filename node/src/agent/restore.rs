@@ -2,10 +2,11 @@
 //!
 //! Everything signed is verified again: disks rot, and a root may have changed what a key may sign.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use updraft_protocol::{
-    ChannelBase, ChannelName, Digest, Root, Statement, Timestamp, Verified, root,
+    ChannelBase, ChannelName, Digest, Head, Root, Signed, Statement, Timestamp, Verified, root,
+    threshold,
 };
 
 use crate::{
@@ -23,6 +24,8 @@ pub struct Trust {
     pub newest: Verified<Root>,
     /// Where each channel goes on.
     pub begun: Beginnings,
+    /// The roots before it.
+    pub earlier: Vec<Verified<Root>>,
 }
 
 impl Trust {
@@ -38,12 +41,21 @@ impl Trust {
         let digest = first.digest();
         let mut newest = root::trust_first(&first, &digest).map_err(|error| damaged(&error))?;
         let mut begun = Beginnings::of(&newest);
+        let mut earlier = Vec::new();
         for next in roots {
             let next = root::trust_next(&newest, &next).map_err(|error| damaged(&error))?;
             begun.follow(&newest, &next);
-            newest = next;
+            earlier.push(std::mem::replace(&mut newest, next));
         }
-        Ok(Some(Self { first: digest, newest, begun }))
+        Ok(Some(Self { first: digest, newest, begun, earlier }))
+    }
+
+    /// Whether a root before the newest bore a head of this channel. If none did, the disk has changed it.
+    fn bore_once(&self, channel: &ChannelName, head: &Signed<Head>) -> bool {
+        self.earlier.iter().rev().any(|root| {
+            let role = root.release_role(channel);
+            role.is_some_and(|role| head.verify(&root.network, role).is_ok())
+        })
     }
 }
 
@@ -69,11 +81,11 @@ pub(super) fn restore_catalog(
     skew: Duration,
 ) -> Result<Catalog, StoreError> {
     let channels: Vec<_> = trust.newest.release.iter().map(|entry| entry.channel.clone()).collect();
-    let mut catalog = Catalog::new(trust.newest, store.time()?)
+    let mut catalog = Catalog::new(trust.newest.clone(), store.time()?)
         .with_clock_skew(skew.as_secs())
-        .with_beginnings(trust.begun);
+        .with_beginnings(trust.begun.clone());
     for channel in channels {
-        restore_channel(store, &channel, &mut catalog)?;
+        restore_channel(store, &channel, &trust, &mut catalog)?;
     }
     for digest in catalog.missing_manifests() {
         match store.manifest(&digest) {
@@ -116,37 +128,52 @@ fn restore_withdrawn(store: &Store, catalog: &mut Catalog) {
 fn restore_channel(
     store: &Store,
     channel: &ChannelName,
+    trust: &Trust,
     catalog: &mut Catalog,
 ) -> Result<(), StoreError> {
     let Some(head) = store.newest_head(channel)? else { return Ok(()) };
     let base = catalog.base(channel).cloned();
     let begin = base.as_ref().map_or(1, |base| base.seq.max(1));
     // Which of them a later root would bear.
-    let links = store.head_links(channel, begin, |head| catalog.signers(channel, head))?;
+    let links = store.head_links(channel, begin, |head| {
+        let signers = catalog.signers(channel, head);
+        let role = trust.newest.release_role(channel);
+        let borne = role.is_some_and(|role| threshold::enough(role, &signers).is_ok());
+        if borne || trust.bore_once(channel, head) {
+            return signers;
+        }
+        // A signature has rotted. It was good when the head was accepted.
+        head.signatures().iter().map(|signature| signature.key).collect()
+    })?;
     let links = links.into_iter().map(|(seq, link)| {
         let link = Link { digest: link.digest, signers: link.signers };
         (seq, link)
     });
     let head = Arc::new(head);
-    match catalog.restore_head(&head, links.collect()) {
-        Ok(()) => {}
-        // The root was kept and the power went before the channel had begun anew.
-        Err(Refusal::OffTheBase(_)) => store.begin_anew(channel, base.as_ref())?,
-        // The same, seen by its signers: other keys sign for the channel now, or more of them.
-        Err(refusal @ (Refusal::UnknownKeys { .. } | Refusal::TooFewNow { .. }))
-            if base.is_some() =>
-        {
-            tracing::warn!(%channel, %refusal, "the channel begins at the root's base again");
-            store.begin_anew(channel, base.as_ref())?;
-        }
-        Err(refusal) => {
-            tracing::warn!(%channel, %refusal, "the kept head does not verify under the trust root");
-            if let Ok(claim) = head.peek() {
-                let head = Some(head.digest());
-                let channel = channel.clone();
-                catalog.restore_place(ChannelBase { channel, seq: claim.seq, head });
+    let refusal = match catalog.restore_head(&head, links.collect()) {
+        Ok(()) => return Ok(()),
+        Err(refusal) => refusal,
+    };
+    // The root was kept, and the channel has not begun anew since; or that is seen by the signers of its newest head:
+    // others sign now, or more of them.
+    if matches!(refusal, Refusal::OffTheBase(_)) || trust.bore_once(channel, &head) {
+        tracing::warn!(%channel, %refusal, "the channel begins at the root's base again");
+        store.begin_anew(channel, base.as_ref())?;
+        // The head of the base may be here.
+        if let Some(head) = store.newest_head(channel)? {
+            let link = Link { digest: head.digest(), signers: catalog.signers(channel, &head) };
+            let seq = head.peek().map_or(0, |claim| claim.seq);
+            let links = BTreeMap::from([(seq, link)]);
+            if let Err(refusal) = catalog.restore_head(&Arc::new(head), links) {
+                tracing::debug!(%channel, %refusal, "the head of the base is asked for");
             }
         }
+        return Ok(());
+    }
+    tracing::warn!(%channel, %refusal, "the kept head does not verify under the trust root");
+    if let Ok(claim) = head.peek() {
+        let (head, channel) = (Some(head.digest()), channel.clone());
+        catalog.restore_place(ChannelBase { channel, seq: claim.seq, head });
     }
     Ok(())
 }
@@ -170,10 +197,15 @@ fn restore_statements(
             tracing::debug!(kind = statement.kind(), %refusal, "a kept statement is of no use");
             catalog.note(&refusal);
             match refusal {
-                Refusal::FromTheFuture { .. } => catalog.keep_for_later(statement),
+                Refusal::FromTheFuture { signed, .. } => catalog.keep_for_later(statement, signed),
                 _ => store.remove_statement(&statement)?,
             }
         }
     }
+    catalog.forget_what_ran_out(clock);
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "restore_tests.rs"]
+mod tests;

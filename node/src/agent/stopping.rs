@@ -3,7 +3,11 @@
 //! It is asked when the bytes have come and, because the switch itself cannot be taken back, for the last time just
 //! before it.
 
-use std::fmt::{Debug, Display};
+use std::{
+    collections::BTreeSet,
+    fmt::{Debug, Display},
+    time::Duration,
+};
 
 use super::{
     action::{Action, Job, Now},
@@ -14,12 +18,21 @@ use super::{
 };
 use crate::{catalog::Freshness, policy::Distrust};
 
-/// Seconds for which a channel may be stale while an update that began fresh goes on: a new head has no witness yet.
-const STALE_GRACE: u64 = 600;
+/// How long a channel may be stale while an update that began fresh goes on: a new head has no witness yet.
+const STALE_GRACE: Duration = Duration::from_secs(600);
 
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// Calls off what is under way and has been stopped since it began. Each once.
     pub(super) fn call_off(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
+        let is_stale = |job: &Job| {
+            matches!(self.catalog.freshness(&job.channel, now.wall), Freshness::Stale { .. })
+        };
+        let stale: BTreeSet<OperationId> =
+            self.jobs.values().filter(|job| is_stale(job)).map(|job| job.id).collect();
+        self.stale.retain(|id, _| stale.contains(id));
+        for id in stale {
+            self.stale.entry(id).or_insert(now.elapsed);
+        }
         let stopped: Vec<(OperationId, String)> = self
             .jobs
             .values()
@@ -44,7 +57,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let asked_for = self.operations.get(job.id).is_some_and(|operation| operation.by != POLICY);
         if !asked_for
             && let Freshness::Stale { since, why } = self.catalog.freshness(&job.channel, now.wall)
-            && since.plus(STALE_GRACE) < self.catalog.trusted_time(now.wall)
+            && self.stale.get(&job.id).is_some_and(|seen| now.elapsed >= *seen + STALE_GRACE)
         {
             return Some(format!("cannot prove freshness since {since}: {why}"));
         }

@@ -42,6 +42,16 @@ pub(super) enum Question {
 /// Pages of statements that one peer is asked for in a row.
 const MAX_STATEMENT_PAGES: usize = 64;
 
+/// What it means that a peer has nothing else to say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Word {
+    /// Nothing: it is behind this node, or does not know yet itself.
+    #[default]
+    TellsLittle,
+    /// That there is nothing else, as far as it knows.
+    Counts,
+}
+
 /// Whether more may follow an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Page {
@@ -79,6 +89,8 @@ struct Peer {
     root_pages: u64,
     /// Set while a question for news has to be put again.
     news: Option<Pause>,
+    /// What its answers are worth.
+    word: Word,
     /// Channels of which it gave heads that do not lead on here, until it has told the rest; at most those of the root.
     stuck: BTreeSet<ChannelName>,
     /// Pages of statements that it gave one after the other.
@@ -188,6 +200,18 @@ impl<P: Copy + Ord + Debug> Sync<P> {
         if let Some(entry) = self.peers.get_mut(&peer) {
             entry.stuck.clear();
         }
+    }
+
+    /// Notes what a peer's answers are worth.
+    pub(super) fn tells(&mut self, peer: P, word: Word) {
+        if let Some(entry) = self.peers.get_mut(&peer) {
+            entry.word = word;
+        }
+    }
+
+    /// What a peer's answers are worth.
+    pub(super) fn word_of(&self, peer: P) -> Word {
+        self.peers.get(&peer).map_or(Word::TellsLittle, |entry| entry.word)
     }
 
     /// The peer gave a page of statements. Says whether it may be asked for the next one: nobody keeps so many that

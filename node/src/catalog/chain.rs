@@ -172,8 +172,12 @@ impl Chain {
             Some(ChannelBase { head: None, .. }) => links.contains_key(&1),
             Some(ChannelBase { seq, head, .. }) => links.get(seq).map(|link| link.digest) == *head,
         };
-        // A root that was taken while the node did not run has changed nothing here yet.
-        if !through || !links.range(begin.saturating_add(1)..).all(|(_, link)| borne(link)) {
+        // A root that was taken while the node did not run has changed nothing here yet. It named a base, if it changed
+        // the role.
+        let role_is_old = self.base.is_none();
+        if !through
+            || !role_is_old && !links.range(begin.saturating_add(1)..).all(|(_, link)| borne(link))
+        {
             return Rebased::BeginsAnew;
         }
         links.into_iter().for_each(|(seq, link)| self.remember(seq, link));

@@ -87,7 +87,7 @@ pub struct Catalog {
     /// The moment up to which is forgotten what has run out.
     pub(super) forgot: Timestamp,
     /// Statements from the disk that this node's clock has not reached.
-    pub(super) early: Vec<Arc<Statement>>,
+    pub(super) early: Vec<(Timestamp, Arc<Statement>)>,
     /// The key by which this node itself speaks.
     pub(super) own: Option<KeyId>,
     pub(super) witnesses: Witnesses,
@@ -165,10 +165,10 @@ impl Catalog {
         self.time.at(clock)
     }
 
-    /// What is to be kept, so that time does not go back at a restart: the latest signed moment and, if the clock has
-    /// not reached what has gone by since, that.
-    pub fn time_floor(&self, clock: Timestamp) -> Timestamp {
-        self.time.floor(clock)
+    /// What is to be kept, so that time does not go back at a restart: the latest signed moment, and what has gone by
+    /// since.
+    pub fn time_floor(&self) -> Timestamp {
+        self.time.floor()
     }
 
     /// The trusted head of a channel.
@@ -417,11 +417,12 @@ impl Catalog {
             .filter(|key| role.key(key).is_none())
             .collect();
         let (have, need) = (missing.have, missing.need);
-        if have + strangers.len() >= need {
+        // An earlier root may have asked for fewer, or for others.
+        let is_first = self.root.version == 1;
+        if have + strangers.len() >= need || !is_first && !strangers.is_empty() {
             return Refusal::UnknownKeys { have, need };
         }
-        // An earlier root may have asked for fewer.
-        if have > 0 && self.root.version > 1 {
+        if have > 0 && !is_first {
             return Refusal::TooFewNow { have, need };
         }
         error.into()

@@ -90,6 +90,9 @@ pub enum Refusal {
         /// The key.
         by: KeyId,
     },
+    /// A proof with a signature that is not good.
+    #[error("a signature in the proof is not good")]
+    SpoiltProof,
     /// Two heads that prove nothing against anybody.
     #[error(transparent)]
     ProvesNothing(#[from] ProvesNothing),
@@ -138,6 +141,7 @@ impl Refusal {
             // know what was revoked, paused or said since.
             Self::UnknownKeys { .. }
             | Self::TooFewNow { .. }
+            | Self::SpoiltProof
             | Self::RevokedKey
             | Self::Frozen(_)
             | Self::OffTheBase(_)
@@ -179,6 +183,7 @@ impl Refusal {
             Self::TooSoon => "too_soon",
             Self::Contradicted { .. } => "contradicted",
             Self::Full { .. } => "full",
+            Self::SpoiltProof => "spoilt_proof",
             Self::ProvesNothing(_) => "proves_nothing",
             Self::UnknownChannel(_) => "unknown_channel",
             Self::Chain(ChainError::Older { .. }) => "older_than_seen",
@@ -202,7 +207,7 @@ impl Refusal {
     }
 
     /// Every word that [`Refusal::label`] can give.
-    pub const LABELS: [&'static str; 33] = [
+    pub const LABELS: [&'static str; 34] = [
         "undecodable",
         "wrong_network",
         "other_than_named",
@@ -217,6 +222,7 @@ impl Refusal {
         "too_soon",
         "contradicted",
         "full",
+        "spoilt_proof",
         "proves_nothing",
         "unknown_channel",
         "older_than_seen",

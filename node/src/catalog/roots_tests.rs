@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use updraft_protocol::{
-    ChannelBase, Equivocation, Head, Heartbeat, Revocation, Role, Signed, Statement,
+    ChannelBase, Equivocation, Head, Heartbeat, Revocation, Role, Signed, Statement, codec,
 };
 
 use super::*;
@@ -227,4 +227,32 @@ fn beginnings_are_those_of_the_roots_whoever_counts_them() {
         at.push(counted.at(&publisher.channel));
     }
     assert_eq!(at, [1, 2, 2, 4], "a base, nothing, other keys");
+}
+
+/// A proof's name says who signed. With a bad signature in it a weak one would have the name of the strong one.
+#[test]
+fn a_spoilt_proof_does_not_keep_the_good_one_away() {
+    let publisher = Publisher::new();
+    let mut catalog = publisher.catalog();
+    let one = publisher.sign(&publisher.head(1, None, &[]), &[1, 2]).as_ref().clone();
+    let mut other = publisher.head(1, None, &[]);
+    other.expires = other.expires.plus(1);
+    let other = publisher.sign(&other, &[1, 2]).as_ref().clone();
+    let good = Equivocation::new(one, other);
+    let mut bytes = codec::encode(&good).expect("a proof");
+    *bytes.last_mut().expect("not empty") ^= 1;
+    let spoilt: Equivocation = codec::decode(&bytes).expect("only a signature is another");
+    assert_eq!(spoilt.id(), good.id());
+    let refusal = catalog
+        .offer_statement(&Arc::new(Statement::Equivocation(spoilt.clone())), NOW)
+        .expect_err("a bad signature");
+    assert_eq!((refusal.label(), refusal.verdict()), ("spoilt_proof", Verdict::Ignore));
+    let clean = catalog.accusation(&spoilt).expect("two heads");
+    assert_ne!(clean.id(), good.id(), "what a node makes of it itself has another name");
+    catalog
+        .offer_statement(&Arc::new(Statement::Equivocation(clean)), NOW)
+        .expect("a double signer");
+    assert_eq!(catalog.freeze(&publisher.channel), None);
+    catalog.offer_statement(&Arc::new(Statement::Equivocation(good)), NOW).expect("two histories");
+    assert!(catalog.freeze(&publisher.channel).is_some());
 }

@@ -157,12 +157,16 @@ impl Catalog {
     }
 
     /// Takes up what was kept before. Other than when it is heard, the last word of a witness may have run out: it
-    /// tells since when a head is stale.
+    /// tells since when a head is stale. [`Catalog::forget_what_ran_out`] then lets peers hear of it.
     pub fn restore_statement(
         &mut self,
         statement: &Arc<Statement>,
         clock: Timestamp,
     ) -> Result<(), Refusal> {
+        // A peer was faster.
+        if self.said.contains_key(&statement.id()) {
+            return Ok(());
+        }
         match statement.as_ref() {
             Statement::Heartbeat(signed) => {
                 drop(self.hear_heartbeat(signed, statement, From::TheDisk, clock)?);
@@ -173,7 +177,6 @@ impl Catalog {
             }
             _ => drop(self.offer_statement(statement, clock)?),
         }
-        self.index();
         Ok(())
     }
 
@@ -182,19 +185,21 @@ impl Catalog {
         let now = self.time.at(clock);
         self.forgot = now;
         self.brakes.retain(now, |_, _, _| true);
-        self.index();
-        for statement in std::mem::take(&mut self.early) {
-            match self.restore_statement(&statement, clock) {
-                Err(Refusal::FromTheFuture { .. }) => self.early.push(statement),
-                Err(_) => self.gone.push(statement),
-                Ok(()) => {}
+        let (early, due): (Vec<_>, Vec<_>) = std::mem::take(&mut self.early)
+            .into_iter()
+            .partition(|(signed, _)| self.time.is_future(*signed, clock));
+        self.early = early;
+        for (_, statement) in due {
+            if self.restore_statement(&statement, clock).is_err() {
+                self.gone.push(statement);
             }
         }
+        self.index();
     }
 
     /// A statement from the disk that this node's clock has not reached: it is tried again when it has.
-    pub fn keep_for_later(&mut self, statement: Arc<Statement>) {
-        self.early.push(statement);
+    pub fn keep_for_later(&mut self, statement: Arc<Statement>, signed: Timestamp) {
+        self.early.push((signed, statement));
     }
 
     fn statements(&self) -> impl Iterator<Item = &Arc<Statement>> {
@@ -368,10 +373,37 @@ impl Catalog {
         proof: &Equivocation,
         statement: &Arc<Statement>,
     ) -> Result<Heard, Refusal> {
+        self.has_only_good_signatures(proof)?;
         let finding = proof.judge(&self.root)?;
         let heads = proof.heads().map(Signed::digest);
         self.doubts.prove(finding.clone(), heads, statement)?;
         Ok(Heard::Proved(finding))
+    }
+
+    /// A proof's name says who signed; with bad signatures it would be a weak one by the name of a strong one. Honest
+    /// nodes leave out what they cannot vouch for ([`Catalog::accusation`]).
+    fn has_only_good_signatures(&self, proof: &Equivocation) -> Result<(), Refusal> {
+        for head in proof.heads() {
+            let Ok(claim) = head.peek() else { continue };
+            let Some(role) = self.root.release_role(&claim.channel) else { continue };
+            let good = head.signers(&self.root.network, role);
+            let claimed = head.signatures().iter().map(|signature| signature.key);
+            if claimed.filter(|key| role.key(key).is_some()).any(|key| !good.contains(&key)) {
+                return Err(Refusal::SpoiltProof);
+            }
+        }
+        Ok(())
+    }
+
+    /// Two heads that exclude each other, with those signatures alone that this node has found good.
+    pub fn accusation(&self, proof: &Equivocation) -> Option<Equivocation> {
+        let [one, other] = proof.heads().map(|head| {
+            let claim = head.peek().ok()?;
+            let mut clean = Signed::unsigned(&claim).ok()?;
+            clean.adopt(head, &self.signers(&claim.channel, head));
+            Some(clean)
+        });
+        Some(Equivocation::new(one?, other?))
     }
 
     /// Verifies what one key of a role says alone. A key that took itself back says nothing any more.

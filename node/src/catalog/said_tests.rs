@@ -127,7 +127,7 @@ fn a_pause_that_a_clock_at_its_beginning_has_not_reached_is_in_force_when_the_cl
         .catalog_under(&Root { brake: Some(Publisher::role(1, &[21])), ..publisher.root() });
     let refusal = fresh.restore_statement(&paused, start).expect_err("the clock stands at 1970");
     assert_eq!(refusal.label(), "future");
-    fresh.keep_for_later(paused);
+    fresh.keep_for_later(paused, NOW);
     fresh.forget_what_ran_out(start);
     assert_eq!(fresh.pauses(&publisher.channel, NOW).count(), 0);
     fresh.forget_what_ran_out(NOW);

@@ -40,7 +40,8 @@ impl TrustedTime {
 
     /// The moment to judge by.
     pub(super) fn at(self, clock: Timestamp) -> Timestamp {
-        clock.max(self.passed())
+        // A clock that is right, or nearly, is better than a signed time that was a little ahead.
+        if clock.plus(self.skew) < self.passed() { self.passed() } else { clock.max(self.floor) }
     }
 
     /// The latest signed moment, and what has gone by since.
@@ -62,9 +63,9 @@ impl TrustedTime {
         }
     }
 
-    /// What is to be kept. A clock that is right needs no more than the signed moment.
-    pub(super) fn floor(self, clock: Timestamp) -> Timestamp {
-        if clock < self.passed() { self.passed() } else { self.floor }
+    /// What is to be kept: what is signed, and has gone by since.
+    pub(super) fn floor(self) -> Timestamp {
+        self.passed()
     }
 }
 
@@ -141,9 +142,9 @@ mod tests {
     fn a_signed_time_far_ahead_of_the_clock_teaches_nothing() {
         let mut time = TrustedTime::starting_at(at(1_000));
         time.learn(at(2_001 + MAX_CLOCK_SKEW), at(2_000));
-        assert_eq!(time.floor(at(2_000)), at(1_000));
+        assert_eq!(time.floor(), at(1_000));
         time.learn(at(500), at(2_000));
-        assert_eq!(time.floor(at(2_000)), at(1_000));
+        assert_eq!(time.floor(), at(1_000));
     }
 
     #[test]
@@ -157,8 +158,8 @@ mod tests {
             time.learn(at(older), at(5_000));
             assert_eq!(time.at(at(1_000)), at(5_030), "what is older teaches nothing");
         }
-        assert_eq!(time.floor(at(9_000)), at(5_000), "a clock that is right keeps time itself");
-        assert_eq!(time.floor(at(1_000)), at(5_030));
+        assert_eq!(time.floor(), at(5_030));
+        assert_eq!(time.at(at(5_010)), at(5_010), "clocks differ by so much");
         assert_eq!(time.at(at(6_000)), at(6_000));
         let mut kept = TrustedTime::starting_at(at(5_000));
         kept.pass(Duration::from_secs(1_000));

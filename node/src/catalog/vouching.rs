@@ -108,8 +108,8 @@ impl Witness {
             let told = heard.filter(|heard| word.is_about_the_head_of(heard));
             let at = match (told, last) {
                 // The clock was ahead then: nobody has taken that word, and it is none to wait for.
-                (Some(told), _) if told.time > word.time => word.time,
-                (None, Some(last)) if last.time > word.time => word.time,
+                (Some(told), _) if catalog.is_ahead(told.time, clock) => word.time,
+                (None, Some(last)) if catalog.is_ahead(last.time, clock) => word.time,
                 (Some(told), _) => told.time.plus(self.renew_after()),
                 // Kept, and then perhaps never sent: soon again.
                 (None, Some(last)) if word.is_about_the_head_of(last) => {
@@ -146,6 +146,11 @@ impl Catalog {
             head: head.digest(),
             time: now,
         })
+    }
+
+    /// Whether a time lies further ahead than clocks differ.
+    fn is_ahead(&self, time: Timestamp, clock: Timestamp) -> bool {
+        self.time.is_future(time, clock)
     }
 
     /// A key's word about a channel as everybody heard it, while it counts.

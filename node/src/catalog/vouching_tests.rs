@@ -127,6 +127,11 @@ fn a_witness_whose_clock_was_ahead_speaks_again_as_soon_as_it_is_right() {
     assert_eq!(say(&mut before, 11, &mut catalog.clone(), NOW.plus(1)), [1]);
     let mut restarted = witness(11, BTreeMap::from([(heartbeat.channel.clone(), word)]));
     assert_eq!(say(&mut restarted.clone(), 11, &mut catalog.clone(), NOW.plus(1)), [1]);
+    // A clock that went back by less than clocks differ is no reason to say anything.
+    let mut steady = witness(11, BTreeMap::new());
+    let mut other = catalog.clone();
+    assert_eq!(say(&mut steady, 11, &mut other, NOW.plus(30)), [1]);
+    assert_eq!(steady.speak(&other, NOW), []);
     let told = publisher.sign(&heartbeat, &[11]).as_ref().clone();
     catalog.offer_statement(&Arc::new(Statement::Heartbeat(told)), ahead).expect("its own word");
     assert_eq!(say(&mut restarted, 11, &mut catalog, NOW.plus(1)), [1]);

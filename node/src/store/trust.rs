@@ -158,8 +158,15 @@ impl Store {
         let (channel, seq) = (head.channel, head.seq);
         let _writer = lock(&self.inner.writers);
         if let Some(held) = self.inner.meta.head(&channel, seq)? {
-            let same = held.digest() == signed.digest();
-            return if same { Ok(()) } else { Err(StoreError::HeadDiffers { channel, seq }) };
+            if held.digest() != signed.digest() {
+                return Err(StoreError::HeadDiffers { channel, seq });
+            }
+            // The newer copy was verified just now; signatures of the older one may have rotted.
+            return if held == *signed {
+                Ok(())
+            } else {
+                self.inner.meta.put_head(&channel, seq, signed)
+            };
         }
         let expected = self.inner.meta.newest_seq(&channel)?.map_or(1, |seq| seq.saturating_add(1));
         let at_base = base.is_some_and(|base| {

@@ -40,8 +40,9 @@ pub(super) fn follow_head(bytes: &[u8]) -> Outcome {
     let verdict = head::continues(base.as_ref(), trusted, &offered);
     let is_it = digest == Some(offered.digest());
     let is_next = u128::from(offered.seq) == u128::from(last) + 1 && offered.prev == digest;
-    let same_channel = trusted.is_none_or(|head| head.channel == offered.channel);
-    let expected = if trusted.is_some() { is_next && same_channel } else { is_next || is_it };
+    let channel = trusted.map(|head| &head.channel).or(base.as_ref().map(|base| &base.channel));
+    let follows = is_next && channel.is_none_or(|channel| *channel == offered.channel);
+    let expected = follows || (trusted.is_none() && is_it);
     assert_eq!(verdict.is_ok(), expected, "{verdict:?} after head {last}");
     match &verdict {
         Ok(()) => {
