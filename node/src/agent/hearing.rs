@@ -150,7 +150,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     ) -> Vec<Action<P>> {
         self.sync.answered(peer, Question::News);
         self.news_answers += 1;
-        if answer.is_none() {
+        if !matches!(answer, Some(CatchUpAnswer::News { .. })) {
             self.sync.news_failed(peer, now.elapsed);
         }
         let mut actions = Vec::new();
@@ -380,7 +380,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         now: Now,
     ) -> Vec<Action<P>> {
         let mut actions = Vec::new();
-        let accepted = self.offer_head(head.clone(), Offer::News, &mut actions, now);
+        let accepted = self.offer_head(head.clone(), Offer::Own, &mut actions, now);
         if let Err(refusal) = accepted {
             // It was judged good and another head came between: the publisher is told when it asks.
             actions.push(Action::CountRefusal(refusal.label()));
@@ -391,8 +391,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             // It was accepted just now.
             Err(_) => return actions,
         };
-        // Who publishes the first head knows what there is.
-        self.newcomer &= head.peek().is_ok_and(|head| head.seq > 1);
+        // Who publishes the first head, or the one at which the channel begins, knows what there is.
+        let begins =
+            self.catalog.base(&channel).is_some_and(|base| base.head == Some(head.digest()));
+        self.newcomer &= !begins && head.peek().is_ok_and(|head| head.seq > 1);
         let standing = match self.catalog.offer_named(&channel, manifest) {
             Ok(standing) => standing,
             Err(refusal) => {

@@ -64,8 +64,8 @@ pub struct Machine<P> {
     pub(super) newcomer: bool,
     /// Jobs that were called off.
     pub(super) called_off: BTreeSet<OperationId>,
-    /// Jobs whose channel has been stale since.
-    pub(super) stale: BTreeMap<OperationId, Duration>,
+    /// When the channel of each job was seen fresh last.
+    pub(super) fresh: BTreeMap<OperationId, (Duration, Timestamp)>,
     /// When the first peer came.
     pub(super) met: Option<Duration>,
     /// The signed time that is kept.
@@ -104,7 +104,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             caught_up: CaughtUp::default(),
             newcomer,
             called_off: BTreeSet::new(),
-            stale: BTreeMap::new(),
+            fresh: BTreeMap::new(),
             met: None,
         }
     }

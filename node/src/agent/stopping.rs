@@ -4,10 +4,11 @@
 //! before it.
 
 use std::{
-    collections::BTreeSet,
     fmt::{Debug, Display},
     time::Duration,
 };
+
+use updraft_protocol::Timestamp;
 
 use super::{
     action::{Action, Job, Now},
@@ -24,15 +25,15 @@ const STALE_GRACE: Duration = Duration::from_secs(600);
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// Calls off what is under way and has been stopped since it began. Each once.
     pub(super) fn call_off(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
-        let is_stale = |job: &Job| {
-            matches!(self.catalog.freshness(&job.channel, now.wall), Freshness::Stale { .. })
-        };
-        let stale: BTreeSet<OperationId> =
-            self.jobs.values().filter(|job| is_stale(job)).map(|job| job.id).collect();
-        self.stale.retain(|id, _| stale.contains(id));
-        for id in stale {
-            self.stale.entry(id).or_insert(now.elapsed);
+        let moment = self.moment(now);
+        for job in self.jobs.values() {
+            let freshness = self.catalog.freshness(&job.channel, now.wall);
+            if matches!(freshness, Freshness::Fresh { .. }) || !self.fresh.contains_key(&job.id) {
+                self.fresh.insert(job.id, moment);
+            }
         }
+        let jobs = &self.jobs;
+        self.fresh.retain(|id, _| jobs.contains_key(id));
         let stopped: Vec<(OperationId, String)> = self
             .jobs
             .values()
@@ -47,6 +48,16 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         self.called_off.retain(|id| jobs.contains_key(id));
     }
 
+    /// Now, by the clock that nobody sets and by the one that goes on while a machine sleeps.
+    pub(super) fn moment(&self, now: Now) -> (Duration, Timestamp) {
+        (now.elapsed, self.catalog.trusted_time(now.wall))
+    }
+
+    fn is_long_ago(&self, (elapsed, time): (Duration, Timestamp), now: Now) -> bool {
+        let since = Duration::from_secs(self.catalog.trusted_time(now.wall).since(time));
+        now.elapsed.saturating_sub(elapsed).max(since) >= STALE_GRACE
+    }
+
     /// Why a release that was fetched must not go live after all. Whoever asked for it by hand has answered for a
     /// pause and for missing builds; nobody answers for the rest.
     pub(super) fn stopped_meanwhile(&self, job: &Job, now: Now) -> Option<String> {
@@ -57,7 +68,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let asked_for = self.operations.get(job.id).is_some_and(|operation| operation.by != POLICY);
         if !asked_for
             && let Freshness::Stale { since, why } = self.catalog.freshness(&job.channel, now.wall)
-            && self.stale.get(&job.id).is_some_and(|seen| now.elapsed >= *seen + STALE_GRACE)
+            && self.fresh.get(&job.id).is_none_or(|last| self.is_long_ago(*last, now))
         {
             return Some(format!("cannot prove freshness since {since}: {why}"));
         }

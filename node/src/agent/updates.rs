@@ -163,6 +163,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             extent: wish.extent,
         };
         self.jobs.insert(id, job.clone());
+        self.fresh.insert(id, self.moment(now));
         actions.push(Action::Fetch(job));
         Some(id)
     }

@@ -55,6 +55,8 @@ pub enum HeadOutcome {
 pub enum Offer {
     /// News: a head that has already expired is of no use.
     News,
+    /// News of this node's own publisher: its time may be that of the very clock that it would be compared with.
+    Own,
     /// A link of the chain, however old.
     Link,
 }
@@ -244,14 +246,16 @@ impl Catalog {
         if self.doubts.freeze(&self.root, &channel).is_some() {
             return Err(Refusal::Frozen(channel));
         }
-        if offer == Offer::News && head.is_expired(self.time.at(clock)) {
+        if offer != Offer::Link && head.is_expired(self.time.at(clock)) {
             return Err(Refusal::Expired { expired: head.expires });
         }
         let (seq, time) = (head.seq, head.time);
         let role = self.root.release_role(&channel);
         let signers = role.map(|role| signed.signers(&self.root.network, role));
         chain.follow(signed, head, signers.unwrap_or_default())?;
-        self.time.learn(time, clock);
+        if offer != Offer::Own {
+            self.time.learn(time, clock);
+        }
         self.forget_unlisted();
         Ok(HeadOutcome::Accepted { channel, seq })
     }

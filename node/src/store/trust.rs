@@ -161,12 +161,10 @@ impl Store {
             if held.digest() != signed.digest() {
                 return Err(StoreError::HeadDiffers { channel, seq });
             }
-            // The newer copy was verified just now; signatures of the older one may have rotted.
-            return if held == *signed {
-                Ok(())
-            } else {
-                self.inner.meta.put_head(&channel, seq, signed)
-            };
+            // Signatures of the older copy may have rotted. One that lacks some of its signers is no better.
+            let has = |key| signed.signatures().iter().any(|signature| signature.key == key);
+            let better = held != *signed && held.signatures().iter().all(|held| has(held.key));
+            return if better { self.inner.meta.put_head(&channel, seq, signed) } else { Ok(()) };
         }
         let expected = self.inner.meta.newest_seq(&channel)?.map_or(1, |seq| seq.saturating_add(1));
         let at_base = base.is_some_and(|base| {
