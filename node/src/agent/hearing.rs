@@ -27,12 +27,12 @@ use crate::catalog::{HeadOutcome, Offer, Refusal, Standing, StatementOutcome, Ve
 
 /// How far the heads of a channel led.
 enum Followed {
-    /// To the last of them; the newest that was not known before.
-    Wholly(Option<Arc<Signed<Head>>>),
+    /// To the last of them.
+    Wholly,
     /// Links are missing before the next.
-    Missing(Option<Arc<Signed<Head>>>),
+    Missing,
     /// The next is refused, through nobody's fault.
-    UpTo(Option<Arc<Signed<Head>>>),
+    UpTo,
     /// One was sent that no honest node sends.
     Lied,
 }
@@ -41,7 +41,7 @@ enum Followed {
 type Run = Vec<Arc<Signed<Head>>>;
 
 /// An answer's heads by channel. The order within each stays.
-fn runs(heads: Vec<Signed<Head>>) -> Vec<Run> {
+fn runs(heads: Vec<Signed<Head>>) -> Vec<(Option<ChannelName>, Run)> {
     let mut runs: Vec<(Option<ChannelName>, Run)> = Vec::new();
     for head in heads {
         let channel = head.peek().ok().map(|claim| claim.channel);
@@ -51,7 +51,7 @@ fn runs(heads: Vec<Signed<Head>>) -> Vec<Run> {
             None => runs.push((channel, vec![head])),
         }
     }
-    runs.into_iter().map(|(_, run)| run).collect()
+    runs
 }
 
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
@@ -177,17 +177,15 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let mut all = !more && statements != UNTOLD && root_version == self.catalog.root().version;
         let mut newest = Vec::new();
         let mut stuck = BTreeSet::new();
-        for run in runs(heads) {
-            match self.follow_run(&run, peer, &mut actions, now) {
-                Followed::Wholly(last) => newest.extend(last),
-                Followed::UpTo(last) => {
-                    newest.extend(last);
-                    stuck.extend(run.first().and_then(|head| head.peek().ok()).map(|h| h.channel));
-                }
-                Followed::Missing(last) => {
-                    newest.extend(last);
+        for (channel, run) in runs(heads) {
+            let (last, followed) = self.follow_run(&run, peer, &mut actions, now);
+            newest.extend(last);
+            match followed {
+                Followed::Wholly => {}
+                Followed::UpTo => stuck.extend(channel),
+                Followed::Missing => {
                     all = false;
-                    stuck.extend(run.first().and_then(|head| head.peek().ok()).map(|h| h.channel));
+                    stuck.extend(channel);
                 }
                 Followed::Lied => {
                     actions.push(Action::Accuse(peer));
@@ -216,14 +214,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         actions
     }
 
-    /// Takes the heads of one channel, in order, as far as they lead on.
+    /// Takes the heads of one channel, in order, as far as they lead on. Gives the newest that was not known before.
     fn follow_run(
         &mut self,
         run: &[Arc<Signed<Head>>],
         peer: P,
         actions: &mut Vec<Action<P>>,
         now: Now,
-    ) -> Followed {
+    ) -> (Option<Arc<Signed<Head>>>, Followed) {
         let mut newest = None;
         let mut rest = run;
         while let Some((head, after)) = rest.split_first() {
@@ -231,14 +229,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 Ok(HeadOutcome::Accepted { .. }) => newest = Some(head.clone()),
                 Ok(HeadOutcome::Known) => {}
                 // The links between should have been in this very answer.
-                Ok(HeadOutcome::Missing { .. }) => return Followed::Missing(newest),
+                Ok(HeadOutcome::Missing { .. }) => return (newest, Followed::Missing),
                 // A later one, by keys that still count, may bear it.
                 Err(Refusal::RevokedKey) => {
                     let borne = self.offer_run(rest, actions, now);
                     let (taken, after) = rest.split_at(borne);
                     let Some(last) = taken.last() else {
                         self.refuse_from(&Refusal::RevokedKey, peer, actions);
-                        return Followed::UpTo(newest);
+                        return (newest, Followed::UpTo);
                     };
                     newest = Some(last.clone());
                     rest = after;
@@ -246,14 +244,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 }
                 Err(refusal) => {
                     if self.refuse_from(&refusal, peer, actions) == Verdict::Reject {
-                        return Followed::Lied;
+                        return (newest, Followed::Lied);
                     }
-                    return Followed::UpTo(newest);
+                    return (newest, Followed::UpTo);
                 }
             }
             rest = after;
         }
-        Followed::Wholly(newest)
+        (newest, Followed::Wholly)
     }
 
     pub(super) fn on_roots(

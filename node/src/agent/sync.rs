@@ -195,7 +195,7 @@ impl<P: Copy + Ord + Debug> Sync<P> {
         marks
     }
 
-    /// The peer has told all it has to tell for now; the next time it is asked for everything again.
+    /// The peer has told all it has to tell. The next time it is asked for everything again.
     pub(super) fn told_all(&mut self, peer: P) {
         if let Some(entry) = self.peers.get_mut(&peer) {
             entry.stuck.clear();

@@ -225,6 +225,9 @@ impl Catalog {
         clock: Timestamp,
     ) -> Result<HeadOutcome, Refusal> {
         let channel = head.channel.clone();
+        // They were found when it was verified, unless the base named it, or some of them count no more.
+        let are_all = !head.signers().is_empty() && self.doubts.revoked().is_empty();
+        let signers = if are_all { head.signers().clone() } else { self.signers(&channel, signed) };
         if self.time.is_future(head.time, clock) {
             let says = Says::Publishers(channel);
             return Err(Refusal::FromTheFuture { signed: head.time, says });
@@ -250,9 +253,7 @@ impl Catalog {
             return Err(Refusal::Expired { expired: head.expires });
         }
         let (seq, time) = (head.seq, head.time);
-        let role = self.root.release_role(&channel);
-        let signers = role.map(|role| signed.signers(&self.root.network, role));
-        chain.follow(signed, head, signers.unwrap_or_default())?;
+        chain.follow(signed, head, signers)?;
         if offer != Offer::Own {
             self.time.learn(time, clock);
         }

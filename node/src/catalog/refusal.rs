@@ -43,7 +43,7 @@ pub enum Refusal {
         /// The threshold.
         need: usize,
     },
-    /// Fewer keys signed it than the role asks for now.
+    /// Fewer keys signed it than the role asks for, and an earlier root may have asked for fewer.
     #[error("signed by {have} of the {need} keys that are needed now")]
     TooFewNow {
         /// Distinct known keys.
