@@ -49,6 +49,7 @@ pub mod time;
 pub mod transfer;
 pub mod tree;
 pub mod version;
+pub mod vote;
 
 pub use attestation::BuildAttestation;
 pub use blob::{Blob, ChunkList, ChunkSpan, ObjectRef};
@@ -78,3 +79,4 @@ pub use time::Timestamp;
 pub use transfer::{Holding, TransferAnswer, TransferRequest};
 pub use tree::{Entry, FileMode, LinkTarget, Node, Tree, TreePath};
 pub use version::{ReleaseVersion, VersionChange};
+pub use vote::{Ballot, Certificate, DoubleVote, Proposal, Stance};

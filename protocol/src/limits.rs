@@ -31,6 +31,14 @@ pub const MAX_CHANNELS: usize = 64;
 pub const MAX_REVOKED_KEYS: usize = 256;
 /// Electors of a network: more than that cannot be held to account by people.
 pub const MAX_ELECTORS: usize = 256;
+/// A proposal of another protocol, with its notes.
+pub const MAX_PROPOSAL: usize = 16 * 1024;
+/// Why a proposal is made, in bytes of UTF-8.
+pub const MAX_PROPOSAL_NOTES: usize = 8 * 1024;
+/// Manifests of the release that a proposal names: one for each kind of machine.
+pub const MAX_ARTIFACTS: usize = 32;
+/// A decision: a proposal and a ballot of every elector, the longest at 1.2 KiB.
+pub const MAX_CERTIFICATE: usize = 384 * 1024;
 /// Releases listed by one head: 200 listings of 240 bytes fit into [`MAX_HEAD`]; of the longest, 248, a few fewer.
 pub const MAX_LISTINGS: usize = 200;
 /// Releases withdrawn by one head.

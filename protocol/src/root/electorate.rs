@@ -3,7 +3,15 @@
 
 use bincode::{Decode, Encode};
 
-use crate::{codec::Invalid, key::PublicKey, limits::MAX_ELECTORS, name::OperatorName};
+use crate::{
+    codec::Invalid,
+    key::{KeyId, PublicKey},
+    limits::MAX_ELECTORS,
+    name::OperatorName,
+    network::NetworkId,
+    signed::{Sentence, Signed, Verified, VerifyError},
+    threshold::{Role, ThresholdNotMet},
+};
 
 /// One key that votes.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -29,6 +37,24 @@ impl Electorate {
     /// Weight of all electors together.
     pub fn total_weight(&self) -> u64 {
         self.electors.iter().map(|elector| u64::from(elector.weight)).sum()
+    }
+
+    /// The elector of this key.
+    pub fn elector(&self, key: &KeyId) -> Option<&Elector> {
+        self.electors.iter().find(|elector| elector.key.id() == *key)
+    }
+
+    /// Believes what an elector says alone, in `network`.
+    pub fn verify<T: Sentence>(
+        &self,
+        signed: &Signed<T>,
+        network: &NetworkId,
+    ) -> Result<Verified<T>, VerifyError> {
+        let speaker = signed.peek()?.speaker();
+        let nobody = || VerifyError::Threshold(ThresholdNotMet { have: 0, need: 1 });
+        let elector = self.elector(&speaker).ok_or_else(nobody)?;
+        let role = Role::new(1, vec![elector.key]).map_err(|_| nobody())?;
+        signed.verify_sentence(network, &role)
     }
 
     pub(super) fn check(&self) -> Result<(), Invalid> {

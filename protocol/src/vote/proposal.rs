@@ -1,0 +1,221 @@
+//! What electors vote on: that a line of software speaks another protocol from a certain epoch on.
+//!
+//! Every limit is an absolute epoch inside the proposal, so nothing about it can be moved once it is signed: no timeout
+//! decides, and no median of anybody's clock.
+
+use bincode::{Decode, Encode};
+
+use crate::{
+    codec::{Invalid, Wire},
+    digest::Digest,
+    key::KeyId,
+    limits::{MAX_ARTIFACTS, MAX_PROPOSAL, MAX_PROPOSAL_NOTES},
+    name::ComponentName,
+    network::NetworkId,
+    signed::{Sentence, Signable},
+    version::ReleaseVersion,
+};
+
+use super::rules::Rules;
+
+/// A part of a whole, `num / den`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Fraction {
+    /// Parts.
+    pub num: u32,
+    /// Of so many.
+    pub den: u32,
+}
+
+impl Fraction {
+    /// Whether `part` of `whole` is more than this.
+    pub fn is_less_than(&self, part: u128, whole: u128) -> bool {
+        part * u128::from(self.den) > whole * u128::from(self.num)
+    }
+
+    /// Whether `part` of `whole` is at least this.
+    pub fn is_reached_by(&self, part: u128, whole: u128) -> bool {
+        part * u128::from(self.den) >= whole * u128::from(self.num)
+    }
+}
+
+/// When the new protocol is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum Activation {
+    /// From this epoch on.
+    Epoch(u64),
+    /// When the operator's source of heights has reached this number, but not before this epoch: for software that
+    /// counts blocks and not seconds.
+    Height {
+        /// The number.
+        height: u64,
+        /// The first epoch in which it may.
+        not_before: u64,
+    },
+}
+
+impl Activation {
+    /// The first epoch in which it may come.
+    pub const fn earliest(&self) -> u64 {
+        match self {
+            Self::Epoch(epoch) | Self::Height { not_before: epoch, .. } => *epoch,
+        }
+    }
+}
+
+/// Let a line of software speak another protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Proposal {
+    /// The network.
+    pub network: NetworkId,
+    /// The elector who opens it.
+    pub by: KeyId,
+    /// What people call it: `p-NUMBER`. The name is the digest; two proposals may share a number.
+    pub number: u32,
+    /// Whose protocol: `updraft` is what nodes speak to each other, anything else a component's own.
+    pub line: ComponentName,
+    /// The protocol that is spoken.
+    pub from: u32,
+    /// The protocol to speak.
+    pub to: u32,
+    /// The release that speaks both.
+    pub release: ReleaseVersion,
+    /// Digests of its manifests, one for each kind of machine, in ascending order.
+    pub artifacts: Vec<Digest>,
+    /// The electorate that votes.
+    pub electorate: u64,
+    /// First epoch of voting.
+    pub opens: u64,
+    /// Last epoch of voting.
+    pub lock_deadline: u64,
+    /// When the new protocol is spoken.
+    pub activation: Activation,
+    /// Last epoch in which the old one is spoken as well.
+    pub grace_end: u64,
+    /// More than this part of all weight has to be for it; at least two thirds.
+    pub threshold: Fraction,
+    /// At least this part of that weight has to be ready.
+    pub min_ready: Fraction,
+    /// Why, in words.
+    pub notes: String,
+}
+
+/// Why a proposal does not count in a network of this kind, however well it is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MalformedProposal {
+    /// Too short a vote.
+    #[error("voting lasts {got} epochs, at least {least} are needed")]
+    Voting {
+        /// Its epochs.
+        got: u64,
+        /// The floor.
+        least: u64,
+    },
+    /// Too little time to install.
+    #[error("{got} epochs lie between the vote and the activation, at least {least} are needed")]
+    Lead {
+        /// Its epochs.
+        got: u64,
+        /// The floor.
+        least: u64,
+    },
+    /// Too short a grace.
+    #[error("the old protocol is spoken for {got} epochs more, at least {least} are needed")]
+    Grace {
+        /// Its epochs.
+        got: u64,
+        /// The floor.
+        least: u64,
+    },
+    /// It lasts too long.
+    #[error("it lasts {got} epochs from opening to end, at most {most} are allowed")]
+    Life {
+        /// Its epochs.
+        got: u64,
+        /// The ceiling.
+        most: u64,
+    },
+}
+
+impl Proposal {
+    /// Whether it keeps to the floors of its network.
+    pub fn keeps_to(&self, rules: &Rules) -> Result<(), MalformedProposal> {
+        let between = |from: u64, to: u64| to.saturating_sub(from);
+        let activation = self.activation.earliest();
+        let (got, least) = (between(self.opens, self.lock_deadline), rules.min_voting);
+        if got < least {
+            return Err(MalformedProposal::Voting { got, least });
+        }
+        let (got, least) = (between(self.lock_deadline, activation), rules.min_lead);
+        if got < least {
+            return Err(MalformedProposal::Lead { got, least });
+        }
+        let (got, least) = (between(activation, self.grace_end), rules.min_grace);
+        if got < least {
+            return Err(MalformedProposal::Grace { got, least });
+        }
+        let (got, most) = (between(self.opens, self.grace_end), rules.max_life);
+        if got > most {
+            return Err(MalformedProposal::Life { got, most });
+        }
+        Ok(())
+    }
+
+    /// The last epoch in which electors can still call it off.
+    pub fn cancel_deadline(&self, rules: &Rules) -> u64 {
+        self.activation.earliest().saturating_sub(rules.cancel_margin.saturating_add(1))
+    }
+
+    /// Whether both would change the same thing: of them one can be decided.
+    pub fn is_rival_of(&self, other: &Self) -> bool {
+        (&self.line, self.from) == (&other.line, other.from)
+    }
+}
+
+impl Wire for Proposal {
+    const NAME: &'static str = "proposal";
+    const MAX: usize = MAX_PROPOSAL;
+
+    fn check(&self) -> Result<(), Invalid> {
+        let invalid = |reason: &str| Err(Invalid::new("proposal", reason));
+        Invalid::if_over("bytes of notes", self.notes.len(), MAX_PROPOSAL_NOTES)?;
+        Invalid::if_over("artifacts", self.artifacts.len(), MAX_ARTIFACTS)?;
+        Invalid::if_unsorted("artifacts", self.artifacts.iter())?;
+        if self.artifacts.is_empty() {
+            return invalid("names no artifact that speaks the new protocol");
+        }
+        if self.number == 0 || self.from == self.to {
+            return invalid("has number 0, or changes nothing");
+        }
+        let activation = self.activation.earliest();
+        let ordered = self.opens < self.lock_deadline
+            && self.lock_deadline < activation
+            && activation < self.grace_end;
+        if !ordered {
+            return invalid("does not open, close, activate and end in this order");
+        }
+        let Fraction { num, den } = self.threshold;
+        // Two thirds and no less; all of it could never be exceeded.
+        if den == 0 || num >= den || u64::from(num) * 3 < u64::from(den) * 2 {
+            return invalid("has a threshold below two thirds, or one that cannot be exceeded");
+        }
+        if self.min_ready.den == 0 || self.min_ready.num > self.min_ready.den {
+            return invalid("asks for more readiness than there is");
+        }
+        Ok(())
+    }
+}
+
+impl Signable for Proposal {
+    const DOMAIN: &'static str = "updraft/proposal/v1";
+
+    fn network(&self) -> &NetworkId {
+        &self.network
+    }
+}
+
+impl Sentence for Proposal {
+    fn speaker(&self) -> KeyId {
+        self.by
+    }
+}

@@ -1,0 +1,159 @@
+//! THE count of votes.
+//!
+//! Weights are counted in parts of one n-th of an elector's weight, where one n-th of all weight is the most that one
+//! operator counts: so the cap needs no rounding, and total weight stays what a majority is of.
+
+use std::collections::BTreeMap;
+
+use crate::{key::KeyId, name::OperatorName, root::Electorate, signed::Verified};
+
+use super::{ballot::Stance, proposal::Proposal, rules::Rules};
+
+/// A weight in parts; compared with [`Weights::total`] only.
+pub type Weight = u128;
+
+/// What every elector counts.
+#[derive(Debug, Clone)]
+pub struct Weights {
+    electors: BTreeMap<KeyId, (u64, OperatorName)>,
+    total: u128,
+    share: u128,
+}
+
+impl Weights {
+    /// Of an electorate, under a network's rules.
+    pub fn of(electorate: &Electorate, rules: &Rules) -> Self {
+        let electors = electorate.electors.iter().map(|elector| {
+            (elector.key.id(), (u64::from(elector.weight), elector.operator.clone()))
+        });
+        Self {
+            electors: electors.collect(),
+            total: u128::from(electorate.total_weight()),
+            share: u128::from(rules.operator_share.max(1)),
+        }
+    }
+
+    /// All weight. Whoever is silent is part of it.
+    pub fn total(&self) -> Weight {
+        self.total * self.share
+    }
+
+    /// What these electors count together. Nobody's operator counts more than its share.
+    pub fn together<'a>(&self, electors: impl IntoIterator<Item = &'a KeyId>) -> Weight {
+        let mut operators: BTreeMap<&OperatorName, u128> = BTreeMap::new();
+        for key in electors {
+            if let Some((weight, operator)) = self.electors.get(key) {
+                *operators.entry(operator).or_default() += u128::from(*weight) * self.share;
+            }
+        }
+        operators.values().map(|weight| (*weight).min(self.total)).sum()
+    }
+
+    /// The most that all electors could count together.
+    pub fn reachable(&self) -> Weight {
+        self.together(self.electors.keys())
+    }
+
+    /// Whether this key may vote.
+    pub fn has(&self, key: &KeyId) -> bool {
+        self.electors.contains_key(key)
+    }
+}
+
+/// Counts the ballots about one proposal.
+#[derive(Debug, Clone, Copy)]
+pub struct Tally<'a> {
+    /// The proposal.
+    pub proposal: &'a Verified<Proposal>,
+    /// What its electors count.
+    pub weights: &'a Weights,
+}
+
+/// How it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// For it, ready or not.
+    pub affirmative: Weight,
+    /// For it and ready.
+    pub ready: Weight,
+    /// Against it.
+    pub against: Weight,
+    /// To call it off.
+    pub cancel: Weight,
+    /// Neither.
+    pub abstain: Weight,
+    /// All weight.
+    pub total: Weight,
+    /// The most that could still be for it, if everybody who is not against it were.
+    pub possible: Weight,
+}
+
+/// What the ballots of an open vote say about its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// It is decided: a certificate can be made.
+    Decided,
+    /// It is called off.
+    Cancelled,
+    /// So much is against it that nothing can decide it any more.
+    Rejected,
+    /// Enough are for it, and too few of them are ready.
+    Unready,
+    /// Too few are for it.
+    Undecided,
+}
+
+impl Tally<'_> {
+    /// Counts stances, one an elector; those of keys that may not vote count nothing.
+    pub fn count(&self, stances: &BTreeMap<KeyId, Stance>) -> Count {
+        let of = |is: &dyn Fn(&Stance) -> bool| {
+            let keys = stances.iter().filter(|(_, stance)| is(stance)).map(|(key, _)| key);
+            self.weights.together(keys)
+        };
+        let possible = {
+            let against =
+                |key: &KeyId| matches!(stances.get(key), Some(Stance::No | Stance::Cancel));
+            self.weights.together(self.weights.electors.keys().filter(|key| !against(key)))
+        };
+        Count {
+            affirmative: of(&Stance::is_for),
+            ready: of(&|stance| matches!(stance, Stance::Ready { .. })),
+            against: of(&|stance| matches!(stance, Stance::No)),
+            cancel: of(&|stance| matches!(stance, Stance::Cancel)),
+            abstain: of(&|stance| matches!(stance, Stance::Abstain)),
+            total: self.weights.total(),
+            possible,
+        }
+    }
+}
+
+impl Count {
+    /// Whether it decides the proposal.
+    pub fn is_decided(&self, proposal: &Proposal) -> bool {
+        self.is_enough(proposal) && proposal.min_ready.is_reached_by(self.ready, self.affirmative)
+    }
+
+    /// Whether it calls the proposal off.
+    pub fn is_cancelled(&self, proposal: &Proposal) -> bool {
+        proposal.threshold.is_less_than(self.cancel, self.total)
+    }
+
+    fn is_enough(&self, proposal: &Proposal) -> bool {
+        proposal.threshold.is_less_than(self.affirmative, self.total)
+    }
+
+    /// What it says about the end of the vote.
+    pub fn outlook(&self, proposal: &Proposal) -> Outlook {
+        if self.is_cancelled(proposal) {
+            Outlook::Cancelled
+        } else if self.is_decided(proposal) {
+            Outlook::Decided
+        } else if !proposal.threshold.is_less_than(self.possible, self.total) {
+            Outlook::Rejected
+        } else if self.is_enough(proposal) {
+            Outlook::Unready
+        } else {
+            Outlook::Undecided
+        }
+    }
+}
