@@ -18,3 +18,4 @@ mod rotation;
 mod split_view;
 mod stall;
 mod trust;
+mod votes;

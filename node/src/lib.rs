@@ -20,6 +20,7 @@ pub mod bundle;
 pub mod catalog;
 pub mod cli;
 pub mod fetch;
+pub mod governance;
 pub mod install;
 pub mod join;
 pub mod keys;

@@ -6,6 +6,7 @@ use crate::{
     codec::{Invalid, Wire},
     digest::{Digest, Hasher},
     key::KeyId,
+    network::NetworkId,
     root::Electorate,
     signed::{Signed, VerifyError},
 };
@@ -46,12 +47,19 @@ impl DoubleVote {
         hasher.finish()
     }
 
+    /// The proposal that the first is about: whose electorate has to judge.
+    pub fn proposal(&self) -> Option<Digest> {
+        self.first.peek().ok().map(|ballot| ballot.proposal)
+    }
+
     /// The proposal, and the elector who lied about it, to whoever knows the electorate.
-    pub fn judge(&self, electorate: &Electorate) -> Result<(Digest, KeyId), NoDoubleVote> {
-        let read = |signed: &Signed<Ballot>| signed.peek().map_err(VerifyError::from);
-        let network = read(&self.first)?.network;
+    pub fn judge(
+        &self,
+        electorate: &Electorate,
+        network: &NetworkId,
+    ) -> Result<(Digest, KeyId), NoDoubleVote> {
         let [one, other] = [&self.first, &self.second]
-            .map(|signed| electorate.verify(signed, &network).map_err(NoDoubleVote::from));
+            .map(|signed| electorate.verify(signed, network).map_err(NoDoubleVote::from));
         let (one, other) = (one?, other?);
         let same = (one.by, one.proposal, one.seq) == (other.by, other.proposal, other.seq);
         if !same || one.digest() == other.digest() {

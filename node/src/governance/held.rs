@@ -1,0 +1,206 @@
+//! One proposal as this node knows it: ballots, proofs against electors, decisions, and how it stands. Pure.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use updraft_protocol::{
+    Ballot, Certificate, Digest, DoubleVote, KeyId, Proposal, Signed, Stance, Verified,
+    vote::{Activation, Count, Decision, Outlook, Rules, Tally, Weights},
+};
+
+/// How a proposal stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// The vote has not begun.
+    Announced,
+    /// It is on.
+    Open(Outlook),
+    /// So much was against it that nobody waited for the end.
+    Rejected,
+    /// The vote is over, and nobody here has seen that it decided anything. Only a certificate changes that.
+    Failed,
+    /// It is decided and not in force.
+    LockedIn,
+    /// It is in force; the old protocol is spoken as well.
+    Active,
+    /// It is in force, and the old protocol is spoken no more.
+    Final,
+    /// It was called off.
+    Cancelled,
+}
+
+impl State {
+    /// Whether ballots for or against it still matter.
+    pub const fn is_open(&self) -> bool {
+        matches!(self, Self::Announced | Self::Open(_))
+    }
+
+    /// The word for it.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Announced => "announced",
+            Self::Open(_) => "open",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::LockedIn => "locked in",
+            Self::Active => "active",
+            Self::Final => "final",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// A ballot that counts, and its bytes for whoever asks.
+#[derive(Debug, Clone)]
+pub(super) struct Cast {
+    pub(super) signed: Arc<Signed<Ballot>>,
+    pub(super) ballot: Verified<Ballot>,
+}
+
+/// A proposal and all that is known about it.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// As it was received.
+    pub signed: Arc<Signed<Proposal>>,
+    /// What it says.
+    pub proposal: Verified<Proposal>,
+    pub(super) ballots: BTreeMap<KeyId, Cast>,
+    pub(super) liars: BTreeMap<KeyId, Arc<DoubleVote>>,
+    pub(super) decided: BTreeMap<Decision, Arc<Certificate>>,
+    /// Nothing could decide it any more when this was looked at last.
+    pub(super) rejected: bool,
+}
+
+impl Held {
+    pub(super) fn new(signed: Arc<Signed<Proposal>>, proposal: Verified<Proposal>) -> Self {
+        Self {
+            signed,
+            proposal,
+            ballots: BTreeMap::new(),
+            liars: BTreeMap::new(),
+            decided: BTreeMap::new(),
+            rejected: false,
+        }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> Digest {
+        self.proposal.digest()
+    }
+
+    /// The ballots that are known, the last of each elector.
+    pub fn ballots(&self) -> impl Iterator<Item = &Arc<Signed<Ballot>>> {
+        self.ballots.values().map(|cast| &cast.signed)
+    }
+
+    /// The certificate of a decision, if it was taken.
+    pub fn certificate(&self, decision: Decision) -> Option<&Arc<Certificate>> {
+        self.decided.get(&decision)
+    }
+
+    /// Electors who said two things, and the proofs.
+    pub fn liars(&self) -> impl Iterator<Item = (&KeyId, &Arc<DoubleVote>)> {
+        self.liars.iter()
+    }
+
+    /// How it stands in an epoch. `torn` are electors who are also for a rival of it, and count for neither; `height` is
+    /// what the operator's source of heights says.
+    pub fn state(
+        &self,
+        weights: &Weights,
+        torn: &BTreeSet<KeyId>,
+        epoch: u64,
+        height: Option<u64>,
+    ) -> State {
+        if self.decided.contains_key(&Decision::Cancel) {
+            return State::Cancelled;
+        }
+        if self.decided.contains_key(&Decision::LockIn) {
+            return match self.is_in_force(epoch, height) {
+                false => State::LockedIn,
+                true if epoch <= self.proposal.grace_end => State::Active,
+                true => State::Final,
+            };
+        }
+        if self.rejected {
+            return State::Rejected;
+        }
+        if epoch > self.proposal.lock_deadline {
+            return State::Failed;
+        }
+        if epoch < self.proposal.opens {
+            return State::Announced;
+        }
+        State::Open(self.count(weights, torn).outlook(&self.proposal))
+    }
+
+    /// Whether its time has come, if it was decided.
+    fn is_in_force(&self, epoch: u64, height: Option<u64>) -> bool {
+        let come = epoch >= self.proposal.activation.earliest();
+        match self.proposal.activation {
+            Activation::Epoch(_) => come,
+            Activation::Height { height: needed, .. } => {
+                come && height.is_some_and(|height| height >= needed)
+            }
+        }
+    }
+
+    /// Counts its ballots.
+    pub fn count(&self, weights: &Weights, torn: &BTreeSet<KeyId>) -> Count {
+        self.tally(weights).count(&self.stances(torn))
+    }
+
+    /// The decision that its ballots prove, if they do and nobody has proved it yet.
+    pub(super) fn prove(
+        &self,
+        weights: &Weights,
+        torn: &BTreeSet<KeyId>,
+        rules: &Rules,
+    ) -> Option<Certificate> {
+        let count = self.count(weights, torn);
+        let (decision, last) = match count.outlook(&self.proposal) {
+            Outlook::Cancelled => (Decision::Cancel, self.proposal.cancel_deadline(rules)),
+            Outlook::Decided => (Decision::LockIn, self.proposal.lock_deadline),
+            Outlook::Rejected | Outlook::Unready | Outlook::Undecided => return None,
+        };
+        if self.decided.contains_key(&decision) {
+            return None;
+        }
+        let proves = |stance: &Stance| match decision {
+            Decision::LockIn => stance.is_for(),
+            Decision::Cancel => *stance == Stance::Cancel,
+        };
+        let ballots = self.ballots.iter().filter(|(key, cast)| {
+            proves(&cast.ballot.stance)
+                && cast.ballot.epoch <= last
+                && !self.liars.contains_key(key)
+                && !torn.contains(key)
+        });
+        Some(Certificate {
+            decision,
+            proposal: self.signed.as_ref().clone(),
+            ballots: ballots.map(|(_, cast)| cast.signed.as_ref().clone()).collect(),
+        })
+    }
+
+    fn tally<'a>(&'a self, weights: &'a Weights) -> Tally<'a> {
+        Tally { proposal: &self.proposal, weights }
+    }
+
+    /// What counts: the last ballot of every elector who has not lied about this proposal. Who is torn is for neither.
+    fn stances(&self, torn: &BTreeSet<KeyId>) -> BTreeMap<KeyId, Stance> {
+        self.ballots
+            .iter()
+            .filter(|(key, _)| !self.liars.contains_key(key))
+            .filter(|(key, cast)| !(torn.contains(key) && cast.ballot.stance.is_for()))
+            .map(|(key, cast)| (*key, cast.ballot.stance))
+            .collect()
+    }
+
+    /// Electors who are for it.
+    pub(super) fn supporters(&self) -> impl Iterator<Item = &KeyId> {
+        self.ballots.iter().filter(|(_, cast)| cast.ballot.stance.is_for()).map(|(key, _)| key)
+    }
+}

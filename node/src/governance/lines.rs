@@ -1,0 +1,68 @@
+//! Which protocol each line of software speaks, and by which decisions it came to that. Pure.
+
+use std::collections::BTreeMap;
+
+use updraft_protocol::{ComponentName, Digest, Hasher, NetworkId};
+
+/// How far a change of protocol has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The old one is spoken as well, until this epoch.
+    Grace {
+        /// The last epoch of the old protocol.
+        until: u64,
+    },
+    /// Only the new one is spoken.
+    Settled,
+}
+
+/// One line of software.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Line {
+    /// Changes that are in force, in the order of their activations: the proposal, the protocol before, the protocol
+    /// after.
+    pub changes: Vec<(Digest, u32, u32)>,
+}
+
+impl Line {
+    /// The protocol that is spoken, if anything was ever decided about it.
+    pub fn protocol(&self) -> Option<u32> {
+        self.changes.last().map(|(_, _, to)| *to)
+    }
+}
+
+/// Which rules a node follows, and when it expects others: what EIP-2124 calls a fork id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForkId {
+    /// First four bytes of the hash of the network and every change in force.
+    pub digest: [u8; 4],
+    /// The epoch of the next change that is decided; `None` if none is.
+    pub next: Option<u64>,
+}
+
+/// The fork digest of a network in which these proposals are in force, in the order of their activations.
+pub(super) fn digest(network: &NetworkId, applied: &[Digest]) -> [u8; 4] {
+    if applied.is_empty() {
+        return network.fork_digest();
+    }
+    let mut hasher = Hasher::new();
+    hasher.update(network.as_bytes());
+    for proposal in applied {
+        hasher.update(proposal.as_bytes());
+    }
+    let [a, b, c, d, ..] = *hasher.finish().as_bytes();
+    [a, b, c, d]
+}
+
+/// The lines that these changes make: activation, proposal, line, from, to.
+pub(super) fn lines(
+    changes: impl IntoIterator<Item = (u64, Digest, ComponentName, u32, u32)>,
+) -> BTreeMap<ComponentName, Line> {
+    let mut changes: Vec<_> = changes.into_iter().collect();
+    changes.sort();
+    let mut lines: BTreeMap<ComponentName, Line> = BTreeMap::new();
+    for (_, proposal, name, from, to) in changes {
+        lines.entry(name).or_default().changes.push((proposal, from, to));
+    }
+    lines
+}

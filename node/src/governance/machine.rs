@@ -1,0 +1,361 @@
+//! What is proposed on this network, as far as this node has heard. Pure.
+//!
+//! What is offered is taken wholly or refused. The certificate decides: a node's own count makes one when it can, and
+//! takes anybody's that proves what it says, also when its own count, or the end of the vote, had told it otherwise.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use updraft_protocol::{
+    Ballot, Certificate, ComponentName, Digest, DoubleVote, KeyId, NetworkId, Proposal, Root,
+    Sentence, Signed, Stance, Verified,
+    vote::{Decision, Outlook, Rules, Weights},
+};
+
+use super::{
+    held::{Cast, Held, State},
+    lines::{self, ForkId, Line},
+    refusal::Refusal,
+    roster::Roster,
+};
+
+/// Epochs by which clocks may differ: a ballot may come so much before its time, and so much after the vote.
+const SKEW: u64 = 1;
+
+/// What changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A proposal is known.
+    Proposed(Digest),
+    /// An elector has said how it stands.
+    Voted {
+        /// On this proposal.
+        proposal: Digest,
+        /// Who.
+        by: KeyId,
+    },
+    /// An elector has said two things, and counts no more on this proposal.
+    Lied {
+        /// The proposal.
+        proposal: Digest,
+        /// Who.
+        by: KeyId,
+    },
+    /// A decision is proved. The certificate is to be kept, and told to everybody.
+    Decided(Arc<Certificate>),
+    /// So much is against it that nothing can decide it any more.
+    Rejected(Digest),
+}
+
+/// All proposals, ballots and decisions.
+#[derive(Debug, Clone)]
+pub struct Governance {
+    network: NetworkId,
+    rules: Rules,
+    roster: Roster,
+    held: BTreeMap<Digest, Held>,
+    /// Proposals that electors have voted on and that have not come: at most one an elector.
+    unknown: BTreeMap<KeyId, Digest>,
+}
+
+impl Governance {
+    /// Begins with a network's first root and nothing else.
+    pub fn new(first: &Root) -> Self {
+        let mut governance = Self {
+            network: first.network,
+            rules: Rules::of(first.kind),
+            roster: Roster::default(),
+            held: BTreeMap::new(),
+            unknown: BTreeMap::new(),
+        };
+        governance.follow(first);
+        governance
+    }
+
+    /// Takes the next root.
+    pub fn follow(&mut self, root: &Root) {
+        self.roster.follow(root, &self.rules);
+    }
+
+    /// What is long enough here, and how much one operator may weigh.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Every proposal that is known, by name.
+    pub fn proposals(&self) -> impl Iterator<Item = &Held> {
+        self.held.values()
+    }
+
+    /// A proposal that is known.
+    pub fn proposal(&self, id: &Digest) -> Option<&Held> {
+        self.held.get(id)
+    }
+
+    /// What the electors of a proposal count.
+    pub fn weights(&self, held: &Held) -> Option<&Weights> {
+        self.roster.of(held.proposal.electorate).map(|electors| &electors.weights)
+    }
+
+    /// The epoch of the electorate that opens proposals now.
+    pub fn electorate(&self) -> Option<u64> {
+        self.roster.current()
+    }
+
+    /// How a proposal stands.
+    pub fn state(&self, id: &Digest, epoch: u64, height: Option<u64>) -> Option<State> {
+        let held = self.held.get(id)?;
+        let weights = self.weights(held)?;
+        Some(held.state(weights, &self.torn(held), epoch, height))
+    }
+
+    /// Electors who are for a proposal and for a rival of it that is still open: they count for neither.
+    pub fn torn(&self, held: &Held) -> BTreeSet<KeyId> {
+        let rivals = self.held.values().filter(|other| {
+            other.id() != held.id()
+                && other.proposal.is_rival_of(&held.proposal)
+                && other.decided.is_empty()
+                && other.proposal.opens <= held.proposal.lock_deadline
+                && held.proposal.opens <= other.proposal.lock_deadline
+        });
+        let others: BTreeSet<&KeyId> = rivals.flat_map(Held::supporters).collect();
+        held.supporters().filter(|key| others.contains(key)).copied().collect()
+    }
+
+    /// Takes a proposal of an elector who has no other one open.
+    pub fn offer_proposal(
+        &mut self,
+        signed: &Arc<Signed<Proposal>>,
+        epoch: u64,
+    ) -> Result<Vec<Event>, Refusal> {
+        if self.held.contains_key(&signed.digest()) {
+            return Ok(Vec::new());
+        }
+        let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
+        if let Some(current) = self.roster.current().filter(|current| *current > claim.electorate) {
+            return Err(Refusal::FormerElectorate { of: claim.electorate, current });
+        }
+        let proposal = self.verify(signed, claim.electorate)?;
+        proposal.keeps_to(&self.rules)?;
+        if epoch > proposal.lock_deadline {
+            return Err(self.outside(&proposal, epoch));
+        }
+        let by = proposal.by;
+        let open = |held: &&Held| {
+            held.proposal.by == by
+                && epoch <= held.proposal.lock_deadline
+                && held.decided.is_empty()
+        };
+        if self.held.values().any(|held| open(&held)) {
+            return Err(Refusal::AnotherIsOpen);
+        }
+        let id = signed.digest();
+        self.unknown.retain(|_, proposal| *proposal != id);
+        self.held.insert(id, Held::new(signed.clone(), proposal));
+        Ok(vec![Event::Proposed(id)])
+    }
+
+    /// Takes a ballot of an elector, if it is its newest.
+    pub fn offer_ballot(
+        &mut self,
+        signed: &Arc<Signed<Ballot>>,
+        epoch: u64,
+    ) -> Result<Vec<Event>, Refusal> {
+        let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
+        let Some(held) = self.held.get(&claim.proposal) else {
+            return Err(self.note_unknown(signed, &claim));
+        };
+        let known = held.ballots.get(&claim.by).map(|cast| (cast.ballot.seq, cast.ballot.digest()));
+        if known.is_some_and(|(_, digest)| digest == signed.digest()) {
+            return Ok(Vec::new());
+        }
+        if held.liars.contains_key(&claim.by) {
+            return Err(Refusal::Liar);
+        }
+        let ballot = self.verify(signed, held.proposal.electorate)?;
+        self.in_time(held, &ballot, epoch)?;
+        if let Stance::Ready { artifact, .. } = ballot.stance
+            && !held.proposal.artifacts.contains(&artifact)
+        {
+            return Err(Refusal::OtherArtifact);
+        }
+        let (proposal, by) = (ballot.proposal, ballot.by);
+        match known {
+            Some((seq, _)) if seq > ballot.seq => return Err(Refusal::Outdated),
+            Some((seq, _)) if seq == ballot.seq => {
+                let earlier = held.ballots.get(&by).map(|cast| cast.signed.as_ref().clone());
+                let Some(earlier) = earlier else { return Err(Refusal::Outdated) };
+                let proof = Arc::new(DoubleVote::new(earlier, signed.as_ref().clone()));
+                return self.offer_double(&proof);
+            }
+            Some(_) | None => {}
+        }
+        let cast = Cast { signed: signed.clone(), ballot };
+        if let Some(held) = self.held.get_mut(&proposal) {
+            held.ballots.insert(by, cast);
+        }
+        let mut events = vec![Event::Voted { proposal, by }];
+        self.look_at(&proposal, epoch, &mut events);
+        Ok(events)
+    }
+
+    /// Takes a proof that an elector has said two things.
+    pub fn offer_double(&mut self, proof: &Arc<DoubleVote>) -> Result<Vec<Event>, Refusal> {
+        let about = proof.proposal().ok_or(Refusal::UnknownProposal)?;
+        let held = self.held.get(&about).ok_or(Refusal::UnknownProposal)?;
+        let of = held.proposal.electorate;
+        let electors = self.roster.of(of).ok_or(Refusal::UnknownElectorate(of))?;
+        let (proposal, by) = proof.judge(&electors.electorate, &self.network)?;
+        let Some(held) = self.held.get_mut(&proposal) else { return Err(Refusal::UnknownProposal) };
+        if held.liars.contains_key(&by) {
+            return Ok(Vec::new());
+        }
+        held.liars.insert(by, proof.clone());
+        Ok(vec![Event::Lied { proposal, by }])
+    }
+
+    /// Takes a decision that carries its proof, whatever this node had counted, and whenever it comes.
+    pub fn offer_certificate(
+        &mut self,
+        certificate: &Arc<Certificate>,
+    ) -> Result<Vec<Event>, Refusal> {
+        let id = certificate.proposal.digest();
+        let decision = certificate.decision;
+        let decided = |held: &Held| held.decided.contains_key(&decision);
+        if self.held.get(&id).is_some_and(decided) {
+            return Ok(Vec::new());
+        }
+        let claim =
+            certificate.proposal.peek().map_err(|error| Refusal::Unverified(error.into()))?;
+        let of = claim.electorate;
+        let electors = self.roster.of(of).ok_or(Refusal::UnknownElectorate(of))?;
+        let proposal = certificate.judge(&self.network, &electors.electorate, &self.rules)?;
+        let rival = self.held.values().any(|held| {
+            held.id() != id
+                && held.proposal.is_rival_of(&proposal)
+                && held.decided.contains_key(&Decision::LockIn)
+                && !held.decided.contains_key(&Decision::Cancel)
+        });
+        if rival && decision == Decision::LockIn {
+            return Err(Refusal::RivalDecided);
+        }
+        let held = self
+            .held
+            .entry(id)
+            .or_insert_with(|| Held::new(Arc::new(certificate.proposal.clone()), proposal));
+        held.decided.insert(decision, certificate.clone());
+        Ok(vec![Event::Decided(certificate.clone())])
+    }
+
+    /// Weight of the electors in force who vote on proposals that this node does not know, of how much: more than a
+    /// third means that it has missed something, or that its software is too old.
+    pub fn unknown_weight(&self) -> Option<(u128, u128)> {
+        let electors = self.roster.of(self.roster.current()?)?;
+        let weights = &electors.weights;
+        Some((weights.together(self.unknown.keys()), weights.total()))
+    }
+
+    /// The protocol of every line, by the decisions that are in force in this epoch.
+    pub fn lines(&self, epoch: u64, height: Option<u64>) -> BTreeMap<ComponentName, Line> {
+        let in_force = self.in_force(epoch, height);
+        lines::lines(in_force.map(|held| {
+            let proposal = &held.proposal;
+            let at = proposal.activation.earliest();
+            (at, held.id(), proposal.line.clone(), proposal.from, proposal.to)
+        }))
+    }
+
+    /// Which rules of the network itself this node follows in an epoch, and when the next ones come.
+    pub fn fork_id(&self, line: &ComponentName, epoch: u64, height: Option<u64>) -> ForkId {
+        let mut applied: Vec<(u64, Digest)> = self
+            .in_force(epoch, height)
+            .filter(|held| held.proposal.line == *line)
+            .map(|held| (held.proposal.activation.earliest(), held.id()))
+            .collect();
+        applied.sort();
+        let next = self
+            .held
+            .values()
+            .filter(|held| held.proposal.line == *line)
+            .filter(|held| self.state(&held.id(), epoch, height) == Some(State::LockedIn))
+            .map(|held| held.proposal.activation.earliest())
+            .min();
+        let digests: Vec<Digest> = applied.into_iter().map(|(_, id)| id).collect();
+        ForkId { digest: lines::digest(&self.network, &digests), next }
+    }
+
+    fn in_force(&self, epoch: u64, height: Option<u64>) -> impl Iterator<Item = &Held> {
+        self.held.values().filter(move |held| {
+            let state = self.state(&held.id(), epoch, height);
+            matches!(state, Some(State::Active | State::Final))
+        })
+    }
+
+    /// Whether the ballots of a proposal decide it now.
+    fn look_at(&mut self, id: &Digest, epoch: u64, events: &mut Vec<Event>) {
+        let Some(held) = self.held.get(id) else { return };
+        let Some(electors) = self.roster.of(held.proposal.electorate) else { return };
+        let torn = self.torn(held);
+        if let Some(certificate) = held.prove(&electors.weights, &torn, &self.rules) {
+            if let Ok(decided) = self.offer_certificate(&Arc::new(certificate)) {
+                events.extend(decided);
+            }
+            return;
+        }
+        let hopeless = held.count(&electors.weights, &torn).outlook(&held.proposal);
+        let open = held.state(&electors.weights, &torn, epoch, None).is_open();
+        if hopeless == Outlook::Rejected && open && torn.is_empty() {
+            events.push(Event::Rejected(*id));
+            if let Some(held) = self.held.get_mut(id) {
+                held.rejected = true;
+            }
+        }
+    }
+
+    fn in_time(&self, held: &Held, ballot: &Ballot, epoch: u64) -> Result<(), Refusal> {
+        if ballot.epoch > epoch.saturating_add(SKEW) {
+            return Err(Refusal::FromTheFuture(ballot.epoch));
+        }
+        let ends = match ballot.stance {
+            Stance::Cancel => held.proposal.cancel_deadline(&self.rules),
+            _ => held.proposal.lock_deadline,
+        };
+        // Late is what comes late: what was held back until after the vote would be dated back as well.
+        let cast = ballot.epoch.max(epoch.saturating_sub(SKEW));
+        let opens = held.proposal.opens;
+        if ballot.epoch < opens || cast > ends || (held.rejected && ballot.stance != Stance::Cancel)
+        {
+            return Err(Refusal::OutsideTheVote { cast, opens, ends });
+        }
+        Ok(())
+    }
+
+    fn outside(&self, proposal: &Proposal, cast: u64) -> Refusal {
+        Refusal::OutsideTheVote { cast, opens: proposal.opens, ends: proposal.lock_deadline }
+    }
+
+    /// Remembers that an elector in force votes on something that is not known here.
+    fn note_unknown(&mut self, signed: &Signed<Ballot>, claim: &Ballot) -> Refusal {
+        let current = self.roster.current().unwrap_or(0);
+        if let Ok(ballot) = self.verify(signed, current) {
+            self.unknown.insert(ballot.by, claim.proposal);
+        }
+        Refusal::UnknownProposal
+    }
+
+    fn verify<T: Sentence>(
+        &self,
+        signed: &Signed<T>,
+        electorate: u64,
+    ) -> Result<Verified<T>, Refusal> {
+        let electors = self.roster.of(electorate).ok_or(Refusal::UnknownElectorate(electorate))?;
+        let said = electors.electorate.verify(signed, &self.network)?;
+        if self.roster.is_revoked(&said.speaker()) {
+            let nobody = updraft_protocol::threshold::ThresholdNotMet { have: 0, need: 1 };
+            return Err(Refusal::Unverified(nobody.into()));
+        }
+        Ok(said)
+    }
+}

@@ -1,0 +1,28 @@
+//! The network changes its own rules: proposals, ballots, decisions, and when they come into force.
+//!
+//! Everything that electors say is offered to [`Governance`] and nowhere else. It knows no clock, file or socket: whoever
+//! drives it hands in what arrived and which epoch it is, keeps what it accepted, and carries out what follows.
+//!
+//! | file | knows |
+//! |---|---|
+//! | `machine.rs` | what is proposed here: what is offered becomes known, or is refused |
+//! | `held.rs` | one proposal: its ballots, its decisions, and how it stands |
+//! | `roster.rs` | who votes, under which root |
+//! | `lines.rs` | which protocol is spoken, and since which decision |
+//! | `elector.rs` | how this node votes, if it may |
+//! | `refusal.rs` | why something was not taken |
+
+mod elector;
+mod held;
+mod lines;
+mod machine;
+mod refusal;
+mod roster;
+
+pub use self::{
+    elector::{CannotVote, Elector},
+    held::{Held, State},
+    lines::{ForkId, Line, Stage},
+    machine::{Event, Governance},
+    refusal::Refusal,
+};

@@ -1,0 +1,275 @@
+//! One story: its words, and the machine that it is told to.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use updraft_node::governance::{Event, Governance, Refusal};
+use updraft_protocol::{
+    Ballot, Certificate, Digest, Elector, Electorate, NetworkId, NetworkKind, Proposal, Root,
+    SecretKey, Signable, Signed, Stance, Timestamp,
+    threshold::Role,
+    vote::{Activation, Decision, Fraction},
+};
+
+const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
+
+/// The machine, the epoch, and what was said so far by name.
+pub(super) struct Story {
+    kind: NetworkKind,
+    governance: Option<Governance>,
+    roster: u64,
+    epoch: u64,
+    proposals: BTreeMap<String, Arc<Signed<Proposal>>>,
+    ballots: BTreeMap<(String, String), Arc<Signed<Ballot>>>,
+    seqs: BTreeMap<(String, String), u32>,
+}
+
+fn key(name: &str) -> SecretKey {
+    SecretKey::from_seed(Digest::of(name.as_bytes()).as_bytes())
+}
+
+fn signed<T: Signable>(value: &T, by: &str) -> Arc<Signed<T>> {
+    let mut signed = Signed::unsigned(value).unwrap_or_else(|error| panic!("{error}"));
+    signed.sign(&key(by), &NETWORK);
+    Arc::new(signed)
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> T {
+    text.parse().unwrap_or_else(|_| panic!("`{text}` is no number"))
+}
+
+fn fraction(text: &str) -> Fraction {
+    let (num, den) = text.split_once('/').expect("two numbers");
+    Fraction { num: number(num), den: number(den) }
+}
+
+impl Story {
+    pub(super) fn new() -> Self {
+        Self {
+            kind: NetworkKind::Development,
+            governance: None,
+            roster: 0,
+            epoch: 0,
+            proposals: BTreeMap::new(),
+            ballots: BTreeMap::new(),
+            seqs: BTreeMap::new(),
+        }
+    }
+
+    /// Tells the lines after the first empty one; gives those that end otherwise.
+    pub(super) fn tell(&mut self, text: &str) -> Vec<String> {
+        let (_, steps) = text.split_once("\n\n").expect("what it shows, then the steps");
+        let mut wrong = Vec::new();
+        for line in steps.lines().filter(|line| !line.trim().is_empty()) {
+            let (deed, expected) = line.split_once(": ").unwrap_or((line, ""));
+            let got = self.act(deed, expected);
+            if got != expected {
+                wrong.push(format!("  {deed}\n  expected {expected}\n  got      {got}"));
+            }
+        }
+        wrong
+    }
+
+    fn act(&mut self, deed: &str, more: &str) -> String {
+        let words: Vec<&str> = deed.split(' ').collect();
+        match words[..] {
+            ["production"] => {
+                self.kind = NetworkKind::Production;
+                String::new()
+            }
+            ["electors", ..] => {
+                self.root(&words[1..]);
+                String::new()
+            }
+            ["at", epoch] => {
+                self.epoch = number(epoch);
+                String::new()
+            }
+            ["proposal", name, "by", by, ..] => {
+                let proposal = self.proposal(name, by, &words[4..]);
+                let signed = signed(&proposal, by);
+                self.proposals.insert(name.to_owned(), signed.clone());
+                let epoch = self.epoch;
+                self.outcome(|machine| machine.offer_proposal(&signed, epoch))
+            }
+            ["see", name] => self.state(name),
+            ["count", name] => self.count(name),
+            ["fork"] => {
+                let line = "updraft".parse().expect("a name");
+                let fork = self.machine().fork_id(&line, self.epoch, None);
+                let old = fork.digest == NETWORK.fork_digest();
+                let rules = if old { "old rules" } else { "new rules" };
+                fork.next.map_or(rules.to_owned(), |next| format!("{rules}, others in {next}"))
+            }
+            ["again", by, name] => {
+                let said = self.ballots[&(by.to_owned(), name.to_owned())].clone();
+                let epoch = self.epoch;
+                self.outcome(|machine| machine.offer_ballot(&said, epoch))
+            }
+            ["certificate", decision, name, "of", ref voters @ ..] => {
+                let decision = match decision {
+                    "lock-in" => Decision::LockIn,
+                    _ => Decision::Cancel,
+                };
+                let of =
+                    |by: &&str| self.ballots[&((*by).to_owned(), name.to_owned())].as_ref().clone();
+                let certificate = Arc::new(Certificate {
+                    decision,
+                    proposal: self.proposals[name].as_ref().clone(),
+                    ballots: voters.iter().map(of).collect(),
+                });
+                self.outcome(|machine| machine.offer_certificate(&certificate))
+            }
+            [by, stance, name, ref more @ ..] => self.ballot(by, stance, name, more),
+            _ => panic!("`{deed}: {more}`: what is that?"),
+        }
+    }
+
+    /// The next root, with these electors: `name`, `name*weight`, `name*weight@operator`.
+    fn root(&mut self, electors: &[&str]) {
+        self.roster += 1;
+        let mut electors: Vec<Elector> = electors
+            .iter()
+            .map(|word| {
+                let (who, operator) = word.split_once('@').unwrap_or((word, ""));
+                let (name, weight) = who.split_once('*').unwrap_or((who, "1"));
+                let operator = if operator.is_empty() { name } else { operator };
+                Elector {
+                    key: key(name).public(),
+                    weight: number(weight),
+                    operator: operator.parse().expect("a name"),
+                }
+            })
+            .collect();
+        electors.sort_by_key(|elector| elector.key.id());
+        let role = Role::new(1, vec![key("root").public()]).expect("a role");
+        let first =
+            Root::first(NETWORK, "told".parse().expect("a name"), role, Timestamp::from_seconds(1));
+        let electorate = Some(Electorate { epoch: self.roster, electors });
+        let root = Root { kind: self.kind, electorate, ..first };
+        match &mut self.governance {
+            None => self.governance = Some(Governance::new(&root)),
+            Some(governance) => governance.follow(&root),
+        }
+    }
+
+    /// `FROM to TO, opens O, ends E, active A, grace G`, and `threshold N/D`, `ready N/D`, `line L`, `electorate E`.
+    fn proposal(&self, name: &str, by: &str, words: &[&str]) -> Proposal {
+        let value = |word: &str| {
+            let at = words.iter().position(|known| *known == word)?;
+            words.get(at + 1).map(|value| value.trim_end_matches(','))
+        };
+        let epoch = |word: &str, usual: u64| value(word).map_or(usual, number);
+        Proposal {
+            network: NETWORK,
+            by: key(by).public().id(),
+            number: 1,
+            line: value("line").unwrap_or("updraft").parse().expect("a name"),
+            from: value("from").map_or(1, number),
+            to: value("to").map_or(2, number),
+            release: "2.0.0".parse().expect("a version"),
+            artifacts: vec![Digest::of(b"artifact")],
+            electorate: epoch("electorate", self.roster),
+            opens: epoch("opens", 10),
+            lock_deadline: epoch("ends", 20),
+            activation: Activation::Epoch(epoch("active", 30)),
+            grace_end: epoch("grace", 40),
+            threshold: value("threshold").map_or(Fraction { num: 2, den: 3 }, fraction),
+            min_ready: value("ready").map_or(Fraction { num: 9, den: 10 }, fraction),
+            notes: name.to_owned(),
+        }
+    }
+
+    /// `#N` gives the ballot a number, `@N` an epoch, `because WORD` a reason.
+    fn ballot(&mut self, by: &str, stance: &str, name: &str, more: &[&str]) -> String {
+        let stance = match stance {
+            "yes" => Stance::Yes,
+            "no" => Stance::No,
+            "abstain" => Stance::Abstain,
+            "cancel" => Stance::Cancel,
+            "ready" => Stance::Ready {
+                artifact: Digest::of(b"artifact"),
+                selftest: Digest::of(by.as_bytes()),
+            },
+            "ready-otherwise" => Stance::Ready {
+                artifact: Digest::of(b"another artifact"),
+                selftest: Digest::of(by.as_bytes()),
+            },
+            other => panic!("`{other}` is no stance"),
+        };
+        let place = (by.to_owned(), name.to_owned());
+        let given = |mark: char| more.iter().find_map(|word| word.strip_prefix(mark));
+        let seq = given('#').map_or_else(|| self.seqs.get(&place).map_or(1, |seq| seq + 1), number);
+        let ballot = Ballot {
+            network: NETWORK,
+            by: key(by).public().id(),
+            proposal: self.proposals.get(name).map_or(Digest::of(b"unheard of"), |p| p.digest()),
+            seq,
+            epoch: given('@').map_or(self.epoch, number),
+            stance,
+            reason: given('!').unwrap_or_default().to_owned(),
+        };
+        let said = signed(&ballot, by);
+        self.seqs.insert(place.clone(), seq);
+        let epoch = self.epoch;
+        let outcome = self.outcome(|machine| machine.offer_ballot(&said, epoch));
+        self.ballots.insert(place, said);
+        outcome
+    }
+
+    fn outcome(
+        &mut self,
+        offer: impl FnOnce(&mut Governance) -> Result<Vec<Event>, Refusal>,
+    ) -> String {
+        let machine = self.governance.as_mut().expect("electors first");
+        match offer(machine) {
+            Err(refusal) => format!("refused, {refusal}"),
+            Ok(events) if events.is_empty() => "known".to_owned(),
+            Ok(events) => {
+                let words: Vec<&str> = events
+                    .iter()
+                    .map(|event| match event {
+                        Event::Proposed(_) => "proposed",
+                        Event::Voted { .. } => "counted",
+                        Event::Lied { .. } => "it said two things",
+                        Event::Decided(certificate) => match certificate.decision {
+                            Decision::LockIn => "decided",
+                            Decision::Cancel => "called off",
+                        },
+                        Event::Rejected(_) => "rejected",
+                    })
+                    .collect();
+                words.join(", ")
+            }
+        }
+    }
+
+    fn state(&self, name: &str) -> String {
+        let id = self.proposals[name].digest();
+        let state = self.machine().state(&id, self.epoch, None);
+        state.map_or("unknown".to_owned(), |state| state.word().to_owned())
+    }
+
+    /// For it (ready), against it, of how much, in whole weights.
+    fn count(&self, name: &str) -> String {
+        let machine = self.machine();
+        let held = machine.proposal(&self.proposals[name].digest()).expect("known");
+        let weights = machine.weights(held).expect("its electors");
+        let count = held.count(weights, &machine.torn(held));
+        let parts = u128::from(machine.rules().operator_share);
+        let whole = |weight: u128| match weight % parts {
+            0 => (weight / parts).to_string(),
+            _ => format!("{weight}/{parts}"),
+        };
+        format!(
+            "{} for it, {} of them ready, {} against, of {}",
+            whole(count.affirmative),
+            whole(count.ready),
+            whole(count.against),
+            whole(count.total)
+        )
+    }
+
+    fn machine(&self) -> &Governance {
+        self.governance.as_ref().expect("electors first")
+    }
+}
