@@ -2,6 +2,8 @@
 //!
 //! `cases/README.md` says how a story is written. Each is told to the pure machine.
 
+mod people;
+mod random;
 mod story;
 
 use std::{fs, path::Path};

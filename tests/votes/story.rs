@@ -4,13 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use updraft_node::governance::{Event, Governance, Refusal};
 use updraft_protocol::{
-    Ballot, Certificate, Digest, Elector, Electorate, NetworkId, NetworkKind, Proposal, Root,
-    SecretKey, Signable, Signed, Stance, Timestamp,
-    threshold::Role,
+    Ballot, Certificate, Digest, NetworkKind, Proposal, Root, Signed, Stance,
     vote::{Activation, Decision, Fraction},
 };
 
-const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
+use super::people::{self, NETWORK, key, signed};
 
 /// The machine, the epoch, and what was said so far by name.
 pub(super) struct Story {
@@ -21,16 +19,6 @@ pub(super) struct Story {
     proposals: BTreeMap<String, Arc<Signed<Proposal>>>,
     ballots: BTreeMap<(String, String), Arc<Signed<Ballot>>>,
     seqs: BTreeMap<(String, String), u32>,
-}
-
-fn key(name: &str) -> SecretKey {
-    SecretKey::from_seed(Digest::of(name.as_bytes()).as_bytes())
-}
-
-fn signed<T: Signable>(value: &T, by: &str) -> Arc<Signed<T>> {
-    let mut signed = Signed::unsigned(value).unwrap_or_else(|error| panic!("{error}"));
-    signed.sign(&key(by), &NETWORK);
-    Arc::new(signed)
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> T {
@@ -124,28 +112,10 @@ impl Story {
         }
     }
 
-    /// The next root, with these electors: `name`, `name*weight`, `name*weight@operator`.
+    /// The next root, with these electors.
     fn root(&mut self, electors: &[&str]) {
         self.roster += 1;
-        let mut electors: Vec<Elector> = electors
-            .iter()
-            .map(|word| {
-                let (who, operator) = word.split_once('@').unwrap_or((word, ""));
-                let (name, weight) = who.split_once('*').unwrap_or((who, "1"));
-                let operator = if operator.is_empty() { name } else { operator };
-                Elector {
-                    key: key(name).public(),
-                    weight: number(weight),
-                    operator: operator.parse().expect("a name"),
-                }
-            })
-            .collect();
-        electors.sort_by_key(|elector| elector.key.id());
-        let role = Role::new(1, vec![key("root").public()]).expect("a role");
-        let first =
-            Root::first(NETWORK, "told".parse().expect("a name"), role, Timestamp::from_seconds(1));
-        let electorate = Some(Electorate { epoch: self.roster, electors });
-        let root = Root { kind: self.kind, electorate, ..first };
+        let root = Root { kind: self.kind, ..people::root(self.roster, electors) };
         match &mut self.governance {
             None => self.governance = Some(Governance::new(&root)),
             Some(governance) => governance.follow(&root),

@@ -1,0 +1,43 @@
+//! Who votes in stories and random runs, and their keys.
+
+use std::sync::Arc;
+
+use updraft_protocol::{
+    Digest, Elector, Electorate, NetworkId, NetworkKind, Root, SecretKey, Signable, Signed,
+    Timestamp, threshold::Role,
+};
+
+pub(super) const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
+
+/// The key of somebody.
+pub(super) fn key(name: &str) -> SecretKey {
+    SecretKey::from_seed(Digest::of(name.as_bytes()).as_bytes())
+}
+
+pub(super) fn signed<T: Signable>(value: &T, by: &str) -> Arc<Signed<T>> {
+    let mut signed = Signed::unsigned(value).unwrap_or_else(|error| panic!("{error}"));
+    signed.sign(&key(by), &NETWORK);
+    Arc::new(signed)
+}
+
+/// A root with an electorate of this number: `name`, `name*weight`, `name*weight@operator`.
+pub(super) fn root(epoch: u64, electors: &[&str]) -> Root {
+    let mut electors: Vec<Elector> = electors.iter().map(|word| elector(word)).collect();
+    electors.sort_by_key(|elector| elector.key.id());
+    let role = Role::new(1, vec![key("root").public()]).expect("a role");
+    let name = "told".parse().expect("a name");
+    let first = Root::first(NETWORK, name, role, Timestamp::from_seconds(1));
+    let electorate = Some(Electorate { epoch, electors });
+    Root { kind: NetworkKind::Development, electorate, ..first }
+}
+
+fn elector(word: &str) -> Elector {
+    let (who, operator) = word.split_once('@').unwrap_or((word, ""));
+    let (name, weight) = who.split_once('*').unwrap_or((who, "1"));
+    let operator = if operator.is_empty() { name } else { operator };
+    Elector {
+        key: key(name).public(),
+        weight: weight.parse().expect("a number"),
+        operator: operator.parse().expect("a name"),
+    }
+}
