@@ -44,6 +44,7 @@ fn release(minor: u32) -> Manifest {
         compatibility: Compatibility::Compatible,
         min_version: None,
         barriers: Vec::new(),
+        needs_protocol: None,
         source: None,
         notes: String::new(),
         tree: TreeRef { object, entries: 1, bytes: 30_000_000 },

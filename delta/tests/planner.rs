@@ -40,6 +40,7 @@ fn manifest() -> Manifest {
         compatibility: Compatibility::Compatible,
         min_version: None,
         barriers: Vec::new(),
+        needs_protocol: None,
         source: None,
         notes: String::new(),
         tree: TreeRef { object, entries: 1, bytes: CONTENTS },

@@ -13,7 +13,7 @@ use std::{
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use updraft_protocol::{
-    BootstrapRequest, Digest, Root, Signed, Ticket, Verified,
+    Digest, Root, Signed, Ticket, Verified,
     limits::{MAX_ROOT_STEPS, MAX_ROOTS_PER_ANSWER},
     root::{RootError, trust_first, trust_next},
 };
@@ -176,10 +176,9 @@ async fn ask_one(
     let mut chain: Option<Chain> = None;
     loop {
         let after = chain.as_ref().map_or(0, |chain| chain.newest.version);
-        let request = BootstrapRequest { network: ticket.network, after };
-        let answer = network.bootstrap_roots(peer, request).await?;
-        let last_page = answer.roots.len() < MAX_ROOTS_PER_ANSWER;
-        for root in answer.roots {
+        let roots = network.roots(peer, ticket.network, after).await?;
+        let last_page = roots.len() < MAX_ROOTS_PER_ANSWER;
+        for root in roots {
             let followed = match &mut chain {
                 None => Chain::begin(root, &ticket.root).map(|begun| chain = Some(begun)),
                 Some(chain) => chain.follow(root),

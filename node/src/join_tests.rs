@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use tokio::task::JoinHandle;
-use updraft_protocol::{BootstrapAnswer, NetworkId, NetworkKind, Role, SecretKey, Timestamp};
+use updraft_protocol::{BootstrapAnswer, BootstrapRequest, NetworkId, NetworkKind, Role, SecretKey, Timestamp};
 
 use super::*;
 use crate::{
@@ -76,13 +76,14 @@ impl Peer {
         let served = tokio::spawn(async move {
             while let Some(event) = events.recv().await {
                 if let NetworkEvent::Request {
-                    request: InboundRequest::Bootstrap(request, responder),
+                    request:
+                        InboundRequest::Bootstrap(BootstrapRequest::Roots { after, .. }, responder),
                     ..
                 } = event
                 {
-                    let after = usize::try_from(request.after).expect("small");
+                    let after = usize::try_from(after).expect("small");
                     let page = roots.iter().skip(after).take(MAX_ROOTS_PER_ANSWER);
-                    responder.answer(BootstrapAnswer { roots: page.cloned().collect() });
+                    responder.answer(BootstrapAnswer::Roots(page.cloned().collect()));
                 }
             }
             drop(keep);

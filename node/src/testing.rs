@@ -28,6 +28,7 @@ pub(crate) fn manifest(component: &str, version: &str) -> Manifest {
         compatibility: Compatibility::Compatible,
         min_version: None,
         barriers: Vec::new(),
+        needs_protocol: None,
         source: None,
         notes: String::new(),
         tree: TreeRef { object, entries: 1, bytes: 1 },

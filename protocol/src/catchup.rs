@@ -1,7 +1,6 @@
-//! Asking for what gossip would have told: the root chain, heads and manifests.
+//! Asking for what gossip would have told: heads, manifests, and what is said beside them.
 //!
-//! `bootstrap` is frozen: it has to stay readable for a node of any age, so it carries the root chain and
-//! nothing else. `catch-up` belongs to a protocol version and may change with it.
+//! This is its first version. `bootstrap` carries it for ever, so it never changes; another version is another file.
 
 use bincode::{Decode, Encode};
 
@@ -11,32 +10,14 @@ use crate::{
     head::Head,
     limits::{
         MAX_CATCHUP_MARKS, MAX_HEAD_BYTES_PER_ANSWER, MAX_HEADS_PER_ANSWER, MAX_MANIFEST,
-        MAX_REQUEST, MAX_ROOT, MAX_ROOTS_PER_ANSWER, MAX_STATEMENT_BYTES_PER_ANSWER,
-        MAX_STATEMENTS_PER_ANSWER,
+        MAX_REQUEST, MAX_STATEMENT_BYTES_PER_ANSWER, MAX_STATEMENTS_PER_ANSWER,
     },
     manifest::Manifest,
     name::ChannelName,
     network::NetworkId,
-    root::Root,
     signed::Signed,
     statement::Statement,
 };
-
-/// Asks for the roots after a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub struct BootstrapRequest {
-    /// The network.
-    pub network: NetworkId,
-    /// The asker's root version; 0 for none.
-    pub after: u64,
-}
-
-/// Roots in order, the first one being `after + 1`; empty if there is none or the network is another.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct BootstrapAnswer {
-    /// At most [`MAX_ROOTS_PER_ANSWER`].
-    pub roots: Vec<Signed<Root>>,
-}
 
 /// How far the asker has followed a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -99,21 +80,6 @@ pub enum CatchUpAnswer {
     },
     /// The answerer does not have it, or serves another network.
     NotHeld,
-}
-
-impl Wire for BootstrapRequest {
-    const NAME: &'static str = "bootstrap request";
-    const MAX: usize = MAX_REQUEST;
-}
-
-impl Wire for BootstrapAnswer {
-    const NAME: &'static str = "bootstrap answer";
-    const MAX: usize = MAX_ROOTS_PER_ANSWER * (MAX_ROOT + 4_096) + 64;
-
-    fn check(&self) -> Result<(), Invalid> {
-        Invalid::if_over("roots", self.roots.len(), MAX_ROOTS_PER_ANSWER)?;
-        self.roots.iter().try_for_each(Wire::check)
-    }
 }
 
 impl Wire for CatchUpRequest {

@@ -85,6 +85,11 @@ impl Hasher {
         Self::default()
     }
 
+    /// Starts for hashes of one purpose, as [`Digest::of_with_context`].
+    pub fn with_context(context: &str) -> Self {
+        Self(blake3::Hasher::new_derive_key(context))
+    }
+
     /// Adds the next piece.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);

@@ -13,8 +13,13 @@
 //! | what is installed | [`Tree`] | `tree.rs` | object, named by the manifest |
 //! | the chunks of a blob | [`ChunkList`] | `blob.rs` | object, named by the manifest |
 //! | something new | [`Gossip`] | `gossip.rs` | gossipsub topic `updraft/<fork>/heads` |
-//! | what did I miss | [`BootstrapRequest`], [`CatchUpRequest`] | `catchup.rs` | `/updraft/bootstrap/1`, `/updraft/catchup/1` |
-//! | give me bytes | [`TransferRequest`] | `transfer.rs` | `/updraft/transfer/1` |
+//! | let us speak another protocol | [`Signed`]`<`[`Proposal`]`>` | `vote/proposal.rs` | [`Statement`] |
+//! | how I vote | [`Signed`]`<`[`Ballot`]`>` | `vote/ballot.rs` | [`Statement`] |
+//! | it is decided | [`Certificate`] | `vote/certificate.rs` | [`Statement`] |
+//! | it voted twice | [`DoubleVote`] | `vote/double.rs` | [`Statement`] |
+//! | what did I miss | [`CatchUpRequest`] | `catchup.rs` | `/updraft/catchup/1` |
+//! | give me bytes | [`TransferRequest`], [`PackedRequest`] | `transfer.rs`, `pack.rs` | `/updraft/transfer/1`, `/2` |
+//! | I know nothing, or am too old | [`BootstrapRequest`] | `bootstrap.rs` | `/updraft/bootstrap/1` |
 //! | come and join | [`Ticket`] | `ticket.rs` | a line of text between people |
 //!
 //! The order of checks on anything received: size, decoding, rules of the type ([`codec`]); network, then
@@ -26,6 +31,7 @@
 
 pub mod attestation;
 pub mod blob;
+pub mod bootstrap;
 pub mod brake;
 pub mod catchup;
 pub mod codec;
@@ -39,6 +45,7 @@ pub mod limits;
 pub mod manifest;
 pub mod name;
 pub mod network;
+pub mod pack;
 pub mod revocation;
 pub mod root;
 pub mod signed;
@@ -53,8 +60,9 @@ pub mod vote;
 
 pub use attestation::BuildAttestation;
 pub use blob::{Blob, ChunkList, ChunkSpan, ObjectRef};
+pub use bootstrap::{BootstrapAnswer, BootstrapRequest};
 pub use brake::{Brake, Lift};
-pub use catchup::{BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, HeadMark};
+pub use catchup::{CatchUpAnswer, CatchUpRequest, HeadMark};
 pub use codec::Wire;
 pub use digest::{Digest, Hasher};
 pub use equivocation::Equivocation;
@@ -66,7 +74,8 @@ pub use manifest::{
     Compatibility, Manifest, PatchCodec, PatchOffer, ReleaseKind, Severity, TreeRef,
 };
 pub use name::{ChannelName, ComponentName, NetworkName, OperatorName, Target};
-pub use network::NetworkId;
+pub use network::{ForkDigest, ForkId, NetworkId};
+pub use pack::{ChunkRange, PackedAnswer, PackedRequest};
 pub use revocation::Revocation;
 pub use root::{
     ChannelBase, ChannelRole, Elector, Electorate, NetworkKind, RevokedKey, RoleName, Root,

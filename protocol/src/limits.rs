@@ -39,6 +39,13 @@ pub const MAX_PROPOSAL_NOTES: usize = 8 * 1024;
 pub const MAX_ARTIFACTS: usize = 32;
 /// A decision: a proposal and a ballot of every elector, the longest at 1.2 KiB.
 pub const MAX_CERTIFICATE: usize = 384 * 1024;
+/// Ranges of chunks that one packed request may name.
+pub const MAX_PACK_RANGES: usize = 32;
+/// Chunks that one packed answer may hold.
+pub const MAX_PACK_CHUNKS: usize = 64;
+/// Bytes of the chunks in one packed answer: sixteen of [`DEFAULT_CHUNK`], four of the largest. Both ends hold so
+/// much in memory for a request under way.
+pub const MAX_PACK_BYTES: usize = 4 * 1024 * 1024;
 /// Releases listed by one head: 200 listings of 240 bytes fit into [`MAX_HEAD`]; of the longest, 248, a few fewer.
 pub const MAX_LISTINGS: usize = 200;
 /// Releases withdrawn by one head.
@@ -82,7 +89,7 @@ pub const MAX_ROOT_STEPS: u64 = 1_024;
 pub const MAX_HEADS_PER_ANSWER: usize = 64;
 /// Bytes of head links in one answer, so that a page of large heads stays small in memory.
 pub const MAX_HEAD_BYTES_PER_ANSWER: usize = 1024 * 1024;
-/// Bytes of statements in one answer; the largest, two heads that contradict each other, takes 103 KiB.
+/// Bytes of statements in one answer; the largest, a decision, takes [`MAX_CERTIFICATE`].
 pub const MAX_STATEMENT_BYTES_PER_ANSWER: usize = 1024 * 1024;
 /// Statements given in one answer.
 pub const MAX_STATEMENTS_PER_ANSWER: usize = 4_096;

@@ -115,6 +115,9 @@ pub struct Manifest {
     /// Versions that an update from below must not jump over, in ascending order: each is installed and run
     /// before the way goes on.
     pub barriers: Vec<ReleaseVersion>,
+    /// The protocol of its component that has to be in force before it may run, if it cannot speak an earlier one.
+    /// Which one is in force is decided by vote.
+    pub needs_protocol: Option<u32>,
     /// Digest of the sources it was built from, if others can build it again.
     pub source: Option<Digest>,
     /// Release notes, Markdown.

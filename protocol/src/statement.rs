@@ -10,8 +10,10 @@ use crate::{
     digest::{Digest, Hasher},
     equivocation::Equivocation,
     heartbeat::Heartbeat,
+    limits::MAX_CERTIFICATE,
     revocation::Revocation,
     signed::Signed,
+    vote::{Ballot, Certificate, DoubleVote, Proposal},
 };
 
 /// One of them; believed by nobody yet.
@@ -29,6 +31,14 @@ pub enum Statement {
     Attestation(Signed<BuildAttestation>),
     /// A channel has two histories.
     Equivocation(Equivocation),
+    /// An elector opens a vote.
+    Proposal(Signed<Proposal>),
+    /// An elector votes.
+    Ballot(Signed<Ballot>),
+    /// A vote is decided.
+    Certificate(Box<Certificate>),
+    /// An elector has voted twice.
+    DoubleVote(DoubleVote),
 }
 
 impl Statement {
@@ -41,6 +51,10 @@ impl Statement {
             Self::Revocation(signed) => (3, signed.digest()),
             Self::Attestation(signed) => (4, signed.digest()),
             Self::Equivocation(proof) => (5, proof.id()),
+            Self::Proposal(signed) => (6, signed.digest()),
+            Self::Ballot(signed) => (7, signed.digest()),
+            Self::Certificate(certificate) => (8, certificate.id()),
+            Self::DoubleVote(proof) => (9, proof.id()),
         };
         let mut hasher = Hasher::new();
         hasher.update(&[kind]);
@@ -57,7 +71,19 @@ impl Statement {
             Self::Revocation(_) => "revocation",
             Self::Attestation(_) => "attestation",
             Self::Equivocation(_) => "equivocation",
+            Self::Proposal(_) => "proposal",
+            Self::Ballot(_) => "ballot",
+            Self::Certificate(_) => "certificate",
+            Self::DoubleVote(_) => "double vote",
         }
+    }
+
+    /// Whether it is about a vote: those are judged by the rules of votes, all others by those of trust.
+    pub const fn is_about_a_vote(&self) -> bool {
+        matches!(
+            self,
+            Self::Proposal(_) | Self::Ballot(_) | Self::Certificate(_) | Self::DoubleVote(_)
+        )
     }
 
     /// A name for a set of statements: two nodes that know the same have the same. Ids in ascending order.
@@ -72,7 +98,10 @@ impl Statement {
 
 impl Wire for Statement {
     const NAME: &'static str = "statement";
-    const MAX: usize = 4 + Equivocation::MAX;
+    const MAX: usize = {
+        assert!(Equivocation::MAX < MAX_CERTIFICATE);
+        4 + MAX_CERTIFICATE
+    };
 
     fn check(&self) -> Result<(), Invalid> {
         match self {
@@ -82,6 +111,10 @@ impl Wire for Statement {
             Self::Revocation(signed) => signed.check(),
             Self::Attestation(signed) => signed.check(),
             Self::Equivocation(proof) => proof.check(),
+            Self::Proposal(signed) => signed.check(),
+            Self::Ballot(signed) => signed.check(),
+            Self::Certificate(certificate) => certificate.check(),
+            Self::DoubleVote(proof) => proof.check(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Moving bytes between two peers: who holds what of a blob, its chunks, and objects by digest.
 //!
+//! This is its first version. `bootstrap` carries it for ever, so it never changes; the second one is `pack.rs`.
+//!
 //! Nothing here is signed and nothing here is believed: what comes is checked against a signed digest.
 
 use bincode::{Decode, Encode};

@@ -16,7 +16,7 @@ use updraft_node::network::{
     InboundRequest, Network, NetworkEvent, NetworkMetrics, NetworkSettings, NodeKey, Reach, Started,
 };
 use updraft_protocol::{
-    BootstrapAnswer, CatchUpAnswer, CatchUpRequest, Digest, Gossip, Head, Manifest, Root, Signed,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, Gossip, Head, Manifest, Root, Signed,
     Statement, TransferAnswer,
 };
 
@@ -134,10 +134,13 @@ async fn play(mut part: Part, tell: &mpsc::SyncSender<(String, String)>) {
 fn answer(request: InboundRequest, shelf: &Mutex<Shelf>) {
     let shelf = shelf.lock().expect("nobody panics with it");
     match request {
-        InboundRequest::Bootstrap(request, responder) => {
-            let after = usize::try_from(request.after).unwrap_or(usize::MAX);
+        InboundRequest::Bootstrap(BootstrapRequest::Roots { after, .. }, responder) => {
+            let after = usize::try_from(after).unwrap_or(usize::MAX);
             let roots = shelf.roots.iter().skip(after).cloned().collect();
-            responder.answer(BootstrapAnswer { roots });
+            responder.answer(BootstrapAnswer::Roots(roots));
+        }
+        InboundRequest::Bootstrap(_, responder) => {
+            responder.answer(BootstrapAnswer::OtherNetwork);
         }
         InboundRequest::CatchUp(request, responder) => responder.answer(shelf.catch_up(&request)),
         InboundRequest::Transfer(_, responder) => responder.answer(TransferAnswer::NotHeld),

@@ -116,7 +116,7 @@ async fn flood(
     mut words: Words,
     counts: &Counts,
 ) {
-    let topic = IdentTopic::new(network.heads_topic());
+    let topic = IdentTopic::new(network.fork_digest(&[]).topic());
     let mut number = 0;
     loop {
         let mut swarm = swarm(key.clone(), &topic);

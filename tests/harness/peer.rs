@@ -181,7 +181,7 @@ fn answer(
 ) {
     match request {
         InboundRequest::Bootstrap(_, responder) => {
-            responder.answer(BootstrapAnswer { roots: Vec::new() });
+            responder.answer(BootstrapAnswer::Roots(Vec::new()));
         }
         InboundRequest::CatchUp(question, responder) => {
             if let CatchUpRequest::Since { .. } = question {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, ChannelBase, ChannelName,
+    CatchUpAnswer, CatchUpRequest, ChannelBase, ChannelName,
     ComponentName, Digest, Equivocation, Gossip, Head, Heartbeat, Manifest, NetworkId, Root,
     Signed, Statement, Timestamp,
 };
@@ -48,7 +48,7 @@ pub enum Input<P> {
     /// A question for news was answered; `None` if it came to nothing.
     News(P, Option<CatchUpAnswer>),
     /// A question for roots was answered.
-    Roots(P, Option<BootstrapAnswer>),
+    Roots(P, Option<Vec<Signed<Root>>>),
     /// A question for statements after this id was answered.
     Statements(P, Option<Digest>, Option<CatchUpAnswer>),
     /// A kept head and one that came contradict each other.
@@ -114,8 +114,8 @@ pub enum Action<P> {
     Record(HistoryLine),
     /// Ask a peer for news.
     AskNews(P, CatchUpRequest),
-    /// Ask a peer for roots.
-    AskRoots(P, BootstrapRequest),
+    /// Ask a peer for the roots after a version.
+    AskRoots(P, NetworkId, u64),
     /// Ask a peer for statements after this id.
     AskStatements(P, NetworkId, Option<Digest>),
     /// Ask a peer for a manifest.

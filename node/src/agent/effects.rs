@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use updraft_protocol::{
-    BootstrapAnswer, CatchUpAnswer, CatchUpRequest, ChannelName, ComponentName, Digest,
+    CatchUpAnswer, CatchUpRequest, ChannelName, ComponentName, Digest,
     Equivocation, Head, Heartbeat, Manifest, Signed, Statement, Timestamp,
 };
 
@@ -85,7 +85,7 @@ impl Agent {
                 Action::Mirror(release, _) => Input::Mirrored(release, Err(failed())),
                 // Questions that are not put are not answered either: the asker is free again.
                 Action::AskNews(peer, _) => Input::News(peer, None),
-                Action::AskRoots(peer, _) => Input::Roots(peer, None),
+                Action::AskRoots(peer, ..) => Input::Roots(peer, None),
                 Action::AskManifest(peer, digest) => Input::Manifest(peer, digest, None),
                 Action::AskStatements(peer, _, after) => Input::Statements(peer, after, None),
                 _ => continue,
@@ -144,13 +144,10 @@ impl Agent {
                     network.catch_up(peer, request).await
                 });
             }
-            Action::AskRoots(peer, request) => {
+            Action::AskRoots(peer, asked, after) => {
                 let network = self.context.network.clone();
-                self.ask(
-                    peer,
-                    move |answer: Option<BootstrapAnswer>| Input::Roots(peer, answer),
-                    async move { network.bootstrap_roots(peer, request).await },
-                );
+                let input = move |answer| Input::Roots(peer, answer);
+                self.ask(peer, input, async move { network.roots(peer, asked, after).await });
             }
             Action::AskManifest(peer, digest) => {
                 let network = self.context.network.clone();

@@ -10,7 +10,7 @@ use std::{
 };
 
 use updraft_protocol::{
-    BootstrapAnswer, CatchUpAnswer, ChannelName, Digest, Equivocation, Gossip, Head, Manifest,
+    CatchUpAnswer, ChannelName, Digest, Equivocation, Gossip, Head, Manifest,
     Root, Signed, Statement, limits::MAX_ROOTS_PER_ANSWER,
 };
 
@@ -257,12 +257,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     pub(super) fn on_roots(
         &mut self,
         peer: P,
-        answer: Option<BootstrapAnswer>,
+        answer: Option<Vec<Signed<Root>>>,
         now: Now,
     ) -> Vec<Action<P>> {
         self.sync.answered(peer, Question::Roots);
         let mut actions = Vec::new();
-        let Some(BootstrapAnswer { roots }) = answer else { return actions };
+        let Some(roots) = answer else { return actions };
         let full = roots.len() >= MAX_ROOTS_PER_ANSWER;
         self.sync.roots_came(peer, if full { Page::Full } else { Page::Last });
         let mut newest = None;

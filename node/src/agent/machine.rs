@@ -11,7 +11,7 @@ use std::{
 };
 
 use updraft_protocol::{
-    BootstrapRequest, CatchUpRequest, ComponentName, Digest, Statement, Timestamp,
+    CatchUpRequest, ComponentName, Digest, Statement, Timestamp,
 };
 
 use super::{
@@ -283,10 +283,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     marks: self.sync.wanted_from(peer, self.catalog.marks()),
                 },
             ),
-            Question::Roots => Action::AskRoots(
-                peer,
-                BootstrapRequest { network: root.network, after: root.version },
-            ),
+            Question::Roots => Action::AskRoots(peer, root.network, root.version),
             Question::Manifest(digest) => Action::AskManifest(peer, digest),
             Question::Statements(after) => Action::AskStatements(peer, root.network, after),
         }

@@ -37,6 +37,7 @@ mod orders;
 mod restore;
 mod rules;
 mod saying;
+mod voting;
 mod serving;
 mod show;
 mod start;

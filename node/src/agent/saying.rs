@@ -9,10 +9,10 @@ use std::{
 
 use updraft_protocol::{
     Digest, Statement, Timestamp, codec, equivocation::ProvesNothing, limits::BRAKE_AGAIN,
-    signed::VerifyError,
+    signed::VerifyError, vote::Decision,
 };
 
-use super::machine::Machine;
+use super::{machine::Machine, voting};
 use crate::{
     catalog::Refusal,
     problem::{Code, Problem},
@@ -124,6 +124,27 @@ pub fn in_words(statement: &Statement, name_of: impl Fn(&Digest) -> String) -> S
                 },
             )
         }
+        Statement::Proposal(signed) => signed
+            .peek()
+            .map_or_else(|_| unreadable("proposal"), |proposal| voting::proposal_in_words(&proposal)),
+        Statement::Ballot(signed) => signed
+            .peek()
+            .map_or_else(|_| unreadable("ballot"), |ballot| voting::ballot_in_words(&ballot)),
+        Statement::Certificate(certificate) => certificate.proposal.peek().map_or_else(
+            |_| unreadable("certificate"),
+            |proposal| {
+                let what = match certificate.decision {
+                    Decision::LockIn => "has decided",
+                    Decision::Cancel => "has called off",
+                };
+                let voices = certificate.ballots.len();
+                format!("a vote of {voices} {what}: {}", voting::proposal_in_words(&proposal))
+            },
+        ),
+        Statement::DoubleVote(proof) => proof.by().map_or_else(
+            || unreadable("proof"),
+            |by| format!("elector {by} has signed two different ballots with one number"),
+        ),
     }
 }
 
@@ -133,7 +154,13 @@ fn end_of(statement: &Statement) -> Option<Timestamp> {
         Statement::Heartbeat(signed) => Some(signed.peek().ok()?.expires()),
         Statement::Brake(signed) => Some(signed.peek().ok()?.expires),
         Statement::Lift(signed) => Some(signed.peek().ok()?.expires()),
-        Statement::Revocation(_) | Statement::Attestation(_) | Statement::Equivocation(_) => None,
+        Statement::Revocation(_)
+        | Statement::Attestation(_)
+        | Statement::Equivocation(_)
+        | Statement::Proposal(_)
+        | Statement::Ballot(_)
+        | Statement::Certificate(_)
+        | Statement::DoubleVote(_) => None,
     }
 }
 

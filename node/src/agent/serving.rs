@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, ops::Bound, sync::Arc, time::Duration};
 
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, HeadMark, Holding,
-    NetworkId, Statement, TransferAnswer, TransferRequest, codec,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, ForkId, HeadMark,
+    Holding, NetworkId, Statement, TransferAnswer, TransferRequest, codec,
     limits::{
         MAX_HEAD_BYTES_PER_ANSWER, MAX_HEADS_PER_ANSWER, MAX_ROOTS_PER_ANSWER,
         MAX_STATEMENT_BYTES_PER_ANSWER, MAX_STATEMENTS_PER_ANSWER,
@@ -37,50 +37,89 @@ pub(super) enum Generosity {
     RecordsOnly,
 }
 
+/// What every answer depends on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// The network; others get nothing.
+    pub(super) network: NetworkId,
+    /// What is given.
+    pub(super) generosity: Generosity,
+    /// The rules that this node follows now.
+    pub(super) fork: ForkId,
+}
+
 /// Answers one request; says how many chunk bytes went out.
-pub(super) async fn serve(
-    context: &Context,
-    network: NetworkId,
-    generosity: Generosity,
-    request: InboundRequest,
-) -> u64 {
+pub(super) async fn serve(context: &Context, terms: Terms, request: InboundRequest) -> u64 {
     match request {
         InboundRequest::Bootstrap(request, responder) => {
-            let none = BootstrapAnswer { roots: Vec::new() };
-            responder.answer(
-                read(context, move |store| bootstrap(store, network, request))
-                    .await
-                    .unwrap_or(none),
-            );
-            0
+            let (answer, sent) = bootstrap(context, terms, request).await;
+            responder.answer(answer);
+            sent
         }
         InboundRequest::CatchUp(request, responder) => {
-            let said = lock(&context.said).clone();
-            let answer = read(context, move |store| catch_up(store, &said, network, request)).await;
-            responder.answer(answer.unwrap_or(CatchUpAnswer::NotHeld));
-            0
-        }
-        InboundRequest::Transfer(_, responder) if generosity == Generosity::RecordsOnly => {
-            responder.answer(TransferAnswer::NotHeld);
+            responder.answer(catch_up(context, terms.network, request).await);
             0
         }
         InboundRequest::Transfer(request, responder) => {
-            let answer = read(context, move |store| transfer(store, request)).await;
-            let answer = answer.unwrap_or(TransferAnswer::NotHeld);
-            let TransferAnswer::Chunk(bytes) = &answer else {
-                responder.answer(answer);
-                return 0;
-            };
-            let sent = bytes.len() as u64;
-            if !context.upload.pass(sent, PATIENCE).await {
-                responder.answer(TransferAnswer::Busy);
-                return 0;
-            }
-            context.metrics.chunk_moved(Direction::Out, Source::Peer, sent);
+            let (answer, sent) = give(context, terms.generosity, request).await;
             responder.answer(answer);
             sent
         }
     }
+}
+
+/// Answers what every node understands.
+async fn bootstrap(
+    context: &Context,
+    terms: Terms,
+    request: BootstrapRequest,
+) -> (BootstrapAnswer, u64) {
+    let answer = match request {
+        BootstrapRequest::Roots { network, .. } | BootstrapRequest::Fork { network, .. }
+            if network != terms.network =>
+        {
+            BootstrapAnswer::OtherNetwork
+        }
+        BootstrapRequest::Roots { after, .. } => {
+            let roots = read(context, move |store| store.roots(after, MAX_ROOTS_PER_ANSWER)).await;
+            BootstrapAnswer::Roots(roots.unwrap_or_default())
+        }
+        BootstrapRequest::Fork { .. } => BootstrapAnswer::Fork(terms.fork),
+        BootstrapRequest::CatchUp(request) => {
+            BootstrapAnswer::CatchUp(catch_up(context, terms.network, request).await)
+        }
+        BootstrapRequest::Transfer(request) => {
+            let (answer, sent) = give(context, terms.generosity, request).await;
+            return (BootstrapAnswer::Transfer(answer), sent);
+        }
+    };
+    (answer, 0)
+}
+
+async fn catch_up(context: &Context, network: NetworkId, request: CatchUpRequest) -> CatchUpAnswer {
+    let said = lock(&context.said).clone();
+    let answer = read(context, move |store| missed(store, &said, network, request)).await;
+    answer.unwrap_or(CatchUpAnswer::NotHeld)
+}
+
+/// Bytes, and how many of a chunk went out.
+async fn give(
+    context: &Context,
+    generosity: Generosity,
+    request: TransferRequest,
+) -> (TransferAnswer, u64) {
+    if generosity == Generosity::RecordsOnly {
+        return (TransferAnswer::NotHeld, 0);
+    }
+    let answer = read(context, move |store| transfer(store, request)).await;
+    let answer = answer.unwrap_or(TransferAnswer::NotHeld);
+    let TransferAnswer::Chunk(bytes) = &answer else { return (answer, 0) };
+    let sent = bytes.len() as u64;
+    if !context.upload.pass(sent, PATIENCE).await {
+        return (TransferAnswer::Busy, 0);
+    }
+    context.metrics.chunk_moved(Direction::Out, Source::Peer, sent);
+    (answer, sent)
 }
 
 /// Reads from the store on a thread that may block. A store that fails is our trouble, not the asker's.
@@ -99,18 +138,7 @@ async fn read<T: Send + 'static>(
     }
 }
 
-fn bootstrap(
-    store: &Store,
-    network: NetworkId,
-    request: BootstrapRequest,
-) -> Result<BootstrapAnswer, StoreError> {
-    if request.network != network {
-        return Ok(BootstrapAnswer { roots: Vec::new() });
-    }
-    Ok(BootstrapAnswer { roots: store.roots(request.after, MAX_ROOTS_PER_ANSWER)? })
-}
-
-fn catch_up(
+fn missed(
     store: &Store,
     telling: &Telling,
     network: NetworkId,

@@ -15,6 +15,7 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
+use updraft_protocol::ForkId;
 
 use super::{
     action::{Input, Now},
@@ -23,7 +24,7 @@ use super::{
     event::{Event, What},
     machine::Machine,
     order::{CheckReport, Order, Reply},
-    serving::Generosity,
+    serving::{Generosity, Terms},
     status::{NodeStatus, RootStatus, Status},
 };
 use crate::network::{GossipToken, NetworkEvent, PeerId};
@@ -177,6 +178,12 @@ impl Agent {
         }
     }
 
+    fn terms(&self) -> Terms {
+        let network = self.machine.catalog().root().network;
+        let fork = ForkId { digest: network.fork_digest(&[]), next: None };
+        Terms { network, generosity: self.identity.generosity, fork }
+    }
+
     async fn on_network(&mut self, event: NetworkEvent) {
         let input = match event {
             NetworkEvent::Gossip { token, source, message } => {
@@ -187,11 +194,9 @@ impl Agent {
             NetworkEvent::Request { peer: _, request } => {
                 // Dropping a request tells its asker that we are busy.
                 if self.serving.len() < MAX_SERVING {
-                    let (context, generosity) = (self.context.clone(), self.identity.generosity);
-                    let network = self.machine.catalog().root().network;
-                    self.serving.spawn(async move {
-                        super::serving::serve(&context, network, generosity, request).await
-                    });
+                    let (context, terms) = (self.context.clone(), self.terms());
+                    self.serving
+                        .spawn(async move { super::serving::serve(&context, terms, request).await });
                 }
                 return;
             }

@@ -39,6 +39,7 @@ fn manifest() -> Manifest {
         compatibility: Compatibility::Compatible,
         min_version: None,
         barriers: Vec::new(),
+        needs_protocol: None,
         source: None,
         notes: String::new(),
         tree: TreeRef { object: ObjectRef::of(TREE).expect("small"), entries: 1, bytes: 1 },

@@ -110,6 +110,9 @@ pub enum Refusal {
         /// When.
         expired: Timestamp,
     },
+    /// It is about a vote, and who votes is judged elsewhere.
+    #[error("it is about a vote")]
+    AboutAVote,
     /// No trusted head lists the manifest.
     #[error("no trusted head lists manifest {0}")]
     NotListed(Digest),
@@ -136,6 +139,7 @@ impl Refusal {
                 Verdict::Ignore
             }
             Self::Unverified(_) | Self::ProvesNothing(_) => Verdict::Reject,
+            Self::AboutAVote => Verdict::Ignore,
             Self::Root(RootError::OldKeys { .. } | RootError::OwnKeys { .. }) => Verdict::Reject,
             // A node on another root version may know other channels and other keys; one that was away may not
             // know what was revoked, paused or said since.
@@ -202,12 +206,13 @@ impl Refusal {
             Self::FromTheFuture { .. } => "future",
             Self::Expired { .. } => "expired",
             Self::NotListed(_) => "not_listed",
+            Self::AboutAVote => "about_a_vote",
             Self::ListedOtherwise { .. } => "listed_otherwise",
         }
     }
 
     /// Every word that [`Refusal::label`] can give.
-    pub const LABELS: [&'static str; 34] = [
+    pub const LABELS: [&'static str; 35] = [
         "undecodable",
         "wrong_network",
         "other_than_named",
@@ -241,6 +246,7 @@ impl Refusal {
         "future",
         "expired",
         "not_listed",
+        "about_a_vote",
         "listed_otherwise",
     ];
 }

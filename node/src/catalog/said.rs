@@ -101,6 +101,10 @@ impl Catalog {
             Statement::Revocation(signed) => self.hear_revocation(signed, statement)?,
             Statement::Attestation(signed) => self.hear_attestation(signed, statement, clock)?,
             Statement::Equivocation(proof) => self.hear_proof(proof, statement)?,
+            Statement::Proposal(_)
+            | Statement::Ballot(_)
+            | Statement::Certificate(_)
+            | Statement::DoubleVote(_) => return Err(Refusal::AboutAVote),
         };
         match statement.as_ref() {
             // There may be thousands of these, and each takes the place of one other at most.

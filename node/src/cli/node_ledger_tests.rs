@@ -112,6 +112,7 @@ impl Desk {
             compatibility: Compatibility::Compatible,
             min_version: None,
             barriers: Vec::new(),
+            needs_protocol: None,
             min_supported: None,
             source: None,
             notes: String::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use updraft_protocol::{ComponentName, Digest, Hasher, NetworkId};
+use updraft_protocol::{ComponentName, Digest};
 
 /// How far a change of protocol has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,29 +29,6 @@ impl Line {
     pub fn protocol(&self) -> Option<u32> {
         self.changes.last().map(|(_, _, to)| *to)
     }
-}
-
-/// Which rules a node follows, and when it expects others: what EIP-2124 calls a fork id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ForkId {
-    /// First four bytes of the hash of the network and every change in force.
-    pub digest: [u8; 4],
-    /// The epoch of the next change that is decided; `None` if none is.
-    pub next: Option<u64>,
-}
-
-/// The fork digest of a network in which these proposals are in force, in the order of their activations.
-pub(super) fn digest(network: &NetworkId, applied: &[Digest]) -> [u8; 4] {
-    if applied.is_empty() {
-        return network.fork_digest();
-    }
-    let mut hasher = Hasher::new();
-    hasher.update(network.as_bytes());
-    for proposal in applied {
-        hasher.update(proposal.as_bytes());
-    }
-    let [a, b, c, d, ..] = *hasher.finish().as_bytes();
-    [a, b, c, d]
 }
 
 /// The lines that these changes make: activation, proposal, line, from, to.

@@ -9,14 +9,14 @@ use std::{
 };
 
 use updraft_protocol::{
-    Ballot, Certificate, ComponentName, Digest, DoubleVote, KeyId, NetworkId, Proposal, Root,
+    Ballot, Certificate, ComponentName, Digest, DoubleVote, ForkId, KeyId, NetworkId, Proposal, Root,
     Sentence, Signed, Stance, Verified,
     vote::{Decision, Outlook, Rules, Weights},
 };
 
 use super::{
     held::{Cast, Held, State},
-    lines::{self, ForkId, Line},
+    lines::{self, Line},
     refusal::Refusal,
     roster::Roster,
 };
@@ -283,7 +283,7 @@ impl Governance {
             .map(|held| held.proposal.activation.earliest())
             .min();
         let digests: Vec<Digest> = applied.into_iter().map(|(_, id)| id).collect();
-        ForkId { digest: lines::digest(&self.network, &digests), next }
+        ForkId { digest: self.network.fork_digest(&digests), next }
     }
 
     fn in_force(&self, epoch: u64, height: Option<u64>) -> impl Iterator<Item = &Held> {

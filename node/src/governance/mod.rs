@@ -22,7 +22,7 @@ mod roster;
 pub use self::{
     elector::{CannotVote, Elector},
     held::{Held, State},
-    lines::{ForkId, Line, Stage},
+    lines::{Line, Stage},
     machine::{Event, Governance},
     refusal::Refusal,
 };

@@ -67,7 +67,7 @@ pub(super) struct GossipState {
 impl GossipState {
     pub(super) fn new(network: &NetworkId) -> (Self, mpsc::Receiver<Settled>) {
         let (back, verdicts) = mpsc::channel(MAX_UNJUDGED);
-        let topic = IdentTopic::new(network.heads_topic());
+        let topic = IdentTopic::new(network.fork_digest(&[]).topic());
         let (patience, said) = (Patience::default(), VecDeque::new());
         (Self { topic, unjudged: BTreeMap::new(), back, patience, said }, verdicts)
     }
@@ -121,7 +121,7 @@ enum Place {
 
 /// The protocol and its parameters.
 pub(super) fn behaviour(key: &Keypair, network: &NetworkId) -> Result<Counted, String> {
-    let topic = IdentTopic::new(network.heads_topic());
+    let topic = IdentTopic::new(network.fork_digest(&[]).topic());
     let config = ConfigBuilder::default()
         .validation_mode(ValidationMode::Strict)
         .validate_messages()

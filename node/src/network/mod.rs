@@ -49,8 +49,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, Gossip,
-    TransferAnswer, TransferRequest,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, ForkId, Gossip,
+    NetworkId, Root, Signed, TransferAnswer, TransferRequest,
 };
 
 pub use self::{
@@ -141,8 +141,43 @@ impl Network {
         self.call(|reply| Command::Announce(message, reply)).await?
     }
 
-    /// Asks a peer for the root chain. Connects if need be; ends within a bounded time.
-    pub async fn bootstrap_roots(
+    /// Asks a peer for the roots after a version; empty if it has none, or is of another network. Connects if need
+    /// be; ends within a bounded time.
+    pub async fn roots(
+        &self,
+        peer: PeerId,
+        network: NetworkId,
+        after: u64,
+    ) -> Result<Vec<Signed<Root>>, RequestError> {
+        match self.bootstrap(peer, BootstrapRequest::Roots { network, after }).await? {
+            BootstrapAnswer::Roots(roots) => Ok(roots),
+            BootstrapAnswer::OtherNetwork => Ok(Vec::new()),
+            _ => self.is_another_kind(peer).await,
+        }
+    }
+
+    /// Asks a peer which rules it follows, and says ours; `None` if it is of another network.
+    pub async fn fork(
+        &self,
+        peer: PeerId,
+        network: NetworkId,
+        fork: ForkId,
+    ) -> Result<Option<ForkId>, RequestError> {
+        match self.bootstrap(peer, BootstrapRequest::Fork { network, fork }).await? {
+            BootstrapAnswer::Fork(fork) => Ok(Some(fork)),
+            BootstrapAnswer::OtherNetwork => Ok(None),
+            _ => self.is_another_kind(peer).await,
+        }
+    }
+
+    /// No honest node answers another question than it was asked.
+    async fn is_another_kind<T>(&self, peer: PeerId) -> Result<T, RequestError> {
+        self.report(peer, Conduct::Malformed).await?;
+        let reason = "it answers another question than it was asked".to_owned();
+        Err(RequestError::Malformed { peer, reason })
+    }
+
+    async fn bootstrap(
         &self,
         peer: PeerId,
         request: BootstrapRequest,

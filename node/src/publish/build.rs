@@ -58,6 +58,8 @@ pub struct Draft {
     pub min_version: Option<ReleaseVersion>,
     /// Versions that an update must not jump over.
     pub barriers: Vec<ReleaseVersion>,
+    /// The protocol of its component without which it does not run.
+    pub needs_protocol: Option<u32>,
     /// The lowest version that is looked after from this release on.
     pub min_supported: Option<ReleaseVersion>,
     /// Digest of the sources, if others can build it again.
@@ -226,6 +228,7 @@ fn describe(draft: Draft, tree: TreeRef, whole: Blob, patches: &[MadePatch]) -> 
         compatibility: draft.compatibility,
         min_version: draft.min_version,
         barriers: draft.barriers,
+        needs_protocol: draft.needs_protocol,
         source: draft.source,
         notes: draft.notes,
         tree,

@@ -61,6 +61,7 @@ fn draft(version: &str) -> Draft {
         compatibility: Compatibility::Compatible,
         min_version: None,
         barriers: Vec::new(),
+        needs_protocol: None,
         min_supported: None,
         source: None,
         notes: "new".to_owned(),

@@ -52,6 +52,11 @@ impl DoubleVote {
         self.first.peek().ok().map(|ballot| ballot.proposal)
     }
 
+    /// The elector whom it accuses, rightly or not.
+    pub fn by(&self) -> Option<KeyId> {
+        self.first.peek().ok().map(|ballot| ballot.by)
+    }
+
     /// The proposal, and the elector who lied about it, to whoever knows the electorate.
     pub fn judge(
         &self,

@@ -246,6 +246,7 @@ pub(crate) fn manifest() -> Manifest {
         compatibility: Compatibility::Breaking,
         min_version: Some(name("1.0.0")),
         barriers: vec![name("1.0.5"), name("1.1.0-rc.1")],
+        needs_protocol: Some(2),
         source: Some(digest(b"sources")),
         notes: "Schließt eine Lücke.\n".to_owned(),
         tree: TreeRef {
@@ -267,6 +268,7 @@ pub(crate) fn manifest_smallest() -> Manifest {
         compatibility: Compatibility::Compatible,
         min_version: None,
         barriers: Vec::new(),
+        needs_protocol: None,
         source: None,
         notes: String::new(),
         patches: Vec::new(),

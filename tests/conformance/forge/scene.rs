@@ -236,6 +236,7 @@ pub(super) fn manifest(zero: Timestamp, version: &str) -> Manifest {
         compatibility: Compatibility::Compatible,
         min_version: None,
         barriers: Vec::new(),
+        needs_protocol: None,
         source: None,
         notes: String::new(),
         tree: TreeRef { object: object("tree"), entries: 1, bytes: 1 },

@@ -75,6 +75,7 @@ impl Publisher {
             compatibility: Compatibility::Compatible,
             min_version: None,
             barriers: Vec::new(),
+            needs_protocol: None,
             source: None,
             notes: "Faster.".to_owned(),
             tree: TreeRef {

@@ -39,6 +39,10 @@ pub struct Args {
     /// A version that updates from below must install and run first; may be given several times
     #[arg(long, value_name = "VERSION")]
     pub barrier: Vec<ReleaseVersion>,
+    /// The component's protocol without which the release does not run: nodes hold it back until a vote has put that
+    /// protocol in force
+    #[arg(long, value_name = "PROTOCOL")]
+    pub needs_protocol: Option<u32>,
     /// Lowest version that is looked after from now on; nodes below it say so
     #[arg(long, value_name = "VERSION")]
     pub min_supported: Option<ReleaseVersion>,

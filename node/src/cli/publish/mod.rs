@@ -229,6 +229,7 @@ fn draft(
         },
         min_version: args.min_version.clone(),
         barriers: args.barrier.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
+        needs_protocol: args.needs_protocol,
         min_supported: args.min_supported.clone(),
         source: args.source_digest,
         notes,

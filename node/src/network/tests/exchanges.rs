@@ -35,7 +35,6 @@ async fn each_kind_of_question_comes_with_its_asker_and_gets_its_answer() {
     let (mut a, mut b) = (node().await, node().await);
     connect(&mut a, &mut b).await;
     let (asker, to) = (a.id(), b.id());
-    let bootstrap = BootstrapRequest { network: network_id(), after: 3 };
     let catch_up = CatchUpRequest::Manifest(Digest::of(b"manifest"));
     let transfer = TransferRequest::Chunk { blob: Digest::of(b"blob"), index: 4 };
     let answering = tokio::spawn(async move {
@@ -44,8 +43,9 @@ async fn each_kind_of_question_comes_with_its_asker_and_gets_its_answer() {
             assert_eq!(peer, asker);
             match request {
                 InboundRequest::Bootstrap(request, responder) => {
-                    assert_eq!(request, BootstrapRequest { network: network_id(), after: 3 });
-                    responder.answer(BootstrapAnswer { roots: vec![] });
+                    let asked = BootstrapRequest::Roots { network: network_id(), after: 3 };
+                    assert_eq!(request, asked);
+                    responder.answer(BootstrapAnswer::Roots(vec![]));
                 }
                 InboundRequest::CatchUp(request, responder) => {
                     assert_eq!(request, CatchUpRequest::Manifest(Digest::of(b"manifest")));
@@ -62,8 +62,7 @@ async fn each_kind_of_question_comes_with_its_asker_and_gets_its_answer() {
         }
         b
     });
-    let roots = a.network.bootstrap_roots(to, bootstrap).await;
-    assert_eq!(roots, Ok(BootstrapAnswer { roots: vec![] }));
+    assert_eq!(a.network.roots(to, network_id(), 3).await, Ok(vec![]));
     assert_eq!(a.network.catch_up(to, catch_up).await, Ok(CatchUpAnswer::NotHeld));
     let chunk = a.network.transfer(to, transfer).await;
     assert_eq!(chunk, Ok(TransferAnswer::Chunk(vec![9; 256 * 1024])));
@@ -273,7 +272,6 @@ async fn lies_in_place_of_answers_are_named_and_cost_the_liar() {
 async fn a_peer_without_the_protocol_is_told_apart() {
     let a = node().await;
     let peer = a.network.dial(liar(Vec::new()).await).await.expect("it is there");
-    let request = BootstrapRequest { network: network_id(), after: 0 };
-    let asked = a.network.bootstrap_roots(peer, request).await;
+    let asked = a.network.roots(peer, network_id(), 0).await;
     assert!(matches!(asked, Err(RequestError::Unsupported { .. })), "{asked:?}");
 }

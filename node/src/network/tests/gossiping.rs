@@ -224,7 +224,7 @@ mod hostile {
     }
 
     async fn speak(mut swarm: Swarm<Protocols>, mut said: mpsc::Receiver<Vec<u8>>) {
-        let topic = IdentTopic::new(network_id().heads_topic());
+        let topic = IdentTopic::new(network_id().fork_digest(&[]).topic());
         let mut heard = false;
         loop {
             tokio::select! {
