@@ -71,6 +71,7 @@ pub struct Opened {
     key: identity::NodeKey,
     token: ApiToken,
     witness: Option<Arc<SecretKey>>,
+    voter: Option<Arc<SecretKey>>,
     bootstrap: Vec<String>,
 }
 
@@ -110,17 +111,27 @@ pub fn open(
     }
     let bootstrap = join::bootstrap(&dirs.data)
         .map_err(|error| Problem::from_error(Code::FileUnusable, &error))?;
-    let witness = witness(settings, dirs, passwords)?;
-    Ok(Opened { lock, store, trust, key, token, witness, bootstrap })
+    let witness = own_key("trust.witness_key", settings.trust.witness_key.as_deref());
+    let witness = unlock(witness, dirs, passwords)?;
+    let voter = own_key("governance.voter_key", settings.governance.voter_key.as_deref());
+    let voter = unlock(voter, dirs, passwords)?;
+    Ok(Opened { lock, store, trust, key, token, witness, voter, bootstrap })
 }
 
-/// The key with which this node is a witness, unlocked.
-fn witness(
-    settings: &Settings,
+/// A setting that names a key of this node, and the key.
+type OwnKey<'a> = Option<(&'static str, &'a str)>;
+
+fn own_key<'a>(setting: &'static str, named: Option<&'a str>) -> OwnKey<'a> {
+    named.map(|named| (setting, named))
+}
+
+/// A key that this node signs with by itself, unlocked.
+fn unlock(
+    own: OwnKey<'_>,
     dirs: &Dirs,
     passwords: &PasswordSource,
 ) -> Result<Option<Arc<SecretKey>>, Problem> {
-    let Some(named) = &settings.trust.witness_key else { return Ok(None) };
+    let Some((setting, named)) = own else { return Ok(None) };
     let folder = KeyFolder::new(dirs.keys());
     let load = |named: &str| -> Result<SecretKey, KeyError> {
         folder.load(&named.parse()?)?.unlock_with(passwords)
@@ -128,7 +139,7 @@ fn witness(
     match load(named) {
         Ok(key) => Ok(Some(Arc::new(key))),
         Err(error) => {
-            let detail = format!("trust.witness_key: the key `{named}` cannot be used");
+            let detail = format!("{setting}: the key `{named}` cannot be used");
             Err(Problem::new(Code::KeyLocked, detail).because(Some(&error)).hint(
                 "give its password in a file named by UPDRAFT_KEY_PASSWORD_FILE, or take the setting out",
             ))
@@ -170,6 +181,7 @@ impl Node {
             network_events: events,
             clock: clock.clone(),
             witness: opened.witness,
+            voter: opened.voter,
             metrics: metrics.clone(),
             temporary: temporary.clone(),
             stop: stop.clone(),

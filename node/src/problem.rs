@@ -92,6 +92,8 @@ codes! {
     Quarantined "UD0509" "quarantined" Some(409), 7, "The release failed here before";
     FloorRequired "UD0510" "floor-required" Some(409), 7, "An intermediate release has to come first";
 
+    RequirementMissing "UD0511" "requirement-missing" Some(409), 7, "Something that the release needs is not there";
+
     RollbackFailed "UD0603" "rollback-failed" Some(500), 1, "The earlier version could not be restored";
 
     NoPeers "UD0701" "no-peers" Some(503), 9, "No peers are connected";
@@ -106,6 +108,10 @@ codes! {
     KeyLocked "UD0801" "key-locked" Some(409), 4, "The key cannot be unlocked";
     KeyUnknown "UD0801" "key-unknown" Some(404), 5, "No such key";
     ThresholdUnsafe "UD0802" "threshold-unsafe" Some(422), 2, "Losing one key would end the network";
+
+    ProposalClosed "UD0901" "proposal-closed" Some(409), 7, "The vote does not take this any more, or not yet";
+    NotAVoter "UD0902" "not-a-voter" Some(403), 4, "This key does not vote";
+    ProposalUnknown "UD0904" "proposal-unknown" Some(404), 5, "No such proposal is known";
 }
 
 impl Code {

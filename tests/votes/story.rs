@@ -83,7 +83,7 @@ impl Story {
             ["count", name] => self.count(name),
             ["fork"] => {
                 let line = "updraft".parse().expect("a name");
-                let fork = self.machine().fork_id(&line, self.epoch, None);
+                let fork = self.machine().forks(&line, self.epoch, None).id();
                 let old = fork.digest == NETWORK.fork_digest(&[]);
                 let rules = if old { "old rules" } else { "new rules" };
                 fork.next.map_or(rules.to_owned(), |next| format!("{rules}, others in {next}"))

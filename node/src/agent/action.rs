@@ -7,12 +7,13 @@ use std::{
 };
 
 use updraft_protocol::{
-    CatchUpAnswer, CatchUpRequest, ChannelBase, ChannelName,
-    ComponentName, Digest, Equivocation, Gossip, Head, Heartbeat, Manifest, NetworkId, Root,
-    Signed, Statement, Timestamp,
+    Ballot, CatchUpAnswer, CatchUpRequest, ChannelBase, ChannelName, ComponentName, Digest,
+    Equivocation, ForkId, Gossip, Head, Heartbeat, Manifest, NetworkId, Root, Signed, Statement,
+    Timestamp,
 };
 
 use super::{
+    changing::{Listening, Speech},
     event::What,
     lifecycle::InstalledVersion,
     operation::OperationId,
@@ -55,6 +56,12 @@ pub enum Input<P> {
     Proved(Box<Equivocation>),
     /// What this node says as a witness is kept and signed.
     Vouched(Box<Signed<Heartbeat>>),
+    /// A ballot of this node is kept and signed.
+    Cast(Box<Signed<Ballot>>),
+    /// A peer has said which rules it follows; `None` if it did not.
+    Forked(P, Option<ForkId>),
+    /// The operator's source of heights has said a number, or nothing that is one.
+    Height(Option<u64>),
     /// A question for a manifest was answered.
     Manifest(P, Digest, Option<CatchUpAnswer>),
     /// A bundle's bytes lie in the store; its head and manifest were judged good before.
@@ -95,6 +102,16 @@ pub enum Action<P> {
     ForgetStatements(Vec<Arc<Statement>>),
     /// Keep what this node is about to say as a witness, then sign it.
     Vouch(Box<Heartbeat>, Word),
+    /// Keep a ballot of this node, then sign it.
+    Cast(Box<Ballot>),
+    /// Talk and listen under these rules.
+    Listen(Listening),
+    /// Ask and answer by the protocol in force.
+    Speak(Speech),
+    /// Tell a peer which rules this node follows, and ask for its own.
+    AskFork(P, NetworkId, ForkId),
+    /// Stop, and go on as the installed program.
+    StartAgain,
     /// Keep the latest signed time.
     KeepTime(Timestamp),
     /// Put this head and the kept one of its number together.

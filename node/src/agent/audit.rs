@@ -54,6 +54,9 @@ fn line_of(order: &Order) -> Option<Value> {
         Order::Say { statement, by, .. } => json!({
             "order": "say", "kind": statement.kind(), "statement": statement.id().to_string(), "by": by,
         }),
+        Order::Vote { proposal, stance, reason, by, .. } => json!({
+            "order": "vote", "proposal": proposal.to_string(), "stance": stance.word(), "reason": reason, "by": by,
+        }),
         Order::Dial { address, .. } => json!({ "order": "dial", "address": address }),
         Order::Ban { peer, time, .. } => {
             json!({ "order": "ban", "peer": peer, "seconds": time.as_secs() })

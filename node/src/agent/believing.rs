@@ -49,6 +49,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     ) -> Result<(), Refusal> {
         let changed = self.catalog.offer_root(&root)?;
         let version = changed.version;
+        self.votes.governance.follow(self.catalog.root());
         self.sweep_due = true;
         actions.push(Action::KeepRoot(Arc::new(root), version));
         for channel in changed.begun_anew {

@@ -50,6 +50,8 @@ pub(super) struct Context {
     pub(super) keep_versions: usize,
     /// The key with which this node is a witness; shared, so that there is one copy of it in memory.
     pub(super) witness: Option<Arc<SecretKey>>,
+    /// The key with which this node votes.
+    pub(super) voter: Option<Arc<SecretKey>>,
     /// What is said beside heads and still matters.
     pub(super) said: Said,
     /// Installations that must not go live, and why: asked for at the last moment before the switch.

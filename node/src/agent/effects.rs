@@ -3,8 +3,8 @@
 use std::{future::Future, sync::Arc};
 
 use updraft_protocol::{
-    CatchUpAnswer, CatchUpRequest, ChannelName, ComponentName, Digest,
-    Equivocation, Head, Heartbeat, Manifest, Signed, Statement, Timestamp,
+    Ballot, CatchUpAnswer, CatchUpRequest, ChannelName, ComponentName, Digest, Equivocation, Head,
+    Heartbeat, Manifest, Signed, Statement, Timestamp,
 };
 
 use super::{
@@ -18,6 +18,7 @@ use super::{
     order::{HistoryLine, Published, Reply},
     restore,
     task::Agent,
+    votes::Votes,
 };
 use crate::{
     catalog::{self, Word},
@@ -64,7 +65,7 @@ impl Agent {
 
     /// Peers that ask get what is believed now, and kept.
     pub(super) fn serve_what_is_said(&self) {
-        let said = Arc::new(self.machine.said().clone());
+        let said = Arc::new(self.machine.said(self.now()));
         let name = (!self.machine.is_untold()).then(|| Statement::fingerprint(said.keys()));
         *lock(&self.context.said) = Telling { said, name };
     }
@@ -96,7 +97,11 @@ impl Agent {
         let (clock, skew) = (self.context.clock.now(), self.settings.trust.max_clock_skew);
         match tokio::task::spawn_blocking(move || restore::from_the_disk(&store, clock, skew)).await
         {
-            Ok(Ok(catalog)) => self.machine.believe_again(catalog),
+            Ok(Ok((catalog, governance, kept))) => {
+                let elector = self.machine.votes.elector.clone();
+                let votes = Votes::new(governance, kept).with_elector(elector);
+                self.machine.believe_again(catalog, votes);
+            }
             Ok(Err(error)) => {
                 tracing::error!(error = %chain(&error), "what was kept cannot be read")
             }
@@ -129,6 +134,15 @@ impl Agent {
             }
             Action::CallOff(id, reason) => self.context.call_off(id, reason),
             Action::Vouch(heartbeat, word) => self.vouch(&heartbeat, &word).await?,
+            Action::Cast(ballot) => self.cast(&ballot).await?,
+            Action::AskFork(peer, asked, fork) => {
+                let network = self.context.network.clone();
+                let input = move |answer: Option<Option<_>>| Input::Forked(peer, answer.flatten());
+                self.ask(peer, input, async move { network.fork(peer, asked, fork).await });
+            }
+            Action::Listen(listening) => self.listen(listening),
+            Action::Speak(speech) => self.speak(speech),
+            Action::StartAgain => self.start_again(),
             Action::KeepTime(time) => {
                 self.keep("the signed time", move |store| store.put_time(time)).await?;
             }
@@ -217,6 +231,23 @@ impl Agent {
                     .spawn(async move { Ended::Input(Box::new(Input::Vouched(Box::new(signed)))) });
             }
             Err(error) => tracing::error!(%error, "a word of this witness cannot be written"),
+        }
+        Ok(())
+    }
+
+    /// Keeps a ballot of this node, and only then signs it: a power cut between the two leaves a ballot that was never
+    /// said, and never two with one number.
+    async fn cast(&mut self, ballot: &Ballot) -> Result<(), NotKept> {
+        let Some(key) = self.context.voter.clone() else { return Ok(()) };
+        let (proposal, seq, stance) = (ballot.proposal, ballot.seq, ballot.stance);
+        self.keep("a ballot", move |store| store.put_cast(&proposal, seq, stance)).await?;
+        match Signed::unsigned(ballot) {
+            Ok(mut signed) => {
+                signed.sign(&key, &ballot.network);
+                self.effects
+                    .spawn(async move { Ended::Input(Box::new(Input::Cast(Box::new(signed)))) });
+            }
+            Err(error) => tracing::error!(%error, "a ballot cannot be written"),
         }
         Ok(())
     }

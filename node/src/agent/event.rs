@@ -142,6 +142,29 @@ pub enum What {
         /// The release, if it is only one.
         release: Option<Digest>,
     },
+    /// A vote is opened.
+    ProposalOpened {
+        /// What people call it: `p-NUMBER`.
+        number: u32,
+        /// Its name.
+        id: Digest,
+        /// What it says.
+        words: String,
+    },
+    /// A vote stands otherwise than it stood.
+    ProposalMoved {
+        /// What people call it.
+        number: u32,
+        /// Its name.
+        id: Digest,
+        /// How it stands.
+        state: &'static str,
+    },
+    /// This node's program cannot follow what is in force, or may not.
+    LeftBehind {
+        /// What is the matter, and what is done about it.
+        detail: String,
+    },
     /// A builder got something else from a release's sources than its publisher signed.
     BuildsDiffer {
         /// Of what.
@@ -178,6 +201,9 @@ impl What {
             Self::ReleasePaused { .. } => "release.paused",
             Self::PauseLifted { .. } => "release.resumed",
             Self::BuildsDiffer { .. } => "trust.buildsDiffer",
+            Self::ProposalOpened { .. } => "proposal.opened",
+            Self::ProposalMoved { .. } => "proposal.changed",
+            Self::LeftBehind { .. } => "node.leftBehind",
         }
     }
 
@@ -227,6 +253,9 @@ impl What {
             Self::PauseLifted { channel, release } => {
                 format!("{} is paused no longer", scope(channel, release.as_ref()))
             }
+            Self::ProposalOpened { words, .. } => format!("a vote is opened: {words}"),
+            Self::ProposalMoved { number, state, .. } => format!("p-{number} is {state}"),
+            Self::LeftBehind { detail } => detail.clone(),
             Self::BuildsDiffer { component, version, by, signed, built } => format!(
                 "builder {by} got {built} from the sources of {component}@{version}, which is signed as {signed}"
             ),

@@ -10,8 +10,8 @@ use std::{
 };
 
 use updraft_protocol::{
-    CatchUpAnswer, ChannelName, Digest, Equivocation, Gossip, Head, Manifest,
-    Root, Signed, Statement, limits::MAX_ROOTS_PER_ANSWER,
+    CatchUpAnswer, ChannelName, Digest, Equivocation, Gossip, Head, Manifest, Root, Signed,
+    Statement, limits::MAX_ROOTS_PER_ANSWER,
 };
 
 use super::{
@@ -63,11 +63,18 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         now: Now,
     ) -> Vec<Action<P>> {
         let mut actions = Vec::new();
+        // What is said under rules that this program does not speak is not for it to judge.
+        if self.left_behind(now).is_some() {
+            return vec![Action::Verdict(token, Verdict::Ignore)];
+        }
         let verdict = match message {
             Gossip::Announcement { head, manifest } => {
                 self.on_announcement(from, Arc::new(head), manifest, &mut actions, now)
             }
             Gossip::Root(root) => self.on_gossiped_root(from, root, &mut actions),
+            Gossip::Statement(statement) if statement.is_about_a_vote() => {
+                self.on_gossiped_vote(from, &Arc::new(statement), &mut actions, now)
+            }
             Gossip::Statement(statement) => {
                 match self.offer_statement(Arc::new(statement), &mut actions, now) {
                     Ok(outcome) => {
@@ -169,7 +176,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         // Who is behind us, or does not know yet what there is to know, cannot tell that there is nothing else.
         let knows = root_version >= self.catalog.root().version && statements != UNTOLD;
         self.sync.tells(peer, if knows { Word::Counts } else { Word::TellsLittle });
-        if statements == Statement::fingerprint(self.catalog.said().keys()) {
+        if statements == Statement::fingerprint(self.said(now).keys()) {
             self.caught_up.statements |= knows;
         } else if statements != UNTOLD {
             self.sync.ask(peer, Question::Statements(None));
@@ -302,8 +309,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Some(_) => return vec![Action::Accuse(peer)],
         };
         let last = statements.last().map(Statement::id);
-        for statement in statements {
-            let statement = Arc::new(statement);
+        let statements = statements.into_iter().map(Arc::new);
+        let (votes, others): (Vec<_>, Vec<_>) =
+            statements.partition(|statement| statement.is_about_a_vote());
+        if self.on_caught_up_votes(peer, votes, &mut actions, now) == Verdict::Reject {
+            actions.push(Action::Accuse(peer));
+            return actions;
+        }
+        for statement in others {
             match self.offer_statement(statement.clone(), &mut actions, now) {
                 Ok(outcome) => {
                     self.follow_up(peer, &outcome);
@@ -329,6 +342,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let page = if leads_on { Page::Full } else { Page::Last };
         if self.sync.statements_came(peer, page) {
             self.sync.ask(peer, Question::Statements(last));
+        } else if std::mem::take(&mut self.votes.ballot_was_early) && after.is_some() {
+            // Its proposal was on a later page: once more, now that it is known.
+            self.sync.ask(peer, Question::Statements(None));
         } else if !more && self.sync.word_of(peer) == Word::Counts {
             self.caught_up.statements = true;
         }

@@ -6,13 +6,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::{Debug, Display},
-    sync::Arc,
     time::Duration,
 };
 
-use updraft_protocol::{
-    CatchUpRequest, ComponentName, Digest, Statement, Timestamp,
-};
+use updraft_protocol::{CatchUpRequest, ComponentName, Digest, Timestamp};
 
 use super::{
     action::{Action, Input, Job, JobError, Now},
@@ -22,8 +19,12 @@ use super::{
     rules::{Duty, Rules, Upload},
     statements::{CaughtUp, PATIENCE},
     sync::{Question, Sync},
+    votes::Votes,
 };
-use crate::catalog::{Catalog, Freshness, Witness};
+use crate::{
+    catalog::{Catalog, Freshness, Witness},
+    governance::Governance,
+};
 
 /// Seconds by which trusted time has to have gone on before it is kept again.
 const TIME_STEP: u64 = 300;
@@ -68,6 +69,8 @@ pub struct Machine<P> {
     pub(super) fresh: BTreeMap<OperationId, (Duration, Timestamp)>,
     /// When the first peer came.
     pub(super) met: Option<Duration>,
+    /// What is proposed and decided.
+    pub(super) votes: Votes<P>,
     /// The signed time that is kept.
     kept_time: Timestamp,
 }
@@ -85,6 +88,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let has_no_head = catalog.channels().all(|(_, head)| head.is_none());
         let newcomer = has_no_head && catalog.said().is_empty();
         let kept_time = catalog.time_floor();
+        let votes = Votes::new(Governance::new(catalog.root()), Vec::new());
         Self {
             rules,
             kept_time,
@@ -106,7 +110,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             called_off: BTreeSet::new(),
             fresh: BTreeMap::new(),
             met: None,
+            votes,
         }
+    }
+
+    /// The same, with what is known of votes.
+    pub fn with_votes(mut self, votes: Votes<P>) -> Self {
+        self.votes = votes;
+        self
     }
 
     /// The same, but also a witness.
@@ -132,8 +143,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     /// Takes up what was kept, after something else could not be.
-    pub fn believe_again(&mut self, catalog: Catalog) {
+    pub fn believe_again(&mut self, catalog: Catalog, votes: Votes<P>) {
         self.catalog = catalog.with_own_key(self.witness.as_ref().map(Witness::key));
+        let peers = std::mem::take(&mut self.votes.peers);
+        self.votes = Votes { peers, height: self.votes.height, ..votes };
     }
 
     /// Notes where a job is, for people.
@@ -180,10 +193,15 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 self.sync.peer_came(peer);
                 self.met.get_or_insert(now.elapsed);
                 self.components.values_mut().for_each(|component| component.peer_came(now.elapsed));
-                vec![Action::Emit(What::PeerConnected { peer: peer.to_string() })]
+                let (network, fork) = (self.catalog.root().network, self.fork_id(now));
+                vec![
+                    Action::Emit(What::PeerConnected { peer: peer.to_string() }),
+                    Action::AskFork(peer, network, fork),
+                ]
             }
             Input::PeerWent(peer) => {
                 self.sync.peer_went(peer);
+                self.votes.peers.remove(&peer);
                 vec![Action::Emit(What::PeerDisconnected { peer: peer.to_string() })]
             }
             Input::News(peer, answer) => self.on_news(peer, answer, now),
@@ -191,6 +209,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Input::Statements(peer, after, answer) => self.on_statements(peer, after, answer, now),
             Input::Proved(proof) => self.on_proved(*proof, now),
             Input::Vouched(heartbeat) => self.on_vouched(*heartbeat, now),
+            Input::Cast(ballot) => self.on_cast(*ballot, now),
+            Input::Forked(peer, fork) => self.on_forked(peer, fork, now),
+            Input::Height(height) => {
+                self.votes.height = height;
+                Vec::new()
+            }
             Input::Manifest(peer, digest, answer) => self.on_manifest(peer, digest, answer, now),
             Input::Imported { head, manifest, by } => self.on_imported(&head, &manifest, by, now),
             Input::Fetched(job, result) => self.on_fetched(job, result, now),
@@ -198,7 +222,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Input::Mirrored(release, result) => self.on_mirrored(release, result, now),
             Input::Tick => {
                 self.catalog.forget_what_ran_out(now.wall);
-                Vec::new()
+                self.forget_votes(now)
             }
         };
         self.finish(actions, now)
@@ -220,7 +244,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             }
         });
         let word = self.witness.as_ref().and_then(|w| w.next(&self.catalog, at.wall));
-        let moments = fresh.chain(word).filter(|moment| *moment > at.wall);
+        let moments = fresh
+            .chain(word)
+            .chain(self.next_epoch_of_votes(at))
+            .filter(|moment| *moment > at.wall);
         let signed = moments.map(|moment| now + Duration::from_secs(moment.since(at.wall)));
         let heard = self.waits_for_statements(at).then(|| self.met.unwrap_or(now) + PATIENCE);
         let dues = pauses.chain(mirrors).chain(signed).chain(heard);
@@ -231,11 +258,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// Whether this node knows so little that peers must not take it for the whole.
     pub fn is_untold(&self) -> bool {
         self.newcomer && !self.caught_up.statements
-    }
-
-    /// What was said beside heads and still matters, for peers that ask.
-    pub fn said(&self) -> &BTreeMap<Digest, Arc<Statement>> {
-        self.catalog.said()
     }
 
     /// What follows from any input: questions that are due, and updates that may begin.
@@ -250,10 +272,22 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         self.newcomer &= !self.caught_up.statements;
         self.keep_time(&mut actions);
-        self.vouch(now, &mut actions);
+        self.follow_rules(now, &mut actions);
         self.call_off(now, &mut actions);
-        self.begin_updates(now, &mut actions);
-        self.begin_mirrors(now, &mut actions);
+        match self.left_behind(now) {
+            // It says nothing and begins nothing: what it would do, it would do by rules that are over.
+            Some(behind) => {
+                self.catch_up_with_the_rest(&behind, now, &mut actions);
+                actions.retain(|action| !matches!(action, Action::Announce(_)));
+            }
+            None => {
+                self.vouch(now, &mut actions);
+                self.get_ready(now, &mut actions);
+                self.follow_decisions(now, &mut actions);
+                self.begin_updates(now, &mut actions);
+                self.begin_mirrors(now, &mut actions);
+            }
+        }
         // Last: a manifest keeps what it names only once it is kept itself, and what is being fetched or
         // built may go through a release that has just left its channel.
         if self.sweep_due && !self.is_fetching() {

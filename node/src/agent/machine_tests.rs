@@ -1,8 +1,8 @@
 //! The agent's rules, with values: what a node does about what it hears.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use updraft_protocol::{Compatibility, Head, ReleaseKind};
+use updraft_protocol::{Compatibility, Head, ReleaseKind, Statement};
 
 use updraft_protocol::Target;
 
@@ -49,6 +49,10 @@ impl World {
         let publisher = Publisher::new();
         let rules = Rules {
             builders: 0,
+            speaks: 1..=2,
+            auto_activate: true,
+            signal_ready: true,
+            knows_heights: false,
             duty,
             upload: Upload::On,
             target: target(),

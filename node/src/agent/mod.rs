@@ -18,12 +18,16 @@ mod adapters;
 mod asks;
 mod audit;
 mod believing;
+mod changing;
 mod context;
+mod drafting;
 mod effects;
+mod electing;
 mod event;
 #[cfg(test)]
 pub(crate) mod fake;
 mod fetching;
+mod following;
 mod hearing;
 mod importing;
 mod installing;
@@ -34,12 +38,13 @@ mod offering;
 mod operation;
 mod order;
 mod orders;
+mod proposals;
 mod restore;
 mod rules;
 mod saying;
-mod voting;
 mod serving;
 mod show;
+mod staging;
 mod start;
 mod statements;
 mod status;
@@ -49,15 +54,20 @@ mod task;
 mod trouble;
 mod updates;
 mod view;
+mod votes;
+mod voting;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use updraft_protocol::{ChannelName, ComponentName, Digest, Root, Signed, Statement};
+use updraft_protocol::{
+    ChannelName, ComponentName, Digest, Proposal, Root, Signed, Stance, Statement,
+};
 
 use self::order::{Order, Reply};
 pub use self::{
     action::{Action, Fetched, Input, Installation, Job, JobError, Leg, Now},
+    changing::{LeftBehind, Listening, Speech, Understood},
     event::{Event, What},
     lifecycle::{Component, Following, InstalledVersion},
     machine::Machine,
@@ -66,14 +76,15 @@ pub use self::{
         Answer, BlobFile, CheckReport, Consent, Extent, HistoryLine, InstallOrder, Peer, Plan,
         Published, Release, RollbackOrder, RouteChoice,
     },
+    proposals::{BallotLine, ElectorLine, OwnPart, ProposalLine, ProposalWish, VoteCount},
     restore::Trust,
     rules::{Duty, Rules, Upload},
     saying::{Said, StatementLine, in_words},
     start::{Parts, start},
     status::{
         Alarm, Available, ChannelStatus, ComponentState, ComponentStatus, Concern, ConcernKind,
-        Freshness, Held, HoldReason, LastUpdate, NodeStatus, Pause, PeerCounts, RootStatus, Status,
-        StoreStatus, Totals, WitnessCount,
+        Freshness, Held, HoldReason, LastUpdate, NodeStatus, Pause, PeerCounts, ProtocolStatus,
+        RootStatus, Status, StoreStatus, Totals, WitnessCount,
     },
 };
 use crate::problem::{Code, Problem};
@@ -181,6 +192,28 @@ impl AgentHandle {
     /// Every statement that is believed and still matters.
     pub async fn statements(&self) -> Answer<Vec<StatementLine>> {
         self.ask(|reply| Order::Statements { reply }).await
+    }
+
+    /// Every proposal that is known, the newest first.
+    pub async fn proposals(&self) -> Answer<Vec<ProposalLine>> {
+        self.ask(|reply| Order::Proposals { reply }).await
+    }
+
+    /// A proposal as somebody wishes it, to be signed and handed in with [`AgentHandle::say`].
+    pub async fn draft_proposal(&self, wish: ProposalWish) -> Answer<Proposal> {
+        let wish = Box::new(wish);
+        self.ask(|reply| Order::DraftProposal { wish, reply }).await
+    }
+
+    /// Votes with this node's key: yes, no, abstain or cancel. The node itself says when it is ready.
+    pub async fn vote(
+        &self,
+        proposal: Digest,
+        stance: Stance,
+        reason: String,
+        by: String,
+    ) -> Answer<Said> {
+        self.ask(|reply| Order::Vote { proposal, stance, reason, by, reply }).await
     }
 
     /// The newest lines of the history, newest first.

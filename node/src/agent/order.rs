@@ -4,12 +4,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 use updraft_protocol::{
-    ChannelName, ComponentName, Digest, KeyId, Listing, Manifest, ReleaseVersion, Root, Signed,
-    Statement, Timestamp,
+    ChannelName, ComponentName, Digest, KeyId, Listing, Manifest, Proposal, ReleaseVersion, Root,
+    Signed, Stance, Statement, Timestamp,
 };
 
 use super::{
     operation::{Operation, OperationId},
+    proposals::{ProposalLine, ProposalWish},
     saying::{Said, StatementLine},
 };
 use crate::problem::Problem;
@@ -220,6 +221,9 @@ pub(super) enum Order {
     Import { bundle: PathBuf, by: String, reply: Reply<Published> },
     Say { statement: Arc<Statement>, by: String, reply: Reply<Said> },
     Statements { reply: Reply<Vec<StatementLine>> },
+    Proposals { reply: Reply<Vec<ProposalLine>> },
+    DraftProposal { wish: Box<ProposalWish>, reply: Reply<Proposal> },
+    Vote { proposal: Digest, stance: Stance, reason: String, by: String, reply: Reply<Said> },
     History { component: Option<ComponentName>, limit: usize, reply: Reply<Vec<HistoryLine>> },
     Peers { reply: Reply<Vec<Peer>> },
     Dial { address: String, reply: Reply<()> },

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
-use updraft_protocol::{Digest, Statement, Wire, codec};
+use updraft_protocol::{Digest, Stance, Statement, Wire, codec};
 
 use super::{
     action::{Action, Input, Job, JobError},
@@ -14,6 +14,8 @@ use super::{
     order::{Answer, BlobFile, HistoryLine, InstallOrder, Order, Peer, Plan, Published, Reply},
     saying::{self, Said},
     task::{Agent, CHECK_PATIENCE, PendingCheck},
+    votes::Taken,
+    voting,
 };
 use crate::{
     catalog::StatementOutcome,
@@ -71,6 +73,13 @@ impl Agent {
             Order::Import { bundle, by, reply } => self.on_import(bundle, by, reply),
             Order::Say { statement, reply, by: _ } => self.on_say(statement, reply).await,
             Order::Statements { reply } => answer(reply, Ok(self.machine.statement_lines())),
+            Order::Proposals { reply } => answer(reply, Ok(self.machine.proposals(self.now()))),
+            Order::DraftProposal { wish, reply } => {
+                answer(reply, self.machine.draft_proposal(*wish, self.now()));
+            }
+            Order::Vote { proposal, stance, reason, reply, by: _ } => {
+                self.on_vote(&proposal, stance, reason, reply).await;
+            }
             Order::History { component, limit, reply } => self.read(reply, move |store| {
                 let lines = store.history(component.as_ref(), limit)?;
                 Ok(lines.into_iter().filter_map(history_line).collect())
@@ -217,11 +226,20 @@ impl Agent {
 
     async fn on_say(&mut self, statement: Arc<Statement>, reply: Reply<Said>) {
         let id = statement.id();
-        let (outcome, actions) = match self.machine.say(statement.clone(), self.now()) {
+        let said = if statement.is_about_a_vote() {
+            let said = self.machine.say_on_a_vote(statement.clone(), self.now());
+            let said = said.map(|(taken, actions)| (taken == Taken::New, actions));
+            said.map_err(|refusal| (refusal.label(), voting::refused(&statement, &refusal)))
+        } else {
+            let said = self.machine.say(statement.clone(), self.now());
+            let said = said.map(|(outcome, actions)| (outcome != StatementOutcome::Known, actions));
+            said.map_err(|refusal| (refusal.label(), saying::refused(&statement, &refusal)))
+        };
+        let (news, actions) = match said {
             Ok(said) => said,
-            Err(refusal) => {
-                self.context.metrics.refused(refusal.label());
-                return answer(reply, Err(saying::refused(&statement, &refusal)));
+            Err((label, problem)) => {
+                self.context.metrics.refused(label);
+                return answer(reply, Err(problem));
             }
         };
         let reached = self.connected_now().await;
@@ -229,16 +247,35 @@ impl Agent {
         self.publish_status().await;
         let line = self.machine.statement_lines().into_iter().find(|line| line.id == id);
         // What could not be kept is not believed any more.
-        let said = line.map(|line| Said {
-            id,
-            kind: line.kind,
-            words: line.words,
-            news: outcome != StatementOutcome::Known,
-            reached,
-        });
+        let said = line.map(|line| Said { id, kind: line.kind, words: line.words, news, reached });
         let lost =
             || Problem::new(Code::Failed, "the statement could not be kept; the log says why");
         answer(reply, said.ok_or_else(lost));
+    }
+
+    /// Casts this node's ballot. It is said once it is kept and signed.
+    async fn on_vote(
+        &mut self,
+        proposal: &Digest,
+        stance: Stance,
+        reason: String,
+        reply: Reply<Said>,
+    ) {
+        let (ballot, actions) = match self.machine.vote(proposal, stance, reason, self.now()) {
+            Ok(cast) => cast,
+            Err(problem) => return answer(reply, Err(problem)),
+        };
+        let reached = self.connected_now().await;
+        self.carry_out(actions).await;
+        self.publish_status().await;
+        let said = Said {
+            id: *proposal,
+            kind: "ballot",
+            words: voting::ballot_in_words(&ballot),
+            news: true,
+            reached,
+        };
+        answer(reply, Ok(said));
     }
 
     async fn connected_now(&self) -> usize {

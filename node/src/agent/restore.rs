@@ -11,6 +11,7 @@ use updraft_protocol::{
 
 use crate::{
     catalog::{Beginnings, Catalog, Link, Refusal},
+    governance::Governance,
     problem::{Code, Problem, chain},
     store::{Store, StoreError},
 };
@@ -50,6 +51,15 @@ impl Trust {
         Ok(Some(Self { first: digest, newest, begun, earlier }))
     }
 
+    /// Who votes, under every root there was.
+    fn governance(&self) -> Governance {
+        let mut roots = self.earlier.iter().chain([&self.newest]);
+        let first = roots.next().expect("the newest is one of them");
+        let mut governance = Governance::new(first);
+        roots.for_each(|root| governance.follow(root));
+        governance
+    }
+
     /// Whether a root before the newest bore a head of this channel. If none did, the disk has changed it.
     fn bore_once(&self, channel: &ChannelName, head: &Signed<Head>) -> bool {
         self.earlier.iter().rev().any(|root| {
@@ -66,11 +76,42 @@ pub(super) fn from_the_disk(
     store: &Store,
     clock: Timestamp,
     skew: Duration,
-) -> Result<Catalog, Problem> {
+) -> Result<(Catalog, Governance, Vec<Arc<Statement>>), Problem> {
     let lost = || Problem::new(Code::TrustDamaged, "the kept trust root is gone");
     let trust = Trust::load(store)?.ok_or_else(lost)?;
-    restore_catalog(store, trust, clock, skew)
-        .map_err(|error| Problem::from_error(Code::FileUnusable, &error))
+    let unusable = |error: StoreError| Problem::from_error(Code::FileUnusable, &error);
+    let (governance, votes) = restore_votes(store, &trust).map_err(unusable)?;
+    let catalog = restore_catalog(store, trust, clock, skew).map_err(unusable)?;
+    Ok((catalog, governance, votes))
+}
+
+/// Everything that was said about votes, in an order in which nothing comes before what it is about. What does not stand
+/// any more is struck off.
+pub(super) fn restore_votes(
+    store: &Store,
+    trust: &Trust,
+) -> Result<(Governance, Vec<Arc<Statement>>), StoreError> {
+    let mut governance = trust.governance();
+    let mut statements: Vec<Statement> =
+        store.statements()?.into_iter().filter(Statement::is_about_a_vote).collect();
+    statements.sort_by_key(|statement| match statement {
+        Statement::Certificate(_) => 0,
+        Statement::Proposal(_) => 1,
+        // Before the ballots, so that no liar is counted.
+        Statement::DoubleVote(_) => 2,
+        _ => 3,
+    });
+    let mut kept = Vec::new();
+    for statement in statements {
+        match governance.restore(&statement) {
+            Ok(_) => kept.push(Arc::new(statement)),
+            Err(refusal) => {
+                tracing::warn!(kind = statement.kind(), %refusal, "what was said about a vote is struck off");
+                store.remove_statement(&statement)?;
+            }
+        }
+    }
+    Ok((governance, kept))
 }
 
 /// Everything that was believed before. What no longer verifies is left out and asked for again; a channel whose
@@ -190,6 +231,7 @@ fn restore_statements(
     clock: Timestamp,
 ) -> Result<(), StoreError> {
     let mut statements = store.statements()?;
+    statements.retain(|statement| !statement.is_about_a_vote());
     statements.sort_by_key(|statement| match statement {
         Statement::Equivocation(_) => 0,
         Statement::Brake(brake) => 1 + brake.peek().map_or(0, |brake| brake.issued.as_seconds()),

@@ -1,6 +1,8 @@
 //! What the operator decided, as far as the machine depends on it. Values only; [`super::start`] fills them
 //! from the settings.
 
+use std::ops::RangeInclusive;
+
 use updraft_protocol::{ChannelName, Target};
 
 use crate::policy::AutoUpdate;
@@ -49,6 +51,14 @@ pub struct Rules {
     pub auto: AutoUpdate,
     /// Independent builders who have to have got the same from a release's sources.
     pub builders: usize,
+    /// Protocols of the network that this program speaks.
+    pub speaks: RangeInclusive<u32>,
+    /// Whether a protocol is switched to when a vote has put it in force.
+    pub auto_activate: bool,
+    /// Whether an elector says so when its node is ready.
+    pub signal_ready: bool,
+    /// Whether the operator has named a source of heights.
+    pub knows_heights: bool,
     /// The channel that a component follows unless it says otherwise.
     pub channel: ChannelName,
 }

@@ -51,7 +51,8 @@ pub struct StatementLine {
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// What is said beside heads and still matters, by id.
     pub fn statement_lines(&self) -> Vec<StatementLine> {
-        self.catalog.said().iter().map(|(id, statement)| self.line(*id, statement)).collect()
+        let said = self.catalog.said().iter().chain(&self.votes.kept);
+        said.map(|(id, statement)| self.line(*id, statement)).collect()
     }
 
     fn line(&self, id: Digest, statement: &Arc<Statement>) -> StatementLine {
@@ -124,9 +125,10 @@ pub fn in_words(statement: &Statement, name_of: impl Fn(&Digest) -> String) -> S
                 },
             )
         }
-        Statement::Proposal(signed) => signed
-            .peek()
-            .map_or_else(|_| unreadable("proposal"), |proposal| voting::proposal_in_words(&proposal)),
+        Statement::Proposal(signed) => signed.peek().map_or_else(
+            |_| unreadable("proposal"),
+            |proposal| voting::proposal_in_words(&proposal),
+        ),
         Statement::Ballot(signed) => signed
             .peek()
             .map_or_else(|_| unreadable("ballot"), |ballot| voting::ballot_in_words(&ballot)),

@@ -24,17 +24,19 @@ use super::{
     lifecycle::Component,
     limiter::Limiter,
     machine::Machine,
-    restore::{Trust, restore_catalog},
+    restore::{Trust, restore_catalog, restore_votes},
     rules::{Duty, Rules, Upload},
     serving::Generosity,
-    status::{NodeStatus, PeerCounts, RootStatus, Status, StoreStatus, Totals},
+    status::{NodeStatus, PeerCounts, ProtocolStatus, RootStatus, Status, StoreStatus, Totals},
     task::{Agent, Identity, Wires, jittered},
+    votes::Votes,
 };
 use crate::{
     catalog::{Catalog, Refusal, Witness, Word},
     clock::Clock,
     config::{self, Settings},
     fetch,
+    governance::{self, Elector},
     install::Installer,
     metrics::Metrics,
     network::{Network, NetworkEvent},
@@ -60,6 +62,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The unlocked key of `trust.witness_key`.
     pub witness: Option<Arc<SecretKey>>,
+    /// The unlocked key of `governance.voter_key`.
+    pub voter: Option<Arc<SecretKey>>,
     /// Where things are counted.
     pub metrics: Metrics,
     /// A folder for files that exist only while something is under way; made anew at start.
@@ -78,6 +82,11 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         let clock = parts.clock.now();
         let skew = settings.trust.max_clock_skew;
         move || restore_catalog(&store, trust, clock, skew)
+    })
+    .await?;
+    let (governance, kept) = on_thread({
+        let (store, trust) = (parts.store.clone(), parts.trust.clone());
+        move || restore_votes(&store, &trust)
     })
     .await?;
     let records = on_thread({
@@ -99,6 +108,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
     })
     .await?;
     let witness = witness(&parts).await?;
+    let votes = Votes::new(governance, kept).with_elector(elector(&parts).await?);
     let components = components(&settings, records);
     let duty = match settings.node.role {
         config::Role::Full => Duty::Full,
@@ -115,11 +125,16 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         },
         target: standard.target,
         auto: auto(&settings, true),
+        speaks: crate::build::PROTOCOL_MIN..=crate::build::PROTOCOL_MAX,
+        auto_activate: settings.governance.auto_activate,
+        signal_ready: settings.governance.signal_ready,
+        knows_heights: settings.governance.height.is_some(),
         builders: usize::try_from(settings.trust.require_builders).unwrap_or(usize::MAX),
         channel: standard.channel,
     };
     let identity = identity(&parts, duty);
-    parts.metrics.refusals_begin(&Refusal::LABELS);
+    let labels = [Refusal::LABELS.as_slice(), governance::Refusal::LABELS.as_slice()].concat();
+    parts.metrics.refusals_begin(&labels);
     let provided: Vec<Digest> =
         catalog_blobs(&catalog).filter(|blob| held.contains(blob)).collect();
     let (orders, order_inbox) = mpsc::channel(MAX_ORDERS);
@@ -127,7 +142,9 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
     let (events, _) = broadcast::channel(MAX_EVENTS);
     let now = Instant::now();
     let mut agent = Agent {
-        machine: Machine::new(rules, catalog, components, held).with_witness(witness),
+        machine: Machine::new(rules, catalog, components, held)
+            .with_witness(witness)
+            .with_votes(votes),
         context,
         wires: Wires {
             orders: order_inbox,
@@ -226,6 +243,20 @@ async fn witness(parts: &Parts) -> Result<Option<Witness>, Problem> {
     Ok(Some(Witness::new(id, lifetime, last.collect())))
 }
 
+/// What this node kept of its ballots, if it votes.
+async fn elector(parts: &Parts) -> Result<Option<Elector>, Problem> {
+    let Some(key) = &parts.voter else { return Ok(None) };
+    let store = parts.store.clone();
+    let kept = on_thread(move || store.cast()).await?;
+    let last = kept.into_iter().map(|(proposal, cast)| (proposal, (cast.seq, cast.stance)));
+    let id = key.public().id();
+    let electorate = parts.trust.newest.electorate.as_ref();
+    if electorate.is_none_or(|electorate| electorate.elector(&id).is_none()) {
+        tracing::warn!(key = %id, "governance.voter_key is no elector of the trust root, so it has no vote");
+    }
+    Ok(Some(Elector::new(id, last.collect())))
+}
+
 fn context(parts: &Parts) -> Context {
     let settings = &parts.settings;
     let transfer = &settings.transfer;
@@ -246,6 +277,7 @@ fn context(parts: &Parts) -> Context {
         temporary: parts.temporary.clone(),
         keep_versions: usize::from(settings.store.keep_versions.get()),
         witness: parts.witness.clone(),
+        voter: parts.voter.clone(),
         called_off: Default::default(),
         said: Arc::default(),
     }
@@ -290,6 +322,15 @@ fn first_status(identity: &Identity, trust: &Trust) -> Status {
         peers: PeerCounts { needed: identity.peers_needed, ..PeerCounts::default() },
         channels: Vec::new(),
         components: Vec::new(),
+        protocol: ProtocolStatus {
+            active: super::changing::FIRST_PROTOCOL,
+            oldest: crate::build::PROTOCOL_MIN,
+            newest: crate::build::PROTOCOL_MAX,
+            fork: trust.newest.network.fork_digest(&[]).to_string(),
+            left_behind: false,
+            warnings: Vec::new(),
+        },
+        votes_open: 0,
         alarms: Vec::new(),
         totals: Totals::default(),
         store: StoreStatus::default(),

@@ -31,6 +31,10 @@ fn machine(publisher: &Publisher) -> Machine<u8> {
     root.brake = Some(Publisher::role(1, &[BRAKE]));
     let rules = Rules {
         builders: 0,
+        speaks: 1..=2,
+        auto_activate: true,
+        signal_ready: true,
+        knows_heights: false,
         duty: Duty::Full,
         upload: Upload::On,
         target: "any".parse().expect("a target"),

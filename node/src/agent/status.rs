@@ -22,6 +22,10 @@ pub struct Status {
     pub channels: Vec<ChannelStatus>,
     /// Components it installs, by name.
     pub components: Vec<ComponentStatus>,
+    /// The network's protocol, and whether this node follows it.
+    pub protocol: ProtocolStatus,
+    /// Votes that are open.
+    pub votes_open: usize,
     /// Keys that are not to be relied on.
     pub alarms: Vec<Alarm>,
     /// Bytes moved since the start.
@@ -30,6 +34,23 @@ pub struct Status {
     pub store: StoreStatus,
     /// When peers were last asked for news.
     pub last_check: Option<Timestamp>,
+}
+
+/// The network's protocol, as this node sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProtocolStatus {
+    /// The one in force.
+    pub active: u32,
+    /// The oldest that this program speaks.
+    pub oldest: u32,
+    /// The newest.
+    pub newest: u32,
+    /// The fork digest, as it stands in topics.
+    pub fork: String,
+    /// Whether this node stays out because it cannot follow.
+    pub left_behind: bool,
+    /// What people should know, the worst first.
+    pub warnings: Vec<String>,
 }
 
 /// Who a node is.

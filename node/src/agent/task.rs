@@ -15,7 +15,6 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
-use updraft_protocol::ForkId;
 
 use super::{
     action::{Input, Now},
@@ -180,7 +179,7 @@ impl Agent {
 
     fn terms(&self) -> Terms {
         let network = self.machine.catalog().root().network;
-        let fork = ForkId { digest: network.fork_digest(&[]), next: None };
+        let fork = self.machine.fork_id(self.now());
         Terms { network, generosity: self.identity.generosity, fork }
     }
 
@@ -195,8 +194,9 @@ impl Agent {
                 // Dropping a request tells its asker that we are busy.
                 if self.serving.len() < MAX_SERVING {
                     let (context, terms) = (self.context.clone(), self.terms());
-                    self.serving
-                        .spawn(async move { super::serving::serve(&context, terms, request).await });
+                    self.serving.spawn(async move {
+                        super::serving::serve(&context, terms, request).await
+                    });
                 }
                 return;
             }
@@ -338,6 +338,8 @@ impl Agent {
             peers: counts,
             channels: self.machine.channel_statuses(now),
             components,
+            protocol: self.machine.protocol_status(now),
+            votes_open: self.machine.votes_open(now),
             alarms: self.machine.alarms(),
             totals: super::status::Totals { sent: self.sent, ..self.totals },
             store: self.store_status().await,

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     catalog::{Freeze, Freshness, Known, Obstacle},
-    policy::{self, Decision, Distrust, Facts},
+    policy::{self, AutoUpdate, Decision, Distrust, Facts},
     problem::{Code, Problem},
 };
 
@@ -86,9 +86,18 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 distrust: self.distrust(&component.channel, known, now),
                 quarantined: component.quarantined.get(&known.signed.digest()).map(String::as_str),
                 stale_since,
-                auto: component.auto,
+                protocol: self.protocol_of(&component.name, now),
+                auto: self.auto_of(component, known, now),
             },
         )
+    }
+
+    /// What settings install without asking. What a vote has put in force is asked for by that.
+    fn auto_of(&self, component: &Component, known: &Known, now: Now) -> AutoUpdate {
+        if self.rules.auto_activate && self.is_voted(component, known, now) {
+            return AutoUpdate { breaking: true, ..AutoUpdate::EVERYTHING };
+        }
+        component.auto
     }
 
     /// What stands against a release of a channel itself, whoever asks for it.

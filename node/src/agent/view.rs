@@ -151,6 +151,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 HoldReason::Floor,
                 format!("{release} needs {floor} first: `updraft install {name} {floor}`"),
             ),
+            Hold::Protocol(needs) => (
+                HoldReason::Requirement,
+                format!(
+                    "{release} needs protocol {needs} of {name}, which no vote has put in force yet: `updraft votes` shows them"
+                ),
+            ),
             Hold::Breaking => (
                 HoldReason::Breaking,
                 format!(

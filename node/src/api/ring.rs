@@ -161,6 +161,13 @@ fn data(what: &What) -> Value {
         What::PauseLifted { channel, release } => json!({
             "channel": channel.as_str(), "release": release.map(|r| r.to_string()),
         }),
+        What::ProposalOpened { number, id, words } => json!({
+            "id": format!("p-{number}"), "digest": id.to_string(), "words": words,
+        }),
+        What::ProposalMoved { number, id, state } => json!({
+            "id": format!("p-{number}"), "digest": id.to_string(), "state": state,
+        }),
+        What::LeftBehind { detail } => json!({ "detail": detail }),
         What::BuildsDiffer { component, version, by, signed, built } => json!({
             "component": component.as_str(), "version": version.to_string(), "by": by.to_hex(),
             "signed": signed.to_string(), "built": built.to_string(),

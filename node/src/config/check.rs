@@ -11,8 +11,8 @@ use super::{
     merge::{Merged, Origin},
     reader::{Reader, has_peer, is_address, is_host, is_listen_address, is_peer_id},
     settings::{
-        AutoUpdate, Component, DhtMode, Http, Log, LogFormat, Metrics, Node, P2p, Role, Settings,
-        Store, Transfer, Trust, VerifyOnStart,
+        AutoUpdate, Component, DhtMode, Governance, HeightSource, Http, Log, LogFormat, Metrics,
+        Node, P2p, Role, Settings, Store, Transfer, Trust, VerifyOnStart,
     },
     sources::Sources,
 };
@@ -48,6 +48,7 @@ fn settings(r: &mut Reader<'_>, sources: &Sources) -> Option<Settings> {
     let transfer = transfer(r);
     let store = store(r);
     let trust = trust(r);
+    let governance = governance(r);
     let auto_update = auto_update(r);
     let components = auto_update.as_ref().and_then(|auto| components(r, auto, dirs));
     let http = http(r, sources);
@@ -60,6 +61,7 @@ fn settings(r: &mut Reader<'_>, sources: &Sources) -> Option<Settings> {
         transfer: transfer?,
         store: store?,
         trust: trust?,
+        governance: governance?,
         components: components?,
         standard: standard(&auto_update, dirs),
         auto_update,
@@ -172,7 +174,7 @@ fn trust(r: &mut Reader<'_>) -> Option<Trust> {
     let witness_key = r.text(
         "trust.witness_key",
         "the name of a key, the absolute path of a key file, or \"\" for no witness",
-        witness_key,
+        own_key,
     );
     // A quarter of it is the time between two heartbeats, and nobody listens more often than each minute.
     let least = Duration::from_secs(4 * 60);
@@ -189,7 +191,7 @@ fn trust(r: &mut Reader<'_>) -> Option<Trust> {
 }
 
 /// A key as key commands take it: `NAME`, or `file:PATH`.
-fn witness_key(text: &str) -> Option<Option<String>> {
+fn own_key(text: &str) -> Option<Option<String>> {
     if text.is_empty() {
         return Some(None);
     }
@@ -198,6 +200,55 @@ fn witness_key(text: &str) -> Option<Option<String>> {
         return Some(Some(format!("file:{path}")));
     }
     text.parse::<ComponentName>().ok().map(|name| Some(name.to_string()))
+}
+
+fn governance(r: &mut Reader<'_>) -> Option<Governance> {
+    let voter = r.flag("governance.voter");
+    let voter_key = r.text(
+        "governance.voter_key",
+        "the name of a key, the absolute path of a key file, or \"\" for none",
+        own_key,
+    );
+    let auto_activate = r.flag("governance.auto_activate");
+    let signal_ready = r.flag("governance.signal_ready");
+    let command = r.list(
+        "governance.height_command",
+        "a program and its arguments, for example [\"/usr/bin/chain\", \"height\"]",
+        |text| !text.contains('\0'),
+    );
+    let url = r.text(
+        "governance.height_url",
+        "an address that begins with http://, or \"\" for none",
+        |text| (text.is_empty() || text.starts_with("http://")).then(|| text.to_owned()),
+    );
+    let (least, most) = (Duration::from_secs(1), Duration::from_secs(3_600));
+    let height_interval = r.duration("governance.height_interval", least, most);
+    if voter == Some(true) && voter_key == Some(None) {
+        r.contradiction(
+            "governance.voter",
+            "`governance.voter = true` needs a key to vote with: set `governance.voter_key`"
+                .to_owned(),
+        );
+    }
+    let (command, url) = (command?, url?);
+    if !command.is_empty() && !url.is_empty() {
+        r.contradiction(
+            "governance.height_url",
+            "heights come from one place: take out `governance.height_command` or `governance.height_url`".to_owned(),
+        );
+    }
+    let height = match (command.is_empty(), url.is_empty()) {
+        (false, _) => Some(HeightSource::Command(command)),
+        (true, false) => Some(HeightSource::Url(url)),
+        (true, true) => None,
+    };
+    Some(Governance {
+        voter_key: voter_key?.filter(|_| voter == Some(true)),
+        auto_activate: auto_activate?,
+        signal_ready: signal_ready?,
+        height,
+        height_interval: height_interval?,
+    })
 }
 
 fn auto_update(r: &mut Reader<'_>) -> Option<AutoUpdate> {

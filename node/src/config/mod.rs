@@ -30,8 +30,8 @@ pub use merge::{Merged, Origin, Slot};
 pub use nearest::nearest;
 pub use quantity::{InvalidQuantity, Rate, parse_duration, parse_size, show_size};
 pub use settings::{
-    AutoUpdate, Component, DhtMode, Http, Log, LogFormat, Metrics, Node, P2p, Role, Settings,
-    Store, Transfer, Trust, VerifyOnStart,
+    AutoUpdate, Component, DhtMode, Governance, HeightSource, Http, Log, LogFormat, Metrics, Node,
+    P2p, Role, Settings, Store, Transfer, Trust, VerifyOnStart,
 };
 pub use sources::{Override, Sources};
 

@@ -27,6 +27,8 @@ pub struct Settings {
     pub store: Store,
     /// What it believes.
     pub trust: Trust,
+    /// How it takes part in votes, and follows them.
+    pub governance: Governance,
     /// What it installs without being asked.
     pub auto_update: AutoUpdate,
     /// Components that have a table of their own.
@@ -161,6 +163,30 @@ pub struct Trust {
     pub heartbeat_lifetime: Duration,
     /// Independent builders who have to have got the same from a release's sources.
     pub require_builders: u32,
+}
+
+/// `[governance]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Governance {
+    /// The key with which this node votes, as key commands take it; `None` if it does not.
+    pub voter_key: Option<String>,
+    /// Whether it switches protocol when a vote puts another one in force.
+    pub auto_activate: bool,
+    /// Whether it says so when it is ready for one.
+    pub signal_ready: bool,
+    /// Where heights come from.
+    pub height: Option<HeightSource>,
+    /// How often they are asked for.
+    pub height_interval: Duration,
+}
+
+/// Where heights come from, for votes that come into force at one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeightSource {
+    /// A program that prints a number, and its arguments.
+    Command(Vec<String>),
+    /// An address that answers with a number.
+    Url(String),
 }
 
 /// `[auto_update]`

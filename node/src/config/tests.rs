@@ -101,6 +101,13 @@ fn every_key() -> Vec<(&'static str, String, Vec<&'static str>)> {
         ),
         ("trust.heartbeat_lifetime", r#""4m""#, &[r#""3m""#, r#""8d""#, "24"]),
         ("trust.require_builders", "2", &["-1", "33", r#""2""#]),
+        ("governance.voter", "false", &["1"]),
+        ("governance.voter_key", r#""ann""#, &[r#""keys/ann.key""#, "1"]),
+        ("governance.auto_activate", "false", &[r#""no""#]),
+        ("governance.signal_ready", "false", &[r#""no""#]),
+        ("governance.height_command", r#"["/bin/echo", "7"]"#, &[r#""/bin/echo 7""#, "7"]),
+        ("governance.height_url", r#""http://127.0.0.1:1/height""#, &[r#""https://a""#, "7"]),
+        ("governance.height_interval", r#""1s""#, &[r#""0s""#, r#""2h""#]),
         ("auto_update.enabled", "false", &["1"]),
         ("auto_update.check_interval", r#""1m""#, &[r#""59s""#, r#""5w""#]),
         ("auto_update.security_updates", "false", &[r#""""#]),
@@ -213,8 +220,8 @@ fn an_unknown_key_is_refused_with_its_place_and_the_nearest_name() {
             "2:1: unknown key `components.a.chanel`; the nearest is `components.a.channel`",
         ),
         (
-            "[governance]\nvoter = true",
-            "1:2: unknown key `governance`; `updraft config default` lists all keys",
+            "[slots]\ngroup = \"a\"",
+            "1:2: unknown key `slots`; `updraft config default` lists all keys",
         ),
     ] {
         assert_eq!(Desk::with_file(text).refusal(), format!("user/updraft.toml:{expected}"));

@@ -90,7 +90,8 @@ impl Elector {
         // Peers may know of ballots that a store which was lost, or is an older copy, does not.
         let heard = held.ballots.get(&self.key).map(|cast| (cast.ballot.seq, cast.ballot.stance));
         let last = self.last.get(proposal).copied().max_by_seq(heard);
-        if last.is_some_and(|(_, last)| last == stance) {
+        // What was kept and is not heard of was lost before it was said.
+        if last.is_some_and(|(_, last)| last == stance) && heard == last {
             return Err(CannotVote::SaidSo);
         }
         let seq = last.map_or(1, |(seq, _)| seq.saturating_add(1));

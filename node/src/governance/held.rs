@@ -95,6 +95,16 @@ impl Held {
         self.ballots.values().map(|cast| &cast.signed)
     }
 
+    /// The last ballot of an elector.
+    pub fn ballot_of(&self, key: &KeyId) -> Option<(&Arc<Signed<Ballot>>, &Verified<Ballot>)> {
+        self.ballots.get(key).map(|cast| (&cast.signed, &cast.ballot))
+    }
+
+    /// How an elector stands, by its last ballot.
+    pub fn stance_of(&self, key: &KeyId) -> Option<Stance> {
+        self.ballots.get(key).map(|cast| cast.ballot.stance)
+    }
+
     /// The certificate of a decision, if it was taken.
     pub fn certificate(&self, decision: Decision) -> Option<&Arc<Certificate>> {
         self.decided.get(&decision)

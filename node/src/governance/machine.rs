@@ -9,12 +9,13 @@ use std::{
 };
 
 use updraft_protocol::{
-    Ballot, Certificate, ComponentName, Digest, DoubleVote, ForkId, KeyId, NetworkId, Proposal, Root,
-    Sentence, Signed, Stance, Verified,
+    Ballot, Certificate, ComponentName, Digest, DoubleVote, Electorate, KeyId, NetworkId, Proposal,
+    Root, Sentence, Signed, Stance, Verified,
     vote::{Decision, Outlook, Rules, Weights},
 };
 
 use super::{
+    fork::{Change, Forks},
     held::{Cast, Held, State},
     lines::{self, Line},
     refusal::Refusal,
@@ -35,18 +36,32 @@ pub enum Event {
         proposal: Digest,
         /// Who.
         by: KeyId,
+        /// What it had said before.
+        before: Option<Arc<Signed<Ballot>>>,
     },
-    /// An elector has said two things, and counts no more on this proposal.
+    /// An elector has said two things, and counts no more on this proposal. The proof is to be kept, and told to
+    /// everybody.
     Lied {
         /// The proposal.
         proposal: Digest,
         /// Who.
         by: KeyId,
+        /// The proof.
+        proof: Arc<DoubleVote>,
     },
     /// A decision is proved. The certificate is to be kept, and told to everybody.
     Decided(Arc<Certificate>),
     /// So much is against it that nothing can decide it any more.
     Rejected(Digest),
+}
+
+/// When something came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// In this epoch.
+    Now(u64),
+    /// In time, and it was kept since.
+    Before,
 }
 
 /// All proposals, ballots and decisions.
@@ -55,7 +70,7 @@ pub struct Governance {
     network: NetworkId,
     rules: Rules,
     roster: Roster,
-    held: BTreeMap<Digest, Held>,
+    pub(super) held: BTreeMap<Digest, Held>,
     /// Proposals that electors have voted on and that have not come: at most one an elector.
     unknown: BTreeMap<KeyId, Digest>,
 }
@@ -99,6 +114,32 @@ impl Governance {
         self.roster.of(held.proposal.electorate).map(|electors| &electors.weights)
     }
 
+    /// The electors of a proposal.
+    pub fn electors_of(&self, held: &Held) -> Option<&Electorate> {
+        self.roster.of(held.proposal.electorate).map(|electors| &electors.electorate)
+    }
+
+    /// Whether a key may open proposals now.
+    pub fn is_elector(&self, key: &KeyId) -> bool {
+        let current = self.roster.current().and_then(|epoch| self.roster.of(epoch));
+        let has = current.is_some_and(|electors| electors.electorate.elector(key).is_some());
+        has && !self.roster.is_revoked(key)
+    }
+
+    /// The first epoch after this one in which something changes by itself.
+    pub fn next_change(&self, epoch: u64) -> Option<u64> {
+        let moments = self.held.values().flat_map(|held| {
+            let proposal = &held.proposal;
+            [
+                proposal.opens,
+                proposal.lock_deadline.saturating_add(1),
+                proposal.activation.earliest(),
+                proposal.grace_end.saturating_add(1),
+            ]
+        });
+        moments.filter(|moment| *moment > epoch).min()
+    }
+
     /// The epoch of the electorate that opens proposals now.
     pub fn electorate(&self) -> Option<u64> {
         self.roster.current()
@@ -130,26 +171,37 @@ impl Governance {
         signed: &Arc<Signed<Proposal>>,
         epoch: u64,
     ) -> Result<Vec<Event>, Refusal> {
+        self.take_proposal(signed, Arrival::Now(epoch))
+    }
+
+    pub(super) fn take_proposal(
+        &mut self,
+        signed: &Arc<Signed<Proposal>>,
+        arrival: Arrival,
+    ) -> Result<Vec<Event>, Refusal> {
         if self.held.contains_key(&signed.digest()) {
             return Ok(Vec::new());
         }
         let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
-        if let Some(current) = self.roster.current().filter(|current| *current > claim.electorate) {
+        let former = self.roster.current().filter(|current| *current > claim.electorate);
+        if let (Some(current), Arrival::Now(_)) = (former, arrival) {
             return Err(Refusal::FormerElectorate { of: claim.electorate, current });
         }
         let proposal = self.verify(signed, claim.electorate)?;
         proposal.keeps_to(&self.rules)?;
-        if epoch > proposal.lock_deadline {
-            return Err(self.outside(&proposal, epoch));
-        }
-        let by = proposal.by;
-        let open = |held: &&Held| {
-            held.proposal.by == by
-                && epoch <= held.proposal.lock_deadline
-                && held.decided.is_empty()
-        };
-        if self.held.values().any(|held| open(&held)) {
-            return Err(Refusal::AnotherIsOpen);
+        if let Arrival::Now(epoch) = arrival {
+            if epoch > proposal.lock_deadline {
+                return Err(self.outside(&proposal, epoch));
+            }
+            let by = proposal.by;
+            let is_open = |held: &Held| {
+                held.proposal.by == by
+                    && epoch <= held.proposal.lock_deadline
+                    && held.decided.is_empty()
+            };
+            if self.held.values().any(is_open) {
+                return Err(Refusal::AnotherIsOpen);
+            }
         }
         let id = signed.digest();
         self.unknown.retain(|_, proposal| *proposal != id);
@@ -163,6 +215,14 @@ impl Governance {
         signed: &Arc<Signed<Ballot>>,
         epoch: u64,
     ) -> Result<Vec<Event>, Refusal> {
+        self.take_ballot(signed, Arrival::Now(epoch))
+    }
+
+    pub(super) fn take_ballot(
+        &mut self,
+        signed: &Arc<Signed<Ballot>>,
+        arrival: Arrival,
+    ) -> Result<Vec<Event>, Refusal> {
         let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
         let Some(held) = self.held.get(&claim.proposal) else {
             return Err(self.note_unknown(signed, &claim));
@@ -175,7 +235,9 @@ impl Governance {
             return Err(Refusal::Liar);
         }
         let ballot = self.verify(signed, held.proposal.electorate)?;
-        self.in_time(held, &ballot, epoch)?;
+        if let Arrival::Now(epoch) = arrival {
+            self.in_time(held, &ballot, epoch)?;
+        }
         if let Stance::Ready { artifact, .. } = ballot.stance
             && !held.proposal.artifacts.contains(&artifact)
         {
@@ -193,11 +255,10 @@ impl Governance {
             Some(_) | None => {}
         }
         let cast = Cast { signed: signed.clone(), ballot };
-        if let Some(held) = self.held.get_mut(&proposal) {
-            held.ballots.insert(by, cast);
-        }
-        let mut events = vec![Event::Voted { proposal, by }];
-        self.look_at(&proposal, epoch, &mut events);
+        let held = self.held.get_mut(&proposal);
+        let before = held.and_then(|held| held.ballots.insert(by, cast)).map(|cast| cast.signed);
+        let mut events = vec![Event::Voted { proposal, by, before }];
+        self.look_at(&proposal, arrival, &mut events);
         Ok(events)
     }
 
@@ -213,7 +274,7 @@ impl Governance {
             return Ok(Vec::new());
         }
         held.liars.insert(by, proof.clone());
-        Ok(vec![Event::Lied { proposal, by }])
+        Ok(vec![Event::Lied { proposal, by, proof: proof.clone() }])
     }
 
     /// Takes a decision that carries its proof, whatever this node had counted, and whenever it comes.
@@ -267,23 +328,34 @@ impl Governance {
         }))
     }
 
-    /// Which rules of the network itself this node follows in an epoch, and when the next ones come.
-    pub fn fork_id(&self, line: &ComponentName, epoch: u64, height: Option<u64>) -> ForkId {
-        let mut applied: Vec<(u64, Digest)> = self
-            .in_force(epoch, height)
-            .filter(|held| held.proposal.line == *line)
-            .map(|held| (held.proposal.activation.earliest(), held.id()))
-            .collect();
-        applied.sort();
-        let next = self
-            .held
-            .values()
-            .filter(|held| held.proposal.line == *line)
-            .filter(|held| self.state(&held.id(), epoch, height) == Some(State::LockedIn))
-            .map(|held| held.proposal.activation.earliest())
-            .min();
-        let digests: Vec<Digest> = applied.into_iter().map(|(_, id)| id).collect();
-        ForkId { digest: self.network.fork_digest(&digests), next }
+    /// Which rules of the network itself this node follows in an epoch, which it had, and which are to come.
+    pub fn forks(&self, line: &ComponentName, epoch: u64, height: Option<u64>) -> Forks {
+        let decided = |wanted: fn(State) -> bool| {
+            let fits = |held: &&Held| {
+                held.proposal.line == *line
+                    && self.state(&held.id(), epoch, height).is_some_and(wanted)
+            };
+            let mut found: Vec<&Held> = self.held.values().filter(fits).collect();
+            found.sort_by_key(|held| (held.proposal.activation.earliest(), held.id()));
+            found
+        };
+        let mut applied = Vec::new();
+        let mut current = self.network.fork_digest(&applied);
+        let mut changes = |found: Vec<&Held>| -> Vec<Change> {
+            let change = |held: &Held| {
+                let before = current;
+                applied.push(held.id());
+                current = self.network.fork_digest(&applied);
+                let at = held.proposal.activation.earliest();
+                Change { before, after: current, at, grace_end: held.proposal.grace_end }
+            };
+            found.into_iter().map(change).collect()
+        };
+        let past = changes(decided(|state| matches!(state, State::Active | State::Final)));
+        let ahead = changes(decided(|state| state == State::LockedIn));
+        let now = self.network.fork_digest(&[]);
+        let current = past.last().map_or(now, |change| change.after);
+        Forks { current, past, ahead }
     }
 
     fn in_force(&self, epoch: u64, height: Option<u64>) -> impl Iterator<Item = &Held> {
@@ -294,7 +366,7 @@ impl Governance {
     }
 
     /// Whether the ballots of a proposal decide it now.
-    fn look_at(&mut self, id: &Digest, epoch: u64, events: &mut Vec<Event>) {
+    fn look_at(&mut self, id: &Digest, arrival: Arrival, events: &mut Vec<Event>) {
         let Some(held) = self.held.get(id) else { return };
         let Some(electors) = self.roster.of(held.proposal.electorate) else { return };
         let torn = self.torn(held);
@@ -305,7 +377,10 @@ impl Governance {
             return;
         }
         let hopeless = held.count(&electors.weights, &torn).outlook(&held.proposal);
-        let open = held.state(&electors.weights, &torn, epoch, None).is_open();
+        let open = match arrival {
+            Arrival::Now(epoch) => held.state(&electors.weights, &torn, epoch, None).is_open(),
+            Arrival::Before => held.decided.is_empty(),
+        };
         if hopeless == Outlook::Rejected && open && torn.is_empty() {
             events.push(Event::Rejected(*id));
             if let Some(held) = self.held.get_mut(id) {
@@ -339,10 +414,13 @@ impl Governance {
     /// Remembers that an elector in force votes on something that is not known here.
     fn note_unknown(&mut self, signed: &Signed<Ballot>, claim: &Ballot) -> Refusal {
         let current = self.roster.current().unwrap_or(0);
-        if let Ok(ballot) = self.verify(signed, current) {
-            self.unknown.insert(ballot.by, claim.proposal);
+        match self.verify(signed, current) {
+            Ok(ballot) => {
+                self.unknown.insert(ballot.by, claim.proposal);
+                Refusal::UnknownProposal
+            }
+            Err(refusal) => refusal,
         }
-        Refusal::UnknownProposal
     }
 
     fn verify<T: Sentence>(
@@ -351,10 +429,14 @@ impl Governance {
         electorate: u64,
     ) -> Result<Verified<T>, Refusal> {
         let electors = self.roster.of(electorate).ok_or(Refusal::UnknownElectorate(electorate))?;
+        let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
+        let speaker = claim.speaker();
+        if electors.electorate.elector(&speaker).is_none() {
+            return Err(Refusal::NotAnElector(speaker));
+        }
         let said = electors.electorate.verify(signed, &self.network)?;
         if self.roster.is_revoked(&said.speaker()) {
-            let nobody = updraft_protocol::threshold::ThresholdNotMet { have: 0, need: 1 };
-            return Err(Refusal::Unverified(nobody.into()));
+            return Err(Refusal::NotAnElector(said.speaker()));
         }
         Ok(said)
     }

@@ -9,18 +9,23 @@
 //! | `held.rs` | one proposal: its ballots, its decisions, and how it stands |
 //! | `roster.rs` | who votes, under which root |
 //! | `lines.rs` | which protocol is spoken, and since which decision |
+//! | `fork.rs` | whether a peer follows the same rules |
+//! | `statements.rs` | what is told to others, and how long it is kept |
 //! | `elector.rs` | how this node votes, if it may |
 //! | `refusal.rs` | why something was not taken |
 
 mod elector;
+mod fork;
 mod held;
 mod lines;
 mod machine;
 mod refusal;
 mod roster;
+mod statements;
 
 pub use self::{
     elector::{CannotVote, Elector},
+    fork::{Change, Footing, Forks},
     held::{Held, State},
     lines::{Line, Stage},
     machine::{Event, Governance},

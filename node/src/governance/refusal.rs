@@ -1,6 +1,8 @@
 //! Why what an elector is said to have said was not taken.
 
 use updraft_protocol::{
+    KeyId,
+    codec::DecodeError,
     signed::VerifyError,
     vote::{MalformedProposal, NoDoubleVote, NotDecided},
 };
@@ -8,9 +10,15 @@ use updraft_protocol::{
 /// Why something was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The bytes or the signature do not stand, or its key may not vote.
+    /// The bytes or the signature do not stand.
     #[error(transparent)]
     Unverified(#[from] VerifyError),
+    /// Its key may not vote on this, or not under the root that is known here.
+    #[error("key {0} may not vote on this")]
+    NotAnElector(KeyId),
+    /// It is no statement about a vote.
+    #[error("it is not about a vote")]
+    NotAboutAVote,
     /// The trust root has no electorate of this number, or not yet.
     #[error("electorate {0} is not known here")]
     UnknownElectorate(u64),
@@ -62,4 +70,64 @@ pub enum Refusal {
     /// Another proposal for the same protocol was decided.
     #[error("another proposal for the same protocol was decided")]
     RivalDecided,
+}
+
+impl Refusal {
+    /// Whether no honest node sends it. Being late, ahead, or of a root that is not known here is honest.
+    pub fn is_a_lie(&self) -> bool {
+        match self {
+            Self::Unverified(VerifyError::Decode(DecodeError::UnknownKind { .. })) => false,
+            Self::Unverified(_) | Self::Malformed(_) | Self::OtherArtifact => true,
+            Self::NoDoubleVote(proof) => !matches!(proof, NoDoubleVote::Unverified(_)),
+            Self::NotDecided(decided) => !matches!(decided, NotDecided::Unverified(_)),
+            _ => false,
+        }
+    }
+
+    /// Whether a node that follows a newer root could have taken it.
+    pub fn may_be_a_newer_root(&self) -> bool {
+        matches!(self, Self::NotAnElector(_) | Self::UnknownElectorate(_))
+    }
+
+    /// The word for metrics: a closed list.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Unverified(_) => "vote_unverified",
+            Self::NotAnElector(_) => "vote_not_an_elector",
+            Self::NotAboutAVote => "vote_other_kind",
+            Self::UnknownElectorate(_) => "vote_unknown_electorate",
+            Self::FormerElectorate { .. } => "vote_former_electorate",
+            Self::Malformed(_) => "vote_malformed",
+            Self::UnknownProposal => "vote_unknown_proposal",
+            Self::AnotherIsOpen => "vote_another_is_open",
+            Self::OutsideTheVote { .. } => "vote_outside",
+            Self::FromTheFuture(_) => "vote_future",
+            Self::Outdated => "vote_outdated",
+            Self::Liar => "vote_liar",
+            Self::OtherArtifact => "vote_other_artifact",
+            Self::NoDoubleVote(_) => "vote_proves_nothing",
+            Self::NotDecided(_) => "vote_not_decided",
+            Self::RivalDecided => "vote_rival_decided",
+        }
+    }
+
+    /// Every word that [`Refusal::label`] can give.
+    pub const LABELS: [&'static str; 16] = [
+        "vote_unverified",
+        "vote_not_an_elector",
+        "vote_other_kind",
+        "vote_unknown_electorate",
+        "vote_former_electorate",
+        "vote_malformed",
+        "vote_unknown_proposal",
+        "vote_another_is_open",
+        "vote_outside",
+        "vote_future",
+        "vote_outdated",
+        "vote_liar",
+        "vote_other_artifact",
+        "vote_proves_nothing",
+        "vote_not_decided",
+        "vote_rival_decided",
+    ];
 }

@@ -10,8 +10,8 @@ use updraft_protocol::{
     vote::{Rules, Weights},
 };
 
-/// Electorates kept. One for each change of a roster; the oldest ones go first.
-const MAX_ELECTORATES: usize = 64;
+/// Electorates kept: one for each change of the roster, as many as a chain of roots has steps. The oldest go first.
+const MAX_ELECTORATES: usize = 1_024;
 
 /// One of them.
 #[derive(Debug, Clone)]

@@ -22,6 +22,12 @@ pub struct AutoUpdate {
     pub breaking: bool,
 }
 
+impl AutoUpdate {
+    /// Whatever is on offer, but for what breaks something.
+    pub const EVERYTHING: Self =
+        Self { enabled: true, security: true, feature: true, bugfix: true, breaking: false };
+}
+
 /// Why a release is not to be installed by anybody, whatever the settings say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Distrust {
@@ -60,6 +66,8 @@ pub struct Facts<'a> {
     pub quarantined: Option<&'a str>,
     /// When the channel's head stopped proving anything about the present, if it has.
     pub stale_since: Option<Timestamp>,
+    /// The protocol of the component that is in force.
+    pub protocol: u32,
     /// The settings in force for the component.
     pub auto: AutoUpdate,
 }
@@ -84,6 +92,8 @@ pub enum Hold {
     Quarantined(String),
     /// A version at least this high has to be installed first.
     Floor(ReleaseVersion),
+    /// It does not run before a vote has put this protocol in force.
+    Protocol(u32),
     /// It is marked as breaking.
     Breaking,
     /// Settings do not install this kind without asking.
@@ -111,6 +121,8 @@ pub fn decide(manifest: &Manifest, facts: &Facts<'_>) -> Decision {
         Some(Hold::Quarantined(reason.to_owned()))
     } else if let Some(floor) = floor(manifest, facts.installed) {
         Some(Hold::Floor(floor))
+    } else if let Some(needs) = manifest.needs_protocol.filter(|needs| *needs > facts.protocol) {
+        Some(Hold::Protocol(needs))
     } else if !facts.auto.enabled {
         Some(Hold::Disabled)
     } else if manifest.compatibility == Compatibility::Breaking && !facts.auto.breaking {
@@ -144,8 +156,7 @@ mod tests {
     use super::*;
     use crate::testing;
 
-    const ALL: AutoUpdate =
-        AutoUpdate { enabled: true, security: true, feature: true, bugfix: true, breaking: false };
+    const ALL: AutoUpdate = AutoUpdate::EVERYTHING;
 
     fn facts<'a>() -> Facts<'a> {
         Facts {
@@ -154,6 +165,7 @@ mod tests {
             distrust: None,
             quarantined: None,
             stale_since: None,
+            protocol: 1,
             auto: ALL,
         }
     }
@@ -185,6 +197,7 @@ mod tests {
             distrust: Some(Distrust::SignerRevoked),
             quarantined: Some("it crashed"),
             stale_since: Some(Timestamp::from_seconds(5)),
+            protocol: 1,
             auto: AutoUpdate { enabled: false, feature: false, ..ALL },
         };
         let hold = |manifest: &Manifest, facts: &Facts<'_>| match decide(manifest, facts) {
@@ -199,6 +212,9 @@ mod tests {
         facts.quarantined = None;
         assert_eq!(hold(&manifest, &facts), Hold::Floor("1.5.0".parse().expect("a version")));
         manifest.min_version = None;
+        manifest.needs_protocol = Some(2);
+        assert_eq!(hold(&manifest, &facts), Hold::Protocol(2));
+        facts.protocol = 2;
         assert_eq!(hold(&manifest, &facts), Hold::Disabled);
         facts.auto.enabled = true;
         assert_eq!(hold(&manifest, &facts), Hold::Breaking);

@@ -13,7 +13,7 @@ use updraft_protocol::{
 
 use super::{
     error::StoreError,
-    records::{ComponentRecord, HistoryEntry, Record as _, Vouched},
+    records::{CastBallot, ComponentRecord, HistoryEntry, Record as _, Vouched},
 };
 
 /// Page cache: the database holds kilobytes, and an idle node should stay small.
@@ -33,6 +33,8 @@ pub(super) struct Meta {
     statements: sled::Tree,
     /// channel → what this node vouched for last, as a witness.
     vouched: sled::Tree,
+    /// proposal → how this node voted last on it.
+    cast: sled::Tree,
     /// digest → signed manifest.
     manifests: sled::Tree,
     /// component → record.
@@ -86,6 +88,7 @@ impl Meta {
             heads: tree("heads")?,
             statements: tree("statements")?,
             vouched: tree("vouched")?,
+            cast: tree("cast")?,
             manifests: tree("manifests")?,
             components: tree("components")?,
             history: tree("history")?,
@@ -170,6 +173,24 @@ impl Meta {
             let what = || format!("what was vouched for on `{channel}`");
             let vouched = Vouched::decode(what, &value)?;
             Ok((channel, vouched))
+        });
+        read.collect()
+    }
+
+    pub(super) fn put_cast(&self, proposal: &Digest, cast: &CastBallot) -> Result<(), StoreError> {
+        self.put(&self.cast, proposal.as_bytes(), cast.encode())
+    }
+
+    pub(super) fn cast(&self) -> Result<Vec<(Digest, CastBallot)>, StoreError> {
+        let read = self.cast.iter().map(|row| {
+            let (key, value) = row.map_err(failed("read"))?;
+            let bytes: [u8; 32] = key.as_ref().try_into().map_err(|_| StoreError::BadRecord {
+                what: "a ballot of this node".to_owned(),
+                reason: format!("its key has {} bytes, not 32", key.len()),
+            })?;
+            let proposal = Digest::from_bytes(bytes);
+            let what = || format!("the ballot of this node on {proposal}");
+            Ok((proposal, CastBallot::decode(what, &value)?))
         });
         read.collect()
     }

@@ -50,8 +50,8 @@ pub use self::{
     meta::MAX_HISTORY,
     partial::PartialBlob,
     records::{
-        ComponentRecord, Happening, HistoryEntry, Hold, MAX_QUARANTINED, MAX_TEXT, Quarantined,
-        Vouched,
+        CastBallot, ComponentRecord, Happening, HistoryEntry, Hold, MAX_QUARANTINED, MAX_TEXT,
+        Quarantined, Vouched,
     },
     schema::SCHEMA,
     space::{BlobSize, BlobState, Usage},

@@ -6,7 +6,7 @@
 use std::fmt::Display;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use updraft_protocol::{ChannelName, ComponentName, Digest, ReleaseVersion, Timestamp};
+use updraft_protocol::{ChannelName, ComponentName, Digest, ReleaseVersion, Stance, Timestamp};
 
 use super::error::StoreError;
 
@@ -122,6 +122,15 @@ pub struct Vouched {
     pub time: Timestamp,
 }
 
+/// How this node voted last on a proposal: kept before it is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CastBallot {
+    /// Number of the ballot.
+    pub seq: u32,
+    /// What it said.
+    pub stance: Stance,
+}
+
 /// A record with a text form in the database.
 pub(super) trait Record: Sized {
     type Row: Serialize + DeserializeOwned;
@@ -181,6 +190,48 @@ pub(super) struct VouchedRow {
     seq: u64,
     head: String,
     time: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct CastRow {
+    seq: u32,
+    stance: String,
+    artifact: Option<String>,
+    selftest: Option<String>,
+}
+
+impl Record for CastBallot {
+    type Row = CastRow;
+
+    fn to_row(&self) -> CastRow {
+        let (artifact, selftest) = match self.stance {
+            Stance::Ready { artifact, selftest } => (Some(artifact), Some(selftest)),
+            Stance::Yes | Stance::No | Stance::Abstain | Stance::Cancel => (None, None),
+        };
+        CastRow {
+            seq: self.seq,
+            stance: self.stance.word().to_owned(),
+            artifact: artifact.map(|digest| digest.to_string()),
+            selftest: selftest.map(|digest| digest.to_string()),
+        }
+    }
+
+    fn from_row(row: CastRow) -> Result<Self, String> {
+        let digest = |text: Option<String>| -> Result<Digest, String> {
+            parse(&text.ok_or("a digest of what is ready is missing")?)
+        };
+        let stance = match row.stance.as_str() {
+            "yes" => Stance::Yes,
+            "no" => Stance::No,
+            "abstain" => Stance::Abstain,
+            "cancel" => Stance::Cancel,
+            "ready" => {
+                Stance::Ready { artifact: digest(row.artifact)?, selftest: digest(row.selftest)? }
+            }
+            other => return Err(format!("`{other}` is no stance")),
+        };
+        Ok(Self { seq: row.seq, stance })
+    }
 }
 
 impl Record for Vouched {

@@ -11,13 +11,13 @@ use std::{
 };
 
 use updraft_protocol::{
-    ChannelBase, ChannelName, Digest, Head, KeyId, Manifest, NetworkName, Root, Signed, Statement,
-    Timestamp,
+    ChannelBase, ChannelName, Digest, Head, KeyId, Manifest, NetworkName, Root, Signed, Stance,
+    Statement, Timestamp,
     codec::{self, Wire as _},
 };
 
 use super::{
-    Store, Vouched,
+    CastBallot, Store, Vouched,
     disk::{self, lock},
     error::StoreError,
 };
@@ -239,6 +239,16 @@ impl Store {
     /// What this node said last as a witness, by channel.
     pub fn vouched(&self) -> Result<Vec<(ChannelName, Vouched)>, StoreError> {
         self.inner.meta.vouched()
+    }
+
+    /// Keeps how this node is about to vote on a proposal; it takes the place of its last ballot there.
+    pub fn put_cast(&self, proposal: &Digest, seq: u32, stance: Stance) -> Result<(), StoreError> {
+        self.inner.meta.put_cast(proposal, &CastBallot { seq, stance })
+    }
+
+    /// How this node voted last, by proposal.
+    pub fn cast(&self) -> Result<Vec<(Digest, CastBallot)>, StoreError> {
+        self.inner.meta.cast()
     }
 
     /// The latest signed moment that was kept; the epoch if none was.

@@ -12,13 +12,14 @@ use std::{
 };
 
 use tokio::sync::{broadcast, mpsc, watch};
-use updraft_protocol::{ChannelName, Digest, NetworkKind, Timestamp, codec};
+use updraft_protocol::{ChannelName, Digest, NetworkKind, Proposal, Timestamp, codec};
 
 use super::{
     AgentHandle, Answer, BlobFile, ChannelStatus, CheckReport, Event, Freshness, HistoryLine,
     InstallOrder, MAX_EVENTS, MAX_ORDERS, NodeStatus, Operation, OperationId, OperationKind,
-    Outcome, Peer, PeerCounts, Phase, Plan, Published, Release, RollbackOrder, RootStatus, Said,
-    StatementLine, Status, StoreStatus, Totals, in_words, operation::Operations, order::Order,
+    Outcome, Peer, PeerCounts, Phase, Plan, ProposalLine, ProtocolStatus, Published, Release,
+    RollbackOrder, RootStatus, Said, StatementLine, Status, StoreStatus, Totals, in_words,
+    operation::Operations, order::Order,
 };
 use crate::problem::{Code, Problem};
 
@@ -40,6 +41,9 @@ pub(crate) struct World {
     pub(crate) plan: Option<Plan>,
     pub(crate) published: Option<Published>,
     pub(crate) statements: Vec<StatementLine>,
+    pub(crate) proposals: Vec<ProposalLine>,
+    /// What a wish for a proposal is answered with.
+    pub(crate) drafted: Option<Proposal>,
     /// What every new operation ends with, instead of going well.
     pub(crate) failure: Option<Problem>,
     /// Operations stay where they are.
@@ -121,6 +125,15 @@ fn empty_status() -> Status {
             pauses: Vec::new(),
         }],
         components: Vec::new(),
+        protocol: ProtocolStatus {
+            active: 1,
+            oldest: 1,
+            newest: 2,
+            fork: "0a1b2c3d".to_owned(),
+            left_behind: false,
+            warnings: Vec::new(),
+        },
+        votes_open: 0,
         alarms: Vec::new(),
         totals: Totals::default(),
         store: StoreStatus { bytes: 5, limit: 100, blobs: 2 },
@@ -180,6 +193,27 @@ impl World {
                 let said = Said { id, kind, words: words.clone(), news: true, reached: 2 };
                 let bytes = codec::encode(statement.as_ref()).expect("it was decoded");
                 self.statements.push(StatementLine { id, kind, words, expires: None, bytes });
+                drop(reply.send(self.failure.clone().map_or(Ok(said), Err)));
+            }
+            Order::Proposals { reply } => drop(reply.send(Ok(self.proposals.clone()))),
+            Order::DraftProposal { wish, reply } => {
+                self.asked.push(format!("draft protocol {} of {}", wish.to, wish.line));
+                let drafted = self.drafted.clone().ok_or_else(|| {
+                    Problem::new(
+                        Code::NotAVoter,
+                        "the trust root of this network names no electorate",
+                    )
+                });
+                drop(reply.send(drafted));
+            }
+            Order::Vote { proposal, stance, reason, by, reply } => {
+                self.asked.push(format!(
+                    "vote {} {} ({reason}) by {by}",
+                    proposal.short(),
+                    stance.word()
+                ));
+                let words = format!("{} on {}", stance.word(), proposal.short());
+                let said = Said { id: proposal, kind: "ballot", words, news: true, reached: 2 };
                 drop(reply.send(self.failure.clone().map_or(Ok(said), Err)));
             }
             Order::Statements { reply } => drop(reply.send(Ok(self.statements.clone()))),

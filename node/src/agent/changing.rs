@@ -1,0 +1,416 @@
+//! Which protocols are in force here, what a node does when that changes, and when its own program cannot follow.
+//!
+//! A node never acts by rules that are over: a program that does not speak what is in force only fetches one that does,
+//! by the way of asking that no vote can change.
+
+use std::{
+    collections::BTreeSet,
+    fmt::{Debug, Display},
+};
+
+use updraft_protocol::{
+    ComponentName, Digest, ForkDigest, ForkId, ReleaseVersion, Timestamp, vote::Activation,
+};
+
+use super::{
+    action::{Action, Now},
+    event::What,
+    lifecycle::{Component, Following, Stage},
+    machine::Machine,
+    order::{Extent, RouteChoice},
+    status::ProtocolStatus,
+    sync::Question,
+    updates::Wish,
+};
+use crate::{
+    catalog::Known,
+    governance::{Footing, Held, State},
+};
+
+/// Who asks for what a vote has decided.
+pub(super) const VOTE: &str = "vote";
+/// The protocol that every line speaks before anything was voted.
+pub(super) const FIRST_PROTOCOL: u32 = 1;
+/// From which protocol on chunks travel in packs.
+const PACKS_SINCE: u32 = 2;
+
+/// What this node talks on and listens to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listening {
+    /// Where it talks.
+    pub current: ForkDigest,
+    /// Where it listens besides.
+    pub also: BTreeSet<ForkDigest>,
+}
+
+/// How questions are asked and chunks come, by the protocol in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Speech {
+    /// The network's protocol in force.
+    pub protocol: u32,
+    /// Whether this program speaks it.
+    pub understood: Understood,
+    /// Whether peers that offer it are asked for packs of chunks.
+    pub packs: bool,
+}
+
+/// Whether a program can follow the rules in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Understood {
+    /// It can, and may.
+    Yes,
+    /// It cannot, or its operator has told it not to.
+    No,
+}
+
+/// Why a node stays out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// The proposal that put the protocol in force.
+    pub proposal: Digest,
+    /// What people call it.
+    pub number: u32,
+    /// The protocol.
+    pub protocol: u32,
+    /// The release of this program that its certificate names.
+    pub release: ReleaseVersion,
+    /// Whether the program speaks it, and its operator has told it not to.
+    pub told_not_to: bool,
+}
+
+/// The line of software that this program is.
+pub(super) fn own_line() -> ComponentName {
+    "updraft".parse().expect("a component name")
+}
+
+impl<P: Copy + Ord + Debug + Display> Machine<P> {
+    /// The protocol of a line that is in force.
+    pub fn protocol_of(&self, line: &ComponentName, now: Now) -> u32 {
+        let lines = self.votes.governance.lines(self.epoch(now), self.votes.height);
+        lines.get(line).and_then(|line| line.protocol()).unwrap_or(FIRST_PROTOCOL)
+    }
+
+    /// Why this node stays out, if it does.
+    pub fn left_behind(&self, now: Now) -> Option<LeftBehind> {
+        let (line, epoch) = (own_line(), self.epoch(now));
+        let lines = self.votes.governance.lines(epoch, self.votes.height);
+        let (proposal, _, protocol) = *lines.get(&line)?.changes.last()?;
+        let speaks = self.rules.speaks.contains(&protocol);
+        if speaks && self.rules.auto_activate {
+            return None;
+        }
+        let held = self.votes.governance.proposal(&proposal)?;
+        Some(LeftBehind {
+            proposal,
+            number: held.proposal.number,
+            protocol,
+            release: held.proposal.release.clone(),
+            told_not_to: speaks,
+        })
+    }
+
+    /// How this node speaks now.
+    pub fn speech(&self, now: Now) -> Speech {
+        let protocol = self.protocol_of(&own_line(), now);
+        let understood =
+            if self.left_behind(now).is_some() { Understood::No } else { Understood::Yes };
+        let packs = understood == Understood::Yes && protocol >= PACKS_SINCE;
+        Speech { protocol, understood, packs }
+    }
+
+    /// What this node says of its rules.
+    pub fn fork_id(&self, now: Now) -> ForkId {
+        self.votes.governance.forks(&own_line(), self.epoch(now), self.votes.height).id()
+    }
+
+    /// The network's protocol, as people see it.
+    pub fn protocol_status(&self, now: Now) -> ProtocolStatus {
+        ProtocolStatus {
+            active: self.protocol_of(&own_line(), now),
+            oldest: *self.rules.speaks.start(),
+            newest: *self.rules.speaks.end(),
+            fork: self.fork_id(now).digest.to_string(),
+            left_behind: self.left_behind(now).is_some(),
+            warnings: self.rule_warnings(now),
+        }
+    }
+
+    /// Whether a peer gets no more than what every node understands: its rules are over, and so is their grace.
+    pub fn is_out_of_date(&self, peer: &P, now: Now) -> bool {
+        let Some(fork) = self.votes.peers.get(peer) else { return false };
+        let epoch = self.epoch(now);
+        let forks = self.votes.governance.forks(&own_line(), epoch, self.votes.height);
+        matches!(forks.judge(fork, epoch), Footing::Behind { until } if epoch > until)
+    }
+
+    /// The last epoch in which chunks are given one by one, once they come in packs.
+    pub fn speaks_singly(&self, now: Now) -> bool {
+        let epoch = self.epoch(now);
+        let lines = self.votes.governance.lines(epoch, self.votes.height);
+        let changes =
+            lines.get(&own_line()).map(|line| line.changes.as_slice()).unwrap_or_default();
+        let since =
+            changes.iter().rposition(|(_, from, to)| *from < PACKS_SINCE && *to >= PACKS_SINCE);
+        let Some((proposal, _, _)) = since.and_then(|at| changes.get(at)) else { return true };
+        let held = self.votes.governance.proposal(proposal);
+        held.is_none_or(|held| epoch <= held.proposal.grace_end)
+            || self.protocol_of(&own_line(), now) < PACKS_SINCE
+    }
+
+    /// A peer has said which rules it follows.
+    pub(super) fn on_forked(&mut self, peer: P, fork: Option<ForkId>, now: Now) -> Vec<Action<P>> {
+        let Some(fork) = fork else { return Vec::new() };
+        if !self.sync.peers().any(|known| known == peer) {
+            return Vec::new();
+        }
+        self.votes.peers.insert(peer, fork);
+        let epoch = self.epoch(now);
+        let forks = self.votes.governance.forks(&own_line(), epoch, self.votes.height);
+        // It may know of a decision that this node has missed.
+        if forks.judge(&fork, epoch) == Footing::Unknown {
+            self.sync.ask(peer, Question::News);
+        }
+        Vec::new()
+    }
+
+    /// Looks at what is in force, and does what a change asks for.
+    pub(super) fn follow_rules(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
+        self.notice_moves(now, actions);
+        let epoch = self.epoch(now);
+        let forks = self.votes.governance.forks(&own_line(), epoch, self.votes.height);
+        let also: BTreeSet<ForkDigest> = forks.also(epoch).collect();
+        let listening = Listening { current: forks.current, also };
+        let speech = self.speech(now);
+        if self.votes.listening.as_ref() != Some(&listening) {
+            self.votes.listening = Some(listening.clone());
+            actions.push(Action::Listen(listening));
+        }
+        if self.votes.speech != Some(speech) {
+            self.votes.speech = Some(speech);
+            actions.push(Action::Speak(speech));
+        }
+        let warning = self.left_behind(now).map(|behind| self.left_behind_in_words(&behind, now));
+        if self.votes.warned != warning {
+            self.votes.warned.clone_from(&warning);
+            actions.extend(warning.map(|detail| Action::Emit(What::LeftBehind { detail })));
+        }
+        if self.votes.said_fork != Some(forks.id()) {
+            self.votes.said_fork = Some(forks.id());
+            let network = self.catalog.root().network;
+            let peers: Vec<P> = self.sync.peers().collect();
+            actions.extend(peers.into_iter().map(|p| Action::AskFork(p, network, forks.id())));
+        }
+    }
+
+    /// Tells watchers of every proposal that stands otherwise than it stood.
+    fn notice_moves(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
+        let (epoch, height) = (self.epoch(now), self.votes.height);
+        let governance = &self.votes.governance;
+        let states: Vec<(Digest, u32, State)> = governance
+            .proposals()
+            .filter_map(|held| {
+                let state = governance.state(&held.id(), epoch, height)?;
+                Some((held.id(), held.proposal.number, state))
+            })
+            .collect();
+        let known: BTreeSet<Digest> = states.iter().map(|(id, ..)| *id).collect();
+        self.votes.states.retain(|id, _| known.contains(id));
+        for (id, number, state) in states {
+            let before = self.votes.states.insert(id, state.word());
+            // That it is decided is told with its certificate.
+            let told = matches!(state, State::LockedIn | State::Cancelled | State::Announced);
+            if before != Some(state.word()) && !told && before.is_some() {
+                let state = state.word();
+                actions.push(Action::Emit(What::ProposalMoved { number, id, state }));
+            }
+        }
+    }
+
+    /// Brings the releases of decided votes here, and installs them when their time has come.
+    pub(super) fn follow_decisions(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
+        let (epoch, height) = (self.epoch(now), self.votes.height);
+        let governance = &self.votes.governance;
+        let ahead: Vec<Digest> = governance
+            .proposals()
+            .filter(|held| governance.state(&held.id(), epoch, height) == Some(State::LockedIn))
+            .filter(|held| self.will_need(held))
+            .map(Held::id)
+            .collect();
+        for id in ahead {
+            let untried = self.votes.governance.proposal(&id).is_some_and(|held| {
+                self.readiness(held, now) == super::electing::Readiness::Untried
+            });
+            if untried {
+                self.stage_for(&id, now, actions);
+            }
+        }
+    }
+
+    /// Whether a vote that is in force names a release of a component.
+    pub(super) fn is_voted(&self, component: &Component, known: &Known, now: Now) -> bool {
+        let (epoch, height) = (self.epoch(now), self.votes.height);
+        let governance = &self.votes.governance;
+        governance.proposals().any(|held| {
+            held.proposal.line == component.name
+                && held.proposal.artifacts.contains(&known.signed.digest())
+                && matches!(
+                    governance.state(&held.id(), epoch, height),
+                    Some(State::Active | State::Final)
+                )
+        })
+    }
+
+    /// Whether this node will have to install the release of a decided vote.
+    fn will_need(&self, held: &Held) -> bool {
+        let line = &held.proposal.line;
+        if *line == own_line() {
+            return !self.rules.speaks.contains(&held.proposal.to);
+        }
+        let Some(component) = self.components.get(line) else { return false };
+        let follows = component.following == Following::Yes;
+        let has = component.installed.as_ref().map(|installed| &installed.version);
+        follows && self.rules.auto_activate && has.is_some_and(|has| *has < held.proposal.release)
+    }
+
+    /// Fetches and installs a program that speaks what is in force, and becomes it.
+    pub(super) fn catch_up_with_the_rest(
+        &mut self,
+        behind: &LeftBehind,
+        now: Now,
+        actions: &mut Vec<Action<P>>,
+    ) {
+        if behind.told_not_to {
+            return;
+        }
+        let line = own_line();
+        if self.has_installed(&line, &behind.release) && !self.votes.starting_again {
+            self.votes.starting_again = true;
+            actions.push(Action::StartAgain);
+            return;
+        }
+        let Some(known) = self.successor(behind, now).cloned() else { return };
+        let digest = known.signed.digest();
+        match self.staged(&line, &digest) {
+            None if self.may_stage(&line, &known, now) => {
+                self.stage(&line, &known, behind.protocol, VOTE, now, actions);
+            }
+            Some(Ok(_)) if self.is_at_rest(&line, &digest, now) => {
+                let wish = Wish {
+                    channel: known.manifest.channel.clone(),
+                    route: RouteChoice::Cheapest,
+                    extent: Extent::Install,
+                    by: VOTE.to_owned(),
+                };
+                self.begin(&line, &known, wish, now, actions);
+            }
+            _ => {}
+        }
+    }
+
+    /// The release of this program that the certificate names, or the newest one after it.
+    pub(super) fn successor(&self, behind: &LeftBehind, now: Now) -> Option<&Known> {
+        let line = own_line();
+        let channels: Vec<_> = self.catalog.channels().map(|(name, _)| name.clone()).collect();
+        let mut found: Option<&Known> = None;
+        for channel in &channels {
+            for known in self.catalog.candidates(&line, channel, &self.rules.target) {
+                let version = &known.manifest.version;
+                let speaks = *version >= behind.release
+                    && self.distrust(channel, known, now).is_none()
+                    && known.manifest.needs_protocol.is_none_or(|needs| needs <= behind.protocol);
+                let named = |known: &Known| known.manifest.version == behind.release;
+                let better = found.is_none_or(|found| {
+                    !named(found) && (named(known) || *version > found.manifest.version)
+                });
+                if speaks && better {
+                    found = Some(known);
+                }
+            }
+        }
+        found
+    }
+
+    fn has_installed(&self, line: &ComponentName, release: &ReleaseVersion) -> bool {
+        let installed =
+            self.components.get(line).and_then(|component| component.installed.as_ref());
+        installed.is_some_and(|installed| installed.version >= *release)
+    }
+
+    fn is_at_rest(&self, line: &ComponentName, release: &Digest, now: Now) -> bool {
+        let component = self.components.get(line);
+        component.is_some_and(|component| {
+            matches!(component.stage(), Stage::Idle) || component.may_begin(release, now.elapsed)
+        })
+    }
+
+    /// When the next epoch of a vote begins in which something changes by itself.
+    pub(super) fn next_epoch_of_votes(&self, now: Now) -> Option<Timestamp> {
+        let governance = &self.votes.governance;
+        let next = governance.next_change(self.epoch(now))?;
+        Some(Timestamp::from_seconds(governance.rules().begin_of(next)))
+    }
+
+    /// What people should know about the rules of this network, the worst first.
+    pub fn rule_warnings(&self, now: Now) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Some(behind) = self.left_behind(now) {
+            warnings.push(self.left_behind_in_words(&behind, now));
+        }
+        let (epoch, height) = (self.epoch(now), self.votes.height);
+        for held in self.votes.governance.proposals() {
+            let state = self.votes.governance.state(&held.id(), epoch, height);
+            let by_height = matches!(held.proposal.activation, Activation::Height { .. });
+            if state == Some(State::LockedIn) && by_height && !self.rules.knows_heights {
+                warnings.push(format!(
+                    "p-{} comes into force at a height, and this node does not know heights: set \
+                     governance.height_command or governance.height_url",
+                    held.proposal.number
+                ));
+            }
+        }
+        if let Some((unknown, total)) = self.votes.governance.unknown_weight()
+            && unknown * 3 > total
+        {
+            warnings.push(
+                "more than a third of the electors vote on something that this node has not heard of: it may be cut \
+                 off from part of the network, or its program may be too old"
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+
+    fn left_behind_in_words(&self, behind: &LeftBehind, now: Now) -> String {
+        let LeftBehind { number, protocol, release, .. } = behind;
+        if behind.told_not_to {
+            return format!(
+                "protocol {protocol} is in force since p-{number}, and governance.auto_activate = false keeps this \
+                 node from speaking it: it takes no part until that is true"
+            );
+        }
+        let speaks = self.rules.speaks.end();
+        let begin = format!(
+            "protocol {protocol} is in force since p-{number}, and this program speaks up to {speaks}: it takes no part"
+        );
+        match self.successor(behind, now) {
+            Some(known) => match self.staged(&own_line(), &known.signed.digest()) {
+                Some(Err(reason)) => format!(
+                    "{begin}, and {} does not help: {reason}",
+                    known.manifest.release_name()
+                ),
+                _ => format!(
+                    "{begin} until {} is installed, which is under way",
+                    known.manifest.release_name()
+                ),
+            },
+            None => format!(
+                "{begin}, and no release updraft@{release} or newer for {} is on offer: install one by hand",
+                self.rules.target
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "changing_tests.rs"]
+mod tests;

@@ -1,0 +1,312 @@
+//! Votes as people see them: how they stand, by whom, and what is missing. Decides nothing.
+
+use std::fmt::{Debug, Display};
+
+use updraft_protocol::{
+    ComponentName, Digest, KeyId, OperatorName, Proposal, ReleaseVersion, Stance, Statement,
+    Timestamp, codec,
+    vote::{Activation, Decision, Fraction, Outlook, Weights},
+};
+
+use super::{action::Now, electing::Readiness, machine::Machine};
+use crate::governance::{Held, State};
+
+/// A proposal and how it stands. Weights are whole ones of the electorate, rounded down.
+#[derive(Debug, Clone)]
+pub struct ProposalLine {
+    /// Its name.
+    pub id: Digest,
+    /// What it says.
+    pub proposal: Proposal,
+    /// Its encoding, signed.
+    pub bytes: Vec<u8>,
+    /// `announced`, `open`, `rejected`, `failed`, `locked in`, `active`, `final`, `cancelled`.
+    pub state: &'static str,
+    /// When voting begins.
+    pub opens: Timestamp,
+    /// When it is over.
+    pub closes: Timestamp,
+    /// When the new protocol is spoken, at the earliest.
+    pub activates: Timestamp,
+    /// The height at which it is, if heights decide.
+    pub height: Option<u64>,
+    /// When the old protocol is spoken no more.
+    pub ends: Timestamp,
+    /// What the ballots weigh.
+    pub count: VoteCount,
+    /// Every elector who may vote on it, and how.
+    pub electors: Vec<ElectorLine>,
+    /// What is missing for a decision, as sentences; empty once there is one, or can be none.
+    pub missing: Vec<String>,
+    /// This node's part in it, if it is an elector's.
+    pub own: Option<OwnPart>,
+    /// How far its release has come on this node, as a sentence.
+    pub readiness: String,
+    /// Certificates that are known: what was decided, and their encoding.
+    pub certificates: Vec<(Decision, Vec<u8>)>,
+}
+
+/// What ballots weigh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VoteCount {
+    /// For it, ready or not.
+    pub yes: u64,
+    /// For it and ready.
+    pub ready: u64,
+    /// Against it.
+    pub no: u64,
+    /// Neither.
+    pub abstain: u64,
+    /// To call it off.
+    pub cancel: u64,
+    /// All weight.
+    pub total: u64,
+    /// The least weight that decides it.
+    pub needed: u64,
+}
+
+/// An elector and its last ballot.
+#[derive(Debug, Clone)]
+pub struct ElectorLine {
+    /// Its key.
+    pub key: KeyId,
+    /// Who runs its node.
+    pub operator: OperatorName,
+    /// What its vote weighs, before the cap of its operator.
+    pub weight: u32,
+    /// Its ballot, if it has cast one.
+    pub ballot: Option<BallotLine>,
+    /// Why its ballot does not count.
+    pub void: Option<String>,
+    /// The proof that it has lied, encoded.
+    pub proof: Option<Vec<u8>>,
+}
+
+/// A ballot.
+#[derive(Debug, Clone)]
+pub struct BallotLine {
+    /// How it stands.
+    pub stance: Stance,
+    /// Its number.
+    pub seq: u32,
+    /// When it was cast.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Its encoding, signed.
+    pub bytes: Vec<u8>,
+}
+
+/// This node's part in a vote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnPart {
+    /// Its key.
+    pub key: KeyId,
+    /// Whether it may vote on this.
+    pub may_vote: bool,
+    /// How it has voted.
+    pub stance: Option<Stance>,
+}
+
+/// Asks for a proposal to sign: everything that this node knows better than whoever asks.
+#[derive(Debug, Clone)]
+pub struct ProposalWish {
+    /// Who proposes.
+    pub by: KeyId,
+    /// Whose protocol.
+    pub line: ComponentName,
+    /// The protocol to speak.
+    pub to: u32,
+    /// The release that speaks it; `None` for the newest on offer.
+    pub release: Option<ReleaseVersion>,
+    /// Seconds of voting; `None` for the least that is allowed.
+    pub voting: Option<u64>,
+    /// Seconds between the vote and the activation; `None` for the least that is allowed.
+    pub lead: Option<u64>,
+    /// Seconds in which the old protocol is spoken as well; `None` for the least that is allowed.
+    pub grace: Option<u64>,
+    /// Activates at this height instead of a time.
+    pub height: Option<u64>,
+    /// More than this part of all weight; `None` for two thirds.
+    pub threshold: Option<Fraction>,
+    /// At least this part of it ready; `None` for nine tenths.
+    pub min_ready: Option<Fraction>,
+    /// Why, in words.
+    pub notes: String,
+}
+
+fn encoded(statement: &Statement) -> Vec<u8> {
+    codec::encode(statement).expect("what was decoded and verified can be encoded")
+}
+
+impl<P: Copy + Ord + Debug + Display> Machine<P> {
+    /// Every proposal that is known, the newest first.
+    pub fn proposals(&self, now: Now) -> Vec<ProposalLine> {
+        let mut lines: Vec<ProposalLine> = self
+            .votes
+            .governance
+            .proposals()
+            .filter_map(|held| self.proposal_line(held, now))
+            .collect();
+        lines.sort_by_key(|line| std::cmp::Reverse((line.opens, line.proposal.number, line.id)));
+        lines
+    }
+
+    /// Votes that this node's operator could still cast.
+    pub fn votes_open(&self, now: Now) -> usize {
+        let (epoch, governance) = (self.epoch(now), &self.votes.governance);
+        let open = |held: &&Held| {
+            matches!(governance.state(&held.id(), epoch, None), Some(State::Open(_)))
+        };
+        governance.proposals().filter(open).count()
+    }
+
+    fn proposal_line(&self, held: &Held, now: Now) -> Option<ProposalLine> {
+        let governance = &self.votes.governance;
+        let (rules, proposal) = (governance.rules(), &held.proposal);
+        let weights = governance.weights(held)?;
+        let state = governance.state(&held.id(), self.epoch(now), self.votes.height)?;
+        let at = |epoch: u64| Timestamp::from_seconds(rules.begin_of(epoch));
+        let certificates =
+            [Decision::LockIn, Decision::Cancel].into_iter().filter_map(|decision| {
+                let certificate = held.certificate(decision)?.as_ref().clone();
+                Some((decision, encoded(&Statement::Certificate(Box::new(certificate)))))
+            });
+        Some(ProposalLine {
+            id: held.id(),
+            proposal: Proposal::clone(proposal),
+            bytes: encoded(&Statement::Proposal(held.signed.as_ref().clone())),
+            state: state.word(),
+            opens: at(proposal.opens),
+            closes: at(proposal.lock_deadline.saturating_add(1)),
+            activates: at(proposal.activation.earliest()),
+            height: match proposal.activation {
+                Activation::Height { height, .. } => Some(height),
+                Activation::Epoch(_) => None,
+            },
+            ends: at(proposal.grace_end.saturating_add(1)),
+            count: self.vote_count(held, weights),
+            electors: self.elector_lines(held),
+            missing: self.missing(held, state, now),
+            own: self.own_part(held, weights),
+            readiness: self.readiness_in_words(held, now),
+            certificates: certificates.collect(),
+        })
+    }
+
+    fn vote_count(&self, held: &Held, weights: &Weights) -> VoteCount {
+        let governance = &self.votes.governance;
+        let count = held.count(weights, &governance.torn(held));
+        let share = u128::from(governance.rules().operator_share.max(1));
+        let whole = |weight: u128| u64::try_from(weight / share).unwrap_or(u64::MAX);
+        let Fraction { num, den } = held.proposal.threshold;
+        let total = whole(count.total);
+        let most = u128::from(total) * u128::from(num) / u128::from(den.max(1));
+        VoteCount {
+            yes: whole(count.affirmative),
+            ready: whole(count.ready),
+            no: whole(count.against),
+            abstain: whole(count.abstain),
+            cancel: whole(count.cancel),
+            total,
+            needed: u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1),
+        }
+    }
+
+    fn elector_lines(&self, held: &Held) -> Vec<ElectorLine> {
+        let governance = &self.votes.governance;
+        let rules = governance.rules();
+        let torn = governance.torn(held);
+        let Some(electorate) = governance.electors_of(held) else { return Vec::new() };
+        let line = |elector: &updraft_protocol::Elector| {
+            let key = elector.key.id();
+            let proof = held
+                .liars()
+                .find(|(liar, _)| **liar == key)
+                .map(|(_, proof)| encoded(&Statement::DoubleVote(proof.as_ref().clone())));
+            let cast = held.ballot_of(&key);
+            let is_torn = torn.contains(&key) && cast.is_some_and(|(_, b)| b.stance.is_for());
+            let void = match (&proof, is_torn) {
+                (Some(_), _) => Some("it signed two different ballots with one number".to_owned()),
+                (None, true) => Some("it is for two proposals that exclude each other".to_owned()),
+                (None, false) => None,
+            };
+            ElectorLine {
+                key,
+                operator: elector.operator.clone(),
+                weight: elector.weight,
+                ballot: cast.map(|(signed, ballot)| BallotLine {
+                    stance: ballot.stance,
+                    seq: ballot.seq,
+                    at: Timestamp::from_seconds(rules.begin_of(ballot.epoch)),
+                    reason: ballot.reason.clone(),
+                    bytes: encoded(&Statement::Ballot(signed.as_ref().clone())),
+                }),
+                void,
+                proof,
+            }
+        };
+        electorate.electors.iter().map(line).collect()
+    }
+
+    fn own_part(&self, held: &Held, weights: &Weights) -> Option<OwnPart> {
+        let key = self.votes.elector.as_ref()?.key();
+        let (may_vote, stance) = (weights.has(&key), held.stance_of(&key));
+        Some(OwnPart { key, may_vote, stance })
+    }
+
+    /// What a decision waits for.
+    fn missing(&self, held: &Held, state: State, now: Now) -> Vec<String> {
+        let governance = &self.votes.governance;
+        let mut missing = Vec::new();
+        let Some(weights) = governance.weights(held) else { return missing };
+        let count = self.vote_count(held, weights);
+        let VoteCount { yes, ready, total, needed, .. } = count;
+        match state {
+            State::Announced => missing.push("voting has not begun".to_owned()),
+            State::Open(Outlook::Undecided) => {
+                missing.push(format!("{yes} of {total} are for it, {needed} are needed"));
+            }
+            State::Open(Outlook::Unready) => {}
+            _ => return missing,
+        }
+        let Fraction { num, den } = held.proposal.min_ready;
+        let least =
+            (u128::from(yes.max(needed)) * u128::from(num)).div_ceil(u128::from(den.max(1)));
+        if u128::from(ready) < least {
+            missing.push(format!("{ready} are ready, {least} are needed"));
+        }
+        if self.votes.elector.is_some() {
+            missing.extend(self.own_part_missing(held, now));
+        }
+        missing
+    }
+
+    /// What this node itself has not done for it.
+    fn own_part_missing(&self, held: &Held, now: Now) -> Option<String> {
+        match self.own_stance(&held.id()) {
+            None => Some("this node has not voted".to_owned()),
+            Some(Stance::Yes) => {
+                Some(format!("this node is not ready: {}", self.readiness_in_words(held, now)))
+            }
+            Some(_) => None,
+        }
+    }
+
+    fn readiness_in_words(&self, held: &Held, now: Now) -> String {
+        let release = format!("{}@{}", held.proposal.line, held.proposal.release);
+        match self.readiness(held, now) {
+            Readiness::Unknown => {
+                format!(
+                    "no manifest of {release} for {} that it names is known here",
+                    self.rules.target
+                )
+            }
+            Readiness::Untried => format!("{release} has not been tried here"),
+            Readiness::Proven { .. } => {
+                format!("{release} is staged here, and its self-test passed")
+            }
+            Readiness::Failed(why) => format!("{release} was tried here: {why}"),
+        }
+    }
+}

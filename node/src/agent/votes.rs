@@ -1,0 +1,267 @@
+//! What is said about votes: offered to the governance, kept, and told on. What follows from it is in `electing.rs`
+//! and `changing.rs`.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{Debug, Display},
+    sync::Arc,
+};
+
+use updraft_protocol::{Digest, ForkId, Statement, vote::Decision};
+
+use super::{
+    action::{Action, Now},
+    believing::tell,
+    changing::{Listening, Speech},
+    event::What,
+    machine::Machine,
+    sync::Question,
+};
+use crate::{
+    catalog::Verdict,
+    governance::{Elector, Event, Governance, Refusal},
+};
+
+/// Votes as this node knows them.
+#[derive(Debug)]
+pub struct Votes<P> {
+    pub(super) governance: Governance,
+    /// What was said, by id: as it is kept.
+    pub(super) kept: BTreeMap<Digest, Arc<Statement>>,
+    /// How this node votes, if it may.
+    pub(super) elector: Option<Elector>,
+    /// What the operator's source of heights said last.
+    pub(super) height: Option<u64>,
+    /// Which rules peers say they follow.
+    pub(super) peers: BTreeMap<P, ForkId>,
+    /// How each proposal stood when this was looked at last.
+    pub(super) states: BTreeMap<Digest, &'static str>,
+    /// What the network was told last to listen to.
+    pub(super) listening: Option<Listening>,
+    /// How it was told last to speak.
+    pub(super) speech: Option<Speech>,
+    /// What peers were told last of our rules.
+    pub(super) said_fork: Option<ForkId>,
+    /// The warning that was given last.
+    pub(super) warned: Option<String>,
+    /// The program is about to be replaced.
+    pub(super) starting_again: bool,
+    /// A ballot came before its proposal: whoever sent it is asked once more.
+    pub(super) ballot_was_early: bool,
+}
+
+impl<P: Copy + Ord> Votes<P> {
+    /// Begins with a governance that has followed the roots, and what was kept.
+    pub fn new(governance: Governance, kept: Vec<Arc<Statement>>) -> Self {
+        let kept = kept.into_iter().map(|statement| (statement.id(), statement)).collect();
+        Self {
+            governance,
+            kept,
+            elector: None,
+            height: None,
+            peers: BTreeMap::new(),
+            states: BTreeMap::new(),
+            listening: None,
+            speech: None,
+            said_fork: None,
+            warned: None,
+            starting_again: false,
+            ballot_was_early: false,
+        }
+    }
+
+    /// The same, but also an elector.
+    pub fn with_elector(mut self, elector: Option<Elector>) -> Self {
+        self.elector = elector;
+        self
+    }
+}
+
+/// What became of something that was said about a vote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It was not known.
+    New,
+    /// It was.
+    Known,
+}
+
+impl<P: Copy + Ord + Debug + Display> Machine<P> {
+    /// The epoch of votes.
+    pub(super) fn epoch(&self, now: Now) -> u64 {
+        let time = self.catalog.trusted_time(now.wall);
+        self.votes.governance.rules().epoch_of(time.as_seconds())
+    }
+
+    /// Takes a statement about a vote that the operator hands in, and tells everybody.
+    pub fn say_on_a_vote(
+        &mut self,
+        statement: Arc<Statement>,
+        now: Now,
+    ) -> Result<(Taken, Vec<Action<P>>), Refusal> {
+        let mut actions = Vec::new();
+        let taken = self.offer_vote(&statement, &mut actions, now)?;
+        tell(&statement, &mut actions);
+        Ok((taken, self.finish(actions, now)))
+    }
+
+    /// Takes what gossip says about a vote.
+    pub(super) fn on_gossiped_vote(
+        &mut self,
+        from: P,
+        statement: &Arc<Statement>,
+        actions: &mut Vec<Action<P>>,
+        now: Now,
+    ) -> Verdict {
+        match self.offer_vote(statement, actions, now) {
+            Ok(Taken::New) => Verdict::Accept,
+            Ok(Taken::Known) => Verdict::Ignore,
+            Err(refusal) => {
+                // The proposal may be on its way; whoever has the ballot has it.
+                if refusal == Refusal::UnknownProposal {
+                    self.sync.ask(from, Question::News);
+                }
+                self.refuse_vote(&refusal, from, actions)
+            }
+        }
+    }
+
+    /// Takes what a peer knows about votes, proposals first: ballots come in no order.
+    pub(super) fn on_caught_up_votes(
+        &mut self,
+        peer: P,
+        mut statements: Vec<Arc<Statement>>,
+        actions: &mut Vec<Action<P>>,
+        now: Now,
+    ) -> Verdict {
+        statements.sort_by_key(|statement| !matches!(**statement, Statement::Proposal(_)));
+        for statement in statements {
+            match self.offer_vote(&statement, actions, now) {
+                Ok(Taken::New) => tell(&statement, actions),
+                Ok(Taken::Known) => {}
+                Err(refusal) => {
+                    self.votes.ballot_was_early |= refusal == Refusal::UnknownProposal;
+                    if self.refuse_vote(&refusal, peer, actions) == Verdict::Reject {
+                        return Verdict::Reject;
+                    }
+                }
+            }
+        }
+        Verdict::Accept
+    }
+
+    /// Offers a statement about a vote. What is new is kept, and so is what follows from it.
+    pub(super) fn offer_vote(
+        &mut self,
+        statement: &Arc<Statement>,
+        actions: &mut Vec<Action<P>>,
+        now: Now,
+    ) -> Result<Taken, Refusal> {
+        // No signature is checked for what is known.
+        if self.votes.kept.contains_key(&statement.id()) {
+            return Ok(Taken::Known);
+        }
+        let epoch = self.epoch(now);
+        let events = self.votes.governance.offer(statement, epoch)?;
+        if events.is_empty() {
+            return Ok(Taken::Known);
+        }
+        let two_faced = events.iter().any(|event| matches!(event, Event::Lied { .. }));
+        if !two_faced || matches!(**statement, Statement::DoubleVote(_)) {
+            self.keep_vote(statement.clone(), actions);
+        }
+        self.follow_votes(events, actions);
+        Ok(Taken::New)
+    }
+
+    fn keep_vote(&mut self, statement: Arc<Statement>, actions: &mut Vec<Action<P>>) {
+        self.votes.kept.insert(statement.id(), statement.clone());
+        actions.push(Action::KeepStatement(statement));
+    }
+
+    /// What this node concluded itself is kept, and told to everybody.
+    fn conclude(&mut self, statement: Statement, actions: &mut Vec<Action<P>>) {
+        let statement = Arc::new(statement);
+        if !self.votes.kept.contains_key(&statement.id()) {
+            self.keep_vote(statement.clone(), actions);
+            tell(&statement, actions);
+        }
+    }
+
+    /// What follows from what was taken.
+    pub(super) fn follow_votes(&mut self, events: Vec<Event>, actions: &mut Vec<Action<P>>) {
+        for event in events {
+            match event {
+                Event::Proposed(id) => {
+                    if let Some(held) = self.votes.governance.proposal(&id) {
+                        let words = super::voting::proposal_in_words(&held.proposal);
+                        let number = held.proposal.number;
+                        actions.push(Action::Emit(What::ProposalOpened { number, id, words }));
+                    }
+                }
+                Event::Voted { before, .. } => {
+                    let before = before.map(|before| Statement::Ballot(before.as_ref().clone()));
+                    if let Some(before) = before {
+                        self.votes.kept.remove(&before.id());
+                        actions.push(Action::ForgetStatements(vec![Arc::new(before)]));
+                    }
+                }
+                Event::Lied { by, proof, .. } => {
+                    self.conclude(Statement::DoubleVote(proof.as_ref().clone()), actions);
+                    let reason = "it signed two different ballots with one number".to_owned();
+                    actions.push(Action::Emit(What::KeyAlarm { key: by, reason }));
+                }
+                Event::Decided(certificate) => {
+                    let decided = certificate.decision;
+                    let id = certificate.proposal.digest();
+                    let certificate = Box::new(certificate.as_ref().clone());
+                    self.conclude(Statement::Certificate(certificate), actions);
+                    let number = self.number_of(&id);
+                    let what = match decided {
+                        Decision::LockIn => "locked in",
+                        Decision::Cancel => "cancelled",
+                    };
+                    actions.push(Action::Emit(What::ProposalMoved { number, id, state: what }));
+                }
+                // How it stands now is looked at whenever anything has happened.
+                Event::Rejected(_) => {}
+            }
+        }
+    }
+
+    pub(super) fn number_of(&self, id: &Digest) -> u32 {
+        self.votes.governance.proposal(id).map_or(0, |held| held.proposal.number)
+    }
+
+    fn refuse_vote(&mut self, refusal: &Refusal, from: P, actions: &mut Vec<Action<P>>) -> Verdict {
+        if refusal.may_be_a_newer_root() {
+            self.sync.ask(from, Question::Roots);
+        }
+        actions.push(Action::CountRefusal(refusal.label()));
+        if refusal.is_a_lie() { Verdict::Reject } else { Verdict::Ignore }
+    }
+
+    /// Strikes off what stands for nothing any more.
+    pub(super) fn forget_votes(&mut self, now: Now) -> Vec<Action<P>> {
+        let epoch = self.epoch(now);
+        self.votes.governance.forget(epoch);
+        let governance = &self.votes.governance;
+        let gone = self.votes.kept.extract_if(.., |_, kept| !governance.is_kept(kept, epoch));
+        let gone: Vec<Arc<Statement>> = gone.map(|(_, statement)| statement).collect();
+        if gone.is_empty() { Vec::new() } else { vec![Action::ForgetStatements(gone)] }
+    }
+
+    /// What is said beside heads and still matters to others, for peers that ask.
+    pub fn said(&self, now: Now) -> BTreeMap<Digest, Arc<Statement>> {
+        let epoch = self.epoch(now);
+        let mut said = self.catalog.said().clone();
+        let told = self.votes.kept.iter();
+        let told = told.filter(|(_, statement)| self.votes.governance.is_told(statement, epoch));
+        said.extend(told.map(|(id, statement)| (*id, statement.clone())));
+        said
+    }
+}
+
+#[cfg(test)]
+#[path = "votes_tests.rs"]
+mod tests;
