@@ -60,8 +60,8 @@ pub enum Input<P> {
     Cast(Box<Signed<Ballot>>),
     /// A peer has said which rules it follows; `None` if it did not.
     Forked(P, Option<ForkId>),
-    /// The operator's source of heights has said a number, or nothing that is one.
-    Height(Option<u64>),
+    /// The operator's source of heights has said a number.
+    Height(u64),
     /// A question for a manifest was answered.
     Manifest(P, Digest, Option<CatchUpAnswer>),
     /// A bundle's bytes lie in the store; its head and manifest were judged good before.
@@ -104,6 +104,8 @@ pub enum Action<P> {
     Vouch(Box<Heartbeat>, Word),
     /// Keep a ballot of this node, then sign it.
     Cast(Box<Ballot>),
+    /// Keep the height that has put a vote in force.
+    KeepHeight(u64),
     /// Talk and listen under these rules.
     Listen(Listening),
     /// Ask and answer by the protocol in force.

@@ -135,12 +135,16 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
     }
 
-    /// Whether a peer gets no more than what every node understands: its rules are over, and so is their grace.
-    pub fn is_out_of_date(&self, peer: &P, now: Now) -> bool {
-        let Some(fork) = self.votes.peers.get(peer) else { return false };
+    /// Whether a peer is answered more than what every node understands. It is not when its rules are over and their
+    /// grace as well, nor by a node that is itself left behind.
+    pub fn answers(&self, peer: &P, now: Now) -> bool {
+        if self.left_behind(now).is_some() {
+            return false;
+        }
+        let Some(fork) = self.votes.peers.get(peer) else { return true };
         let epoch = self.epoch(now);
         let forks = self.votes.governance.forks(&own_line(), epoch, self.votes.height);
-        matches!(forks.judge(fork, epoch), Footing::Behind { until } if epoch > until)
+        !matches!(forks.judge(fork, epoch), Footing::Behind { until } if epoch > until)
     }
 
     /// The last epoch in which chunks are given one by one, once they come in packs.
@@ -171,6 +175,24 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             self.sync.ask(peer, Question::News);
         }
         Vec::new()
+    }
+
+    /// Whether a vote waits for a height.
+    pub fn waits_for_a_height(&self) -> bool {
+        self.votes.governance.heights().any(|needed| Some(needed) > self.votes.height)
+    }
+
+    /// A height has been reached. It never goes back, and what it has put in force stays in force: so it is kept first.
+    pub(super) fn on_height(&mut self, height: u64, now: Now) -> Vec<Action<P>> {
+        let before = self.votes.height;
+        if before.is_some_and(|before| before >= height) {
+            return Vec::new();
+        }
+        self.votes.height = Some(height);
+        let governance = &self.votes.governance;
+        let decides = governance.heights().any(|needed| Some(needed) > before && needed <= height);
+        tracing::debug!(height, epoch = self.epoch(now), decides, "the height");
+        if decides { vec![Action::KeepHeight(height)] } else { Vec::new() }
     }
 
     /// Looks at what is in force, and does what a change asks for.
@@ -410,7 +432,3 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "changing_tests.rs"]
-mod tests;

@@ -135,6 +135,9 @@ impl Agent {
             Action::CallOff(id, reason) => self.context.call_off(id, reason),
             Action::Vouch(heartbeat, word) => self.vouch(&heartbeat, &word).await?,
             Action::Cast(ballot) => self.cast(&ballot).await?,
+            Action::KeepHeight(height) => {
+                self.keep("the height", move |store| store.put_height(height)).await?;
+            }
             Action::AskFork(peer, asked, fork) => {
                 let network = self.context.network.clone();
                 let input = move |answer: Option<Option<_>>| Input::Forked(peer, answer.flatten());

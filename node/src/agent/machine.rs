@@ -211,10 +211,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Input::Vouched(heartbeat) => self.on_vouched(*heartbeat, now),
             Input::Cast(ballot) => self.on_cast(*ballot, now),
             Input::Forked(peer, fork) => self.on_forked(peer, fork, now),
-            Input::Height(height) => {
-                self.votes.height = height;
-                Vec::new()
-            }
+            Input::Height(height) => self.on_height(height, now),
             Input::Manifest(peer, digest, answer) => self.on_manifest(peer, digest, answer, now),
             Input::Imported { head, manifest, by } => self.on_imported(&head, &manifest, by, now),
             Input::Fetched(job, result) => self.on_fetched(job, result, now),

@@ -29,6 +29,7 @@ pub(crate) mod fake;
 mod fetching;
 mod following;
 mod hearing;
+mod height;
 mod importing;
 mod installing;
 mod lifecycle;
@@ -86,6 +87,7 @@ pub use self::{
         Freshness, Held, HoldReason, LastUpdate, NodeStatus, Pause, PeerCounts, ProtocolStatus,
         RootStatus, Status, StoreStatus, Totals, WitnessCount,
     },
+    votes::{Taken, Votes},
 };
 use crate::problem::{Code, Problem};
 

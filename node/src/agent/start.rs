@@ -108,7 +108,13 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
     })
     .await?;
     let witness = witness(&parts).await?;
-    let votes = Votes::new(governance, kept).with_elector(elector(&parts).await?);
+    let height = on_thread({
+        let store = parts.store.clone();
+        move || store.height()
+    })
+    .await?;
+    let votes =
+        Votes::new(governance, kept).with_elector(elector(&parts).await?).with_height(height);
     let components = components(&settings, records);
     let duty = match settings.node.role {
         config::Role::Full => Duty::Full,
@@ -164,6 +170,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         started: now,
         next_check: now + jittered(identity.check_interval),
         next_status: now,
+        next_height: now,
         status_is_old: true,
         identity,
         audit: super::audit::Audit::new(settings.log.audit_file.clone()),

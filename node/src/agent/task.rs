@@ -86,6 +86,8 @@ pub(super) struct Agent {
     pub(super) started: Instant,
     pub(super) next_check: Instant,
     pub(super) next_status: Instant,
+    /// When the height is asked for next, if anything depends on it.
+    pub(super) next_height: Instant,
     /// Whether something has happened since the status was made.
     pub(super) status_is_old: bool,
 }
@@ -136,7 +138,8 @@ impl Agent {
     fn wakeup(&self) -> Instant {
         let machine = self.started + self.machine.next_wakeup(self.now());
         let checks = self.checks.iter().map(|check| check.until).min();
-        [Some(machine), Some(self.next_check), Some(self.next_status), checks]
+        let height = self.height_is_due();
+        [Some(machine), Some(self.next_check), Some(self.next_status), checks, height]
             .into_iter()
             .flatten()
             .min()
@@ -153,6 +156,7 @@ impl Agent {
         let actions = self.machine.handle(Input::Tick, self.now());
         self.carry_out(actions).await;
         self.answer_checks().await;
+        self.look_for_the_height();
         if now >= self.next_status {
             self.serve_what_is_said();
             self.make_up_for_lost_peers().await;
@@ -190,9 +194,9 @@ impl Agent {
                 self.tokens.insert(self.next_token, token);
                 Input::Gossip { token: self.next_token, from: source, message }
             }
-            NetworkEvent::Request { peer: _, request } => {
-                // Dropping a request tells its asker that we are busy.
-                if self.serving.len() < MAX_SERVING {
+            NetworkEvent::Request { peer, request } => {
+                // Dropping a request tells its asker that we are busy, or do not answer such questions.
+                if self.serving.len() < MAX_SERVING && self.answers(&peer, &request) {
                     let (context, terms) = (self.context.clone(), self.terms());
                     self.serving.spawn(async move {
                         super::serving::serve(&context, terms, request).await

@@ -70,6 +70,12 @@ impl<P: Copy + Ord> Votes<P> {
         }
     }
 
+    /// The same, at a height that was kept.
+    pub fn with_height(mut self, height: Option<u64>) -> Self {
+        self.height = height;
+        self
+    }
+
     /// The same, but also an elector.
     pub fn with_elector(mut self, elector: Option<Elector>) -> Self {
         self.elector = elector;

@@ -1,1 +1,605 @@
+//! Votes as the agent hears and casts them, and what it does when one comes into force.
 
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use updraft_protocol::{
+    Ballot, CatchUpAnswer, Digest, Elector, Electorate, ForkId, Gossip, KeyId, Manifest,
+    NetworkKind, Proposal, Root, SecretKey, Signed, Stance, Statement,
+    vote::{Activation, Fraction},
+};
+
+use crate::{
+    agent::{
+        Action, Component, Duty, Extent, Input, Machine, Now, Rules, Taken, Understood, Upload,
+        What, changing, electing::Readiness, votes::Votes,
+    },
+    catalog::Verdict,
+    governance::{self, Governance},
+    policy::AutoUpdate,
+    problem::Code,
+    testing::{NOW, Publisher},
+};
+
+/// Keys of the five electors; four of them decide.
+const ELECTORS: [u8; 5] = [11, 12, 13, 14, 15];
+/// The key that this node votes with.
+const OWN: u8 = 11;
+
+/// A development network counts epochs in seconds.
+const fn epoch(seconds: u64) -> u64 {
+    NOW.as_seconds() + seconds
+}
+
+fn now(seconds: u64) -> Now {
+    Now { wall: NOW.plus(seconds), elapsed: Duration::from_secs(seconds) }
+}
+
+fn id(key: u8) -> KeyId {
+    Publisher::key(key).public().id()
+}
+
+fn root(publisher: &Publisher) -> Root {
+    let elector = |n: &u8| Elector {
+        key: Publisher::key(*n).public(),
+        weight: 1,
+        operator: format!("operator-{n}").parse().expect("a name"),
+    };
+    let mut electors: Vec<Elector> = ELECTORS.iter().map(elector).collect();
+    electors.sort_by_key(|elector| elector.key.id());
+    Root {
+        kind: NetworkKind::Development,
+        electorate: Some(Electorate { epoch: 1, electors }),
+        ..publisher.root()
+    }
+}
+
+/// A node in a network with five electors.
+struct Desk {
+    publisher: Publisher,
+    machine: Machine<u8>,
+    artifact: Arc<Signed<Manifest>>,
+}
+
+impl Desk {
+    /// With a program that speaks these protocols.
+    fn speaking(newest: u32) -> Self {
+        Self::with(newest, |_| {})
+    }
+
+    fn with(newest: u32, change: impl FnOnce(&mut Rules)) -> Self {
+        let publisher = Publisher::new();
+        let auto = AutoUpdate { feature: false, ..AutoUpdate::EVERYTHING };
+        let target: updraft_protocol::Target =
+            "x86_64-unknown-linux-gnu".parse().expect("a target");
+        let mut rules = Rules {
+            builders: 0,
+            speaks: 1..=newest,
+            auto_activate: true,
+            signal_ready: true,
+            knows_heights: false,
+            duty: Duty::Full,
+            upload: Upload::On,
+            target: target.clone(),
+            auto,
+            channel: publisher.channel.clone(),
+        };
+        change(&mut rules);
+        let root = root(&publisher);
+        let name = "demo-app".parse().expect("a name");
+        let component = Component::new(name, publisher.channel.clone(), target, auto);
+        let catalog = publisher.catalog_under(&root);
+        let elector = governance::Elector::new(id(OWN), Default::default());
+        let votes = Votes::new(Governance::new(catalog.root()), Vec::new());
+        let machine = Machine::new(rules, catalog, vec![component], BTreeSet::new())
+            .with_votes(votes.with_elector(Some(elector)));
+        let artifact = publisher.sign(&publisher.manifest("2.0.0"), &[1, 2]);
+        Self { publisher, machine, artifact }
+    }
+
+    fn proposal(&self, change: impl FnOnce(&mut Proposal)) -> Arc<Statement> {
+        let mut proposal = Proposal {
+            network: self.publisher.network,
+            by: id(15),
+            number: 1,
+            line: "updraft".parse().expect("a name"),
+            from: 1,
+            to: 2,
+            release: "2.0.0".parse().expect("a version"),
+            artifacts: vec![self.artifact.digest()],
+            electorate: 1,
+            opens: epoch(10),
+            lock_deadline: epoch(20),
+            activation: Activation::Epoch(epoch(30)),
+            grace_end: epoch(40),
+            threshold: Fraction { num: 2, den: 3 },
+            min_ready: Fraction { num: 1, den: 2 },
+            notes: String::new(),
+        };
+        change(&mut proposal);
+        Arc::new(Statement::Proposal(self.publisher.sign(&proposal, &[15]).as_ref().clone()))
+    }
+
+    fn ballot(&self, by: u8, about: &Statement, seq: u32, stance: Stance, at: u64) -> Statement {
+        let Statement::Proposal(proposal) = about else { panic!("about a proposal") };
+        let ballot = Ballot {
+            network: self.publisher.network,
+            by: id(by),
+            proposal: proposal.digest(),
+            seq,
+            epoch: epoch(at),
+            stance,
+            reason: String::new(),
+        };
+        Statement::Ballot(self.publisher.sign(&ballot, &[by]).as_ref().clone())
+    }
+
+    fn ready(&self) -> Stance {
+        Stance::Ready { artifact: self.artifact.digest(), selftest: Digest::of(b"ok") }
+    }
+
+    fn hear(&mut self, statement: &Statement, at: u64) -> Vec<Action<u8>> {
+        let message = Gossip::Statement(statement.clone());
+        self.machine.handle(Input::Gossip { token: 7, from: 1, message }, now(at))
+    }
+
+    /// Four electors are for it and ready.
+    fn decide(&mut self, proposal: &Statement, at: u64) -> Vec<Action<u8>> {
+        self.hear(proposal, at);
+        let mut last = Vec::new();
+        for elector in &ELECTORS[1..] {
+            let ballot = self.ballot(*elector, proposal, 1, self.ready(), at);
+            last = self.hear(&ballot, at);
+        }
+        last
+    }
+
+    /// All that there is to know has been told by a peer.
+    fn caught_up(&mut self, at: u64) -> Vec<Action<u8>> {
+        self.machine.handle(Input::PeerCame(1), now(at));
+        let statements = Statement::fingerprint(self.machine.said(now(at)).keys());
+        let news = CatchUpAnswer::News { root_version: 1, heads: vec![], more: false, statements };
+        self.machine.handle(Input::News(1, Some(news)), now(at))
+    }
+
+    fn state(&self, at: u64) -> &'static str {
+        self.machine.proposals(now(at))[0].state
+    }
+
+    fn at(&mut self, seconds: u64) -> Vec<Action<u8>> {
+        self.machine.handle(Input::Tick, now(seconds))
+    }
+}
+
+fn digest_of(proposal: &Statement) -> Digest {
+    let Statement::Proposal(signed) = proposal else { panic!("a proposal") };
+    signed.digest()
+}
+
+fn verdict(actions: &[Action<u8>]) -> Option<Verdict> {
+    actions.iter().find_map(|action| match action {
+        Action::Verdict(7, verdict) => Some(*verdict),
+        _ => None,
+    })
+}
+
+fn kept(actions: &[Action<u8>]) -> Vec<&'static str> {
+    let kind = |action: &Action<u8>| match action {
+        Action::KeepStatement(statement) => Some(statement.kind()),
+        _ => None,
+    };
+    actions.iter().filter_map(kind).collect()
+}
+
+fn told(actions: &[Action<u8>]) -> Vec<&'static str> {
+    let kind = |action: &Action<u8>| match action {
+        Action::Announce(Gossip::Statement(statement)) => Some(statement.kind()),
+        _ => None,
+    };
+    actions.iter().filter_map(kind).collect()
+}
+
+fn asked_for_roots(actions: &[Action<u8>]) -> bool {
+    actions.iter().any(|action| matches!(action, Action::AskRoots(..)))
+}
+
+#[test]
+fn what_electors_say_is_kept_and_passed_on_and_the_decision_is_told() {
+    let mut desk = Desk::speaking(2);
+    let proposal = desk.proposal(|_| {});
+    let heard = desk.hear(&proposal, 10);
+    assert_eq!((verdict(&heard), kept(&heard)), (Some(Verdict::Accept), vec!["proposal"]));
+    let again = desk.hear(&proposal, 10);
+    assert_eq!((verdict(&again), kept(&again)), (Some(Verdict::Ignore), vec![]));
+    let last = desk.decide(&proposal, 11);
+    assert_eq!(kept(&last), ["ballot", "certificate"]);
+    assert_eq!(told(&last), ["certificate"], "nobody else may have had all ballots");
+    let place = |wanted: fn(&Action<u8>) -> bool| last.iter().position(wanted);
+    let keeps = place(|a| matches!(a, Action::KeepStatement(s) if s.kind() == "certificate"));
+    let tells = place(|a| matches!(a, Action::Announce(_)));
+    assert!(keeps.is_some() && keeps < tells);
+    assert_eq!(desk.state(12), "locked in");
+}
+
+#[test]
+fn an_elector_who_changes_its_mind_has_one_ballot() {
+    let mut desk = Desk::speaking(2);
+    let proposal = desk.proposal(|_| {});
+    desk.hear(&proposal, 10);
+    let first = desk.ballot(12, &proposal, 1, Stance::Yes, 11);
+    desk.hear(&first, 11);
+    let second = desk.ballot(12, &proposal, 2, Stance::No, 12);
+    let heard = desk.hear(&second, 12);
+    let gone = heard.iter().find_map(|action| match action {
+        Action::ForgetStatements(gone) => Some(gone[0].id()),
+        _ => None,
+    });
+    assert_eq!(gone, Some(first.id()));
+    assert!(!desk.machine.said(now(12)).contains_key(&first.id()));
+    assert_eq!(verdict(&desk.hear(&first, 13)), Some(Verdict::Ignore), "it is outdated");
+    assert_eq!(desk.machine.proposals(now(13))[0].count.no, 1);
+}
+
+#[test]
+fn strangers_who_vote_change_nothing_and_who_brings_them_is_asked_for_roots() {
+    let mut desk = Desk::speaking(2);
+    desk.caught_up(1);
+    let proposal = desk.proposal(|_| {});
+    desk.hear(&proposal, 10);
+    for stranger in 20..220 {
+        let key = SecretKey::from_seed(&[stranger; 32]);
+        let Statement::Ballot(signed) = desk.ballot(12, &proposal, 1, Stance::Yes, 11) else {
+            panic!("a ballot")
+        };
+        let ballot = Ballot { by: key.public().id(), ..signed.peek().expect("readable") };
+        let mut signed = Signed::unsigned(&ballot).expect("valid");
+        signed.sign(&key, &desk.publisher.network);
+        let heard = desk.hear(&Statement::Ballot(signed), 11);
+        assert_eq!(verdict(&heard), Some(Verdict::Ignore), "a later root may name it");
+        assert!(kept(&heard).is_empty() && told(&heard).is_empty());
+        assert_eq!(asked_for_roots(&heard), stranger == 20, "one question at a time");
+    }
+    assert_eq!(desk.machine.proposals(now(12))[0].count.yes, 0);
+}
+
+#[test]
+fn a_ballot_that_its_elector_has_not_signed_costs_who_sends_it() {
+    let mut desk = Desk::speaking(2);
+    let proposal = desk.proposal(|_| {});
+    desk.hear(&proposal, 10);
+    let Statement::Ballot(honest) = desk.ballot(12, &proposal, 1, Stance::Yes, 11) else {
+        panic!("a ballot")
+    };
+    let forged = desk.publisher.sign(&honest.peek().expect("readable"), &[13]);
+    let heard = desk.hear(&Statement::Ballot(forged.as_ref().clone()), 11);
+    assert_eq!(verdict(&heard), Some(Verdict::Reject));
+}
+
+#[test]
+fn two_ballots_with_one_number_are_a_proof_that_is_kept_and_told() {
+    let mut desk = Desk::speaking(2);
+    let proposal = desk.proposal(|_| {});
+    desk.hear(&proposal, 10);
+    let yes = desk.ballot(12, &proposal, 1, Stance::Yes, 11);
+    let no = desk.ballot(12, &proposal, 1, Stance::No, 11);
+    desk.hear(&yes, 11);
+    let heard = desk.hear(&no, 11);
+    assert_eq!(kept(&heard), ["double vote"]);
+    assert_eq!(told(&heard), ["double vote"]);
+    let alarm = |action: &Action<u8>| matches!(action, Action::Emit(What::KeyAlarm { key, .. }) if *key == id(12));
+    assert!(heard.iter().any(alarm));
+    let line = &desk.machine.proposals(now(12))[0];
+    assert_eq!(line.count.yes, 0, "it counts no more");
+    let liar = line.electors.iter().find(|elector| elector.key == id(12)).expect("an elector");
+    assert!(liar.void.is_some() && liar.proof.is_some());
+    assert!(
+        !desk.machine.said(now(12)).contains_key(&yes.id()),
+        "nobody is told what does not count"
+    );
+}
+
+#[test]
+fn a_ballot_that_comes_before_its_proposal_is_asked_for_again() {
+    let mut desk = Desk::speaking(2);
+    desk.caught_up(1);
+    let proposal = desk.proposal(|_| {});
+    let ballot = desk.ballot(12, &proposal, 1, Stance::Yes, 11);
+    let heard = desk.hear(&ballot, 11);
+    assert_eq!(verdict(&heard), Some(Verdict::Ignore));
+    let asks = |action: &Action<u8>| matches!(action, Action::AskNews(1, _));
+    assert!(heard.iter().any(asks), "whoever has it has its proposal");
+
+    // In one page the order does not matter.
+    let statements = vec![ballot.clone(), proposal.as_ref().clone()];
+    let page = CatchUpAnswer::Statements { statements, more: false };
+    desk.machine.handle(Input::Statements(1, None, Some(page)), now(12));
+    assert_eq!(desk.machine.proposals(now(12))[0].count.yes, 1);
+}
+
+#[test]
+fn a_ballot_on_an_earlier_page_than_its_proposal_is_not_lost() {
+    let mut desk = Desk::speaking(2);
+    desk.machine.handle(Input::PeerCame(1), now(11));
+    let statements = Digest::of(b"more than this");
+    let news = CatchUpAnswer::News { root_version: 1, heads: vec![], more: false, statements };
+    desk.machine.handle(Input::News(1, Some(news)), now(11));
+    let proposal = desk.proposal(|_| {});
+    let ballot = desk.ballot(12, &proposal, 1, Stance::Yes, 11);
+    let page = |statement: &Statement, more| {
+        Some(CatchUpAnswer::Statements { statements: vec![statement.clone()], more })
+    };
+    let asked = |actions: &[Action<u8>]| {
+        actions.iter().find_map(|action| match action {
+            Action::AskStatements(1, _, after) => Some(*after),
+            _ => None,
+        })
+    };
+    let heard = desk.machine.handle(Input::Statements(1, None, page(&ballot, true)), now(11));
+    let next = asked(&heard).expect("the next page");
+    let heard = desk.machine.handle(Input::Statements(1, next, page(&proposal, false)), now(11));
+    assert_eq!(asked(&heard), Some(None), "from the beginning, now that its proposal is known");
+    desk.machine.handle(Input::Statements(1, None, page(&ballot, false)), now(11));
+    assert_eq!(desk.machine.proposals(now(12))[0].count.yes, 1);
+}
+
+#[test]
+fn open_votes_are_told_until_their_end_and_decisions_for_ever() {
+    let mut desk = Desk::speaking(2);
+    let proposal = desk.proposal(|_| {});
+    desk.hear(&proposal, 10);
+    let ballot = desk.ballot(12, &proposal, 1, Stance::Yes, 11);
+    desk.hear(&ballot, 11);
+    assert_eq!(desk.machine.said(now(20)).len(), 2);
+    assert!(desk.machine.said(now(22)).is_empty(), "nobody could take them any more");
+    assert_eq!(desk.state(22), "failed");
+    let rival = desk.proposal(|proposal| {
+        (proposal.opens, proposal.lock_deadline) = (epoch(25), epoch(28));
+    });
+    desk.decide(&rival, 26);
+    let said: Vec<_> = desk.machine.said(now(9_000)).values().map(|said| said.kind()).collect();
+    assert_eq!(said, ["certificate"]);
+    let swept = desk.at(9_000);
+    let gone = swept.iter().find_map(|action| match action {
+        Action::ForgetStatements(gone) => Some(gone.len()),
+        _ => None,
+    });
+    assert_eq!(gone, Some(5), "its certificate holds what is left of the decided vote");
+}
+
+#[test]
+fn a_ballot_of_this_node_is_kept_before_it_is_signed_and_signed_before_it_is_said() {
+    let mut desk = Desk::speaking(2);
+    desk.machine.handle(Input::PeerCame(1), now(1));
+    let proposal = desk.proposal(|_| {});
+    desk.hear(&proposal, 10);
+    let about = digest_of(&proposal);
+    let early = desk.machine.vote(&about, Stance::Yes, String::new(), now(11));
+    assert_eq!(early.expect_err("its store may be an older copy").code, Code::NoPeers);
+    desk.caught_up(11);
+    let (ballot, actions) =
+        desk.machine.vote(&about, Stance::Yes, "it ran".to_owned(), now(11)).expect("it may");
+    assert_eq!((ballot.seq, ballot.by), (1, id(OWN)));
+    assert!(actions.iter().any(|action| matches!(action, Action::Cast(cast) if **cast == ballot)));
+    assert!(told(&actions).is_empty());
+    let signed = desk.publisher.sign(&ballot, &[OWN]).as_ref().clone();
+    let said = desk.machine.handle(Input::Cast(Box::new(signed)), now(11));
+    assert_eq!((kept(&said), told(&said)), (vec!["ballot"], vec!["ballot"]));
+    let again = desk.machine.vote(&about, Stance::Yes, String::new(), now(12));
+    assert_eq!(again.expect_err("it has said so").code, Code::ProposalClosed);
+    let (changed, _) =
+        desk.machine.vote(&about, Stance::No, String::new(), now(12)).expect("it may change");
+    assert_eq!(changed.seq, 2);
+    let late = desk.machine.vote(&about, Stance::Yes, String::new(), now(30));
+    assert_eq!(late.expect_err("it is over").code, Code::ProposalClosed);
+}
+
+#[test]
+fn what_was_kept_and_never_said_is_said_with_the_next_number() {
+    let mut desk = Desk::speaking(2);
+    desk.caught_up(1);
+    let proposal = desk.proposal(|_| {});
+    desk.hear(&proposal, 10);
+    let about = digest_of(&proposal);
+    // Kept; then the power goes before it is signed.
+    desk.machine.vote(&about, Stance::Yes, String::new(), now(11)).expect("it may");
+    let (again, _) =
+        desk.machine.vote(&about, Stance::Yes, String::new(), now(12)).expect("it may");
+    assert_eq!(again.seq, 2);
+}
+
+#[test]
+fn what_a_decision_waits_for_is_said_in_words() {
+    let mut desk = Desk::speaking(2);
+    desk.caught_up(1);
+    let proposal = desk.proposal(|_| {});
+    desk.hear(&proposal, 5);
+    assert_eq!(desk.machine.proposals(now(5))[0].missing[0], "voting has not begun");
+    for elector in [12, 13, 14, 15] {
+        let yes = desk.ballot(elector, &proposal, 1, Stance::Yes, 11);
+        desk.hear(&yes, 11);
+    }
+    let missing = &desk.machine.proposals(now(11))[0].missing;
+    assert_eq!(missing[0], "0 are ready, 2 are needed");
+    assert_eq!(missing[1], "this node has not voted");
+    let held = desk.machine.votes.governance.proposals().next().expect("one").clone();
+    assert_eq!(desk.machine.readiness(&held, now(11)), Readiness::Unknown);
+}
+
+#[test]
+fn a_decision_in_force_moves_the_node_to_other_topics_and_keeps_the_old_ones_through_the_grace() {
+    let mut desk = Desk::speaking(2);
+    desk.at(1);
+    let old = desk.publisher.network.fork_digest(&[]);
+    let proposal = desk.proposal(|_| {});
+    let new = desk.publisher.network.fork_digest(&[digest_of(&proposal)]);
+    let listens = |actions: &[Action<u8>]| {
+        actions.iter().find_map(|action| match action {
+            Action::Listen(listening) => {
+                let also: Vec<_> = listening.also.iter().copied().collect();
+                Some((listening.current, also))
+            }
+            _ => None,
+        })
+    };
+    let protocol = |actions: &[Action<u8>]| {
+        actions.iter().find_map(|action| match action {
+            Action::Speak(speech) => Some((speech.protocol, speech.packs)),
+            _ => None,
+        })
+    };
+    let decided = desk.decide(&proposal, 11);
+    assert_eq!(listens(&decided), Some((old, vec![new])), "it listens before it has to");
+    assert_eq!(protocol(&decided), None);
+    let wakes = desk.machine.next_wakeup(now(29));
+    assert_eq!(wakes, Duration::from_secs(30), "nobody has to wake it");
+    let active = desk.at(30);
+    assert_eq!((listens(&active), protocol(&active)), (Some((new, vec![old])), Some((2, true))));
+    assert!(desk.machine.speaks_singly(now(40)));
+    let over = desk.at(41);
+    assert_eq!((listens(&over), protocol(&over)), (Some((new, vec![])), None));
+    assert!(!desk.machine.speaks_singly(now(41)));
+}
+
+#[test]
+fn a_peer_that_keeps_to_former_rules_is_answered_through_the_grace_and_no_longer() {
+    let mut desk = Desk::speaking(2);
+    desk.machine.handle(Input::PeerCame(1), now(1));
+    let proposal = desk.proposal(|_| {});
+    desk.decide(&proposal, 11);
+    let old = ForkId { digest: desk.publisher.network.fork_digest(&[]), next: None };
+    desk.machine.handle(Input::Forked(1, Some(old)), now(31));
+    assert!(desk.machine.answers(&1, now(40)));
+    assert!(!desk.machine.answers(&1, now(41)));
+    let informed = desk.machine.fork_id(now(35));
+    desk.machine.handle(Input::Forked(1, Some(informed)), now(41));
+    assert!(desk.machine.answers(&1, now(41)));
+}
+
+#[test]
+fn a_program_that_cannot_follow_says_so_and_acts_by_no_rules_that_are_over() {
+    let mut desk = Desk::speaking(1);
+    desk.caught_up(1);
+    let proposal = desk.proposal(|_| {});
+    desk.decide(&proposal, 11);
+    assert!(desk.machine.left_behind(now(29)).is_none());
+    let active = desk.at(30);
+    let says = |action: &Action<u8>| matches!(action, Action::Emit(What::LeftBehind { detail }) if detail.contains("install one by hand"));
+    assert!(active.iter().any(says), "{active:?}");
+    assert_eq!(desk.machine.speech(now(30)).understood, Understood::No);
+    assert!(!desk.machine.answers(&1, now(30)));
+    let yes = desk.ballot(12, &proposal, 2, Stance::Cancel, 30);
+    assert_eq!(verdict(&desk.hear(&yes, 30)), Some(Verdict::Ignore));
+    // A release that it would have installed.
+    let manifest = Manifest {
+        kind: updraft_protocol::ReleaseKind::Bugfix,
+        ..desk.publisher.manifest("1.0.0")
+    };
+    let manifest = desk.publisher.sign(&manifest, &[1, 2]);
+    let head = desk.publisher.sign(&desk.publisher.head(1, None, &[&manifest]), &[1, 2]);
+    let (head, by) = (head, "test".to_owned());
+    let actions = desk.machine.handle(Input::Imported { head, manifest, by }, now(31));
+    assert!(
+        !actions.iter().any(|action| matches!(action, Action::Fetch(_) | Action::Announce(_))),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn an_operator_who_does_not_want_the_new_protocol_keeps_the_node_out() {
+    let mut desk = Desk::with(2, |rules| rules.auto_activate = false);
+    let proposal = desk.proposal(|_| {});
+    desk.decide(&proposal, 11);
+    let behind = desk.machine.left_behind(now(30)).expect("it stays out");
+    assert!(behind.told_not_to);
+    assert!(desk.machine.rule_warnings(now(30))[0].contains("auto_activate"));
+}
+
+#[test]
+fn a_release_that_needs_a_protocol_waits_for_the_vote_and_is_installed_by_it() {
+    let mut desk = Desk::speaking(2);
+    desk.caught_up(1);
+    // Settings install no features without asking; the vote asks.
+    let needs = Manifest { needs_protocol: Some(2), ..desk.publisher.manifest("2.0.0") };
+    desk.artifact = desk.publisher.sign(&needs, &[1, 2]);
+    let head = desk.publisher.sign(&desk.publisher.head(1, None, &[&desk.artifact]), &[1, 2]);
+    let message = Gossip::announce(head.as_ref().clone(), Some(desk.artifact.as_ref().clone()));
+    desk.machine.handle(Input::Gossip { token: 1, from: 1, message }, now(2));
+    let held = |desk: &Desk, at| {
+        let statuses = desk.machine.component_statuses(&Default::default(), now(at));
+        statuses[0].held.clone().map(|held| held.detail)
+    };
+    let detail = held(&desk, 3).expect("it waits");
+    assert!(detail.contains("needs protocol 2 of demo-app"), "{detail}");
+    let proposal = desk.proposal(|proposal| proposal.line = "demo-app".parse().expect("a name"));
+    desk.decide(&proposal, 11);
+    assert!(held(&desk, 29).is_some());
+    let active = desk.at(30);
+    let job = active.iter().find_map(|action| match action {
+        Action::Fetch(job) => Some(job.clone()),
+        _ => None,
+    });
+    let job = job.expect("it is installed");
+    assert_eq!((job.extent, job.release), (Extent::Install, desk.artifact.digest()));
+    assert_eq!(desk.machine.protocol_of(&changing::own_line(), now(30)), 1, "that is another line");
+}
+
+#[test]
+fn a_vote_by_height_waits_for_it_and_never_goes_back() {
+    let mut desk = Desk::with(2, |rules| rules.knows_heights = true);
+    let proposal = desk.proposal(|proposal| {
+        proposal.activation = Activation::Height { height: 700, not_before: epoch(30) };
+    });
+    desk.decide(&proposal, 11);
+    assert!(desk.machine.waits_for_a_height());
+    let keeps = |actions: &[Action<u8>]| {
+        actions.iter().any(|action| matches!(action, Action::KeepHeight(_)))
+    };
+    assert!(!keeps(&desk.machine.handle(Input::Height(699), now(35))));
+    assert_eq!(desk.state(35), "locked in");
+    let reached = desk.machine.handle(Input::Height(701), now(36));
+    let kept = reached.iter().position(|action| matches!(action, Action::KeepHeight(701)));
+    let speaks = reached.iter().position(|action| matches!(action, Action::Speak(_)));
+    assert!(kept.is_some() && kept < speaks, "{reached:?}");
+    assert_eq!(desk.state(36), "active");
+    desk.machine.handle(Input::Height(3), now(37));
+    assert_eq!(desk.state(37), "active");
+    assert!(!desk.machine.waits_for_a_height());
+}
+
+#[test]
+fn a_height_before_its_time_does_not_decide() {
+    let mut desk = Desk::with(2, |rules| rules.knows_heights = false);
+    let proposal = desk.proposal(|proposal| {
+        proposal.activation = Activation::Height { height: 700, not_before: epoch(30) };
+    });
+    desk.decide(&proposal, 11);
+    assert!(desk.machine.rule_warnings(now(12))[0].contains("height_command"));
+    desk.machine.handle(Input::Height(700), now(20));
+    assert_eq!(desk.state(29), "locked in");
+    assert_eq!(desk.state(30), "active");
+}
+
+#[test]
+fn votes_on_something_unheard_of_by_more_than_a_third_are_a_warning() {
+    let mut desk = Desk::speaking(2);
+    let unheard = desk.proposal(|proposal| proposal.notes = "unheard of".to_owned());
+    let first = desk.ballot(12, &unheard, 1, Stance::Yes, 11);
+    desk.hear(&first, 11);
+    assert!(desk.machine.rule_warnings(now(11)).is_empty());
+    let second = desk.ballot(13, &unheard, 1, Stance::Yes, 11);
+    desk.hear(&second, 11);
+    assert!(desk.machine.rule_warnings(now(11))[0].contains("more than a third"));
+    desk.hear(&unheard, 11);
+    assert!(desk.machine.rule_warnings(now(11)).is_empty(), "now it is heard of");
+}
+
+#[test]
+fn a_statement_of_the_operator_about_a_vote_is_told_and_refused_with_its_reason() {
+    let mut desk = Desk::speaking(2);
+    let proposal = desk.proposal(|_| {});
+    let (taken, actions) =
+        desk.machine.say_on_a_vote(proposal.clone(), now(10)).expect("an elector's");
+    assert_eq!((taken, told(&actions)), (Taken::New, vec!["proposal"]));
+    let late = Arc::new(desk.ballot(12, &proposal, 1, Stance::Yes, 11));
+    let refusal = desk.machine.say_on_a_vote(late, now(60)).expect_err("it is over");
+    assert!(matches!(refusal, governance::Refusal::OutsideTheVote { .. }));
+}

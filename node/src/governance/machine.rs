@@ -11,7 +11,7 @@ use std::{
 use updraft_protocol::{
     Ballot, Certificate, ComponentName, Digest, DoubleVote, Electorate, KeyId, NetworkId, Proposal,
     Root, Sentence, Signed, Stance, Verified,
-    vote::{Decision, Outlook, Rules, Weights},
+    vote::{Activation, Decision, Outlook, Rules, Weights},
 };
 
 use super::{
@@ -124,6 +124,18 @@ impl Governance {
         let current = self.roster.current().and_then(|epoch| self.roster.of(epoch));
         let has = current.is_some_and(|electors| electors.electorate.elector(key).is_some());
         has && !self.roster.is_revoked(key)
+    }
+
+    /// The heights at which decided votes come into force.
+    pub fn heights(&self) -> impl Iterator<Item = u64> {
+        let decided = self.held.values().filter(|held| {
+            held.decided.contains_key(&Decision::LockIn)
+                && !held.decided.contains_key(&Decision::Cancel)
+        });
+        decided.filter_map(|held| match held.proposal.activation {
+            Activation::Height { height, .. } => Some(height),
+            Activation::Epoch(_) => None,
+        })
     }
 
     /// The first epoch after this one in which something changes by itself.

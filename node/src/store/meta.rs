@@ -7,7 +7,6 @@ use std::{ops::Bound, path::Path};
 
 use updraft_protocol::{
     Blob, ChannelName, ComponentName, Digest, Hasher, Head, Manifest, ObjectRef, Signed, Statement,
-    Timestamp,
     codec::{self, Wire},
 };
 
@@ -119,20 +118,18 @@ impl Meta {
         self.put(&self.about, b"schema", version.to_be_bytes().to_vec())
     }
 
-    /// The latest signed moment that was kept.
-    pub(super) fn time(&self) -> Result<Timestamp, StoreError> {
-        let Some(bytes) = get(&self.about, b"time")? else {
-            return Ok(Timestamp::from_seconds(0));
-        };
+    /// A number that was kept by name.
+    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, StoreError> {
+        let Some(bytes) = get(&self.about, name.as_bytes())? else { return Ok(None) };
         let bytes = bytes.as_ref().try_into().map_err(|_| StoreError::BadRecord {
-            what: "the signed time".to_owned(),
+            what: format!("the number `{name}`"),
             reason: format!("it has {} bytes, not 8", bytes.len()),
         })?;
-        Ok(Timestamp::from_seconds(u64::from_be_bytes(bytes)))
+        Ok(Some(u64::from_be_bytes(bytes)))
     }
 
-    pub(super) fn put_time(&self, time: Timestamp) -> Result<(), StoreError> {
-        self.put(&self.about, b"time", time.as_seconds().to_be_bytes().to_vec())
+    pub(super) fn put_number(&self, name: &str, number: u64) -> Result<(), StoreError> {
+        self.put(&self.about, name.as_bytes(), number.to_be_bytes().to_vec())
     }
 
     pub(super) fn put_statement(&self, statement: &Statement) -> Result<(), StoreError> {

@@ -26,6 +26,10 @@ use super::{
 /// of, and to see whether a new root's base leads to the newest.
 const LINKS: usize = 1_024;
 
+/// Numbers that are kept by name.
+const TIME: &str = "time";
+const HEIGHT: &str = "height";
+
 /// A head that is kept, in short.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptLink {
@@ -251,14 +255,24 @@ impl Store {
         self.inner.meta.cast()
     }
 
+    /// Keeps the highest height that has decided anything.
+    pub fn put_height(&self, height: u64) -> Result<(), StoreError> {
+        self.inner.meta.put_number(HEIGHT, height)
+    }
+
+    /// That height, if there was one.
+    pub fn height(&self) -> Result<Option<u64>, StoreError> {
+        self.inner.meta.number(HEIGHT)
+    }
+
     /// The latest signed moment that was kept; the epoch if none was.
     pub fn time(&self) -> Result<Timestamp, StoreError> {
-        self.inner.meta.time()
+        Ok(Timestamp::from_seconds(self.inner.meta.number(TIME)?.unwrap_or(0)))
     }
 
     /// Keeps the latest signed moment.
     pub fn put_time(&self, time: Timestamp) -> Result<(), StoreError> {
-        self.inner.meta.put_time(time)
+        self.inner.meta.put_number(TIME, time.as_seconds())
     }
 
     /// One head of a channel.
