@@ -2,6 +2,7 @@
 //!
 //! `cases/README.md` says how a story is written. Each is told to the pure machine.
 
+mod many;
 mod people;
 mod random;
 mod story;

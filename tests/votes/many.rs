@@ -1,0 +1,294 @@
+//! A vote of many electors in a network of many nodes, in virtual time: how long until all know the same, and what it
+//! costs each of them.
+//!
+//! The machines are the real ones. Between them is a gossip mesh as libp2p's: every node has some neighbours, passes on
+//! what it has accepted to all of them but the one it came from, and hears of everything once from each.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
+    sync::Arc,
+    time::Duration,
+};
+
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+use updraft_node::{
+    agent::{Action, Duty, Input, Machine, Now, Rules, Upload},
+    catalog::{Catalog, Verdict},
+    policy::AutoUpdate,
+};
+use updraft_protocol::{
+    Ballot, Digest, Gossip, NetworkKind, Proposal, Root, Stance, Statement, Timestamp, codec,
+    root::trust_first,
+    vote::{Activation, Fraction, Rules as Floors},
+};
+
+use super::people::{self, NETWORK, key, signed};
+
+const NODES: usize = 100;
+const ELECTORS: usize = 256;
+/// Neighbours that a node reaches out to, as gossipsub aims at.
+const MESH: usize = 6;
+/// What gossipsub and the transport add to a message: its author, number, signature, topic, and the frame.
+const AROUND: usize = 220;
+/// One way over a link, in microseconds: from the next room to the other side of the world.
+const LINK: std::ops::Range<u64> = 5_000..150_000;
+/// Electors vote within this time, in microseconds.
+const VOTING: u64 = 1_000_000;
+/// The moment at which everything begins, within a vote.
+const START: u64 = 1_795_200_000;
+
+/// A message on its way.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Arrival {
+    at: u64,
+    order: u64,
+    to: usize,
+    from: usize,
+    message: usize,
+}
+
+struct Node {
+    machine: Machine<usize>,
+    neighbours: Vec<(usize, u64)>,
+    seen: BTreeSet<usize>,
+    heard_bytes: usize,
+    said_bytes: usize,
+}
+
+struct World {
+    nodes: Vec<Node>,
+    /// Messages and how many bytes each is on the wire; what says the same is one message.
+    messages: Vec<(Gossip, usize)>,
+    numbers: BTreeMap<Vec<u8>, usize>,
+    under_way: BinaryHeap<Reverse<Arrival>>,
+    order: u64,
+}
+
+fn elector(n: usize) -> String {
+    format!("elector-{n}")
+}
+
+fn root() -> Root {
+    let names: Vec<String> = (0..ELECTORS).map(elector).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let root = people::root(1, &names);
+    Root { kind: NetworkKind::Production, expires: Timestamp::from_seconds(START * 2), ..root }
+}
+
+fn machine(root: &Root) -> Machine<usize> {
+    let trusted = signed(root, "root");
+    let trusted = trust_first(&trusted, &trusted.digest()).expect("signed by itself");
+    let rules = Rules {
+        builders: 0,
+        speaks: 1..=2,
+        auto_activate: true,
+        signal_ready: true,
+        knows_heights: false,
+        duty: Duty::Full,
+        upload: Upload::On,
+        target: "any".parse().expect("a target"),
+        auto: AutoUpdate::EVERYTHING,
+        channel: "stable".parse().expect("a name"),
+    };
+    let catalog = Catalog::new(trusted, Timestamp::from_seconds(START));
+    Machine::new(rules, catalog, Vec::new(), BTreeSet::new())
+}
+
+fn now(micros: u64) -> Now {
+    let elapsed = Duration::from_micros(micros);
+    Now { wall: Timestamp::from_seconds(START + elapsed.as_secs()), elapsed }
+}
+
+impl World {
+    /// Nodes with random neighbours and links.
+    fn new(random: &mut impl FnMut(u64) -> u64) -> Self {
+        let root = root();
+        let mut links: BTreeMap<(usize, usize), u64> = BTreeMap::new();
+        for node in 0..NODES {
+            for _ in 0..MESH / 2 {
+                let other = (node + 1 + random(NODES as u64 - 1) as usize) % NODES;
+                let delay = LINK.start + random(LINK.end - LINK.start);
+                links.insert((node.min(other), node.max(other)), delay);
+            }
+        }
+        let neighbours = |node: usize| {
+            let ends = links.iter().filter(move |((a, b), _)| *a == node || *b == node);
+            ends.map(move |((a, b), delay)| (if *a == node { *b } else { *a }, *delay)).collect()
+        };
+        let nodes = (0..NODES).map(|node| Node {
+            machine: machine(&root),
+            neighbours: neighbours(node),
+            seen: BTreeSet::new(),
+            heard_bytes: 0,
+            said_bytes: 0,
+        });
+        Self {
+            nodes: nodes.collect(),
+            messages: Vec::new(),
+            numbers: BTreeMap::new(),
+            under_way: BinaryHeap::new(),
+            order: 0,
+        }
+    }
+
+    /// A node's operator hands something in.
+    fn say(&mut self, node: usize, statement: Statement, at: u64) {
+        let said = self.nodes[node].machine.say_on_a_vote(Arc::new(statement), now(at));
+        let (_, actions) = said.unwrap_or_else(|refusal| panic!("{refusal}"));
+        self.follow(node, None, actions, at);
+    }
+
+    fn follow(
+        &mut self,
+        node: usize,
+        came: Option<(usize, usize)>,
+        actions: Vec<Action<usize>>,
+        at: u64,
+    ) {
+        for action in actions {
+            match action {
+                Action::Announce(gossip) => {
+                    let number = self.number(gossip);
+                    self.nodes[node].seen.insert(number);
+                    self.spread(node, None, number, at);
+                }
+                Action::Verdict(_, Verdict::Accept) => {
+                    let (from, number) = came.expect("only what came is judged");
+                    self.spread(node, Some(from), number, at);
+                }
+                Action::Verdict(_, verdict) => assert_eq!(verdict, Verdict::Ignore),
+                _ => {}
+            }
+        }
+    }
+
+    fn number(&mut self, gossip: Gossip) -> usize {
+        let bytes = codec::encode(&gossip).expect("it is told");
+        let next = self.messages.len();
+        let size = bytes.len() + AROUND;
+        let number = *self.numbers.entry(bytes).or_insert(next);
+        if number == next {
+            self.messages.push((gossip, size));
+        }
+        number
+    }
+
+    fn spread(&mut self, node: usize, but: Option<usize>, message: usize, at: u64) {
+        let size = self.messages[message].1;
+        for (to, delay) in self.nodes[node].neighbours.clone() {
+            if Some(to) == but {
+                continue;
+            }
+            self.nodes[node].said_bytes += size;
+            self.order += 1;
+            let (order, from) = (self.order, node);
+            self.under_way.push(Reverse(Arrival { at: at + delay, order, to, from, message }));
+        }
+    }
+
+    /// Delivers everything up to a moment; gives the last at which somebody learnt something.
+    fn run(&mut self, until: u64) -> u64 {
+        let mut last = 0;
+        while let Some(Reverse(next)) = self.under_way.peek() {
+            if next.at > until {
+                break;
+            }
+            let Some(Reverse(Arrival { at, to, from, message, .. })) = self.under_way.pop() else {
+                break;
+            };
+            let (gossip, size) = self.messages[message].clone();
+            self.nodes[to].heard_bytes += size;
+            if !self.nodes[to].seen.insert(message) {
+                continue;
+            }
+            let input = Input::Gossip { token: 0, from, message: gossip };
+            let actions = self.nodes[to].machine.handle(input, now(at));
+            last = at;
+            self.follow(to, Some((from, message)), actions, at);
+        }
+        last
+    }
+}
+
+fn proposal() -> Proposal {
+    let floors = Floors::of(NetworkKind::Production);
+    let opens = floors.epoch_of(START);
+    let lock_deadline = opens + floors.min_voting;
+    let activation = lock_deadline + floors.min_lead;
+    Proposal {
+        network: NETWORK,
+        by: key(&elector(0)).public().id(),
+        number: 1,
+        line: "updraft".parse().expect("a name"),
+        from: 1,
+        to: 2,
+        release: "2.0.0".parse().expect("a version"),
+        artifacts: vec![Digest::of(b"artifact")],
+        electorate: 1,
+        opens,
+        lock_deadline,
+        activation: Activation::Epoch(activation),
+        grace_end: activation + floors.min_grace,
+        threshold: Fraction { num: 2, den: 3 },
+        min_ready: Fraction { num: 9, den: 10 },
+        notes: String::new(),
+    }
+}
+
+#[test]
+fn two_hundred_and_fifty_six_electors_are_heard_by_a_hundred_nodes_within_five_seconds() {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let mut random = |below: u64| (0..below).new_tree(&mut runner).expect("a number").current();
+    let mut world = World::new(&mut random);
+    let proposal = proposal();
+    let signed_proposal = signed(&proposal, &elector(0));
+    let about = signed_proposal.digest();
+    world.say(0, Statement::Proposal(signed_proposal.as_ref().clone()), 0);
+    world.run(2_000_000);
+    let mut votes: Vec<(u64, usize)> =
+        (0..ELECTORS).map(|elector| (2_000_000 + random(VOTING), elector)).collect();
+    votes.sort_unstable();
+    let begun = votes[0].0;
+    for (at, voter) in votes {
+        world.run(at);
+        let ballot = Ballot {
+            network: NETWORK,
+            by: key(&elector(voter)).public().id(),
+            proposal: about,
+            seq: 1,
+            epoch: proposal.opens,
+            stance: Stance::Ready {
+                artifact: Digest::of(b"artifact"),
+                selftest: Digest::of(b"ok"),
+            },
+            reason: String::new(),
+        };
+        let ballot = signed(&ballot, &elector(voter));
+        world.say(voter % NODES, Statement::Ballot(ballot.as_ref().clone()), at);
+    }
+    let done = world.run(u64::MAX);
+    for node in &world.nodes {
+        let line = &node.machine.proposals(now(done))[0];
+        assert_eq!(line.state, "locked in");
+        assert_eq!((line.count.ready, line.count.total), (256, 256), "every ballot is everywhere");
+    }
+    let seconds = (done - begun) as f64 / 1e6;
+    let bytes = world.nodes.iter().map(|node| node.heard_bytes + node.said_bytes).max();
+    let heard = world.nodes.iter().map(|node| node.heard_bytes).sum::<usize>() / NODES;
+    let most = world.nodes.iter().map(|node| node.heard_bytes).max().unwrap_or(0);
+    println!(
+        "{ELECTORS} electors, {NODES} nodes: converged in {seconds:.2} s of virtual time; a node heard {} KiB of gossip, \
+         at most {} KiB; at most {} KiB both ways",
+        heard / 1024,
+        most / 1024,
+        bytes.unwrap_or(0) / 1024
+    );
+    assert!(done - begun <= 5_000_000, "{seconds} s");
+    assert!(most <= 1024 * 1024, "{most} bytes");
+}
