@@ -37,7 +37,6 @@ mod orders;
 mod restore;
 mod rules;
 mod saying;
-mod voting;
 mod serving;
 mod show;
 mod start;
@@ -49,6 +48,7 @@ mod task;
 mod trouble;
 mod updates;
 mod view;
+mod voting;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

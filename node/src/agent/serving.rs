@@ -1,16 +1,18 @@
 //! Answers what peers ask: the root chain, heads, manifests, objects and chunks, all from the store.
 //!
 //! Gives out only what was verified before it was kept. The network room bounds how many requests are under way;
-//! here the upload rate is kept, and a chunk that would have to wait too long is answered with `Busy`.
+//! here the upload rate is kept, and a chunk that would have to wait too long is answered with `Busy`. Of a pack
+//! goes out what the rate has room for.
 
 use std::{collections::BTreeMap, ops::Bound, sync::Arc, time::Duration};
 
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, ForkId, HeadMark,
-    Holding, NetworkId, Statement, TransferAnswer, TransferRequest, codec,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, ChunkRange, Digest, ForkId,
+    HeadMark, Holding, NetworkId, PackedAnswer, PackedRequest, Statement, TransferAnswer,
+    TransferRequest, codec,
     limits::{
-        MAX_HEAD_BYTES_PER_ANSWER, MAX_HEADS_PER_ANSWER, MAX_ROOTS_PER_ANSWER,
-        MAX_STATEMENT_BYTES_PER_ANSWER, MAX_STATEMENTS_PER_ANSWER,
+        MAX_HEAD_BYTES_PER_ANSWER, MAX_HEADS_PER_ANSWER, MAX_PACK_BYTES, MAX_PACK_CHUNKS,
+        MAX_ROOTS_PER_ANSWER, MAX_STATEMENT_BYTES_PER_ANSWER, MAX_STATEMENTS_PER_ANSWER,
     },
 };
 
@@ -62,6 +64,11 @@ pub(super) async fn serve(context: &Context, terms: Terms, request: InboundReque
         }
         InboundRequest::Transfer(request, responder) => {
             let (answer, sent) = give(context, terms.generosity, request).await;
+            responder.answer(answer);
+            sent
+        }
+        InboundRequest::Packed(request, responder) => {
+            let (answer, sent) = packed(context, terms.generosity, request).await;
             responder.answer(answer);
             sent
         }
@@ -120,6 +127,38 @@ async fn give(
     }
     context.metrics.chunk_moved(Direction::Out, Source::Peer, sent);
     (answer, sent)
+}
+
+/// Many chunks at once, and how many bytes of them went out.
+async fn packed(
+    context: &Context,
+    generosity: Generosity,
+    request: PackedRequest,
+) -> (PackedAnswer, u64) {
+    let (blob, ranges) = match request {
+        PackedRequest::One(request) => {
+            let (answer, sent) = give(context, generosity, request).await;
+            return (PackedAnswer::One(answer), sent);
+        }
+        PackedRequest::Chunks { blob, ranges } => (blob, ranges),
+    };
+    if generosity == Generosity::RecordsOnly {
+        return (PackedAnswer::Chunks(Vec::new()), 0);
+    }
+    let chunks = read(context, move |store| pack(store, &blob, &ranges)).await;
+    let mut chunks = chunks.unwrap_or_default();
+    // On a slow line a full pack would have to wait until everybody else is silent; half of it has a chance.
+    loop {
+        let sent = chunks.iter().map(Vec::len).sum::<usize>() as u64;
+        if context.upload.pass(sent, PATIENCE).await {
+            context.metrics.chunk_moved(Direction::Out, Source::Peer, sent);
+            return (PackedAnswer::Chunks(chunks), sent);
+        }
+        if chunks.len() <= 1 {
+            return (PackedAnswer::One(TransferAnswer::Busy), 0);
+        }
+        chunks.truncate(chunks.len() / 2);
+    }
 }
 
 /// Reads from the store on a thread that may block. A store that fails is our trouble, not the asker's.
@@ -217,4 +256,18 @@ fn transfer(store: &Store, request: TransferRequest) -> Result<TransferAnswer, S
             store.read_chunk(&blob, index)?.map_or(TransferAnswer::NotHeld, TransferAnswer::Chunk)
         }
     })
+}
+
+/// The chunks of these ranges, in order, up to the first that is not held or does not fit.
+fn pack(store: &Store, blob: &Digest, ranges: &[ChunkRange]) -> Result<Vec<Vec<u8>>, StoreError> {
+    let (mut chunks, mut bytes) = (Vec::new(), 0);
+    for index in ChunkRange::unpack(ranges).take(MAX_PACK_CHUNKS) {
+        let Some(chunk) = store.read_chunk(blob, index)? else { break };
+        bytes += chunk.len();
+        if bytes > MAX_PACK_BYTES {
+            break;
+        }
+        chunks.push(chunk);
+    }
+    Ok(chunks)
 }
