@@ -18,6 +18,7 @@ use updraft_protocol::{
 
 use super::{
     context::{Context, Telling, lock},
+    limiter::Limiter,
     statements::UNTOLD,
 };
 use crate::{
@@ -146,15 +147,20 @@ async fn packed(
         return (PackedAnswer::Chunks(Vec::new()), 0);
     }
     let chunks = read(context, move |store| pack(store, &blob, &ranges)).await;
-    let mut chunks = chunks.unwrap_or_default();
-    // On a slow line a full pack would have to wait until everybody else is silent; half of it has a chance.
+    let (answer, sent) = as_fast_as_allowed(&context.upload, chunks.unwrap_or_default()).await;
+    context.metrics.chunk_moved(Direction::Out, Source::Peer, sent);
+    (answer, sent)
+}
+
+/// A pack, or as much of its beginning as need not wait too long: on a slow line a whole one could go only after
+/// everybody else has been silent for a while. Says how many bytes go.
+async fn as_fast_as_allowed(upload: &Limiter, mut chunks: Vec<Vec<u8>>) -> (PackedAnswer, u64) {
     loop {
-        let sent = chunks.iter().map(Vec::len).sum::<usize>() as u64;
-        if context.upload.pass(sent, PATIENCE).await {
-            context.metrics.chunk_moved(Direction::Out, Source::Peer, sent);
-            return (PackedAnswer::Chunks(chunks), sent);
+        let bytes = chunks.iter().map(Vec::len).sum::<usize>() as u64;
+        if bytes == 0 || upload.pass(bytes, PATIENCE).await {
+            return (PackedAnswer::Chunks(chunks), bytes);
         }
-        if chunks.len() <= 1 {
+        if chunks.len() == 1 {
             return (PackedAnswer::One(TransferAnswer::Busy), 0);
         }
         chunks.truncate(chunks.len() / 2);
@@ -271,3 +277,7 @@ fn pack(store: &Store, blob: &Digest, ranges: &[ChunkRange]) -> Result<Vec<Vec<u
     }
     Ok(chunks)
 }
+
+#[cfg(test)]
+#[path = "serving_tests.rs"]
+mod tests;
