@@ -37,6 +37,7 @@ mod orders;
 mod restore;
 mod rules;
 mod saying;
+mod voting;
 mod serving;
 mod show;
 mod start;
@@ -48,7 +49,6 @@ mod task;
 mod trouble;
 mod updates;
 mod view;
-mod voting;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
