@@ -96,8 +96,8 @@ pub(super) fn subscribe_all(gossip: &mut Gossipsub, forks: &Forks) -> Result<(),
     forks.all().into_iter().try_for_each(|fork| subscribe(gossip, fork))
 }
 
-/// What a peer can earn by being there, on all topics together. Less than a fifth of what one rejected message costs
-/// ([`topic_scores`]), however many topics there are.
+/// What a peer can earn by being there, on all topics together. So little that one rejected message puts it below
+/// the score at which gossip still listens, however many topics there are.
 const MOST_FOR_PRESENCE: f64 = 10.0;
 /// Topics that can be followed at once.
 const MOST_TOPICS: u8 = 5;
