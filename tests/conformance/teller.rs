@@ -17,7 +17,7 @@ use updraft_node::network::{
 };
 use updraft_protocol::{
     BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, Gossip, Head,
-    Manifest, Root, Signed, Statement, TransferAnswer,
+    Manifest, PackedAnswer, Root, Signed, Statement, TransferAnswer,
 };
 
 use super::forge::NETWORK;
@@ -144,6 +144,9 @@ fn answer(request: InboundRequest, shelf: &Mutex<Shelf>) {
         }
         InboundRequest::CatchUp(request, responder) => responder.answer(shelf.catch_up(&request)),
         InboundRequest::Transfer(_, responder) => responder.answer(TransferAnswer::NotHeld),
+        InboundRequest::Packed(_, responder) => {
+            responder.answer(PackedAnswer::One(TransferAnswer::NotHeld));
+        }
     }
 }
 

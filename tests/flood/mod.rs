@@ -75,8 +75,16 @@ fn memory(node: &Node) -> u64 {
 
 /// Gossip messages that led to nothing, by the node's own count.
 fn useless(node: &Node) -> u64 {
-    let results =
-        ["ignored", "rejected", "undecodable", "dropped", "repeated", "forged", "unheard"];
+    let results = [
+        "ignored",
+        "rejected",
+        "undecodable",
+        "dropped",
+        "repeated",
+        "forged",
+        "astray",
+        "unheard",
+    ];
     let count = |result| {
         node.metric(&format!(
             "updraft_gossip_messages_total{{topic=\"heads\",result=\"{result}\"}}"

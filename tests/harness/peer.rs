@@ -17,8 +17,8 @@ use updraft_node::network::{
     Reach, Responder, Started,
 };
 use updraft_protocol::{
-    BootstrapAnswer, CatchUpAnswer, CatchUpRequest, Digest, Gossip, Holding, NetworkId,
-    TransferAnswer, TransferRequest,
+    BootstrapAnswer, CatchUpAnswer, CatchUpRequest, ChunkRange, Digest, Gossip, Holding, NetworkId,
+    PackedAnswer, PackedRequest, TransferAnswer, TransferRequest,
 };
 
 use super::{node::Node, text};
@@ -130,6 +130,13 @@ impl Drop for HostilePeer {
     }
 }
 
+/// Questions kept unanswered as long as the peer is there.
+#[derive(Debug, Default)]
+struct Held {
+    one: Vec<Responder<TransferAnswer>>,
+    packed: Vec<Responder<PackedAnswer>>,
+}
+
 async fn play(
     mut part: Part,
     tell: &mpsc::SyncSender<(String, String)>,
@@ -147,8 +154,7 @@ async fn play(
     let me = network.peer_id();
     let address = network.listen_addresses().await.expect("it runs")[0].with_peer(me);
     tell.send((me.to_string(), address.to_string())).expect("the test waits");
-    // Kept unanswered as long as the peer is there.
-    let mut held: Vec<Responder<TransferAnswer>> = Vec::new();
+    let mut held = Held::default();
     let mut lie = None;
     let mut again = tokio::time::interval(Duration::from_millis(50));
     loop {
@@ -177,7 +183,7 @@ fn answer(
     request: InboundRequest,
     conduct: Conduct,
     asked: &mpsc::SyncSender<Asked>,
-    held: &mut Vec<Responder<TransferAnswer>>,
+    held: &mut Held,
 ) {
     match request {
         InboundRequest::Bootstrap(_, responder) => {
@@ -189,27 +195,51 @@ fn answer(
             }
             responder.answer(CatchUpAnswer::NotHeld);
         }
-        InboundRequest::Transfer(TransferRequest::Have(_), responder) => {
-            let _ = asked.try_send(Asked::Holding);
-            responder.answer(TransferAnswer::Have(Holding::Everything));
-        }
         InboundRequest::Transfer(request, responder) => {
-            let _ = asked.try_send(match request {
-                TransferRequest::Chunk { .. } => Asked::Chunk,
-                TransferRequest::Object(_) | TransferRequest::Have(_) => Asked::Object,
-            });
-            match conduct {
-                Conduct::Garbage => responder.answer(garbage(request)),
-                Conduct::Silence => held.push(responder),
+            let _ = asked.try_send(kind(request));
+            match lie(request, conduct) {
+                Some(answer) => responder.answer(answer),
+                None => held.one.push(responder),
+            }
+        }
+        InboundRequest::Packed(request, responder) => {
+            let answer = match request {
+                PackedRequest::One(request) => {
+                    let _ = asked.try_send(kind(request));
+                    lie(request, conduct).map(PackedAnswer::One)
+                }
+                PackedRequest::Chunks { ranges, .. } => {
+                    let _ = asked.try_send(Asked::Chunk);
+                    let chunks = ChunkRange::unpack(&ranges).take(16).map(|_| garbage()).collect();
+                    (conduct == Conduct::Garbage).then_some(PackedAnswer::Chunks(chunks))
+                }
+            };
+            match answer {
+                Some(answer) => responder.answer(answer),
+                None => held.packed.push(responder),
             }
         }
     }
 }
 
-/// Chunks only: an object that is a lie is noticed before the first chunk is asked for.
-fn garbage(request: TransferRequest) -> TransferAnswer {
+const fn kind(request: TransferRequest) -> Asked {
     match request {
-        TransferRequest::Chunk { .. } => TransferAnswer::Chunk(vec![0x55; 256 * 1024]),
-        TransferRequest::Object(_) | TransferRequest::Have(_) => TransferAnswer::NotHeld,
+        TransferRequest::Have(_) => Asked::Holding,
+        TransferRequest::Chunk { .. } => Asked::Chunk,
+        TransferRequest::Object(_) => Asked::Object,
     }
+}
+
+/// Lies in chunks only: an object that is a lie is noticed before the first chunk is asked for. Nothing for silence.
+fn lie(request: TransferRequest, conduct: Conduct) -> Option<TransferAnswer> {
+    match (request, conduct) {
+        (TransferRequest::Have(_), _) => Some(TransferAnswer::Have(Holding::Everything)),
+        (_, Conduct::Silence) => None,
+        (TransferRequest::Chunk { .. }, Conduct::Garbage) => Some(TransferAnswer::Chunk(garbage())),
+        (TransferRequest::Object(_), Conduct::Garbage) => Some(TransferAnswer::NotHeld),
+    }
+}
+
+fn garbage() -> Vec<u8> {
+    vec![0x55; 256 * 1024]
 }

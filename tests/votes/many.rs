@@ -31,10 +31,12 @@ use super::people::{self, NETWORK, key, signed};
 
 const NODES: usize = 100;
 const ELECTORS: usize = 256;
-/// Neighbours that a node reaches out to, as gossipsub aims at.
-const MESH: usize = 6;
-/// What gossipsub and the transport add to a message: its author, number, signature, topic, and the frame.
-const AROUND: usize = 220;
+/// Neighbours in the mesh: as many as a node looks for, and the most it takes (`network/gossip.rs`).
+const MESH: usize = 5;
+const MESH_HIGH: usize = 7;
+/// What gossipsub and the transport add to a message: author 40, number 10, signature 66, topic 26, lengths 12, and 30
+/// of the frames of yamux and noise.
+const AROUND: usize = 184;
 /// One way over a link, in microseconds: from the next room to the other side of the world.
 const LINK: std::ops::Range<u64> = 5_000..150_000;
 /// Electors vote within this time, in microseconds.
@@ -109,11 +111,16 @@ impl World {
     fn new(random: &mut impl FnMut(u64) -> u64) -> Self {
         let root = root();
         let mut links: BTreeMap<(usize, usize), u64> = BTreeMap::new();
+        let mut degree = vec![0; NODES];
         for node in 0..NODES {
-            for _ in 0..MESH / 2 {
+            while degree[node] < MESH {
                 let other = (node + 1 + random(NODES as u64 - 1) as usize) % NODES;
-                let delay = LINK.start + random(LINK.end - LINK.start);
-                links.insert((node.min(other), node.max(other)), delay);
+                let link = (node.min(other), node.max(other));
+                if degree[other] < MESH_HIGH && !links.contains_key(&link) {
+                    links.insert(link, LINK.start + random(LINK.end - LINK.start));
+                    degree[node] += 1;
+                    degree[other] += 1;
+                }
             }
         }
         let neighbours = |node: usize| {

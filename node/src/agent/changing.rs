@@ -34,6 +34,9 @@ pub(super) const FIRST_PROTOCOL: u32 = 1;
 /// From which protocol on chunks travel in packs.
 const PACKS_SINCE: u32 = 2;
 
+/// Rules that are listened to besides those in force; the network room follows no more.
+const MAX_ALSO: usize = 4;
+
 /// What this node talks on and listens to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listening {
@@ -147,6 +150,20 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         !matches!(forks.judge(fork, epoch), Footing::Behind { until } if epoch > until)
     }
 
+    /// Whether packs of chunks are given: from the decision on, because clocks differ, and peers ask for none before
+    /// their own has come to it.
+    pub fn speaks_packs(&self, now: Now) -> bool {
+        let (line, epoch) = (own_line(), self.epoch(now));
+        let governance = &self.votes.governance;
+        governance.proposals().any(|held| {
+            let decided = matches!(
+                governance.state(&held.id(), epoch, self.votes.height),
+                Some(State::LockedIn | State::Active | State::Final)
+            );
+            held.proposal.line == line && held.proposal.to >= PACKS_SINCE && decided
+        })
+    }
+
     /// The last epoch in which chunks are given one by one, once they come in packs.
     pub fn speaks_singly(&self, now: Now) -> bool {
         let epoch = self.epoch(now);
@@ -200,7 +217,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         self.notice_moves(now, actions);
         let epoch = self.epoch(now);
         let forks = self.votes.governance.forks(&own_line(), epoch, self.votes.height);
-        let also: BTreeSet<ForkDigest> = forks.also(epoch).collect();
+        let also: BTreeSet<ForkDigest> = forks.also(epoch).take(MAX_ALSO).collect();
         let listening = Listening { current: forks.current, also };
         let speech = self.speech(now);
         if self.votes.listening.as_ref() != Some(&listening) {
@@ -254,8 +271,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let governance = &self.votes.governance;
         let ahead: Vec<Digest> = governance
             .proposals()
-            .filter(|held| governance.state(&held.id(), epoch, height) == Some(State::LockedIn))
             .filter(|held| self.will_need(held))
+            .filter(|held| governance.state(&held.id(), epoch, height) == Some(State::LockedIn))
             .map(Held::id)
             .collect();
         for id in ahead {

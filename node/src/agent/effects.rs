@@ -143,7 +143,7 @@ impl Agent {
                 let input = move |answer: Option<Option<_>>| Input::Forked(peer, answer.flatten());
                 self.ask(peer, input, async move { network.fork(peer, asked, fork).await });
             }
-            Action::Listen(listening) => self.listen(listening),
+            Action::Listen(listening) => self.listen(listening).await,
             Action::Speak(speech) => self.speak(speech),
             Action::StartAgain => self.start_again(),
             Action::KeepTime(time) => {

@@ -5,23 +5,33 @@ use tokio::time::Instant;
 
 use super::{
     action::Input,
-    changing::{Listening, Speech},
+    changing::{Listening, Speech, Understood},
     effects::Ended,
     height,
     task::Agent,
 };
 use crate::{
-    network::{InboundRequest, PeerId},
+    network::{Forks, InboundRequest, PeerId, Way},
     problem::chain,
 };
 
 impl Agent {
-    pub(super) fn listen(&mut self, listening: Listening) {
-        tracing::info!(?listening, "rules");
+    /// Talks and listens under other rules from here on.
+    pub(super) async fn listen(&mut self, listening: Listening) {
+        tracing::info!(fork = %listening.current, "the rules in force");
+        let forks = Forks { current: listening.current, also: listening.also };
+        if let Err(error) = self.context.network.follow(forks).await {
+            tracing::error!(error = %chain(&error), "cannot listen under the rules in force");
+        }
     }
 
+    /// Asks and answers by another protocol from here on.
     pub(super) fn speak(&mut self, speech: Speech) {
-        tracing::info!(?speech, "protocol");
+        tracing::info!(protocol = speech.protocol, "the protocol in force");
+        self.context.network.take(match speech.understood {
+            Understood::Yes => Way::Usual,
+            Understood::No => Way::Bootstrap,
+        });
     }
 
     pub(super) fn start_again(&mut self) {}
@@ -34,6 +44,9 @@ impl Agent {
             InboundRequest::CatchUp(..) => self.machine.answers(peer, now),
             InboundRequest::Transfer(..) => {
                 self.machine.answers(peer, now) && self.machine.speaks_singly(now)
+            }
+            InboundRequest::Packed(..) => {
+                self.machine.answers(peer, now) && self.machine.speaks_packs(now)
             }
         }
     }

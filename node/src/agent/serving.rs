@@ -1,21 +1,24 @@
 //! Answers what peers ask: the root chain, heads, manifests, objects and chunks, all from the store.
 //!
 //! Gives out only what was verified before it was kept. The network room bounds how many requests are under way;
-//! here the upload rate is kept, and a chunk that would have to wait too long is answered with `Busy`.
+//! here the upload rate is kept, and a chunk that would have to wait too long is answered with `Busy`. Of a pack
+//! goes out what the rate has room for.
 
 use std::{collections::BTreeMap, ops::Bound, sync::Arc, time::Duration};
 
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, ForkId, HeadMark,
-    Holding, NetworkId, Statement, TransferAnswer, TransferRequest, codec,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, ChunkRange, Digest, ForkId,
+    HeadMark, Holding, NetworkId, PackedAnswer, PackedRequest, Statement, TransferAnswer,
+    TransferRequest, codec,
     limits::{
-        MAX_HEAD_BYTES_PER_ANSWER, MAX_HEADS_PER_ANSWER, MAX_ROOTS_PER_ANSWER,
-        MAX_STATEMENT_BYTES_PER_ANSWER, MAX_STATEMENTS_PER_ANSWER,
+        MAX_HEAD_BYTES_PER_ANSWER, MAX_HEADS_PER_ANSWER, MAX_PACK_BYTES, MAX_PACK_CHUNKS,
+        MAX_ROOTS_PER_ANSWER, MAX_STATEMENT_BYTES_PER_ANSWER, MAX_STATEMENTS_PER_ANSWER,
     },
 };
 
 use super::{
     context::{Context, Telling, lock},
+    limiter::Limiter,
     statements::UNTOLD,
 };
 use crate::{
@@ -62,6 +65,11 @@ pub(super) async fn serve(context: &Context, terms: Terms, request: InboundReque
         }
         InboundRequest::Transfer(request, responder) => {
             let (answer, sent) = give(context, terms.generosity, request).await;
+            responder.answer(answer);
+            sent
+        }
+        InboundRequest::Packed(request, responder) => {
+            let (answer, sent) = packed(context, terms.generosity, request).await;
             responder.answer(answer);
             sent
         }
@@ -120,6 +128,43 @@ async fn give(
     }
     context.metrics.chunk_moved(Direction::Out, Source::Peer, sent);
     (answer, sent)
+}
+
+/// Many chunks at once, and how many bytes of them went out.
+async fn packed(
+    context: &Context,
+    generosity: Generosity,
+    request: PackedRequest,
+) -> (PackedAnswer, u64) {
+    let (blob, ranges) = match request {
+        PackedRequest::One(request) => {
+            let (answer, sent) = give(context, generosity, request).await;
+            return (PackedAnswer::One(answer), sent);
+        }
+        PackedRequest::Chunks { blob, ranges } => (blob, ranges),
+    };
+    if generosity == Generosity::RecordsOnly {
+        return (PackedAnswer::Chunks(Vec::new()), 0);
+    }
+    let chunks = read(context, move |store| pack(store, &blob, &ranges)).await;
+    let (answer, sent) = as_fast_as_allowed(&context.upload, chunks.unwrap_or_default()).await;
+    context.metrics.chunk_moved(Direction::Out, Source::Peer, sent);
+    (answer, sent)
+}
+
+/// A pack, or as much of its beginning as need not wait too long: on a slow line a whole one could go only after
+/// everybody else has been silent for a while. Says how many bytes go.
+async fn as_fast_as_allowed(upload: &Limiter, mut chunks: Vec<Vec<u8>>) -> (PackedAnswer, u64) {
+    loop {
+        let bytes = chunks.iter().map(Vec::len).sum::<usize>() as u64;
+        if bytes == 0 || upload.pass(bytes, PATIENCE).await {
+            return (PackedAnswer::Chunks(chunks), bytes);
+        }
+        if chunks.len() == 1 {
+            return (PackedAnswer::One(TransferAnswer::Busy), 0);
+        }
+        chunks.truncate(chunks.len() / 2);
+    }
 }
 
 /// Reads from the store on a thread that may block. A store that fails is our trouble, not the asker's.
@@ -218,3 +263,21 @@ fn transfer(store: &Store, request: TransferRequest) -> Result<TransferAnswer, S
         }
     })
 }
+
+/// The chunks of these ranges, in order, up to the first that is not held or does not fit.
+fn pack(store: &Store, blob: &Digest, ranges: &[ChunkRange]) -> Result<Vec<Vec<u8>>, StoreError> {
+    let (mut chunks, mut bytes) = (Vec::new(), 0);
+    for index in ChunkRange::unpack(ranges).take(MAX_PACK_CHUNKS) {
+        let Some(chunk) = store.read_chunk(blob, index)? else { break };
+        bytes += chunk.len();
+        if bytes > MAX_PACK_BYTES {
+            break;
+        }
+        chunks.push(chunk);
+    }
+    Ok(chunks)
+}
+
+#[cfg(test)]
+#[path = "serving_tests.rs"]
+mod tests;

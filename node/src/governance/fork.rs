@@ -64,11 +64,13 @@ impl Forks {
         if awaited { Footing::Together } else { Footing::Unknown }
     }
 
-    /// The rules whose gossip is listened to besides those in force: former ones in their grace, and those to come.
+    /// The rules whose gossip is listened to besides those in force, the most wanted first: the next to come, former
+    /// ones in their grace, and those after the next.
     pub fn also(&self, epoch: u64) -> impl Iterator<Item = ForkDigest> {
-        let former = self.past.iter().filter(move |change| epoch <= change.grace_end);
+        let former = self.past.iter().rev().filter(move |change| epoch <= change.grace_end);
         let former = former.map(|change| change.before);
-        former.chain(self.ahead.iter().map(|change| change.after))
+        let mut ahead = self.ahead.iter().map(|change| change.after);
+        ahead.next().into_iter().chain(former).chain(ahead)
     }
 }
 
@@ -133,7 +135,7 @@ mod tests {
     #[test]
     fn former_rules_are_listened_to_through_their_grace_and_later_ones_from_their_decision_on() {
         let also = |epoch| forks().also(epoch).collect::<Vec<_>>();
-        assert_eq!(also(210), [digest(2), digest(4)]);
+        assert_eq!(also(210), [digest(4), digest(2)]);
         assert_eq!(also(211), [digest(4)]);
     }
 }

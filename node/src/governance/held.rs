@@ -165,12 +165,11 @@ impl Held {
     /// The decision that its ballots prove, if they do and nobody has proved it yet.
     pub(super) fn prove(
         &self,
-        weights: &Weights,
+        outlook: Outlook,
         torn: &BTreeSet<KeyId>,
         rules: &Rules,
     ) -> Option<Certificate> {
-        let count = self.count(weights, torn);
-        let (decision, last) = match count.outlook(&self.proposal) {
+        let (decision, last) = match outlook {
             Outlook::Cancelled => (Decision::Cancel, self.proposal.cancel_deadline(rules)),
             Outlook::Decided => (Decision::LockIn, self.proposal.lock_deadline),
             Outlook::Rejected | Outlook::Unready | Outlook::Undecided => return None,

@@ -345,6 +345,7 @@ impl Governance {
         let decided = |wanted: fn(State) -> bool| {
             let fits = |held: &&Held| {
                 held.proposal.line == *line
+                    && !held.decided.is_empty()
                     && self.state(&held.id(), epoch, height).is_some_and(wanted)
             };
             let mut found: Vec<&Held> = self.held.values().filter(fits).collect();
@@ -371,7 +372,8 @@ impl Governance {
     }
 
     fn in_force(&self, epoch: u64, height: Option<u64>) -> impl Iterator<Item = &Held> {
-        self.held.values().filter(move |held| {
+        let decided = self.held.values().filter(|held| !held.decided.is_empty());
+        decided.filter(move |held| {
             let state = self.state(&held.id(), epoch, height);
             matches!(state, Some(State::Active | State::Final))
         })
@@ -382,18 +384,19 @@ impl Governance {
         let Some(held) = self.held.get(id) else { return };
         let Some(electors) = self.roster.of(held.proposal.electorate) else { return };
         let torn = self.torn(held);
-        if let Some(certificate) = held.prove(&electors.weights, &torn, &self.rules) {
+        let outlook = held.count(&electors.weights, &torn).outlook(&held.proposal);
+        if let Some(certificate) = held.prove(outlook, &torn, &self.rules) {
             if let Ok(decided) = self.offer_certificate(&Arc::new(certificate)) {
                 events.extend(decided);
             }
             return;
         }
-        let hopeless = held.count(&electors.weights, &torn).outlook(&held.proposal);
         let open = match arrival {
-            Arrival::Now(epoch) => held.state(&electors.weights, &torn, epoch, None).is_open(),
-            Arrival::Before => held.decided.is_empty(),
+            Arrival::Now(epoch) => epoch <= held.proposal.lock_deadline,
+            Arrival::Before => true,
         };
-        if hopeless == Outlook::Rejected && open && torn.is_empty() {
+        let undecided = held.decided.is_empty() && !held.rejected;
+        if outlook == Outlook::Rejected && open && undecided && torn.is_empty() {
             events.push(Event::Rejected(*id));
             if let Some(held) = self.held.get_mut(id) {
                 held.rejected = true;

@@ -14,7 +14,7 @@ pub enum Refusal {
     #[error(transparent)]
     Unverified(#[from] VerifyError),
     /// Its key may not vote on this, or not under the root that is known here.
-    #[error("key {0} may not vote on this")]
+    #[error("its key is not in the electorate that votes on this")]
     NotAnElector(KeyId),
     /// It is no statement about a vote.
     #[error("it is not about a vote")]

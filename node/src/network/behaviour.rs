@@ -11,10 +11,11 @@ use libp2p::{
     swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
 };
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, TransferAnswer,
-    TransferRequest,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, PackedAnswer, PackedRequest,
+    TransferAnswer, TransferRequest,
     network::{
-        BOOTSTRAP_PROTOCOL, CATCHUP_PROTOCOL, IDENTIFY_PROTOCOL, KAD_PROTOCOL, TRANSFER_PROTOCOL,
+        BOOTSTRAP_PROTOCOL, CATCHUP_PROTOCOL, IDENTIFY_PROTOCOL, KAD_PROTOCOL,
+        PACKED_TRANSFER_PROTOCOL, TRANSFER_PROTOCOL,
     },
 };
 
@@ -40,12 +41,14 @@ const MAX_MEMORY: usize = 256 * 1024 * 1024;
 /// Streams of one connection for each service, both ways: eight served and sixteen asked, with room for those
 /// that are being refused.
 const MAX_EXCHANGES: usize = 32;
+/// The protocol that brought packs of chunks.
+const PACKED_SINCE: u32 = 2;
 /// Own keys are said again this often: three tries before a record is forgotten.
 const REPUBLISH: Duration = Duration::from_secs(20 * 60);
 /// A query of the DHT ends after this at the latest.
 const QUERY: Duration = Duration::from_secs(15);
 
-/// The root chain.
+/// What every node understands.
 #[derive(Debug, Clone)]
 pub(super) struct BootstrapService;
 /// Heads and manifests.
@@ -54,10 +57,23 @@ pub(super) struct CatchUpService;
 /// Objects and chunks.
 #[derive(Debug, Clone)]
 pub(super) struct TransferService;
+/// Objects, and many chunks at once.
+#[derive(Debug, Clone)]
+pub(super) struct PackedService;
 
 impl Exchange for BootstrapService {
     type Request = BootstrapRequest;
     type Answer = BootstrapAnswer;
+
+    fn bulk(answer: &BootstrapAnswer) -> usize {
+        match answer {
+            BootstrapAnswer::Transfer(answer) => TransferService::bulk(answer),
+            BootstrapAnswer::Roots(_)
+            | BootstrapAnswer::Fork(_)
+            | BootstrapAnswer::CatchUp(_)
+            | BootstrapAnswer::OtherNetwork => 0,
+        }
+    }
 }
 
 impl Exchange for CatchUpService {
@@ -73,6 +89,18 @@ impl Exchange for TransferService {
         match answer {
             TransferAnswer::Object(bytes) | TransferAnswer::Chunk(bytes) => bytes.len(),
             TransferAnswer::Have(_) | TransferAnswer::NotHeld | TransferAnswer::Busy => 0,
+        }
+    }
+}
+
+impl Exchange for PackedService {
+    type Request = PackedRequest;
+    type Answer = PackedAnswer;
+
+    fn bulk(answer: &PackedAnswer) -> usize {
+        match answer {
+            PackedAnswer::One(answer) => TransferService::bulk(answer),
+            PackedAnswer::Chunks(chunks) => chunks.iter().map(Vec::len).sum(),
         }
     }
 }
@@ -93,6 +121,7 @@ pub(super) struct Protocols {
     pub(super) bootstrap: Exchanges<BootstrapService>,
     pub(super) catchup: Exchanges<CatchUpService>,
     pub(super) transfer: Exchanges<TransferService>,
+    pub(super) packed: Toggle<Exchanges<PackedService>>,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
 }
 
@@ -110,11 +139,14 @@ impl Protocols {
                     .with_cache_size(0),
             ),
             ping: ping::Behaviour::new(ping::Config::new()),
-            gossip: gossip::behaviour(key, &settings.network)?,
+            gossip: gossip::behaviour(key, &settings.forks)?,
             kad: kad(key, settings),
             bootstrap: exchanges(BOOTSTRAP_PROTOCOL),
             catchup: exchanges(CATCHUP_PROTOCOL),
             transfer: exchanges(TRANSFER_PROTOCOL),
+            packed: (settings.newest_protocol >= PACKED_SINCE)
+                .then(|| exchanges(PACKED_TRANSFER_PROTOCOL))
+                .into(),
             mdns: mdns(key, settings.mdns),
         })
     }
@@ -126,6 +158,7 @@ pub(super) const fn protocol_of(service: Service) -> &'static str {
         Service::Bootstrap => BOOTSTRAP_PROTOCOL,
         Service::CatchUp => CATCHUP_PROTOCOL,
         Service::Transfer => TRANSFER_PROTOCOL,
+        Service::Packed => PACKED_TRANSFER_PROTOCOL,
     }
 }
 

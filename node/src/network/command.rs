@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, Gossip,
-    TransferAnswer, TransferRequest,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, Gossip, PackedAnswer,
+    PackedRequest, TransferAnswer, TransferRequest,
 };
 
 use super::{
@@ -13,6 +13,7 @@ use super::{
     error::{AnnounceError, DhtError, DialError, RequestError},
     identity::PeerId,
     peers::{Conduct, PeerInfo},
+    topics::Forks,
 };
 
 /// Commands waiting for the loop. When full, callers wait: the loop takes all of them before anything else.
@@ -26,7 +27,7 @@ pub(super) type AnswerTo<A> = oneshot::Sender<Result<A, RequestError>>;
 pub enum Reach {
     /// Nobody is there to hear it. Who comes later asks for it.
     NoPeers,
-    /// So many peers were sent it.
+    /// So many peers follow the rules in force and were sent it.
     Peers(usize),
     /// It has been announced within the last two minutes already.
     AlreadySaid,
@@ -38,12 +39,14 @@ pub(super) enum Ask {
     Bootstrap(BootstrapRequest, AnswerTo<BootstrapAnswer>),
     CatchUp(CatchUpRequest, AnswerTo<CatchUpAnswer>),
     Transfer(TransferRequest, AnswerTo<TransferAnswer>),
+    Packed(PackedRequest, AnswerTo<PackedAnswer>),
 }
 
 /// Something to do.
 #[derive(Debug)]
 pub(super) enum Command {
     Announce(Gossip, ReplyTo<Result<Reach, AnnounceError>>),
+    Follow(Forks),
     Ask(PeerId, Ask),
     Provide(Digest, ReplyTo<Result<(), DhtError>>),
     StopProviding(Digest),

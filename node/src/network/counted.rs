@@ -14,7 +14,7 @@ use std::{
 use libp2p::{
     Multiaddr, PeerId,
     core::{Endpoint, transport::PortUse},
-    gossipsub,
+    gossipsub::{self, RawMessage},
     swarm::{
         ConnectionClosed, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler,
         THandlerInEvent, THandlerOutEvent, ToSwarm,
@@ -44,6 +44,8 @@ pub(super) struct Untold {
     pub(super) forged: u32,
     /// Frames without any message.
     pub(super) empty: u32,
+    /// Messages on topics that are not followed.
+    pub(super) astray: u32,
     /// Messages after this node had stopped listening to the peer.
     pub(super) unheard: u32,
 }
@@ -73,17 +75,28 @@ impl Counted {
     }
 
     /// Counts a frame, and says whether gossipsub is to see it.
-    fn count(&mut self, peer: PeerId, event: &FromHandler) -> Passage {
+    ///
+    /// Messages on topics that are not followed are taken out: gossipsub would remember them as known without
+    /// telling of them, and whoever said something on a wrong topic first could keep it from being heard on the
+    /// right one, because what is said is one message on whatever topic.
+    fn count(&mut self, peer: PeerId, event: &mut FromHandler) -> Passage {
         let FromHandler::Message { rpc, invalid_messages } = event else { return Passage::Open };
         let arrived = self.arrived.entry(peer).or_default();
-        let (said, forged) = (count(rpc.messages.len()), count(invalid_messages.len()));
+        let all = rpc.messages.len() + invalid_messages.len();
         if self.deaf_to.contains(&peer) {
-            arrived.unheard = arrived.unheard.saturating_add(said.saturating_add(forged));
+            arrived.unheard = arrived.unheard.saturating_add(count(all));
             return Passage::Closed;
         }
-        arrived.repeated = arrived.repeated.saturating_add(said);
-        arrived.forged = arrived.forged.saturating_add(forged);
-        if said == 0 && forged == 0 {
+        let gossip = &self.inner;
+        let is_followed =
+            |message: &RawMessage| gossip.topics().any(|topic| *topic == message.topic);
+        rpc.messages.retain(is_followed);
+        invalid_messages.retain(|(message, _)| is_followed(message));
+        let (said, forged) = (rpc.messages.len(), invalid_messages.len());
+        arrived.astray = arrived.astray.saturating_add(count(all - said - forged));
+        arrived.repeated = arrived.repeated.saturating_add(count(said));
+        arrived.forged = arrived.forged.saturating_add(count(forged));
+        if all == 0 {
             arrived.empty = arrived.empty.saturating_add(1);
         }
         Passage::Open
@@ -170,9 +183,9 @@ impl NetworkBehaviour for Counted {
         &mut self,
         peer: PeerId,
         connection: ConnectionId,
-        event: THandlerOutEvent<Self>,
+        mut event: THandlerOutEvent<Self>,
     ) {
-        if self.count(peer, &event) == Passage::Open {
+        if self.count(peer, &mut event) == Passage::Open {
             self.inner.on_connection_handler_event(peer, connection, event);
         }
     }

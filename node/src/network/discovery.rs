@@ -27,7 +27,7 @@ use super::{
     event::NetworkEvent,
     identity::PeerId,
     metrics::{DhtQuery, DhtResult, Service},
-    peers::{FoundBy, MAX_ADDRESSES, Novelty},
+    peers::{FoundBy, MAX_ADDRESSES, Novelty, speaks_updraft},
     quota::Quota,
     task::Task,
 };
@@ -257,9 +257,8 @@ impl Task {
         } else {
             kad.remove_peer(&peer_id);
         }
-        let speaks_updraft = !services.is_empty();
-        let novelty = self.peers.identified(peer, &info.agent_version, speaks_updraft, addresses);
-        if !speaks_updraft {
+        let novelty = self.peers.identified(peer, &info.agent_version, &services, addresses);
+        if !speaks_updraft(&services) {
             tracing::debug!(?peer, "speaks nothing of ours");
             return self.disconnect(peer);
         }

@@ -65,6 +65,22 @@ pub enum AnnounceError {
     Stopped(#[from] Stopped),
 }
 
+/// Why forks are not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FollowError {
+    /// More at once than anything calls for.
+    #[error("{got} forks besides the current one, at most {limit} are followed")]
+    TooMany {
+        /// How many were given.
+        got: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// The room has ended.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
 /// Why a peer's answer is not there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {

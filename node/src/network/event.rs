@@ -6,8 +6,8 @@ use std::{fmt, time::Duration};
 use libp2p::gossipsub::MessageId;
 use tokio::sync::{mpsc, oneshot};
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, Gossip,
-    TransferAnswer, TransferRequest,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, Gossip, PackedAnswer,
+    PackedRequest, TransferAnswer, TransferRequest,
 };
 
 use super::{
@@ -39,7 +39,7 @@ pub enum NetworkEvent {
     PeerConnected {
         /// Who.
         peer: PeerId,
-        /// What it can be asked; never empty, or this node would not call it a peer.
+        /// What it can be asked. Bootstrap is always among them, or this node would not call it a peer.
         services: Vec<Service>,
     },
     /// The last connection to a peer closed.
@@ -70,12 +70,14 @@ pub enum NetworkEvent {
 /// A request of a peer, with where its answer goes.
 #[derive(Debug)]
 pub enum InboundRequest {
-    /// The root chain.
+    /// What every node understands.
     Bootstrap(BootstrapRequest, Responder<BootstrapAnswer>),
     /// Heads and manifests.
     CatchUp(CatchUpRequest, Responder<CatchUpAnswer>),
     /// Objects and chunks.
     Transfer(TransferRequest, Responder<TransferAnswer>),
+    /// Objects, and many chunks at once.
+    Packed(PackedRequest, Responder<PackedAnswer>),
 }
 
 /// Takes exactly one answer. Dropping it closes the request, which the asker sees as a refusal. An answer has

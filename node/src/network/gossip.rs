@@ -1,5 +1,5 @@
-//! Gossip: one topic for the heads of this network. What cannot be decoded ends here; what can is judged by
-//! whoever knows the trust root, and goes on to other peers only after that.
+//! Gossip: what is told to everybody who listens. What cannot be decoded ends here; what can is judged by whoever
+//! knows the trust root, and goes on to other peers only after that, on the topic on which it came (`topics`).
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -9,15 +9,14 @@ use std::{
 use libp2p::{
     PeerId as RawPeer,
     gossipsub::{
-        self, ConfigBuilder, IdentTopic, IdentityTransform, MaxCountSubscriptionFilter,
-        MessageAcceptance, MessageAuthenticity, MessageId, PeerScoreParams, PeerScoreThresholds,
-        PublishError, TopicScoreParams, ValidationMode, WhitelistSubscriptionFilter,
+        self, ConfigBuilder, IdentityTransform, MessageAcceptance, MessageAuthenticity, MessageId,
+        PeerScoreThresholds, PublishError, ValidationMode,
     },
     identity::Keypair,
 };
 use tokio::sync::mpsc;
 use updraft_protocol::{
-    Digest, Gossip, NetworkId,
+    Digest, Gossip,
     codec::{self, DecodeError},
 };
 
@@ -32,9 +31,9 @@ use super::{
     peers::{Conduct, Novelty},
     purse::Overdrawn,
     task::Task,
+    topics::{self, Filter, Forks},
 };
 
-type Filter = MaxCountSubscriptionFilter<WhitelistSubscriptionFilter>;
 /// The protocol as libp2p has it.
 pub(super) type Gossipsub = gossipsub::Behaviour<IdentityTransform, Filter>;
 
@@ -55,7 +54,7 @@ const MAX_SAID: usize = 256;
 /// What the loop remembers about gossip.
 #[derive(Debug)]
 pub(super) struct GossipState {
-    topic: IdentTopic,
+    pub(super) forks: Forks,
     /// Messages given to the node and not judged yet, by who sent them.
     unjudged: BTreeMap<PeerId, usize>,
     back: mpsc::Sender<Settled>,
@@ -65,11 +64,10 @@ pub(super) struct GossipState {
 }
 
 impl GossipState {
-    pub(super) fn new(network: &NetworkId) -> (Self, mpsc::Receiver<Settled>) {
+    pub(super) fn new(forks: Forks) -> (Self, mpsc::Receiver<Settled>) {
         let (back, verdicts) = mpsc::channel(MAX_UNJUDGED);
-        let topic = IdentTopic::new(network.fork_digest(&[]).topic());
         let (patience, said) = (Patience::default(), VecDeque::new());
-        (Self { topic, unjudged: BTreeMap::new(), back, patience, said }, verdicts)
+        (Self { forks, unjudged: BTreeMap::new(), back, patience, said }, verdicts)
     }
 
     /// Whether a message of this peer may go to the node.
@@ -120,8 +118,7 @@ enum Place {
 }
 
 /// The protocol and its parameters.
-pub(super) fn behaviour(key: &Keypair, network: &NetworkId) -> Result<Counted, String> {
-    let topic = IdentTopic::new(network.fork_digest(&[]).topic());
+pub(super) fn behaviour(key: &Keypair, forks: &Forks) -> Result<Counted, String> {
     let config = ConfigBuilder::default()
         .validation_mode(ValidationMode::Strict)
         .validate_messages()
@@ -132,67 +129,37 @@ pub(super) fn behaviour(key: &Keypair, network: &NetworkId) -> Result<Counted, S
         // The mesh forms at the first heartbeat; five seconds, the default, is a long time for two nodes on a desk.
         .heartbeat_initial_delay(Duration::from_millis(250))
         .duplicate_cache_time(Duration::from_secs(120))
+        // What a node hears it hears from each neighbour of its mesh. At most seven of them: then a vote of 256
+        // electors costs no node more than 1 MiB, and four are still enough to hear everything.
+        .mesh_n(5)
+        .mesh_n_low(4)
+        .mesh_n_high(7)
+        .mesh_outbound_min(2)
         // A judgement may take a while; a message older than this many heartbeats is passed on no more.
         .history_length(12)
         .history_gossip(3)
         .flood_publish(true)
         .build()
         .map_err(|error| error.to_string())?;
-    let filter = Filter {
-        filter: WhitelistSubscriptionFilter([topic.hash()].into_iter().collect()),
-        max_subscribed_topics: 4,
-        max_subscriptions_per_request: 16,
-    };
     let mut behaviour = Gossipsub::new_with_subscription_filter(
         MessageAuthenticity::Signed(key.clone()),
         config,
-        filter,
+        topics::filter(),
     )?;
-    behaviour.with_peer_score(scores(&topic), PeerScoreThresholds::default())?;
-    behaviour.subscribe(&topic).map_err(|error| error.to_string())?;
+    behaviour.with_peer_score(topics::scores(), PeerScoreThresholds::default())?;
+    topics::subscribe_all(&mut behaviour, forks)?;
     Ok(Counted::new(behaviour))
 }
 
-/// Two publishers of one head say one message.
+/// Two publishers of one head say one message, also if one of them is still under the old rules.
 fn message_id(message: &gossipsub::Message) -> MessageId {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(message.topic.as_str().as_bytes());
-    hasher.update(&[0]);
-    hasher.update(&message.data);
-    MessageId::new(&hasher.finalize().as_bytes()[..20])
-}
-
-/// A release a day is a quiet topic: the scores for delivering often (P3, P3b) would punish every honest peer
-/// and are off. One rejected message costs 100 points, which fade over two minutes; a peer below −80 is not
-/// listened to, so it can make this node check about one bad signature a minute.
-fn scores(topic: &IdentTopic) -> PeerScoreParams {
-    let heads = TopicScoreParams {
-        topic_weight: 1.0,
-        time_in_mesh_quantum: Duration::from_secs(1),
-        time_in_mesh_cap: 10.0,
-        mesh_message_deliveries_weight: 0.0,
-        mesh_failure_penalty_weight: 0.0,
-        invalid_message_deliveries_weight: -100.0,
-        invalid_message_deliveries_decay: 0.99,
-        ..TopicScoreParams::default()
-    };
-    PeerScoreParams {
-        topics: [(topic.hash(), heads)].into_iter().collect(),
-        app_specific_weight: 1.0,
-        // Nodes of a devnet, and those behind one NAT, share an address.
-        ip_colocation_factor_weight: 0.0,
-        behaviour_penalty_threshold: 6.0,
-        decay_interval: Duration::from_secs(1),
-        // Of everybody who was ever here, without a bound. Our own bans and scores, which have one, outlast it.
-        retain_score: Duration::from_secs(60),
-        ..PeerScoreParams::default()
-    }
+    MessageId::new(&blake3::hash(&message.data).as_bytes()[..20])
 }
 
 impl Task {
     pub(super) fn on_announce(&mut self, message: &Gossip) -> Result<Reach, AnnounceError> {
         let bytes = codec::encode(message)?;
-        let topic = self.gossip.topic.hash();
+        let topic = topics::topic(self.gossip.forks.current).hash();
         let gossip = &mut self.swarm.behaviour_mut().gossip.inner;
         match gossip.publish(topic.clone(), bytes) {
             Ok(_) => {
@@ -290,12 +257,14 @@ impl Task {
         self.metrics.gossip_many(GossipResult::Repeated, untold.repeated);
         self.metrics.gossip_many(GossipResult::Forged, untold.forged);
         self.metrics.gossip_many(GossipResult::Unheard, untold.unheard);
+        self.metrics.gossip_many(GossipResult::Astray, untold.astray);
         // Five of them are a ban, so there is no need to count further.
         for _ in 0..untold.forged.min(5) {
             self.report(peer, Conduct::Malformed);
         }
         self.charge(peer, Expense::Useless, untold.repeated);
-        self.charge(peer, Expense::Empty, untold.empty);
+        // One that comes late on a topic just left is nobody's fault; a stream of them costs what empty frames cost.
+        self.charge(peer, Expense::Empty, untold.empty.saturating_add(untold.astray));
     }
 
     /// Counts what was of no use, and shows the door to whoever brings too much of it.

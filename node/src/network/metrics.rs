@@ -62,12 +62,14 @@ labels! {
 labels! {
     /// A protocol of questions and answers.
     pub enum Service {
-        /// The root chain.
+        /// What every node understands.
         Bootstrap = "bootstrap",
         /// Heads and manifests.
         CatchUp = "catchup",
         /// Objects and chunks.
         Transfer = "transfer",
+        /// Objects, and many chunks at once.
+        Packed = "packed",
     }
 }
 
@@ -102,6 +104,8 @@ labels! {
         Repeated = "repeated",
         /// Not signed by its author.
         Forged = "forged",
+        /// On a topic that is not followed.
+        Astray = "astray",
         /// Of a peer whose connection was being closed.
         Unheard = "unheard",
     }

@@ -10,8 +10,9 @@
 //! | node → streams | answers to requests | one each, slots by peer and in all | the asker is told `Busy` or closed |
 //!
 //! The loop never waits for anybody else. Rules live in files without I/O: `peers` (scores, backoff),
-//! `bans`, `patience` (useless gossip), `serving` (rates and slots), `quota` (provider records), `redial`. Nothing that a peer says is
-//! believed here: signatures and digests are checked by who asked.
+//! `bans`, `patience` (useless gossip), `topics` (whose gossip is followed), `serving` (rates and slots), `quota`
+//! (provider records), `redial`. Nothing that a peer says is believed here: signatures and digests are checked by who
+//! asked.
 
 mod address;
 mod bans;
@@ -34,8 +35,10 @@ mod redial;
 mod serving;
 mod settings;
 mod task;
+mod topics;
 mod transfer;
 mod transport;
+mod way;
 mod wire;
 
 #[cfg(test)]
@@ -50,23 +53,27 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use updraft_protocol::{
     BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, ForkId, Gossip,
-    NetworkId, Root, Signed, TransferAnswer, TransferRequest,
+    NetworkId, PackedAnswer, PackedRequest, Root, Signed, TransferAnswer, TransferRequest,
+    network::PACKED_TRANSFER_PROTOCOL,
 };
 
 pub use self::{
     address::{Address, InvalidAddress},
     bans::Ban,
     command::Reach,
-    error::{AnnounceError, DhtError, DialError, RequestError, StartError, Stopped},
+    error::{AnnounceError, DhtError, DialError, FollowError, RequestError, StartError, Stopped},
     event::{GossipToken, InboundRequest, NetworkEvent, Responder, Verdict},
     identity::{InvalidNodeKey, InvalidPeerId, NodeKey, PeerId},
     metrics::{BanReason, Direction, NetworkMetrics, Service},
     peers::{Conduct, FoundBy, PeerInfo},
     settings::{DhtMode, Mdns, NetworkSettings},
+    topics::Forks,
+    way::Way,
 };
 use self::{
     command::{Ask, COMMANDS, Command},
     task::{EVENTS, Startup, Task, Wires},
+    way::Taken,
 };
 
 /// The system has to say within this where a listener listens.
@@ -78,6 +85,7 @@ const LISTEN_WAIT: Duration = Duration::from_secs(5);
 pub struct Network {
     me: PeerId,
     commands: mpsc::Sender<Command>,
+    way: Taken,
 }
 
 /// What starting gives.
@@ -116,7 +124,10 @@ impl Network {
         let startup = Startup { awaited, ready: Some(ready) };
         let task = tokio::spawn(Task::new(swarm, &settings, metrics, startup, wires).run());
         match tokio::time::timeout(LISTEN_WAIT, is_ready).await {
-            Ok(Ok(Ok(()))) => Ok(Started { network: Self { me, commands }, events, task }),
+            Ok(Ok(Ok(()))) => {
+                let network = Self { me, commands, way: Taken::default() };
+                Ok(Started { network, events, task })
+            }
             Ok(Ok(Err(error))) => {
                 stop.cancel();
                 Err(error)
@@ -134,6 +145,21 @@ impl Network {
     /// This node's name.
     pub const fn peer_id(&self) -> PeerId {
         self.me
+    }
+
+    /// Follows the gossip of these rules from here on: tells under the current ones, listens to all. What is called
+    /// after this has returned happens under them.
+    ///
+    /// # Errors
+    /// More forks than [`Forks::MAX_ALSO`]; then those followed before still are.
+    pub async fn follow(&self, forks: Forks) -> Result<(), FollowError> {
+        forks.check()?;
+        Ok(self.order(Command::Follow(forks)).await?)
+    }
+
+    /// Chooses how peers are asked from here on, by every handle of this room. It begins with [`Way::Usual`].
+    pub fn take(&self, way: Way) {
+        self.way.take(way);
     }
 
     /// Tells everybody who is listening. That nobody is, is not an error: who comes later asks.
@@ -185,13 +211,25 @@ impl Network {
         self.call(|reply| Command::Ask(peer, Ask::Bootstrap(request, reply))).await?
     }
 
-    /// Asks a peer for heads or a manifest. Connects if need be; ends within a bounded time.
+    /// Asks a peer for heads, a manifest or statements. Connects if need be; ends within a bounded time.
     pub async fn catch_up(
         &self,
         peer: PeerId,
         request: CatchUpRequest,
     ) -> Result<CatchUpAnswer, RequestError> {
-        self.call(|reply| Command::Ask(peer, Ask::CatchUp(request, reply))).await?
+        match self.way.get() {
+            Way::Usual => {
+                self.call(|reply| Command::Ask(peer, Ask::CatchUp(request, reply))).await?
+            }
+            Way::Bootstrap => {
+                match self.bootstrap(peer, BootstrapRequest::CatchUp(request)).await? {
+                    BootstrapAnswer::CatchUp(answer) => Ok(answer),
+                    // What the other way says of it, too.
+                    BootstrapAnswer::OtherNetwork => Ok(CatchUpAnswer::NotHeld),
+                    _ => self.is_another_kind(peer).await,
+                }
+            }
+        }
     }
 
     /// Asks a peer for bytes. Connects if need be. The answer has to begin within 10 s and to be complete
@@ -201,7 +239,36 @@ impl Network {
         peer: PeerId,
         request: TransferRequest,
     ) -> Result<TransferAnswer, RequestError> {
-        self.call(|reply| Command::Ask(peer, Ask::Transfer(request, reply))).await?
+        match self.way.get() {
+            Way::Usual => {
+                self.call(|reply| Command::Ask(peer, Ask::Transfer(request, reply))).await?
+            }
+            Way::Bootstrap => {
+                match self.bootstrap(peer, BootstrapRequest::Transfer(request)).await? {
+                    BootstrapAnswer::Transfer(answer) => Ok(answer),
+                    _ => self.is_another_kind(peer).await,
+                }
+            }
+        }
+    }
+
+    /// Asks a peer for many chunks at once. As [`Network::transfer`] but for
+    /// [`RequestError::Unsupported`]: the peer does not speak it (its [`PeerInfo::services`] tell beforehand), or
+    /// this node does not, or does not now ([`Way::Bootstrap`]). A peer serves two full packs at once and answers
+    /// [`TransferAnswer::Busy`] to more.
+    pub async fn pack(
+        &self,
+        peer: PeerId,
+        request: PackedRequest,
+    ) -> Result<PackedAnswer, RequestError> {
+        match self.way.get() {
+            Way::Usual => {
+                self.call(|reply| Command::Ask(peer, Ask::Packed(request, reply))).await?
+            }
+            Way::Bootstrap => {
+                Err(RequestError::Unsupported { peer, protocol: PACKED_TRANSFER_PROTOCOL })
+            }
+        }
     }
 
     /// Tells the DHT from here on that this node holds the blob of this digest: now, every 20 minutes, and

@@ -24,7 +24,8 @@ use super::{
 const USELESS: Rate = Rate { burst: 64, per_second: 4 };
 
 /// Frames without any message: subscriptions, and what gossip says about itself. A neighbour sends one or two at
-/// each heartbeat of a second, and a few more for each message that goes round.
+/// each heartbeat of a second, and a few more for each message that goes round. Messages on topics that are not
+/// followed are charged here, too: when rules change, an honest neighbour sends as many of them as were on their way.
 const EMPTY: Rate = Rate { burst: 512, per_second: 32 };
 
 /// Messages of one peer that wait for their verdict at once; more are useless unseen. It bounds how far a
@@ -46,7 +47,7 @@ const LONGEST_BAN: Duration = Duration::from_secs(24 * 3_600);
 pub(super) enum Expense {
     /// Messages that were no news.
     Useless,
-    /// Frames without a message.
+    /// Frames without a message, and messages on topics that are not followed.
     Empty,
 }
 

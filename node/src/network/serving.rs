@@ -4,6 +4,11 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
+use updraft_protocol::{
+    BootstrapRequest, ChunkRange, PackedRequest, TransferRequest,
+    limits::{MAX_CHUNK, MAX_PACK_BYTES},
+};
+
 use super::{
     identity::PeerId,
     metrics::Service,
@@ -16,7 +21,10 @@ pub(super) const MAX_WEIGHT_PER_PEER: u32 = 8;
 /// Weight of all requests under way.
 pub(super) const MAX_WEIGHT: u32 = 64;
 /// Weight of a request for an object.
-pub(super) const OBJECT_WEIGHT: u32 = 4;
+const OBJECT_WEIGHT: u32 = 4;
+/// Weight of a full pack: its chunks, of unknown size here, may be 4 MiB together.
+const PACK_WEIGHT: u32 = 4;
+const _: () = assert!(MAX_PACK_BYTES == PACK_WEIGHT as usize * MAX_CHUNK as usize);
 
 /// Peers whose rates are remembered. When full, those with full purses are forgotten, which loses nothing; if
 /// there are none, newcomers are refused until one has filled.
@@ -30,9 +38,59 @@ const MAX_PURSES: usize = 4_096;
 /// - bootstrap: 1,024 root steps in pages of 16 are 64 requests, in the worst case, once.
 const fn rate(service: Service) -> Rate {
     match service {
-        Service::Transfer => Rate { burst: 1_024, per_second: 512 },
+        Service::Transfer | Service::Packed => Rate { burst: 1_024, per_second: 512 },
         Service::CatchUp => Rate { burst: 256, per_second: 16 },
         Service::Bootstrap => Rate { burst: 64, per_second: 2 },
+    }
+}
+
+/// What a request costs: by what it asks for, and not by the protocol that carries it. So the frozen protocol, which
+/// carries two others, is no way around a limit of theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Load {
+    /// The service to whose rate it counts.
+    pub(super) like: Service,
+    /// Its weight: slots that it takes.
+    pub(super) weight: u32,
+}
+
+impl Load {
+    /// Heads, statements, or a manifest: at most 1 MiB.
+    pub(super) const CATCH_UP: Self = Self { like: Service::CatchUp, weight: 1 };
+
+    pub(super) const fn of_transfer(request: &TransferRequest) -> Self {
+        let weight = match request {
+            TransferRequest::Object(_) => OBJECT_WEIGHT,
+            TransferRequest::Have(_) | TransferRequest::Chunk { .. } => 1,
+        };
+        Self { like: Service::Transfer, weight }
+    }
+
+    /// A pack takes as many slots as it may bring MiB: as many as its chunks would take one by one, four at most,
+    /// because more than 4 MiB never come. So a peer has two full packs under way, one being read while the other is
+    /// being sent, and all peers together no more bytes than with single chunks. Towards the rate a pack is one
+    /// question: it ends at the first chunk that is not held, so what is cheap to answer is answered once, and
+    /// what is not is bounded by the slots. It spends what single chunks spend, so speaking both gives nothing.
+    pub(super) fn of_packed(request: &PackedRequest) -> Self {
+        match request {
+            PackedRequest::One(request) => Self::of_transfer(request),
+            PackedRequest::Chunks { ranges, .. } => {
+                let chunks = ranges
+                    .iter()
+                    .fold(0_u32, |sum, ChunkRange { count, .. }| sum.saturating_add(*count));
+                Self { like: Service::Transfer, weight: chunks.clamp(1, PACK_WEIGHT) }
+            }
+        }
+    }
+
+    pub(super) const fn of_bootstrap(request: &BootstrapRequest) -> Self {
+        match request {
+            BootstrapRequest::Roots { .. } | BootstrapRequest::Fork { .. } => {
+                Self { like: Service::Bootstrap, weight: 1 }
+            }
+            BootstrapRequest::CatchUp(_) => Self::CATCH_UP,
+            BootstrapRequest::Transfer(request) => Self::of_transfer(request),
+        }
     }
 }
 
@@ -59,16 +117,17 @@ impl<R> Default for Serving<R> {
 }
 
 impl<R: Ord> Serving<R> {
-    /// Takes a slot for a request, or says why not.
+    /// Takes slots for a request that came by a service, or says why not.
     pub(super) fn admit(
         &mut self,
         peer: PeerId,
         service: Service,
         request: R,
-        weight: u32,
+        load: Load,
         now: Instant,
     ) -> Result<(), Overuse> {
-        self.pay(peer, service, now)?;
+        let Load { like, weight } = load;
+        self.pay(peer, like, now)?;
         let (own, all) = self.slots.values().fold((0, 0), |(own, all), (holder, weight)| {
             (own + if *holder == peer { *weight } else { 0 }, all + weight)
         });
@@ -102,8 +161,14 @@ impl<R: Ord> Serving<R> {
 mod tests {
     use std::time::Duration;
 
+    use updraft_protocol::{CatchUpRequest, Digest, NetworkId};
+
     use super::*;
     use crate::network::identity::NodeKey;
+
+    fn like(like: Service, weight: u32) -> Load {
+        Load { like, weight }
+    }
 
     fn peer() -> PeerId {
         NodeKey::generate().peer_id()
@@ -113,19 +178,28 @@ mod tests {
     fn one_peer_has_eight_slots_and_gets_one_back_when_it_is_free() {
         let (mut serving, now, peer) = (Serving::<u64>::default(), Instant::now(), peer());
         for request in 0..8 {
-            assert_eq!(serving.admit(peer, Service::Transfer, request, 1, now), Ok(()));
+            assert_eq!(
+                serving.admit(peer, Service::Transfer, request, like(Service::Transfer, 1), now),
+                Ok(())
+            );
         }
-        assert_eq!(serving.admit(peer, Service::CatchUp, 8, 1, now), Err(Overuse::Slots));
+        assert_eq!(
+            serving.admit(peer, Service::CatchUp, 8, like(Service::CatchUp, 1), now),
+            Err(Overuse::Slots)
+        );
         assert!(serving.release(Service::Transfer, 3));
         assert!(!serving.release(Service::Transfer, 3));
-        assert_eq!(serving.admit(peer, Service::CatchUp, 8, 1, now), Ok(()));
+        assert_eq!(
+            serving.admit(peer, Service::CatchUp, 8, like(Service::CatchUp, 1), now),
+            Ok(())
+        );
     }
 
     #[test]
     fn a_peer_gets_two_objects_at_once() {
         let (mut serving, now, peer) = (Serving::<u64>::default(), Instant::now(), peer());
         let object = |serving: &mut Serving<u64>, n| {
-            serving.admit(peer, Service::Transfer, n, OBJECT_WEIGHT, now)
+            serving.admit(peer, Service::Transfer, n, like(Service::Transfer, OBJECT_WEIGHT), now)
         };
         assert_eq!(object(&mut serving, 0), Ok(()));
         assert_eq!(object(&mut serving, 1), Ok(()));
@@ -136,9 +210,15 @@ mod tests {
     fn many_peers_together_have_sixty_four_slots() {
         let (mut serving, now) = (Serving::<u64>::default(), Instant::now());
         for request in 0..64 {
-            assert_eq!(serving.admit(peer(), Service::Transfer, request, 1, now), Ok(()));
+            assert_eq!(
+                serving.admit(peer(), Service::Transfer, request, like(Service::Transfer, 1), now),
+                Ok(())
+            );
         }
-        assert_eq!(serving.admit(peer(), Service::Transfer, 64, 1, now), Err(Overuse::Slots));
+        assert_eq!(
+            serving.admit(peer(), Service::Transfer, 64, like(Service::Transfer, 1), now),
+            Err(Overuse::Slots)
+        );
     }
 
     #[test]
@@ -146,7 +226,8 @@ mod tests {
         let (mut serving, now, fast, other) =
             (Serving::<u64>::default(), Instant::now(), peer(), peer());
         let ask = |serving: &mut Serving<u64>, peer, now| {
-            let answer = serving.admit(peer, Service::Bootstrap, 1, 1, now);
+            let answer =
+                serving.admit(peer, Service::Bootstrap, 1, like(Service::Bootstrap, 1), now);
             serving.release(Service::Bootstrap, 1);
             answer
         };
@@ -164,7 +245,9 @@ mod tests {
     fn purses_are_bounded_and_full_ones_are_forgotten_first() {
         let (mut serving, now, spent) = (Serving::<u64>::default(), Instant::now(), peer());
         for n in 0..64 {
-            serving.admit(spent, Service::Bootstrap, n, 0, now).expect("within the burst");
+            serving
+                .admit(spent, Service::Bootstrap, n, like(Service::Bootstrap, 0), now)
+                .expect("within the burst");
         }
         let later = now + Duration::from_secs(1);
         let mut bytes = peer().to_bytes();
@@ -173,9 +256,52 @@ mod tests {
             bytes[end - 4..].copy_from_slice(&n.to_be_bytes());
             let peer = PeerId::from_bytes(&bytes).expect("still an id");
             let at = later + Duration::from_millis(u64::from(n));
-            serving.admit(peer, Service::Transfer, 0, 0, at).expect("others have refilled");
+            serving
+                .admit(peer, Service::Transfer, 0, like(Service::Transfer, 0), at)
+                .expect("others have refilled");
         }
         assert!(serving.purses.len() <= MAX_PURSES);
         assert!(serving.purses.contains_key(&(spent, Service::Bootstrap)));
+    }
+
+    #[test]
+    fn what_the_frozen_protocol_carries_costs_what_it_costs_elsewhere() {
+        let (blob, network) = (Digest::of(b"blob"), NetworkId::from_bytes([7; 32]));
+        for request in [
+            TransferRequest::Object(blob),
+            TransferRequest::Have(blob),
+            TransferRequest::Chunk { blob, index: 3 },
+        ] {
+            let carried = Load::of_bootstrap(&BootstrapRequest::Transfer(request));
+            assert_eq!(carried, Load::of_transfer(&request));
+            assert_eq!(Load::of_packed(&PackedRequest::One(request)), carried);
+        }
+        let missed = BootstrapRequest::CatchUp(CatchUpRequest::Manifest(blob));
+        assert_eq!(Load::of_bootstrap(&missed), Load::CATCH_UP);
+        let roots = BootstrapRequest::Roots { network, after: 0 };
+        assert_eq!(Load::of_bootstrap(&roots), like(Service::Bootstrap, 1));
+    }
+
+    #[test]
+    fn a_pack_takes_the_slots_of_its_chunks_and_four_at_most() {
+        for (counts, slots) in [(&[1][..], 1), (&[1, 1], 2), (&[3], 3), (&[2, 2], 4), (&[64], 4)] {
+            let ranges = (0..)
+                .zip(counts)
+                .map(|(n, count)| ChunkRange { first: n * 100, count: *count })
+                .collect();
+            let request = PackedRequest::Chunks { blob: Digest::of(b"blob"), ranges };
+            assert_eq!(Load::of_packed(&request), like(Service::Transfer, slots), "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn asking_by_another_protocol_does_not_fill_the_purse() {
+        let (mut serving, now, peer) = (Serving::<u64>::default(), Instant::now(), peer());
+        let chunk = like(Service::Transfer, 0);
+        let carriers = [Service::Transfer, Service::Bootstrap, Service::Packed];
+        let served = (0..2_000)
+            .zip(carriers.into_iter().cycle())
+            .take_while(|(n, carrier)| serving.admit(peer, *carrier, *n, chunk, now).is_ok());
+        assert_eq!(served.count(), 1_024);
     }
 }

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use updraft_protocol::NetworkId;
 
-use super::{address::Address, identity::PeerId};
+use super::{address::Address, identity::PeerId, topics::Forks};
 
 /// Whether peers on the local network are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +30,10 @@ pub enum DhtMode {
 /// How a node takes part in a network.
 #[derive(Debug, Clone)]
 pub struct NetworkSettings {
-    /// Which network's gossip is heard.
-    pub network: NetworkId,
+    /// Which rules' gossip is heard.
+    pub forks: Forks,
+    /// The newest protocol that this program speaks. From 2 on it gives and takes packs of chunks.
+    pub newest_protocol: u32,
     /// Name and version told to peers, such as `updraft/0.1.0`; cut at [`NetworkSettings::MAX_AGENT`] bytes.
     pub agent: String,
     /// Where to listen; empty for a node that only dials.
@@ -61,11 +63,13 @@ impl NetworkSettings {
     /// Bytes of `agent`.
     pub const MAX_AGENT: usize = 256;
 
-    /// The defaults of the configuration reference, with nothing to listen on and nobody to dial.
+    /// The defaults of the configuration reference, with nothing to listen on and nobody to dial, under the rules with
+    /// which the network began.
     pub fn new(network: NetworkId) -> Self {
         const PEERS_MAX: NonZeroU32 = NonZeroU32::new(64).expect("64 is not zero");
         Self {
-            network,
+            forks: Forks::only(network.fork_digest(&[])),
+            newest_protocol: 2,
             agent: concat!("updraft/", env!("CARGO_PKG_VERSION")).to_owned(),
             listen: Vec::new(),
             external: Vec::new(),

@@ -23,7 +23,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     address::Address,
     bans::Ban,
-    behaviour::{BootstrapService, CatchUpService, Protocols, ProtocolsEvent, TransferService},
+    behaviour::{
+        BootstrapService, CatchUpService, PackedService, Protocols, ProtocolsEvent, TransferService,
+    },
     command::Command,
     dialling::{Dial, Resolved},
     discovery::Discovery,
@@ -95,7 +97,7 @@ impl Task {
         wires: Wires,
     ) -> Self {
         let now = Instant::now();
-        let (gossip, verdicts) = GossipState::new(&settings.network);
+        let (gossip, verdicts) = GossipState::new(settings.forks.clone());
         let mut peers = Peers::default();
         for address in &settings.bootstrap {
             if let Some(peer) = address.peer() {
@@ -152,6 +154,7 @@ impl Task {
         // A caller that does not wait for its reply has dropped it; that is its right.
         match command {
             Command::Announce(message, reply) => drop(reply.send(self.on_announce(&message))),
+            Command::Follow(forks) => self.on_follow(forks),
             Command::Ask(peer, ask) => self.on_ask(peer, ask),
             Command::Provide(key, reply) => drop(reply.send(self.on_provide(key))),
             Command::StopProviding(key) => self.on_stop_providing(key),
@@ -228,6 +231,7 @@ impl Task {
             ProtocolsEvent::Bootstrap(event) => self.on_exchange::<BootstrapService>(event),
             ProtocolsEvent::Catchup(event) => self.on_exchange::<CatchUpService>(event),
             ProtocolsEvent::Transfer(event) => self.on_exchange::<TransferService>(event),
+            ProtocolsEvent::Packed(event) => self.on_exchange::<PackedService>(event),
             ProtocolsEvent::Mdns(event) => self.on_mdns(event),
         }
     }

@@ -10,14 +10,15 @@ use libp2p::{
     },
 };
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, TransferAnswer,
-    TransferRequest, codec::DecodeError,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, PackedAnswer, PackedRequest,
+    TransferAnswer, TransferRequest, codec::DecodeError,
 };
 
 use super::{
     address::Address,
     behaviour::{
-        BootstrapService, CatchUpService, Exchanges, Protocols, TransferService, protocol_of,
+        BootstrapService, CatchUpService, Exchanges, PackedService, Protocols, TransferService,
+        protocol_of,
     },
     command::{AnswerTo, Ask},
     error::RequestError,
@@ -25,7 +26,7 @@ use super::{
     identity::PeerId,
     metrics::{ServedResult, Service},
     peers::Conduct,
-    serving::{OBJECT_WEIGHT, Overuse},
+    serving::{Load, Overuse},
     task::Task,
     wire::{Exchange, Reply, WireError},
 };
@@ -43,6 +44,7 @@ pub(super) struct Asked {
     bootstrap: Table<BootstrapAnswer>,
     catchup: Table<CatchUpAnswer>,
     transfer: Table<TransferAnswer>,
+    packed: Table<PackedAnswer>,
 }
 
 impl Asked {
@@ -52,7 +54,8 @@ impl Asked {
             .values()
             .map(|(peer, _)| *peer)
             .chain(self.catchup.values().map(|(peer, _)| *peer))
-            .chain(self.transfer.values().map(|(peer, _)| *peer));
+            .chain(self.transfer.values().map(|(peer, _)| *peer))
+            .chain(self.packed.values().map(|(peer, _)| *peer));
         let (own, all) =
             peers.fold((0, 0), |(own, all), other| (own + usize::from(other == peer), all + 1));
         if own >= MAX_ASKED_PER_PEER {
@@ -69,17 +72,16 @@ impl Asked {
 pub(super) trait Serve: Exchange {
     const SERVICE: Service;
 
-    fn exchanges(protocols: &mut Protocols) -> &mut Exchanges<Self>;
+    /// `None` if this node does not speak it.
+    fn exchanges(protocols: &mut Protocols) -> Option<&mut Exchanges<Self>>;
     fn table(asked: &mut Asked) -> &mut Table<Self::Answer>;
     fn inbound(request: Self::Request, responder: Responder<Self::Answer>) -> InboundRequest;
 
-    /// Slots that a request takes.
-    fn weight(_: &Self::Request) -> u32 {
-        1
-    }
+    /// What a request costs this node.
+    fn load(request: &Self::Request) -> Load;
 
     /// What is said to somebody who has to wait; nothing closes the request.
-    fn busy() -> Option<Self::Answer> {
+    fn busy(_: &Self::Request) -> Option<Self::Answer> {
         None
     }
 }
@@ -87,8 +89,8 @@ pub(super) trait Serve: Exchange {
 impl Serve for BootstrapService {
     const SERVICE: Service = Service::Bootstrap;
 
-    fn exchanges(protocols: &mut Protocols) -> &mut Exchanges<Self> {
-        &mut protocols.bootstrap
+    fn exchanges(protocols: &mut Protocols) -> Option<&mut Exchanges<Self>> {
+        Some(&mut protocols.bootstrap)
     }
 
     fn table(asked: &mut Asked) -> &mut Table<BootstrapAnswer> {
@@ -98,13 +100,29 @@ impl Serve for BootstrapService {
     fn inbound(request: BootstrapRequest, to: Responder<BootstrapAnswer>) -> InboundRequest {
         InboundRequest::Bootstrap(request, to)
     }
+
+    fn load(request: &BootstrapRequest) -> Load {
+        Load::of_bootstrap(request)
+    }
+
+    fn busy(request: &BootstrapRequest) -> Option<BootstrapAnswer> {
+        match request {
+            BootstrapRequest::Transfer(request) => {
+                TransferService::busy(request).map(BootstrapAnswer::Transfer)
+            }
+            BootstrapRequest::CatchUp(request) => {
+                CatchUpService::busy(request).map(BootstrapAnswer::CatchUp)
+            }
+            BootstrapRequest::Roots { .. } | BootstrapRequest::Fork { .. } => None,
+        }
+    }
 }
 
 impl Serve for CatchUpService {
     const SERVICE: Service = Service::CatchUp;
 
-    fn exchanges(protocols: &mut Protocols) -> &mut Exchanges<Self> {
-        &mut protocols.catchup
+    fn exchanges(protocols: &mut Protocols) -> Option<&mut Exchanges<Self>> {
+        Some(&mut protocols.catchup)
     }
 
     fn table(asked: &mut Asked) -> &mut Table<CatchUpAnswer> {
@@ -114,13 +132,17 @@ impl Serve for CatchUpService {
     fn inbound(request: CatchUpRequest, to: Responder<CatchUpAnswer>) -> InboundRequest {
         InboundRequest::CatchUp(request, to)
     }
+
+    fn load(_: &CatchUpRequest) -> Load {
+        Load::CATCH_UP
+    }
 }
 
 impl Serve for TransferService {
     const SERVICE: Service = Service::Transfer;
 
-    fn exchanges(protocols: &mut Protocols) -> &mut Exchanges<Self> {
-        &mut protocols.transfer
+    fn exchanges(protocols: &mut Protocols) -> Option<&mut Exchanges<Self>> {
+        Some(&mut protocols.transfer)
     }
 
     fn table(asked: &mut Asked) -> &mut Table<TransferAnswer> {
@@ -131,15 +153,36 @@ impl Serve for TransferService {
         InboundRequest::Transfer(request, to)
     }
 
-    fn weight(request: &TransferRequest) -> u32 {
-        match request {
-            TransferRequest::Object(_) => OBJECT_WEIGHT,
-            TransferRequest::Have(_) | TransferRequest::Chunk { .. } => 1,
-        }
+    fn load(request: &TransferRequest) -> Load {
+        Load::of_transfer(request)
     }
 
-    fn busy() -> Option<TransferAnswer> {
+    fn busy(_: &TransferRequest) -> Option<TransferAnswer> {
         Some(TransferAnswer::Busy)
+    }
+}
+
+impl Serve for PackedService {
+    const SERVICE: Service = Service::Packed;
+
+    fn exchanges(protocols: &mut Protocols) -> Option<&mut Exchanges<Self>> {
+        protocols.packed.as_mut()
+    }
+
+    fn table(asked: &mut Asked) -> &mut Table<PackedAnswer> {
+        &mut asked.packed
+    }
+
+    fn inbound(request: PackedRequest, to: Responder<PackedAnswer>) -> InboundRequest {
+        InboundRequest::Packed(request, to)
+    }
+
+    fn load(request: &PackedRequest) -> Load {
+        Load::of_packed(request)
+    }
+
+    fn busy(_: &PackedRequest) -> Option<PackedAnswer> {
+        Some(PackedAnswer::One(TransferAnswer::Busy))
     }
 }
 
@@ -149,6 +192,7 @@ impl Task {
             Ask::Bootstrap(request, to) => self.ask::<BootstrapService>(peer, request, to),
             Ask::CatchUp(request, to) => self.ask::<CatchUpService>(peer, request, to),
             Ask::Transfer(request, to) => self.ask::<TransferService>(peer, request, to),
+            Ask::Packed(request, to) => self.ask::<PackedService>(peer, request, to),
         }
     }
 
@@ -160,11 +204,12 @@ impl Task {
         }
         let addresses: Vec<Multiaddr> =
             self.peers.addresses(peer).iter().map(Address::to_multiaddr).collect();
-        let id = S::exchanges(self.swarm.behaviour_mut()).send_request_with_addresses(
-            &peer.inner(),
-            request,
-            addresses,
-        );
+        let Some(exchanges) = S::exchanges(self.swarm.behaviour_mut()) else {
+            let protocol = protocol_of(S::SERVICE);
+            let _ = to.send(Err(RequestError::Unsupported { peer, protocol }));
+            return;
+        };
+        let id = exchanges.send_request_with_addresses(&peer.inner(), request, addresses);
         S::table(&mut self.asked).insert(id, (peer, to));
     }
 
@@ -198,8 +243,8 @@ impl Task {
         request: S::Request,
         channel: ResponseChannel<Reply<S::Answer>>,
     ) {
-        let weight = S::weight(&request);
-        let refused = match self.serving.admit(peer, S::SERVICE, id, weight, Instant::now()) {
+        let load = S::load(&request);
+        let refused = match self.serving.admit(peer, S::SERVICE, id, load, Instant::now()) {
             Ok(()) if self.has_room_for_traffic() => None,
             Ok(()) => {
                 self.serving.release(S::SERVICE, id);
@@ -210,7 +255,7 @@ impl Task {
         };
         if let Some(why) = refused {
             self.metrics.served(S::SERVICE, why);
-            if let Some(busy) = S::busy() {
+            if let Some(busy) = S::busy(&request) {
                 self.reply::<S>(channel, Reply::Here(busy));
             }
             return;
@@ -226,7 +271,9 @@ impl Task {
         reply: Reply<S::Answer>,
     ) {
         // Fails only when the stream has ended; its slot is given back by the event that says so.
-        let _ = S::exchanges(self.swarm.behaviour_mut()).send_response(channel, reply);
+        if let Some(exchanges) = S::exchanges(self.swarm.behaviour_mut()) {
+            let _ = exchanges.send_response(channel, reply);
+        }
     }
 
     fn on_served<S: Serve>(&mut self, id: InboundRequestId, result: ServedResult) {

@@ -15,7 +15,9 @@ pub type Weight = u128;
 /// What every elector counts.
 #[derive(Debug, Clone)]
 pub struct Weights {
-    electors: BTreeMap<KeyId, (u64, OperatorName)>,
+    /// Weight, and the number of the operator.
+    electors: BTreeMap<KeyId, (u64, usize)>,
+    operators: usize,
     total: u128,
     share: u128,
 }
@@ -23,11 +25,16 @@ pub struct Weights {
 impl Weights {
     /// Of an electorate, under a network's rules.
     pub fn of(electorate: &Electorate, rules: &Rules) -> Self {
-        let electors = electorate.electors.iter().map(|elector| {
-            (elector.key.id(), (u64::from(elector.weight), elector.operator.clone()))
-        });
+        let mut operators: BTreeMap<&OperatorName, usize> = BTreeMap::new();
+        let mut electors = BTreeMap::new();
+        for elector in &electorate.electors {
+            let next = operators.len();
+            let operator = *operators.entry(&elector.operator).or_insert(next);
+            electors.insert(elector.key.id(), (u64::from(elector.weight), operator));
+        }
         Self {
-            electors: electors.collect(),
+            electors,
+            operators: operators.len(),
             total: u128::from(electorate.total_weight()),
             share: u128::from(rules.operator_share.max(1)),
         }
@@ -40,13 +47,15 @@ impl Weights {
 
     /// What these electors count together. Nobody's operator counts more than its share.
     pub fn together<'a>(&self, electors: impl IntoIterator<Item = &'a KeyId>) -> Weight {
-        let mut operators: BTreeMap<&OperatorName, u128> = BTreeMap::new();
+        let mut operators = vec![0_u128; self.operators];
         for key in electors {
-            if let Some((weight, operator)) = self.electors.get(key) {
-                *operators.entry(operator).or_default() += u128::from(*weight) * self.share;
+            if let Some((weight, operator)) = self.electors.get(key)
+                && let Some(sum) = operators.get_mut(*operator)
+            {
+                *sum += u128::from(*weight) * self.share;
             }
         }
-        operators.values().map(|weight| (*weight).min(self.total)).sum()
+        operators.into_iter().map(|weight| weight.min(self.total)).sum()
     }
 
     /// The most that all electors could count together.

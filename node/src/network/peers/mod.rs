@@ -8,7 +8,12 @@ use std::{
 
 use libp2p::swarm::ConnectionId;
 
-use super::{address::Address, bans::Ban, identity::PeerId, metrics::Direction};
+use super::{
+    address::Address,
+    bans::Ban,
+    identity::PeerId,
+    metrics::{Direction, Service},
+};
 
 /// Peers remembered. When full, the one that has been away longest gives way; those connected never do,
 /// their number has a limit of its own.
@@ -81,8 +86,10 @@ pub struct PeerInfo {
     pub direction: Option<Direction>,
     /// What it calls itself, once it has said so.
     pub agent: Option<String>,
-    /// Whether it speaks Updraft's protocols, once it has said so.
+    /// Whether it speaks what every Updraft node speaks, once it has said so.
     pub speaks_updraft: Option<bool>,
+    /// What it can be asked, as it said itself on the present connection.
+    pub services: Vec<Service>,
     /// Last round trip measured.
     pub rtt: Option<Duration>,
     /// How it behaves: 10 at best, banned at −100.
@@ -103,7 +110,8 @@ struct Peer {
     /// The direction of the first of them, under which the peer is counted until it leaves.
     counted_as: Option<Direction>,
     agent: Option<String>,
-    speaks_updraft: Option<bool>,
+    /// Once it has said so on the present connection.
+    services: Option<Vec<Service>>,
     rtt: Option<Duration>,
     score: i32,
     scored_at: Instant,
@@ -216,7 +224,7 @@ impl Peers {
         if !entry.connections.is_empty() || !self.connected.remove(&peer) {
             return None;
         }
-        let spoke_updraft = entry.speaks_updraft.take() == Some(true);
+        let spoke_updraft = entry.services.take().is_some_and(|spoken| speaks_updraft(&spoken));
         entry.rtt = None;
         entry.since = now;
         entry.dial_after = now + FIRST_WAIT;
@@ -234,7 +242,7 @@ impl Peers {
         &mut self,
         peer: PeerId,
         agent: &str,
-        speaks_updraft: bool,
+        services: &[Service],
         addresses: Vec<Address>,
     ) -> Novelty {
         let Some(entry) = self.peers.get_mut(&peer) else { return Novelty::Again };
@@ -242,7 +250,7 @@ impl Peers {
         for address in addresses.into_iter().take(MAX_ADDRESSES).rev() {
             entry.remember(address.without_peer());
         }
-        match entry.speaks_updraft.replace(speaks_updraft) {
+        match entry.services.replace(services.to_vec()) {
             None => Novelty::First,
             Some(_) => Novelty::Again,
         }
@@ -322,7 +330,8 @@ impl Peers {
                 addresses: entry.addresses.clone(),
                 direction: entry.direction(),
                 agent: entry.agent.clone(),
-                speaks_updraft: entry.speaks_updraft,
+                speaks_updraft: entry.services.as_deref().map(speaks_updraft),
+                services: entry.services.clone().unwrap_or_default(),
                 rtt: entry.rtt,
                 score: entry.score_at(now),
                 found_by: entry.found_by,
@@ -355,7 +364,7 @@ impl Peer {
             connections: Vec::new(),
             counted_as: None,
             agent: None,
-            speaks_updraft: None,
+            services: None,
             rtt: None,
             score: 0,
             scored_at: now,
@@ -382,6 +391,11 @@ impl Peer {
         let halvings = u32::try_from(halvings).unwrap_or(u32::MAX);
         1_i32.checked_shl(halvings.min(30)).map_or(0, |divisor| self.score / divisor)
     }
+}
+
+/// Whether somebody who speaks these is an Updraft node: the frozen protocol is what all of them have in common.
+pub(super) fn speaks_updraft(services: &[Service]) -> bool {
+    services.contains(&Service::Bootstrap)
 }
 
 /// `first` doubled `failures` times, at most `longest`.

@@ -123,9 +123,9 @@ fn what_a_peer_calls_itself_is_bounded_and_harmless() {
     let (mut peers, now) = (Peers::default(), Instant::now());
     peers.connected(peer(1), opened(1, Direction::Inbound), now);
     let hostile = format!("\u{1b}[31mred\n{}", "ü".repeat(10_000));
-    assert_eq!(peers.identified(peer(1), &hostile, true, vec![]), Novelty::First);
-    assert_eq!(peers.identified(peer(1), "again", true, vec![]), Novelty::Again);
-    peers.identified(peer(1), &hostile, true, vec![]);
+    assert_eq!(peers.identified(peer(1), &hostile, &[Service::Bootstrap], vec![]), Novelty::First);
+    assert_eq!(peers.identified(peer(1), "again", &[Service::Bootstrap], vec![]), Novelty::Again);
+    peers.identified(peer(1), &hostile, &[Service::Bootstrap], vec![]);
     let listed = peers.list(now, |_| None);
     let agent = listed[0].agent.as_deref().expect("known");
     assert!(agent.starts_with("[31mred") && agent.len() <= MAX_AGENT);
@@ -135,8 +135,8 @@ fn what_a_peer_calls_itself_is_bounded_and_harmless() {
 fn a_peer_that_comes_back_introduces_itself_again() {
     let (mut peers, now) = (Peers::default(), Instant::now());
     peers.connected(peer(1), opened(1, Direction::Inbound), now);
-    peers.identified(peer(1), "a", true, vec![]);
+    peers.identified(peer(1), "a", &[Service::Bootstrap], vec![]);
     peers.disconnected(peer(1), closed(1), now);
     peers.connected(peer(1), opened(2, Direction::Inbound), now);
-    assert_eq!(peers.identified(peer(1), "a", true, vec![]), Novelty::First);
+    assert_eq!(peers.identified(peer(1), "a", &[Service::Bootstrap], vec![]), Novelty::First);
 }

@@ -12,7 +12,8 @@ use libp2p::{
 use tokio::time::timeout;
 use updraft_protocol::{
     BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, Holding,
-    TransferAnswer, TransferRequest, limits::MAX_RESPONSE, network::TRANSFER_PROTOCOL,
+    PackedAnswer, PackedRequest, TransferAnswer, TransferRequest, limits::MAX_RESPONSE,
+    network::TRANSFER_PROTOCOL,
 };
 
 use super::harness::{TestNode, connect, network_id, node};
@@ -21,7 +22,7 @@ use crate::network::{
 };
 
 impl TestNode {
-    async fn wait_for_request(&mut self) -> (PeerId, InboundRequest) {
+    pub(super) async fn wait_for_request(&mut self) -> (PeerId, InboundRequest) {
         self.wait_for("request", |event| match event {
             NetworkEvent::Request { peer, request } => Some((peer, request)),
             _ => None,
@@ -38,7 +39,7 @@ async fn each_kind_of_question_comes_with_its_asker_and_gets_its_answer() {
     let catch_up = CatchUpRequest::Manifest(Digest::of(b"manifest"));
     let transfer = TransferRequest::Chunk { blob: Digest::of(b"blob"), index: 4 };
     let answering = tokio::spawn(async move {
-        for _ in 0..3 {
+        for _ in 0..4 {
             let (peer, request) = b.wait_for_request().await;
             assert_eq!(peer, asker);
             match request {
@@ -58,6 +59,13 @@ async fn each_kind_of_question_comes_with_its_asker_and_gets_its_answer() {
                     );
                     responder.answer(TransferAnswer::Chunk(vec![9; 256 * 1024]));
                 }
+                InboundRequest::Packed(request, responder) => {
+                    assert_eq!(
+                        request,
+                        PackedRequest::One(TransferRequest::Have(Digest::of(b"blob")))
+                    );
+                    responder.answer(PackedAnswer::One(TransferAnswer::NotHeld));
+                }
             }
         }
         b
@@ -66,7 +74,10 @@ async fn each_kind_of_question_comes_with_its_asker_and_gets_its_answer() {
     assert_eq!(a.network.catch_up(to, catch_up).await, Ok(CatchUpAnswer::NotHeld));
     let chunk = a.network.transfer(to, transfer).await;
     assert_eq!(chunk, Ok(TransferAnswer::Chunk(vec![9; 256 * 1024])));
-    answering.await.expect("all three came");
+    let packed = PackedRequest::One(TransferRequest::Have(Digest::of(b"blob")));
+    let answer = a.network.pack(to, packed).await;
+    assert_eq!(answer, Ok(PackedAnswer::One(TransferAnswer::NotHeld)));
+    answering.await.expect("all four came");
 }
 
 #[tokio::test]

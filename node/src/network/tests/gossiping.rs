@@ -12,7 +12,7 @@ use crate::network::{
 };
 
 impl TestNode {
-    async fn wait_for_gossip(&mut self) -> (GossipToken, PeerId, Gossip) {
+    pub(super) async fn wait_for_gossip(&mut self) -> (GossipToken, PeerId, Gossip) {
         self.wait_for("gossip", |event| match event {
             NetworkEvent::Gossip { token, source, message } => Some((token, source, message)),
             _ => None,
@@ -20,7 +20,7 @@ impl TestNode {
         .await
     }
 
-    async fn score(&self, peer: PeerId) -> Option<i32> {
+    pub(super) async fn score(&self, peer: PeerId) -> Option<i32> {
         let peers = self.network.peers().await.expect("runs");
         peers.iter().find(|info| info.id == peer).map(|info| info.score)
     }
@@ -45,7 +45,7 @@ impl TestNode {
     }
 
     /// Announces until somebody hears it: subscriptions travel a moment longer than connections.
-    async fn announce_heard(&self, message: &Gossip) {
+    pub(super) async fn announce_heard(&self, message: &Gossip) {
         until("somebody hears", || async {
             self.network.announce(message.clone()).await.expect("runs") != Reach::NoPeers
         })

@@ -2,7 +2,11 @@
 
 mod harness;
 
+mod bootstrapping;
 mod exchanges;
 mod gossiping;
 mod limits;
 mod meeting;
+mod packing;
+mod stubborn;
+mod switching;
