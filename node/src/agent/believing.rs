@@ -287,8 +287,15 @@ fn two_heads(seq: u64) -> String {
     format!("it signed two different heads {seq}")
 }
 
+/// Ballots of the largest certificate that is gossiped. Who has heard the ballots makes it himself, and whoever has not
+/// asks for it when peers tell of rules to come.
+const MAX_GOSSIPED_BALLOTS: usize = 32;
+
 /// Gossips a statement if it fits into a message; otherwise peers get it by asking.
 pub(super) fn tell<P>(statement: &Arc<Statement>, actions: &mut Vec<Action<P>>) {
+    if matches!(&**statement, Statement::Certificate(c) if c.ballots.len() > MAX_GOSSIPED_BALLOTS) {
+        return;
+    }
     let gossip = Gossip::Statement(statement.as_ref().clone());
     if codec::encode(&gossip).is_ok() {
         actions.push(Action::Announce(gossip));

@@ -188,7 +188,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let epoch = self.epoch(now);
         let forks = self.votes.governance.forks(&own_line(), epoch, self.votes.height);
         // It may know of a decision that this node has missed.
-        if forks.judge(&fork, epoch) == Footing::Unknown {
+        let knows_more = fork.next.is_some() && fork.next != forks.id().next;
+        if knows_more || forks.judge(&fork, epoch) == Footing::Unknown {
             self.sync.ask(peer, Question::News);
         }
         Vec::new()

@@ -475,6 +475,20 @@ fn a_peer_that_keeps_to_former_rules_is_answered_through_the_grace_and_no_longer
 }
 
 #[test]
+fn a_peer_that_awaits_other_rules_is_asked_for_the_decision() {
+    let mut desk = Desk::speaking(2);
+    desk.caught_up(1);
+    let digest = desk.publisher.network.fork_digest(&[]);
+    let asks = |actions: &[Action<u8>]| {
+        actions.iter().any(|action| matches!(action, Action::AskNews(1, _)))
+    };
+    let same = desk.machine.handle(Input::Forked(1, Some(ForkId { digest, next: None })), now(2));
+    assert!(!asks(&same));
+    let awaits = ForkId { digest, next: Some(epoch(30)) };
+    assert!(asks(&desk.machine.handle(Input::Forked(1, Some(awaits)), now(2))));
+}
+
+#[test]
 fn a_program_that_cannot_follow_says_so_and_acts_by_no_rules_that_are_over() {
     let mut desk = Desk::speaking(1);
     desk.caught_up(1);
