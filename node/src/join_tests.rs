@@ -3,7 +3,9 @@
 use std::num::NonZeroU32;
 
 use tokio::task::JoinHandle;
-use updraft_protocol::{BootstrapAnswer, BootstrapRequest, NetworkId, NetworkKind, Role, SecretKey, Timestamp};
+use updraft_protocol::{
+    BootstrapAnswer, BootstrapRequest, NetworkId, NetworkKind, Role, SecretKey, Timestamp,
+};
 
 use super::*;
 use crate::{

@@ -16,8 +16,8 @@ use updraft_node::network::{
     InboundRequest, Network, NetworkEvent, NetworkMetrics, NetworkSettings, NodeKey, Reach, Started,
 };
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, Gossip, Head, Manifest, Root, Signed,
-    Statement, TransferAnswer,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, Gossip, Head,
+    Manifest, Root, Signed, Statement, TransferAnswer,
 };
 
 use super::forge::NETWORK;

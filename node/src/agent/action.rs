@@ -7,9 +7,8 @@ use std::{
 };
 
 use updraft_protocol::{
-    CatchUpAnswer, CatchUpRequest, ChannelBase, ChannelName,
-    ComponentName, Digest, Equivocation, Gossip, Head, Heartbeat, Manifest, NetworkId, Root,
-    Signed, Statement, Timestamp,
+    CatchUpAnswer, CatchUpRequest, ChannelBase, ChannelName, ComponentName, Digest, Equivocation,
+    Gossip, Head, Heartbeat, Manifest, NetworkId, Root, Signed, Statement, Timestamp,
 };
 
 use super::{

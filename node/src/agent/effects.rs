@@ -3,8 +3,8 @@
 use std::{future::Future, sync::Arc};
 
 use updraft_protocol::{
-    CatchUpAnswer, CatchUpRequest, ChannelName, ComponentName, Digest,
-    Equivocation, Head, Heartbeat, Manifest, Signed, Statement, Timestamp,
+    CatchUpAnswer, CatchUpRequest, ChannelName, ComponentName, Digest, Equivocation, Head,
+    Heartbeat, Manifest, Signed, Statement, Timestamp,
 };
 
 use super::{

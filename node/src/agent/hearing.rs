@@ -10,8 +10,8 @@ use std::{
 };
 
 use updraft_protocol::{
-    CatchUpAnswer, ChannelName, Digest, Equivocation, Gossip, Head, Manifest,
-    Root, Signed, Statement, limits::MAX_ROOTS_PER_ANSWER,
+    CatchUpAnswer, ChannelName, Digest, Equivocation, Gossip, Head, Manifest, Root, Signed,
+    Statement, limits::MAX_ROOTS_PER_ANSWER,
 };
 
 use super::{

@@ -10,9 +10,7 @@ use std::{
     time::Duration,
 };
 
-use updraft_protocol::{
-    CatchUpRequest, ComponentName, Digest, Statement, Timestamp,
-};
+use updraft_protocol::{CatchUpRequest, ComponentName, Digest, Statement, Timestamp};
 
 use super::{
     action::{Action, Input, Job, JobError, Now},

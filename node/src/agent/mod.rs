@@ -34,10 +34,10 @@ mod offering;
 mod operation;
 mod order;
 mod orders;
+mod packed;
 mod restore;
 mod rules;
 mod saying;
-mod voting;
 mod serving;
 mod show;
 mod start;
@@ -49,6 +49,7 @@ mod task;
 mod trouble;
 mod updates;
 mod view;
+mod voting;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

@@ -124,9 +124,10 @@ pub fn in_words(statement: &Statement, name_of: impl Fn(&Digest) -> String) -> S
                 },
             )
         }
-        Statement::Proposal(signed) => signed
-            .peek()
-            .map_or_else(|_| unreadable("proposal"), |proposal| voting::proposal_in_words(&proposal)),
+        Statement::Proposal(signed) => signed.peek().map_or_else(
+            |_| unreadable("proposal"),
+            |proposal| voting::proposal_in_words(&proposal),
+        ),
         Statement::Ballot(signed) => signed
             .peek()
             .map_or_else(|_| unreadable("ballot"), |ballot| voting::ballot_in_words(&ballot)),

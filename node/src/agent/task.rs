@@ -195,8 +195,9 @@ impl Agent {
                 // Dropping a request tells its asker that we are busy.
                 if self.serving.len() < MAX_SERVING {
                     let (context, terms) = (self.context.clone(), self.terms());
-                    self.serving
-                        .spawn(async move { super::serving::serve(&context, terms, request).await });
+                    self.serving.spawn(async move {
+                        super::serving::serve(&context, terms, request).await
+                    });
                 }
                 return;
             }

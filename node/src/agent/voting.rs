@@ -11,7 +11,9 @@ pub fn proposal_in_words(proposal: &Proposal) -> String {
             format!("at height {height}, from epoch {not_before} on")
         }
     };
-    format!("p-{number}: {line} speaks protocol {to} instead of {from} {when}, with {line}@{release}")
+    format!(
+        "p-{number}: {line} speaks protocol {to} instead of {from} {when}, with {line}@{release}"
+    )
 }
 
 /// What a ballot says.

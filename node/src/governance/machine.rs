@@ -9,8 +9,8 @@ use std::{
 };
 
 use updraft_protocol::{
-    Ballot, Certificate, ComponentName, Digest, DoubleVote, ForkId, KeyId, NetworkId, Proposal, Root,
-    Sentence, Signed, Stance, Verified,
+    Ballot, Certificate, ComponentName, Digest, DoubleVote, ForkId, KeyId, NetworkId, Proposal,
+    Root, Sentence, Signed, Stance, Verified,
     vote::{Decision, Outlook, Rules, Weights},
 };
 

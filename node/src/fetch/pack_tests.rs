@@ -1,0 +1,1 @@
+//! Packs through the whole room.
