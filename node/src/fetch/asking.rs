@@ -16,7 +16,7 @@ use updraft_protocol::{Holding, limits::MAX_PACK_RANGES};
 use super::{
     Elapsed,
     machine::{Action, Machine, tie},
-    peer::{MAX_PACKS, Peer, Question},
+    peer::{MAX_PACKS, MAX_WINDOW, Peer, Question},
 };
 
 /// A chunk that takes longer is asked elsewhere too, once nothing else is left to ask for.
@@ -104,7 +104,9 @@ impl<P: Copy + Ord + Debug> Machine<P> {
     fn share(&self, peer: &Peer, sharers: usize) -> usize {
         let under_way = self.limits.in_flight / (MAX_PACKS * sharers);
         let left = self.queue.len().div_ceil(MAX_PACKS * sharers - 1);
-        peer.pack.min(peer.window.div_ceil(MAX_PACKS)).min(under_way).min(left).max(1)
+        let share = peer.pack.min(peer.window.div_ceil(MAX_PACKS)).min(under_way).min(left);
+        // Single chunks fill the line as well, and better: each is here, and makes room, before a pack of two is.
+        if share * MAX_PACKS <= MAX_WINDOW { 1 } else { share }
     }
 
     /// The rarest chunks that nobody was asked for and `peer` holds, as many as one question can name.
@@ -131,16 +133,18 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         self.peers
             .iter()
             .filter(|(other, _)| **other != id)
-            .flat_map(|(_, other)| other.chunks())
-            .filter(|(index, asked)| {
+            .flat_map(|(other, waiting)| {
+                waiting.chunks().map(move |(index, asked)| (asked, *other, index))
+            })
+            .filter(|(asked, _, index)| {
                 now.saturating_sub(*asked) >= HEDGE_AFTER
                     && self.is_missing(*index)
                     && self.copies.get(index).is_none_or(|copies| *copies < MAX_COPIES)
                     && !peer.is_asked_for(*index)
                     && peer.holding.holds(*index)
             })
-            .min_by_key(|(_, asked)| *asked)
-            .map(|(index, _)| index)
+            .min()
+            .map(|(_, _, index)| index)
     }
 
     fn request(&mut self, id: P, chunks: &[u32], now: Elapsed) {

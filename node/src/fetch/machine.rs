@@ -393,3 +393,7 @@ pub(super) fn tie(seed: u64, value: u64) -> u64 {
 #[cfg(test)]
 #[path = "tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "mixed_tests.rs"]
+mod mixed_tests;

@@ -245,3 +245,7 @@ mod tests;
 #[cfg(test)]
 #[path = "pack_tests.rs"]
 mod pack_tests;
+
+#[cfg(test)]
+#[path = "pace_tests.rs"]
+mod pace;
