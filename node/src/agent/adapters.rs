@@ -1,7 +1,7 @@
 //! Plugs the network and the store into what the fetch room and the delta crate ask for.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     io,
     sync::{Arc, Mutex},
     time::Duration,
@@ -14,9 +14,9 @@ use updraft_protocol::{
 };
 
 use super::{
-    context::{Context, Packs, lock},
+    context::{Context, lock},
     limiter::Limiter,
-    packed,
+    packed::{self, Versions},
 };
 use crate::{
     fetch::{Chunks, KeepError, Lie, PeerError, Peers},
@@ -30,8 +30,6 @@ pub(super) const MAX_ASKED: usize = 32;
 /// the places between two chunks.
 const READ_CACHE: usize = 8;
 
-/// Peers of which is known whether they offer packs. When full, whoever else comes is asked chunk by chunk.
-const MAX_ASSESSED: usize = 256;
 /// Chunks of a pack that may take as long as one chunk alone. As many as are asked for one by one at the same time, so
 /// that a pack is given up at the rate at which single chunks are: four in each `chunk_timeout`.
 const CHUNKS_PER_TIMEOUT: usize = 4;
@@ -42,10 +40,7 @@ pub(super) struct SwarmPeers {
     network: Network,
     chunk_timeout: Duration,
     download: Arc<Limiter>,
-    packs: Packs,
-    /// Whether a peer offers packs, once it has said so. Asked once for each job: a peer that changes its mind later
-    /// is asked for what it no longer offers, and taken out.
-    assessed: Arc<Mutex<BTreeMap<PeerId, bool>>>,
+    versions: Versions,
 }
 
 impl SwarmPeers {
@@ -54,8 +49,7 @@ impl SwarmPeers {
             network: context.network.clone(),
             chunk_timeout: context.chunk_timeout,
             download: context.download.clone(),
-            packs: context.packs.clone(),
-            assessed: Arc::default(),
+            versions: Versions::new(context.packs.clone()),
         }
     }
 
@@ -78,34 +72,18 @@ impl SwarmPeers {
             }
         }
     }
-}
 
-impl SwarmPeers {
-    /// Whether a peer may be spoken to in the second version: it is in force here, and the peer offers it.
-    fn speaks_packs(&self, peer: PeerId) -> bool {
-        self.packs.in_force() && lock(&self.assessed).get(&peer) == Some(&true)
-    }
-
-    /// Learns whether a peer offers packs, unless that is known. It has just answered, so it is connected.
+    /// Learns what a peer offers, unless that is known. It has just answered, so it is connected.
     async fn assess(&self, peer: PeerId) {
-        let is_known = {
-            let assessed = lock(&self.assessed);
-            assessed.contains_key(&peer) || assessed.len() >= MAX_ASSESSED
-        };
-        if is_known || !self.packs.in_force() {
+        if !self.versions.wants_to_know(peer) {
             return;
         }
         let Ok(peers) = self.network.peers().await else { return };
         peers.iter().filter(|info| info.id == peer).for_each(|info| self.note(info));
     }
 
-    /// Notes whether a peer offers packs, once it has said what it speaks.
     fn note(&self, peer: &PeerInfo) {
-        let Some(offers) = packed::offers_packs(peer) else { return };
-        let mut assessed = lock(&self.assessed);
-        if assessed.len() < MAX_ASSESSED {
-            assessed.entry(peer.id).or_insert(offers);
-        }
+        self.versions.note(peer.id, packed::offers_packs(peer));
     }
 
     /// Asks in the newest version that both speak.
@@ -114,7 +92,7 @@ impl SwarmPeers {
         peer: PeerId,
         request: TransferRequest,
     ) -> Result<TransferAnswer, PeerError> {
-        if !self.speaks_packs(peer) {
+        if !self.versions.speaks_packs(peer) {
             return self.within(1, self.network.transfer(peer, request)).await;
         }
         match self.packed(peer, PackedRequest::One(request), 1).await? {
@@ -135,7 +113,7 @@ impl SwarmPeers {
         let asked = async {
             let answer = packed::ask(&self.network, peer, request).await;
             if matches!(answer, Err(RequestError::Unsupported { .. })) {
-                lock(&self.assessed).insert(peer, false);
+                self.versions.note_refusal(peer);
             }
             answer
         };
@@ -192,7 +170,7 @@ impl Peers for SwarmPeers {
     }
 
     fn pack(&self, peer: PeerId) -> usize {
-        if self.speaks_packs(peer) { MAX_PACK_CHUNKS } else { 1 }
+        if self.versions.speaks_packs(peer) { MAX_PACK_CHUNKS } else { 1 }
     }
 
     async fn chunks(
