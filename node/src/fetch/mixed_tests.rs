@@ -203,6 +203,21 @@ fn packs_that_are_not_to_be_asked_for_any_more_are_not() {
 }
 
 #[test]
+fn what_is_left_of_a_window_is_not_asked_for_in_crumbs() {
+    let mut scene = Scene::new(1_500, LIMITS, &[PACK]);
+    scene.give_until(800, 50);
+    // Of a window of twenty sixteen stay under way: room for four, where ten are wanted.
+    scene.machine.set_pack(0, 10);
+    let (peer, asked) = scene.asked.remove(0);
+    let actions = scene.feed(answer(peer, &asked, asked.len(), Rest::LeftOut));
+    assert!(questions(&actions).is_empty(), "{actions:?}");
+    let (peer, asked) = scene.asked.remove(0);
+    scene.feed(answer(peer, &asked, asked.len(), Rest::LeftOut));
+    let lengths: Vec<usize> = scene.asked.iter().map(|(_, asked)| asked.len()).collect();
+    assert_eq!(lengths, [10, 10]);
+}
+
+#[test]
 fn a_pack_of_scattered_chunks_has_no_more_ranges_than_a_question_may_name() {
     let limits = Limits { in_flight: 256, peers: 8 };
     let mut scene = Scene::new(6_000, limits, &[64]);
