@@ -13,7 +13,7 @@ FNR == 1 {
     close_file()
     previous = FILENAME; lines = 0; marked = 0
     test = is_test_file(FILENAME); file_is_test = test
-    pure = FILENAME ~ /\/(machine|lifecycle|sync|tally)\.rs$/ || FILENAME ~ /\/policy\//
+    pure = FILENAME ~ /\/(machine|lifecycle|sync|tally)\.rs$/ || FILENAME ~ /\/policy\// || FILENAME ~ /\/fetch\/(asking|peer)\.rs$/
     if ($0 !~ /^\/\/!/) broken("a file begins with `//!`: what it is for and what it must never do")
 }
 { comment = $0 ~ /^[ \t]*\/\// }

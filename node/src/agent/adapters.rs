@@ -8,12 +8,19 @@ use std::{
 };
 
 use updraft_delta::ReadAt;
-use updraft_protocol::{ChunkList, Digest, TransferAnswer, TransferRequest};
+use updraft_protocol::{
+    ChunkList, ChunkRange, Digest, PackedAnswer, PackedRequest, TransferAnswer, TransferRequest,
+    limits::MAX_PACK_CHUNKS,
+};
 
-use super::{context::lock, limiter::Limiter};
+use super::{
+    context::{Context, lock},
+    limiter::Limiter,
+    packed::{self, Versions},
+};
 use crate::{
     fetch::{Chunks, KeepError, Lie, PeerError, Peers},
-    network::{Conduct, Network, PeerId, RequestError},
+    network::{Conduct, Network, PeerId, PeerInfo, RequestError},
     store::{PartialBlob, Store},
 };
 
@@ -23,18 +30,33 @@ pub(super) const MAX_ASKED: usize = 32;
 /// the places between two chunks.
 const READ_CACHE: usize = 8;
 
-/// The network as the fetch room sees it.
+/// Chunks of a pack that may take as long as one chunk alone. As many as are asked for one by one at the same time, so
+/// that a pack is given up at the rate at which single chunks are: four in each `chunk_timeout`.
+const CHUNKS_PER_TIMEOUT: usize = 4;
+
+/// The network as the fetch room sees it, for one job.
 #[derive(Debug, Clone)]
 pub(super) struct SwarmPeers {
-    pub(super) network: Network,
-    pub(super) chunk_timeout: Duration,
-    pub(super) download: Arc<Limiter>,
+    network: Network,
+    chunk_timeout: Duration,
+    download: Arc<Limiter>,
+    versions: Versions,
 }
 
 impl SwarmPeers {
+    pub(super) fn new(context: &Context) -> Self {
+        Self {
+            network: context.network.clone(),
+            chunk_timeout: context.chunk_timeout,
+            download: context.download.clone(),
+            versions: Versions::new(context.packs.clone()),
+        }
+    }
+
     /// Peers connected now that speak Updraft, the best behaved first.
     pub(super) async fn connected(&self) -> Vec<PeerId> {
         let Ok(mut peers) = self.network.peers().await else { return Vec::new() };
+        peers.iter().filter(|peer| peer.direction.is_some()).for_each(|peer| self.note(peer));
         peers.retain(|peer| peer.direction.is_some() && peer.speaks_updraft != Some(false));
         peers.sort_by_key(|peer| std::cmp::Reverse(peer.score));
         peers.into_iter().take(MAX_ASKED).map(|peer| peer.id).collect()
@@ -50,24 +72,62 @@ impl SwarmPeers {
             }
         }
     }
-}
 
-impl Peers for SwarmPeers {
-    type Id = PeerId;
+    /// Learns what a peer offers, unless that is known. It has just answered, so it is connected.
+    async fn assess(&self, peer: PeerId) {
+        if !self.versions.wants_to_know(peer) {
+            return;
+        }
+        let Ok(peers) = self.network.peers().await else { return };
+        peers.iter().filter(|info| info.id == peer).for_each(|info| self.note(info));
+    }
 
-    async fn transfer(
+    fn note(&self, peer: &PeerInfo) {
+        self.versions.note(peer.id, packed::offers_packs(peer));
+    }
+
+    /// Asks in the newest version that both speak.
+    async fn ask(
         &self,
         peer: PeerId,
         request: TransferRequest,
     ) -> Result<TransferAnswer, PeerError> {
-        let asked = self.network.transfer(peer, request);
-        let answer = tokio::time::timeout(self.chunk_timeout, asked)
-            .await
-            .map_err(|_| PeerError::Timeout)?;
-        if let Ok(TransferAnswer::Chunk(bytes)) = &answer {
-            // Taking chunks more slowly keeps the rate: the next one is asked for when this one is through.
-            self.download.pass(bytes.len() as u64, Duration::MAX).await;
+        if !self.versions.speaks_packs(peer) {
+            return self.within(1, self.network.transfer(peer, request)).await;
         }
+        match self.packed(peer, PackedRequest::One(request), 1).await? {
+            PackedAnswer::One(answer) => Ok(answer),
+            PackedAnswer::Chunks(_) => {
+                self.accuse(peer, Lie::WrongAnswer);
+                Err(PeerError::Malformed)
+            }
+        }
+    }
+
+    async fn packed(
+        &self,
+        peer: PeerId,
+        request: PackedRequest,
+        chunks: usize,
+    ) -> Result<PackedAnswer, PeerError> {
+        let asked = async {
+            let answer = packed::ask(&self.network, peer, request).await;
+            if matches!(answer, Err(RequestError::Unsupported { .. })) {
+                self.versions.note_refusal(peer);
+            }
+            answer
+        };
+        self.within(chunks, asked).await
+    }
+
+    /// Waits for an answer with so many chunks.
+    async fn within<A>(
+        &self,
+        chunks: usize,
+        asked: impl Future<Output = Result<A, RequestError>>,
+    ) -> Result<A, PeerError> {
+        let patience = patience(self.chunk_timeout, chunks);
+        let answer = tokio::time::timeout(patience, asked).await.map_err(|_| PeerError::Timeout)?;
         answer.map_err(|error| match error {
             RequestError::Timeout { .. } => PeerError::Timeout,
             RequestError::Malformed { .. } => PeerError::Malformed,
@@ -78,6 +138,53 @@ impl Peers for SwarmPeers {
             | RequestError::Unsendable { .. }
             | RequestError::Overloaded { .. } => PeerError::Unreachable,
         })
+    }
+
+    /// Taking chunks more slowly keeps the rate: the next ones are asked for when these are through.
+    async fn pass(&self, bytes: usize) {
+        self.download.pass(bytes as u64, Duration::MAX).await;
+    }
+}
+
+/// How long an answer with so many chunks may take.
+fn patience(chunk_timeout: Duration, chunks: usize) -> Duration {
+    let times = u32::try_from(chunks.div_ceil(CHUNKS_PER_TIMEOUT)).unwrap_or(u32::MAX);
+    chunk_timeout.saturating_mul(times.max(1))
+}
+
+impl Peers for SwarmPeers {
+    type Id = PeerId;
+
+    async fn transfer(
+        &self,
+        peer: PeerId,
+        request: TransferRequest,
+    ) -> Result<TransferAnswer, PeerError> {
+        let answer = self.ask(peer, request).await?;
+        match &answer {
+            TransferAnswer::Chunk(bytes) => self.pass(bytes.len()).await,
+            TransferAnswer::Have(_) => self.assess(peer).await,
+            TransferAnswer::Object(_) | TransferAnswer::NotHeld | TransferAnswer::Busy => {}
+        }
+        Ok(answer)
+    }
+
+    fn pack(&self, peer: PeerId) -> usize {
+        if self.versions.speaks_packs(peer) { MAX_PACK_CHUNKS } else { 1 }
+    }
+
+    async fn chunks(
+        &self,
+        peer: PeerId,
+        blob: Digest,
+        indices: Vec<u32>,
+    ) -> Result<PackedAnswer, PeerError> {
+        let request = PackedRequest::Chunks { blob, ranges: ChunkRange::pack(&indices) };
+        let answer = self.packed(peer, request, indices.len()).await?;
+        if let PackedAnswer::Chunks(chunks) = &answer {
+            self.pass(chunks.iter().map(Vec::len).sum()).await;
+        }
+        Ok(answer)
     }
 
     async fn holders(&self, blob: Digest) -> Vec<PeerId> {
@@ -110,6 +217,10 @@ pub(super) struct Shelf(pub(super) PartialBlob);
 impl Chunks for Shelf {
     fn held(&self) -> Vec<bool> {
         self.0.held()
+    }
+
+    fn chunk_size(&self) -> u32 {
+        self.0.chunks().chunk_size
     }
 
     fn keep(&self, index: u32, bytes: &[u8]) -> Result<(), KeepError> {
@@ -225,5 +336,20 @@ impl ReadAt for crate::install::Contents {
 
     fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         Self::read_exact_at(self, offset, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pack_has_the_time_that_its_chunks_would_have_had_four_at_a_time() {
+        let chunk = Duration::from_secs(20);
+        assert_eq!(patience(chunk, 0), chunk);
+        assert_eq!(patience(chunk, 1), chunk);
+        assert_eq!(patience(chunk, 4), chunk);
+        assert_eq!(patience(chunk, 5), 2 * chunk);
+        assert_eq!(patience(chunk, MAX_PACK_CHUNKS), 16 * chunk);
     }
 }

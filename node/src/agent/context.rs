@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use updraft_protocol::{ComponentName, Digest, SecretKey, Statement};
@@ -32,6 +35,25 @@ pub(super) type Said = Arc<Mutex<Telling>>;
 /// may block.
 pub(super) type Installers = Arc<Mutex<BTreeMap<ComponentName, Arc<Mutex<Installer>>>>>;
 
+/// Whether the second version of transfer is in force here. Not at the start: until whoever counts votes says so, peers
+/// are asked chunk by chunk. All clones are one switch.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Packs(Arc<AtomicBool>);
+
+impl Packs {
+    /// Says that the version came into force, or is not any more. Questions under way are not affected.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the switch is off until votes are counted"))]
+    pub(super) fn set(&self, in_force: bool) {
+        self.0.store(in_force, Ordering::Relaxed);
+    }
+
+    /// Whether it is in force now.
+    pub(super) fn in_force(&self) -> bool {
+        // Nothing else is read because of it, so nothing has to be in order with it.
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// The rooms, and what is shared between effects.
 #[derive(Debug, Clone)]
 pub(super) struct Context {
@@ -43,6 +65,7 @@ pub(super) struct Context {
     pub(super) progress: ProgressTable,
     pub(super) limits: fetch::Limits,
     pub(super) chunk_timeout: std::time::Duration,
+    pub(super) packs: Packs,
     pub(super) download: Arc<Limiter>,
     pub(super) upload: Arc<Limiter>,
     /// For files that exist only while something is under way; emptied at start.
@@ -84,4 +107,20 @@ impl Context {
 /// A panic of one effect must not stop the others: what it guarded is only read or replaced as a whole.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packs_are_off_at_the_start_and_one_switch_for_all_clones() {
+        let packs = Packs::default();
+        let clone = packs.clone();
+        assert!(!clone.in_force());
+        packs.set(true);
+        assert!(clone.in_force());
+        packs.set(false);
+        assert!(!clone.in_force());
+    }
 }

@@ -48,7 +48,7 @@ type Holders = BTreeMap<Digest, BTreeSet<PeerId>>;
 
 /// Fetches everything that a job needs. Ends as one value, whatever happens.
 pub(super) async fn fetch_release(context: &Context, job: &Job) -> Result<Fetched, JobError> {
-    let peers = Arc::new(swarm(context));
+    let peers = Arc::new(SwarmPeers::new(context));
     let mut holders = survey(&peers, candidates(job)).await;
     let mut journey = choose(context, job, &holders)?;
     if journey.reach == plan::Reach::Unknown {
@@ -100,7 +100,7 @@ pub(super) async fn mirror_release(
     context: &Context,
     manifest: &Manifest,
 ) -> Result<Vec<Digest>, JobError> {
-    let peers = Arc::new(swarm(context));
+    let peers = Arc::new(SwarmPeers::new(context));
     let blobs: Vec<Blob> = manifest.blobs().copied().collect();
     let mut holders = survey(&peers, blobs.iter().map(|blob| blob.digest).collect()).await;
     let mut near: BTreeSet<PeerId> = holders.values().flatten().copied().collect();
@@ -122,14 +122,14 @@ pub(super) async fn mirror_release(
 
 /// How a plan stands for a job now, without asking anybody: for `--dry-run`.
 pub(super) async fn survey_and_choose(context: &Context, job: &Job) -> Result<Journey, JobError> {
-    let peers = Arc::new(swarm(context));
+    let peers = Arc::new(SwarmPeers::new(context));
     let holders = survey(&peers, candidates(job)).await;
     choose(context, job, &holders)
 }
 
 /// How many connected peers hold all of a blob.
 pub(super) async fn replicas(context: &Context, blob: Digest) -> usize {
-    let peers = Arc::new(swarm(context));
+    let peers = Arc::new(SwarmPeers::new(context));
     let asked = peers.connected().await;
     let mut complete = 0;
     let mut questions = JoinSet::new();
@@ -142,14 +142,6 @@ pub(super) async fn replicas(context: &Context, blob: Digest) -> usize {
             usize::from(matches!(answer, Ok(Ok(TransferAnswer::Have(Holding::Everything)))));
     }
     complete
-}
-
-fn swarm(context: &Context) -> SwarmPeers {
-    SwarmPeers {
-        network: context.network.clone(),
-        chunk_timeout: context.chunk_timeout,
-        download: context.download.clone(),
-    }
 }
 
 /// The blobs that may be part of a way: the release's own first.

@@ -39,6 +39,7 @@ mod offering;
 mod operation;
 mod order;
 mod orders;
+mod packed;
 mod proposals;
 mod restore;
 mod rules;

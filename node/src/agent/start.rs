@@ -19,7 +19,7 @@ use updraft_protocol::{ComponentName, Digest, SecretKey};
 
 use super::{
     AgentHandle, MAX_EVENTS, MAX_ORDERS,
-    context::{Context, lock},
+    context::{Context, Packs, lock},
     installing,
     lifecycle::Component,
     limiter::Limiter,
@@ -279,6 +279,7 @@ fn context(parts: &Parts) -> Context {
             peers: usize::from(transfer.peers_per_release.get()),
         },
         chunk_timeout: transfer.chunk_timeout,
+        packs: Packs::default(),
         download: Arc::new(Limiter::new(transfer.download_limit.bytes_per_second())),
         upload: Arc::new(Limiter::new(transfer.upload_limit.bytes_per_second())),
         temporary: parts.temporary.clone(),

@@ -2,7 +2,16 @@
 
 use std::{collections::BTreeMap, fmt::Debug};
 
-use super::machine::{MAX_COPIES, MAX_PEERS, MAX_WINDOW, Machine};
+use updraft_protocol::{
+    ChunkRange,
+    limits::{MAX_PACK_CHUNKS, MAX_PACK_RANGES},
+};
+
+use super::{
+    asking::MAX_COPIES,
+    machine::{MAX_PEERS, Machine},
+    peer::{MAX_PACKS, MAX_QUESTIONS, MAX_WINDOW, Peer},
+};
 
 impl<P: Copy + Ord + Debug> Machine<P> {
     /// Panics when a rule of the machine is broken: a bug here, whatever peers do.
@@ -12,18 +21,39 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         assert!(self.peers.len() <= MAX_PEERS, "the table of peers is bounded");
         let mut copies: BTreeMap<u32, usize> = BTreeMap::new();
         for (id, peer) in &self.peers {
-            assert!(peer.window <= MAX_WINDOW, "the window of {id:?} is bounded");
-            assert!(peer.in_flight.len() <= MAX_WINDOW, "requests to {id:?} are bounded");
-            peer.in_flight.keys().for_each(|index| *copies.entry(*index).or_default() += 1);
+            check_questions(id, peer);
+            peer.chunks().for_each(|(index, _)| *copies.entry(index).or_default() += 1);
         }
-        assert_eq!(copies, self.copies, "requests are counted by chunk as by peer");
+        assert_eq!(copies, self.copies, "questions are counted by chunk as by peer");
         assert!(
             copies.values().all(|copies| *copies <= MAX_COPIES),
             "no chunk is asked for too often at once"
         );
+        let waits = |index: &u32| self.is_missing(*index) && !copies.contains_key(index);
+        let waiting = (0_u32..).take(self.held.len()).filter(waits).count();
+        assert_eq!(waiting, self.queue.len(), "what is missing is asked for or queued, once");
+        assert!(self.queue.iter().all(|(_, _, index)| waits(index)), "and nothing else is queued");
         let in_flight: usize = self.copies.values().sum();
-        assert!(in_flight <= self.limits.in_flight, "no more requests than allowed are under way");
-        let active = self.peers.values().filter(|peer| !peer.in_flight.is_empty()).count();
+        assert!(in_flight <= self.limits.in_flight, "no more chunks than allowed are under way");
+        let active = self.peers.values().filter(|peer| !peer.questions.is_empty()).count();
         assert!(active <= self.limits.peers.max(1), "no more peers than allowed are asked at once");
     }
+}
+
+fn check_questions<P: Debug>(id: &P, peer: &Peer) {
+    assert!((1..=MAX_PACK_CHUNKS).contains(&peer.pack), "a pack to {id:?} can be asked for");
+    assert!(peer.window <= peer.widest(), "the window of {id:?} is bounded");
+    assert!(peer.pack > 1 || peer.window <= MAX_WINDOW, "{id:?} is asked as ever");
+    assert!(peer.questions.len() <= MAX_QUESTIONS, "questions to {id:?} are bounded");
+    assert!(peer.packs() <= MAX_PACKS, "packs from {id:?} are bounded");
+    for question in &peer.questions {
+        let chunks = &question.chunks;
+        assert!((1..=MAX_PACK_CHUNKS).contains(&chunks.len()), "a question can be sent");
+        assert!(chunks.is_sorted_by(|one, next| one < next), "an answer's order is the question's");
+        let ranges = ChunkRange::pack(chunks).len();
+        assert!(ranges <= MAX_PACK_RANGES, "a question is small");
+    }
+    let mut chunks: Vec<u32> = peer.chunks().map(|(index, _)| index).collect();
+    chunks.sort_unstable();
+    assert!(chunks.is_sorted_by(|one, next| one < next), "{id:?} is asked for each chunk once");
 }

@@ -1,11 +1,9 @@
-//! Which chunk is asked from whom. Pure: time, answers and randomness come in, requests go out.
+//! The state of a fetch: which chunks are here, what peers hold and what they were asked. Pure: time, answers and
+//! randomness come in, questions go out.
 //!
-//! - The rarest chunk goes first, so that what few hold spreads; ties are broken at random, differently on every
-//!   node, so that nodes that start together fetch different chunks and can give them to each other.
-//! - Each peer has a window of requests that grows while it delivers and falls back to one when it fails.
-//! - When nothing is left to ask for, the chunk that has been waited for longest is asked again elsewhere
-//!   (hedging), so a stalling peer costs [`HEDGE_AFTER`] and not its whole time limit.
-//! - A peer that sends one wrong chunk is dropped and never asked again.
+//! - Whom to ask for what is chosen in `asking.rs`; how much one peer may be asked for at once in `peer.rs`.
+//! - A peer that sends one wrong chunk is dropped and never asked again; right ones that came before it are kept.
+//! - A chunk that was left out of an answer which gave others is asked for again, and nobody is blamed.
 //! - What partial holders have is asked again while the fetch runs: they are fetching too.
 
 use std::{
@@ -16,18 +14,12 @@ use std::{
 
 use updraft_protocol::{Digest, Holding};
 
-use super::Elapsed;
+use super::{Elapsed, asking::HEDGE_AFTER, peer::Peer};
 
 /// Candidates kept for one blob; more are ignored until some fail.
 pub(super) const MAX_PEERS: usize = 64;
-/// Requests under way to one peer: four chunks of 256 KiB hide a round trip of 100 ms at 10 MiB/s.
-pub(super) const MAX_WINDOW: usize = 4;
-/// A chunk that takes longer is asked elsewhere too, once nothing else is left to ask for.
-const HEDGE_AFTER: Duration = Duration::from_millis(750);
-/// Requests for one chunk under way at once.
-pub(super) const MAX_COPIES: usize = 2;
 /// First pause before a partial holder is asked again what it has; doubles up to [`MAX_REASK`].
-const MIN_REASK: Duration = Duration::from_millis(100);
+pub(super) const MIN_REASK: Duration = Duration::from_millis(100);
 /// Longest pause between two such questions.
 const MAX_REASK: Duration = Duration::from_secs(2);
 /// First pause after a failure; doubles with each failure in a row.
@@ -44,7 +36,7 @@ const MAX_SEARCH: Duration = Duration::from_secs(15);
 /// How much may be under way.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Requests for chunks under way, all peers together.
+    /// Chunks asked for and under way, all peers together; those of a pack count one by one.
     pub in_flight: usize,
     /// Peers asked for chunks at once.
     pub peers: usize,
@@ -59,22 +51,53 @@ pub enum Input<P> {
     Holds(P, Holding),
     /// A peer did not say what it holds.
     HoldsUnknown(P),
-    /// A chunk came, was right and is kept.
-    Kept(P, u32),
-    /// A chunk came and was wrong.
-    Wrong(P, u32),
-    /// A chunk did not come.
-    Failed(P, u32, Failure),
+    /// A question for chunks ended.
+    Answered(P, Answer),
     /// A search for holders ended.
     Searched,
     /// Nothing; time passed.
     Tick,
 }
 
-/// Why a chunk did not come.
+impl<P: Copy> Input<P> {
+    /// The peer that this is about, if it is about one.
+    pub fn peer(&self) -> Option<P> {
+        match self {
+            Self::Found(peer)
+            | Self::Holds(peer, _)
+            | Self::HoldsUnknown(peer)
+            | Self::Answered(peer, _) => Some(*peer),
+            Self::Searched | Self::Tick => None,
+        }
+    }
+}
+
+/// How a question for chunks ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The chunks that were asked for, as in the question.
+    pub asked: Vec<u32>,
+    /// How many of them, from the first on, came, were right and are kept.
+    pub kept: usize,
+    /// What became of the others.
+    pub rest: Rest,
+}
+
+/// What became of the chunks that were asked for and are not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// There are none, or the peer left them out. Who leaves out all of them does not hold them.
+    LeftOut,
+    /// The first of them came and was wrong.
+    Wrong,
+    /// They did not come.
+    Failed(Failure),
+}
+
+/// Why chunks did not come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// The peer does not hold it after all.
+    /// The peer does not hold them after all.
     NotHeld,
     /// The peer has too much to do.
     Busy,
@@ -83,12 +106,12 @@ pub enum Failure {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action<P> {
     /// Ask a peer what it holds.
     AskHolding(P),
-    /// Ask a peer for a chunk.
-    Request(P, u32),
+    /// Ask a peer for chunks in one question: one, or as many in ascending order as it takes in a pack.
+    Request(P, Vec<u32>),
     /// The peer sent a wrong chunk: accuse it, and drop what is under way with it.
     Drop(P),
     /// Look for more holders.
@@ -97,33 +120,19 @@ pub enum Action<P> {
     Done,
 }
 
-#[derive(Debug, Clone)]
-pub(super) struct Peer {
-    pub(super) holding: Holding,
-    /// Chunks under way, with the time of asking.
-    pub(super) in_flight: BTreeMap<u32, Elapsed>,
-    pub(super) window: usize,
-    failures: u32,
-    /// Not asked for chunks before this.
-    rest_until: Elapsed,
-    /// When to ask again what it holds; `None` while a question is under way or it holds everything.
-    reask_at: Option<Elapsed>,
-    reask_pause: Duration,
-}
-
 /// The fetch of one blob.
 #[derive(Debug, Clone)]
 pub struct Machine<P> {
     pub(super) limits: Limits,
-    seed: u64,
+    pub(super) seed: u64,
     pub(super) held: Vec<bool>,
     pub(super) missing: usize,
     pub(super) peers: BTreeMap<P, Peer>,
     dropped: BTreeSet<P>,
-    /// Requests under way for each chunk that has any.
+    /// Questions under way for each chunk that has any.
     pub(super) copies: BTreeMap<u32, usize>,
     /// Missing chunks that nobody was asked for, rarest first: number of holders, random tie, index.
-    queue: BTreeSet<(usize, u64, u32)>,
+    pub(super) queue: BTreeSet<(usize, u64, u32)>,
     search_at: Option<Elapsed>,
     search_pause: Duration,
     searched: bool,
@@ -157,6 +166,13 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         self.missing
     }
 
+    /// How many chunks one question to a peer may name, from now on; at least one, at most what the protocol allows.
+    pub fn set_pack(&mut self, peer: P, most: usize) {
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.set_pack(most);
+        }
+    }
+
     /// Takes one input and says what to do.
     pub fn handle(&mut self, input: Input<P>, now: Elapsed) -> Vec<Action<P>> {
         let mut actions = Vec::new();
@@ -164,14 +180,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
             Input::Found(peer) => self.on_found(peer, now),
             Input::Holds(peer, holding) => self.on_holds(peer, holding, now),
             Input::HoldsUnknown(peer) => self.on_failure(peer, now),
-            Input::Kept(peer, index) => self.on_kept(peer, index, now),
-            Input::Wrong(peer, index) => {
-                self.release(peer, index);
-                self.forget(peer);
-                self.dropped.insert(peer);
-                actions.push(Action::Drop(peer));
-            }
-            Input::Failed(peer, index, failure) => self.on_failed(peer, index, failure, now),
+            Input::Answered(peer, answer) => self.on_answer(peer, answer, now, &mut actions),
             Input::Searched => self.search_at = Some(now + self.search_pause),
             Input::Tick => {}
         }
@@ -199,8 +208,8 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         let hedges = self
             .peers
             .values()
-            .flat_map(|p| p.in_flight.values())
-            .map(|asked| *asked + HEDGE_AFTER);
+            .flat_map(|peer| &peer.questions)
+            .map(|question| question.asked + HEDGE_AFTER);
         rests.chain(reasks).chain(hedges).chain(self.search_at).filter(|at| *at > now).min()
     }
 
@@ -208,15 +217,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         if self.dropped.contains(&peer) || self.peers.len() >= MAX_PEERS {
             return;
         }
-        self.peers.entry(peer).or_insert(Peer {
-            holding: Holding::Nothing,
-            in_flight: BTreeMap::new(),
-            window: 2,
-            failures: 0,
-            rest_until: now,
-            reask_at: Some(now),
-            reask_pause: MIN_REASK,
-        });
+        self.peers.entry(peer).or_insert_with(|| Peer::new(now));
     }
 
     fn on_holds(&mut self, id: P, holding: Holding, now: Elapsed) {
@@ -230,13 +231,29 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         }
     }
 
-    fn on_kept(&mut self, id: P, index: u32, now: Elapsed) {
-        self.release(id, index);
-        if let Some(peer) = self.peers.get_mut(&id) {
-            peer.window = (peer.window + 1).min(MAX_WINDOW);
-            peer.failures = 0;
-            peer.rest_until = now;
+    fn on_answer(&mut self, id: P, answer: Answer, now: Elapsed, actions: &mut Vec<Action<P>>) {
+        let Answer { asked, kept, rest } = answer;
+        let asked_at = self.release(id, &asked);
+        let kept = asked.get(..kept).unwrap_or(&asked);
+        kept.iter().for_each(|index| self.mark_held(*index));
+        if let (Some(peer), Some(asked_at), false) =
+            (self.peers.get_mut(&id), asked_at, kept.is_empty())
+        {
+            peer.delivered(kept.len(), asked_at, now);
         }
+        match rest {
+            Rest::LeftOut if kept.is_empty() => self.on_failed(id, Failure::NotHeld, now),
+            Rest::LeftOut => {}
+            Rest::Failed(failure) => self.on_failed(id, failure, now),
+            Rest::Wrong => {
+                self.forget(id);
+                self.dropped.insert(id);
+                actions.push(Action::Drop(id));
+            }
+        }
+    }
+
+    fn mark_held(&mut self, index: u32) {
         let Some(held) = usize::try_from(index).ok().and_then(|index| self.held.get_mut(index))
         else {
             return;
@@ -248,10 +265,9 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         self.dequeue(index);
     }
 
-    fn on_failed(&mut self, id: P, index: u32, failure: Failure, now: Elapsed) {
-        self.release(id, index);
+    fn on_failed(&mut self, id: P, failure: Failure, now: Elapsed) {
         if failure == Failure::NotHeld {
-            // It said it had this chunk, or its store lost it since: what it holds has to be asked again. Saying
+            // It said it had these chunks, or its store lost them since: what it holds has to be asked again. Saying
             // so and not giving is a failure like any other, or a liar could be asked for ever.
             if let Some(peer) = self.peers.get_mut(&id) {
                 peer.holding = Holding::Nothing;
@@ -271,22 +287,23 @@ impl<P: Copy + Ord + Debug> Machine<P> {
             peer.reask_at = Some(peer.rest_until.max(now + peer.reask_pause));
             peer.reask_pause = (peer.reask_pause * 2).min(MAX_REASK);
         }
-        if peer.failures >= MAX_FAILURES && peer.in_flight.is_empty() {
+        if peer.failures >= MAX_FAILURES && peer.questions.is_empty() {
             self.forget(id);
         }
     }
 
-    /// A request to `id` for `index` has ended.
-    fn release(&mut self, id: P, index: u32) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
-        if peer.in_flight.remove(&index).is_some() {
-            self.drop_copy(index);
-        }
+    /// The question to `id` for these chunks has ended. Gives when it was asked.
+    fn release(&mut self, id: P, chunks: &[u32]) -> Option<Elapsed> {
+        let peer = self.peers.get_mut(&id)?;
+        let place = peer.questions.iter().position(|question| question.chunks == chunks)?;
+        let question = peer.questions.remove(place);
+        question.chunks.iter().for_each(|index| self.drop_copy(*index));
+        Some(question.asked)
     }
 
     fn forget(&mut self, id: P) {
         if let Some(peer) = self.peers.remove(&id) {
-            peer.in_flight.keys().for_each(|index| self.drop_copy(*index));
+            peer.chunks().for_each(|(index, _)| self.drop_copy(index));
             self.rebuild_queue();
         }
     }
@@ -298,84 +315,6 @@ impl<P: Copy + Ord + Debug> Machine<P> {
                 self.copies.remove(&index);
                 self.enqueue(index);
             }
-        }
-    }
-
-    fn ask_for_chunks(&mut self, now: Elapsed, actions: &mut Vec<Action<P>>) {
-        // One request for each peer in turn, so that work spreads over peers before it fills one window.
-        loop {
-            let mut asked_any = false;
-            let ready: Vec<P> = self.ready_peers(now);
-            for id in ready {
-                if self.in_flight() >= self.limits.in_flight {
-                    return;
-                }
-                if let Some(index) = self.choose(id, now) {
-                    self.request(id, index, now);
-                    actions.push(Action::Request(id, index));
-                    asked_any = true;
-                }
-            }
-            if !asked_any {
-                return;
-            }
-        }
-    }
-
-    /// Peers that may be asked for one more chunk, those with the least to do first.
-    fn ready_peers(&self, now: Elapsed) -> Vec<P> {
-        let active = self.peers.values().filter(|peer| !peer.in_flight.is_empty()).count();
-        let mut free_places = self.limits.peers.saturating_sub(active);
-        let mut ready: Vec<(usize, u64, P)> = Vec::new();
-        for (place, (id, peer)) in (0_u64..).zip(&self.peers) {
-            // Whoever has nothing to give takes no place from those who have.
-            let is_free = now >= peer.rest_until && peer.in_flight.len() < peer.window;
-            if !is_free || self.choose(*id, now).is_none() {
-                continue;
-            }
-            ready.push((peer.in_flight.len(), tie(self.seed, place), *id));
-        }
-        ready.sort_unstable();
-        ready.retain(|(in_flight, _, _)| {
-            if *in_flight > 0 {
-                return true;
-            }
-            let takes = free_places > 0;
-            free_places = free_places.saturating_sub(1);
-            takes
-        });
-        ready.into_iter().map(|(_, _, id)| id).collect()
-    }
-
-    fn choose(&self, id: P, now: Elapsed) -> Option<u32> {
-        let peer = self.peers.get(&id)?;
-        let fresh =
-            self.queue.iter().map(|(_, _, index)| *index).find(|index| peer.holding.holds(*index));
-        fresh.or_else(|| self.hedge(id, peer, now))
-    }
-
-    /// The chunk that has been waited for longest, if `id` has it and is not the one waited for.
-    fn hedge(&self, id: P, peer: &Peer, now: Elapsed) -> Option<u32> {
-        self.peers
-            .iter()
-            .filter(|(other, _)| **other != id)
-            .flat_map(|(_, other)| &other.in_flight)
-            .filter(|(index, asked)| {
-                now.saturating_sub(**asked) >= HEDGE_AFTER
-                    && self.is_missing(**index)
-                    && self.copies.get(index).is_none_or(|copies| *copies < MAX_COPIES)
-                    && !peer.in_flight.contains_key(index)
-                    && peer.holding.holds(**index)
-            })
-            .min_by_key(|(_, asked)| **asked)
-            .map(|(index, _)| *index)
-    }
-
-    fn request(&mut self, id: P, index: u32, now: Elapsed) {
-        if let Some(peer) = self.peers.get_mut(&id) {
-            peer.in_flight.insert(index, now);
-            *self.copies.entry(index).or_default() += 1;
-            self.dequeue(index);
         }
     }
 
@@ -410,15 +349,12 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         }
     }
 
-    fn is_missing(&self, index: u32) -> bool {
+    /// Whether a chunk is not here yet; never true past the end.
+    pub(super) fn is_missing(&self, index: u32) -> bool {
         usize::try_from(index)
             .ok()
             .and_then(|index| self.held.get(index))
             .is_some_and(|held| !*held)
-    }
-
-    fn in_flight(&self) -> usize {
-        self.peers.values().map(|peer| peer.in_flight.len()).sum()
     }
 
     fn enqueue(&mut self, index: u32) {
@@ -427,7 +363,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         }
     }
 
-    fn dequeue(&mut self, index: u32) {
+    pub(super) fn dequeue(&mut self, index: u32) {
         let rank = self.rank(index);
         self.queue.remove(&rank);
     }
@@ -447,7 +383,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
 }
 
 /// A number that looks random, the same for the same seed.
-fn tie(seed: u64, value: u64) -> u64 {
+pub(super) fn tie(seed: u64, value: u64) -> u64 {
     let bytes = [seed.to_le_bytes(), value.to_le_bytes()].concat();
     let digest = Digest::of(&bytes);
     let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
@@ -457,3 +393,7 @@ fn tie(seed: u64, value: u64) -> u64 {
 #[cfg(test)]
 #[path = "tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "mixed_tests.rs"]
+mod mixed_tests;

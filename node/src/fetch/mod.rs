@@ -6,8 +6,12 @@
 // Checked in tests and debug builds; a release build does not carry them.
 #[cfg(any(test, debug_assertions))]
 mod invariants;
+
+mod asking;
 mod machine;
 mod object;
+mod peer;
+mod question;
 mod task;
 
 use std::{
@@ -16,10 +20,10 @@ use std::{
     time::Duration,
 };
 
-use updraft_protocol::{Digest, TransferAnswer, TransferRequest};
+use updraft_protocol::{Digest, PackedAnswer, TransferAnswer, TransferRequest};
 
 pub use self::{
-    machine::{Action, Failure, Input, Limits, Machine},
+    machine::{Action, Answer, Failure, Input, Limits, Machine, Rest},
     object::fetch_object,
     task::{FetchError, Progress, Report, fetch_blob},
 };
@@ -36,6 +40,19 @@ pub trait Peers: Send + Sync + 'static {
         request: TransferRequest,
     ) -> impl Future<Output = Result<TransferAnswer, PeerError>> + Send;
 
+    /// How many chunks one question to this peer may name as things stand; 1 for a peer that is asked for them one by
+    /// one. May change at any time. Does not wait.
+    fn pack(&self, peer: Self::Id) -> usize;
+
+    /// Asks a peer for several chunks of a blob: at most [`Peers::pack`], in ascending order. What it answers is
+    /// unchecked. Ends in bounded time.
+    fn chunks(
+        &self,
+        peer: Self::Id,
+        blob: Digest,
+        indices: Vec<u32>,
+    ) -> impl Future<Output = Result<PackedAnswer, PeerError>> + Send;
+
     /// Peers that may hold a blob, as far as can be found out now. Ends in bounded time.
     fn holders(&self, blob: Digest) -> impl Future<Output = Vec<Self::Id>> + Send;
 
@@ -48,6 +65,9 @@ pub trait Chunks: Send + Sync + 'static {
     /// One flag for each chunk: whether it is there.
     fn held(&self) -> Vec<bool>;
 
+    /// Bytes of each chunk but the last, which may have fewer.
+    fn chunk_size(&self) -> u32;
+
     /// Keeps a chunk if its digest is right.
     fn keep(&self, index: u32, bytes: &[u8]) -> Result<(), KeepError>;
 }
@@ -57,7 +77,7 @@ pub trait Chunks: Send + Sync + 'static {
 pub enum Lie {
     /// A chunk or an object with the wrong digest.
     WrongBytes,
-    /// An answer of another kind than the question.
+    /// An answer of another kind than the question, or with more than was asked for.
     WrongAnswer,
 }
 

@@ -114,6 +114,19 @@ mod tests {
             }
         }
 
+        fn pack(&self, _: u8) -> usize {
+            1
+        }
+
+        async fn chunks(
+            &self,
+            _: u8,
+            _: Digest,
+            _: Vec<u32>,
+        ) -> Result<updraft_protocol::PackedAnswer, PeerError> {
+            Err(PeerError::Malformed)
+        }
+
         async fn holders(&self, _: Digest) -> Vec<u8> {
             Vec::new()
         }

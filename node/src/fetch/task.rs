@@ -6,11 +6,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::{sync::watch, task::JoinSet, time::Instant};
-use updraft_protocol::{Digest, Holding, TransferAnswer, TransferRequest};
+use updraft_protocol::{Digest, Holding, TransferAnswer, TransferRequest, limits::MAX_PACK_BYTES};
 
 use super::{
-    Chunks, Elapsed, KeepError, Lie, PeerError, Peers,
-    machine::{Action, Failure, Input, Limits, Machine},
+    Chunks, Elapsed, Lie, PeerError, Peers,
+    machine::{Action, Answer, Failure, Input, Limits, Machine, Rest},
+    question::{self, End, Outcome, blocking},
 };
 
 /// How long a fetch goes on without a single chunk before it gives up. What peers claim does not count: one that
@@ -61,11 +62,13 @@ pub async fn fetch_blob<P: Peers, C: Chunks>(
 ) -> Result<Report<P::Id>, FetchError> {
     let seed = rand::random();
     let held = blocking(&chunks, |chunks| chunks.held()).await?;
+    let chunk_size = usize::try_from(chunks.chunk_size()).unwrap_or(usize::MAX).max(1);
     let mut driver = Driver {
         machine: Machine::new(held, limits, seed),
         peers,
         chunks,
         blob,
+        pack: MAX_PACK_BYTES / chunk_size,
         started: Instant::now(),
         running: JoinSet::new(),
         report: Report { sources: BTreeMap::new(), wrong: 0, duplicate: 0 },
@@ -79,16 +82,8 @@ pub async fn fetch_blob<P: Peers, C: Chunks>(
 /// What a request ended with.
 enum Ended<I> {
     Holding(I, Result<TransferAnswer, PeerError>),
-    Chunk(I, u32, ChunkEnd),
+    Chunks(I, Outcome),
     Holders(Vec<I>),
-}
-
-enum ChunkEnd {
-    Kept(u64),
-    Wrong,
-    Failed(Failure),
-    Lied,
-    Store(Box<dyn std::error::Error + Send + Sync>),
 }
 
 struct Driver<P: Peers, C> {
@@ -96,6 +91,8 @@ struct Driver<P: Peers, C> {
     peers: Arc<P>,
     chunks: Arc<C>,
     blob: Digest,
+    /// Chunks of this blob that fit into a pack.
+    pack: usize,
     started: Instant,
     running: JoinSet<Ended<P::Id>>,
     report: Report<P::Id>,
@@ -151,7 +148,7 @@ impl<P: Peers, C: Chunks> Driver<P, C> {
     fn on_ended(&mut self, ended: Ended<P::Id>) -> Result<bool, FetchError> {
         Ok(match ended {
             Ended::Holding(peer, answer) => self.on_holding(peer, answer),
-            Ended::Chunk(peer, index, end) => self.on_chunk(peer, index, end)?,
+            Ended::Chunks(peer, outcome) => self.on_chunks(peer, outcome)?,
             Ended::Holders(found) => {
                 for holder in found {
                     self.feed(Input::Found(holder));
@@ -173,38 +170,43 @@ impl<P: Peers, C: Chunks> Driver<P, C> {
         }
     }
 
-    fn on_chunk(&mut self, peer: P::Id, index: u32, end: ChunkEnd) -> Result<bool, FetchError> {
-        Ok(match end {
-            ChunkEnd::Kept(bytes) => {
-                let missing = self.machine.missing();
-                let done = self.feed(Input::Kept(peer, index));
-                if self.machine.missing() < missing {
-                    self.progress_at = self.now();
-                    self.received += bytes;
-                    *self.report.sources.entry(peer).or_default() += bytes;
-                } else {
-                    self.report.duplicate += bytes;
-                }
-                done
+    fn on_chunks(&mut self, peer: P::Id, outcome: Outcome) -> Result<bool, FetchError> {
+        let Outcome { asked, kept, end } = outcome;
+        for (index, bytes) in asked.iter().zip(&kept) {
+            if self.machine.is_missing(*index) {
+                self.progress_at = self.now();
+                self.received += bytes;
+                *self.report.sources.entry(peer).or_default() += bytes;
+            } else {
+                self.report.duplicate += bytes;
             }
-            ChunkEnd::Wrong => {
-                self.report.wrong += 1;
-                tracing::warn!(%peer, blob = %self.blob, index, "a chunk with a wrong digest; the peer is dropped");
-                self.feed(Input::Wrong(peer, index))
-            }
-            ChunkEnd::Failed(failure) => self.feed(Input::Failed(peer, index, failure)),
-            ChunkEnd::Lied => {
+        }
+        let rest = match end {
+            End::Given => Rest::LeftOut,
+            End::Failed(failure) => Rest::Failed(failure),
+            End::Lied => {
                 self.peers.accuse(peer, Lie::WrongAnswer);
-                self.feed(Input::Failed(peer, index, Failure::NoAnswer))
+                Rest::Failed(Failure::NoAnswer)
             }
-            ChunkEnd::Store(error) => return Err(FetchError::Store(error)),
-        })
+            End::Wrong => {
+                self.report.wrong += 1;
+                let index = asked.get(kept.len());
+                tracing::warn!(%peer, blob = %self.blob, ?index, "a chunk with a wrong digest; the peer is dropped");
+                Rest::Wrong
+            }
+            End::Store(error) => return Err(FetchError::Store(error)),
+        };
+        Ok(self.feed(Input::Answered(peer, Answer { asked, kept: kept.len(), rest })))
     }
 
     /// Feeds the machine and starts what it asks for. Says whether everything is here.
     fn feed(&mut self, input: Input<P::Id>) -> bool {
         let now = self.now();
         let mut done = false;
+        if let Some(peer) = input.peer() {
+            // It may have connected, or said what it offers, since it was asked last.
+            self.machine.set_pack(peer, self.peers.pack(peer).min(self.pack));
+        }
         for action in self.machine.handle(input, now) {
             match action {
                 Action::AskHolding(peer) => {
@@ -216,15 +218,12 @@ impl<P: Peers, C: Chunks> Driver<P, C> {
                         )
                     });
                 }
-                Action::Request(peer, index) => {
+                Action::Request(peer, asked) => {
                     let (peers, chunks, blob) =
                         (self.peers.clone(), self.chunks.clone(), self.blob);
                     self.running.spawn(async move {
-                        Ended::Chunk(
-                            peer,
-                            index,
-                            request_chunk(&*peers, &chunks, peer, blob, index).await,
-                        )
+                        let outcome = question::ask(&*peers, &chunks, peer, blob, asked).await;
+                        Ended::Chunks(peer, outcome)
                     });
                 }
                 Action::Drop(peer) => self.peers.accuse(peer, Lie::WrongBytes),
@@ -239,40 +238,14 @@ impl<P: Peers, C: Chunks> Driver<P, C> {
     }
 }
 
-async fn request_chunk<P: Peers, C: Chunks>(
-    peers: &P,
-    chunks: &Arc<C>,
-    peer: P::Id,
-    blob: Digest,
-    index: u32,
-) -> ChunkEnd {
-    let bytes = match peers.transfer(peer, TransferRequest::Chunk { blob, index }).await {
-        Ok(TransferAnswer::Chunk(bytes)) => bytes,
-        Ok(TransferAnswer::NotHeld) => return ChunkEnd::Failed(Failure::NotHeld),
-        Ok(TransferAnswer::Busy) => return ChunkEnd::Failed(Failure::Busy),
-        Ok(TransferAnswer::Object(_) | TransferAnswer::Have(_)) => return ChunkEnd::Lied,
-        Err(error) => {
-            tracing::debug!(%peer, index, %error, "no chunk");
-            return ChunkEnd::Failed(Failure::NoAnswer);
-        }
-    };
-    let len = bytes.len() as u64;
-    match blocking(chunks, move |chunks| chunks.keep(index, &bytes)).await {
-        Ok(Ok(())) => ChunkEnd::Kept(len),
-        Ok(Err(KeepError::WrongDigest)) => ChunkEnd::Wrong,
-        Ok(Err(KeepError::Store(error))) => ChunkEnd::Store(error),
-        Err(error) => ChunkEnd::Store(Box::new(error)),
-    }
-}
-
-async fn blocking<C: Chunks, T: Send + 'static>(
-    chunks: &Arc<C>,
-    work: impl FnOnce(&C) -> T + Send + 'static,
-) -> Result<T, FetchError> {
-    let chunks = chunks.clone();
-    tokio::task::spawn_blocking(move || work(&chunks)).await.map_err(|_| FetchError::Stopped)
-}
-
 #[cfg(test)]
 #[path = "task_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "pack_tests.rs"]
+mod pack_tests;
+
+#[cfg(test)]
+#[path = "pace_tests.rs"]
+mod pace;

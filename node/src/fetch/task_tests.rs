@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
+use updraft_protocol::{PackedAnswer, limits::MIN_CHUNK};
+
 use super::*;
+use crate::fetch::KeepError;
 
 const LIMITS: Limits = Limits { in_flight: 16, peers: 8 };
 
@@ -68,6 +71,14 @@ impl Peers for Swarm {
         }
     }
 
+    fn pack(&self, _: u8) -> usize {
+        1
+    }
+
+    async fn chunks(&self, _: u8, _: Digest, _: Vec<u32>) -> Result<PackedAnswer, PeerError> {
+        panic!("nobody here takes packs")
+    }
+
     async fn holders(&self, _: Digest) -> Vec<u8> {
         self.found_later.clone()
     }
@@ -92,6 +103,10 @@ impl Shelf {
 impl Chunks for Shelf {
     fn held(&self) -> Vec<bool> {
         self.0.lock().expect("not poisoned").clone()
+    }
+
+    fn chunk_size(&self) -> u32 {
+        MIN_CHUNK
     }
 
     fn keep(&self, index: u32, bytes: &[u8]) -> Result<(), KeepError> {

@@ -13,10 +13,27 @@ fn requests(actions: &[Action<u8>]) -> Vec<(u8, u32)> {
     actions
         .iter()
         .filter_map(|action| match action {
-            Action::Request(peer, index) => Some((*peer, *index)),
+            Action::Request(peer, chunks) => Some(chunks.iter().map(|index| (*peer, *index))),
             _ => None,
         })
+        .flatten()
         .collect()
+}
+
+fn answered(peer: u8, index: u32, kept: usize, rest: Rest) -> Input<u8> {
+    Input::Answered(peer, Answer { asked: vec![index], kept, rest })
+}
+
+fn kept(peer: u8, index: u32) -> Input<u8> {
+    answered(peer, index, 1, Rest::LeftOut)
+}
+
+fn wrong(peer: u8, index: u32) -> Input<u8> {
+    answered(peer, index, 0, Rest::Wrong)
+}
+
+fn failed(peer: u8, index: u32, failure: Failure) -> Input<u8> {
+    answered(peer, index, 0, Rest::Failed(failure))
 }
 
 /// A machine of `chunks` chunks and peers that hold everything.
@@ -66,7 +83,7 @@ fn nodes_that_start_together_ask_for_different_chunks() {
 #[test]
 fn a_peer_that_sends_one_wrong_chunk_is_never_asked_again() {
     let (mut machine, asked) = with_seeders(10, &[1]);
-    let actions = machine.handle(Input::Wrong(1, asked[0].1), at(10));
+    let actions = machine.handle(wrong(1, asked[0].1), at(10));
     assert!(actions.contains(&Action::Drop(1)));
     let actions = machine.handle(Input::Found(1), at(20));
     assert!(!actions.contains(&Action::AskHolding(1)));
@@ -80,18 +97,15 @@ fn a_stalled_chunk_is_asked_elsewhere_once_nothing_else_is_left() {
     let stalled: BTreeSet<u32> =
         asked.iter().filter(|(peer, _)| *peer == 1).map(|(_, i)| *i).collect();
     let quick = asked.iter().find(|(peer, _)| *peer == 2).expect("asked too").1;
-    assert!(requests(&machine.handle(Input::Kept(2, quick), at(10))).is_empty());
+    assert!(requests(&machine.handle(kept(2, quick), at(10))).is_empty());
     let wakeup = machine.next_wakeup(at(10)).expect("a hedge is due");
     let hedged = requests(&machine.handle(Input::Tick, wakeup));
     assert_eq!(hedged.iter().map(|(_, index)| *index).collect::<BTreeSet<_>>(), stalled);
     assert!(hedged.iter().all(|(peer, _)| *peer == 2));
-    let ends =
-        hedged.iter().flat_map(|(peer, index)| machine.handle(Input::Kept(*peer, *index), wakeup));
+    let ends = hedged.iter().flat_map(|(peer, index)| machine.handle(kept(*peer, *index), wakeup));
     assert_eq!(ends.collect::<Vec<_>>(), vec![Action::Done]);
     for index in stalled {
-        assert!(
-            machine.handle(Input::Failed(1, index, Failure::NoAnswer), wakeup + at(9)).is_empty()
-        );
+        assert!(machine.handle(failed(1, index, Failure::NoAnswer), wakeup + at(9)).is_empty());
     }
 }
 
@@ -99,9 +113,7 @@ fn a_stalled_chunk_is_asked_elsewhere_once_nothing_else_is_left() {
 fn a_busy_peer_is_left_alone_for_a_while() {
     let (mut machine, asked) = with_seeders(20, &[1]);
     for (peer, index) in asked {
-        assert!(
-            requests(&machine.handle(Input::Failed(peer, index, Failure::Busy), at(0))).is_empty()
-        );
+        assert!(requests(&machine.handle(failed(peer, index, Failure::Busy), at(0))).is_empty());
     }
     assert!(requests(&machine.handle(Input::Tick, at(100))).is_empty());
     assert!(!requests(&machine.handle(Input::Tick, at(10_000))).is_empty());
@@ -136,7 +148,7 @@ fn chunks_that_are_here_are_not_fetched_again() {
     machine.handle(Input::Found(1), at(0));
     let asked = requests(&machine.handle(Input::Holds(1, Holding::Everything), at(0)));
     assert_eq!(asked, vec![(1, 1)]);
-    assert_eq!(machine.handle(Input::Kept(1, 1), at(1)), vec![Action::Done]);
+    assert_eq!(machine.handle(kept(1, 1), at(1)), vec![Action::Done]);
 }
 
 #[test]
@@ -199,11 +211,11 @@ proptest! {
                     Behaviour::Empty => Input::Holds(peer, Holding::Nothing),
                     _ => Input::Holds(peer, Holding::Everything),
                 },
-                Action::Request(peer, index) => match behaviour(peer) {
-                    Behaviour::Honest => Input::Kept(peer, index),
-                    Behaviour::Liar => Input::Wrong(peer, index),
-                    Behaviour::Boaster => Input::Failed(peer, index, Failure::NotHeld),
-                    _ => Input::Failed(peer, index, Failure::NoAnswer),
+                Action::Request(peer, chunks) => match (behaviour(peer), chunks[0]) {
+                    (Behaviour::Honest, index) => kept(peer, index),
+                    (Behaviour::Liar, index) => wrong(peer, index),
+                    (Behaviour::Boaster, index) => failed(peer, index, Failure::NotHeld),
+                    (_, index) => failed(peer, index, Failure::NoAnswer),
                 },
                 Action::Search => Input::Searched,
                 Action::Drop(_) | Action::Done => Input::Tick,

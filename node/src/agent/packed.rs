@@ -1,0 +1,146 @@
+//! The second version of transfer as the agent uses it: who may be spoken to in it, and how it is asked.
+//!
+//! It is spoken where a vote has put it in force here ([`Packs`]) and the peer offers it, and nowhere else.
+//! [`offers_packs`] and [`ask`] are the one place where the agent meets it in the network room. That room speaks the
+//! first version and no other: so nobody is known to offer the second, and a packed question is asked in the words of
+//! the first, for the first of its chunks alone, which is an answer that a pack may have.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use updraft_protocol::{ChunkRange, PackedAnswer, PackedRequest, TransferAnswer, TransferRequest};
+
+use super::context::{Packs, lock};
+use crate::network::{Network, PeerId, PeerInfo, RequestError};
+
+/// Peers of which is known whether they offer packs. When full, whoever else comes is asked chunk by chunk.
+const MAX_ASSESSED: usize = 256;
+
+/// Who may be spoken to in the second version; for one job, because a peer that changes its program is looked at again
+/// then.
+#[derive(Debug, Clone)]
+pub(super) struct Versions {
+    packs: Packs,
+    /// Whether a peer offers packs, once it has said what it speaks.
+    offers: Arc<Mutex<BTreeMap<PeerId, bool>>>,
+}
+
+impl Versions {
+    pub(super) fn new(packs: Packs) -> Self {
+        Self { packs, offers: Arc::default() }
+    }
+
+    /// Whether a peer may be asked for packs now.
+    pub(super) fn speaks_packs(&self, peer: PeerId) -> bool {
+        self.packs.in_force() && lock(&self.offers).get(&peer) == Some(&true)
+    }
+
+    /// Whether it matters and is not known what a peer offers.
+    pub(super) fn wants_to_know(&self, peer: PeerId) -> bool {
+        let offers = lock(&self.offers);
+        self.packs.in_force() && offers.len() < MAX_ASSESSED && !offers.contains_key(&peer)
+    }
+
+    /// Notes what a peer offers; what is `None` has not been said yet. The first word counts.
+    pub(super) fn note(&self, peer: PeerId, offers_packs: Option<bool>) {
+        let (Some(offers_packs), mut offers) = (offers_packs, lock(&self.offers)) else { return };
+        if offers.len() < MAX_ASSESSED {
+            offers.entry(peer).or_insert(offers_packs);
+        }
+    }
+
+    /// A peer that was asked for packs does not know them.
+    pub(super) fn note_refusal(&self, peer: PeerId) {
+        if let Some(offers) = lock(&self.offers).get_mut(&peer) {
+            *offers = false;
+        }
+    }
+}
+
+/// Whether a peer offers packs; `None` until it has said what it speaks.
+pub(super) fn offers_packs(peer: &PeerInfo) -> Option<bool> {
+    peer.speaks_updraft.map(|_| false)
+}
+
+/// Asks a peer a packed question.
+pub(super) async fn ask(
+    network: &Network,
+    peer: PeerId,
+    request: PackedRequest,
+) -> Result<PackedAnswer, RequestError> {
+    let one = match request {
+        PackedRequest::One(one) => {
+            return Ok(PackedAnswer::One(network.transfer(peer, one).await?));
+        }
+        PackedRequest::Chunks { blob, ranges } => {
+            let Some(index) = ChunkRange::unpack(&ranges).next() else {
+                return Ok(PackedAnswer::Chunks(Vec::new()));
+            };
+            TransferRequest::Chunk { blob, index }
+        }
+    };
+    Ok(match network.transfer(peer, one).await? {
+        TransferAnswer::Chunk(bytes) => PackedAnswer::Chunks(vec![bytes]),
+        other => PackedAnswer::One(other),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::NodeKey;
+
+    fn peer() -> PeerId {
+        NodeKey::generate().peer_id()
+    }
+
+    #[test]
+    fn packs_are_asked_for_only_in_force_and_only_where_they_are_offered() {
+        let (packs, new, old, unknown) = (Packs::default(), peer(), peer(), peer());
+        let versions = Versions::new(packs.clone());
+        versions.note(new, Some(true));
+        versions.note(old, Some(false));
+        versions.note(unknown, None);
+        let spoken = || [new, old, unknown].map(|peer| versions.speaks_packs(peer));
+        assert_eq!(spoken(), [false; 3]);
+        packs.set(true);
+        assert_eq!(spoken(), [true, false, false]);
+        packs.set(false);
+        assert_eq!(spoken(), [false; 3]);
+    }
+
+    #[test]
+    fn who_refuses_a_pack_is_not_asked_for_one_again() {
+        let (packs, peer) = (Packs::default(), peer());
+        packs.set(true);
+        let versions = Versions::new(packs);
+        versions.note(peer, Some(true));
+        versions.note_refusal(peer);
+        versions.note(peer, Some(true));
+        assert!(!versions.speaks_packs(peer));
+    }
+
+    #[test]
+    fn what_a_peer_offers_is_wanted_once_and_only_when_it_matters() {
+        let (packs, peer) = (Packs::default(), peer());
+        let versions = Versions::new(packs.clone());
+        assert!(!versions.wants_to_know(peer));
+        packs.set(true);
+        assert!(versions.wants_to_know(peer));
+        versions.note(peer, Some(false));
+        assert!(!versions.wants_to_know(peer));
+    }
+
+    #[test]
+    fn the_table_of_peers_is_bounded() {
+        let (packs, late) = (Packs::default(), peer());
+        packs.set(true);
+        let versions = Versions::new(packs);
+        (0..MAX_ASSESSED).for_each(|_| versions.note(peer(), Some(true)));
+        assert!(!versions.wants_to_know(late));
+        versions.note(late, Some(true));
+        assert!(!versions.speaks_packs(late));
+    }
+}

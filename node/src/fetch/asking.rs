@@ -1,0 +1,162 @@
+//! Whom to ask for what. Pure: a part of the machine.
+//!
+//! - The rarest chunk goes first, so that what few hold spreads; ties are broken at random, differently on every
+//!   node, so that nodes that start together fetch different chunks and can give them to each other.
+//! - When nothing is left to ask for, the chunk that has been waited for longest is asked again elsewhere
+//!   (hedging), so a stalling peer costs [`HEDGE_AFTER`] and not its whole time limit. One chunk a question: what is
+//!   asked twice is wanted soon.
+//! - A pack never holds up the end: of what nobody was asked for yet, a peer is given a share that leaves two more to
+//!   each of the others. Shares get smaller with what is left and the last ones are single chunks, so peers end
+//!   together, whatever their speed. A peer that is alone gets all at once: there is nobody to wait for it.
+
+use std::fmt::Debug;
+
+use updraft_protocol::{Holding, limits::MAX_PACK_RANGES};
+
+use super::{
+    Elapsed,
+    machine::{Action, Machine, tie},
+    peer::{MAX_PACKS, MAX_WINDOW, Peer, Question},
+};
+
+/// A chunk that takes longer is asked elsewhere too, once nothing else is left to ask for.
+pub(super) const HEDGE_AFTER: Elapsed = Elapsed::from_millis(750);
+/// Questions for one chunk under way at once.
+pub(super) const MAX_COPIES: usize = 2;
+
+impl<P: Copy + Ord + Debug> Machine<P> {
+    pub(super) fn ask_for_chunks(&mut self, now: Elapsed, actions: &mut Vec<Action<P>>) {
+        let sharers = self.sharers(now);
+        // One question for each peer in turn, so that work spreads over peers before it fills one window.
+        loop {
+            let mut asked_any = false;
+            let ready: Vec<P> = self.ready_peers(sharers, now);
+            for id in ready {
+                if self.in_flight() >= self.limits.in_flight {
+                    return;
+                }
+                let chunks = self.choose(id, sharers, now);
+                if !chunks.is_empty() {
+                    self.request(id, &chunks, now);
+                    actions.push(Action::Request(id, chunks));
+                    asked_any = true;
+                }
+            }
+            if !asked_any {
+                return;
+            }
+        }
+    }
+
+    /// Peers among which the work is shared: those that hold something and do not rest.
+    fn sharers(&self, now: Elapsed) -> usize {
+        let able = |peer: &&Peer| peer.holding != Holding::Nothing && now >= peer.rest_until;
+        self.peers.values().filter(able).count().min(self.limits.peers).max(1)
+    }
+
+    /// Peers that may be asked for one more chunk, those with the least to do first.
+    fn ready_peers(&self, sharers: usize, now: Elapsed) -> Vec<P> {
+        let active = self.peers.values().filter(|peer| !peer.questions.is_empty()).count();
+        let mut free_places = self.limits.peers.saturating_sub(active);
+        let mut ready: Vec<(usize, u64, P)> = Vec::new();
+        for (place, (id, peer)) in (0_u64..).zip(&self.peers) {
+            // Whoever has nothing to give takes no place from those who have.
+            if now < peer.rest_until || self.choose(*id, sharers, now).is_empty() {
+                continue;
+            }
+            ready.push((peer.in_flight(), tie(self.seed, place), *id));
+        }
+        ready.sort_unstable();
+        ready.retain(|(in_flight, _, _)| {
+            if *in_flight > 0 {
+                return true;
+            }
+            let takes = free_places > 0;
+            free_places = free_places.saturating_sub(1);
+            takes
+        });
+        ready.into_iter().map(|(_, _, id)| id).collect()
+    }
+
+    /// What the next question to `id` names, in ascending order; nothing if it is not to be asked now.
+    fn choose(&self, id: P, sharers: usize, now: Elapsed) -> Vec<u32> {
+        let Some(peer) = self.peers.get(&id) else { return Vec::new() };
+        let room = peer.room().min(self.limits.in_flight.saturating_sub(self.in_flight()));
+        if room == 0 {
+            return Vec::new();
+        }
+        let mut fresh = self.fresh(peer, self.share(peer, sharers));
+        if fresh.is_empty() {
+            return self.hedge(id, peer, now).into_iter().collect();
+        }
+        // A pack that would be cut to less than half waits for an answer that is due anyway: crumbs cost a question
+        // each, and would go on for ever, because what they free is crumbs again.
+        if !peer.questions.is_empty() && room * 2 < fresh.len() {
+            return Vec::new();
+        }
+        fresh.truncate(room);
+        fresh.sort_unstable();
+        fresh
+    }
+
+    /// How many chunks a question to `peer` should name: at most a pack, at most half of its window, its part of what
+    /// may be under way in all, and of what nobody was asked for.
+    fn share(&self, peer: &Peer, sharers: usize) -> usize {
+        let under_way = self.limits.in_flight / (MAX_PACKS * sharers);
+        let left = self.queue.len().div_ceil(MAX_PACKS * sharers - 1);
+        let share = peer.pack.min(peer.window.div_ceil(MAX_PACKS)).min(under_way).min(left);
+        // Single chunks fill the line as well, and better: each is here, and makes room, before a pack of two is.
+        if share * MAX_PACKS <= MAX_WINDOW { 1 } else { share }
+    }
+
+    /// The rarest chunks that nobody was asked for and `peer` holds, as many as one question can name.
+    fn fresh(&self, peer: &Peer, most: usize) -> Vec<u32> {
+        let mut chunks: Vec<u32> = Vec::new();
+        let mut ranges = 0;
+        let held = self.queue.iter().map(|(_, _, index)| *index).filter(|i| peer.holding.holds(*i));
+        for index in held {
+            let neighbours = [index.checked_sub(1), index.checked_add(1)];
+            let touched = neighbours.into_iter().flatten().filter(|i| chunks.contains(i)).count();
+            // Between two ranges a chunk makes them one.
+            let ranges_then = ranges + 1 - touched;
+            if chunks.len() >= most || ranges_then > MAX_PACK_RANGES {
+                break;
+            }
+            chunks.push(index);
+            ranges = ranges_then;
+        }
+        chunks
+    }
+
+    /// The chunk that has been waited for longest, if `id` has it and is not the one waited for.
+    fn hedge(&self, id: P, peer: &Peer, now: Elapsed) -> Option<u32> {
+        self.peers
+            .iter()
+            .filter(|(other, _)| **other != id)
+            .flat_map(|(other, waiting)| {
+                waiting.chunks().map(move |(index, asked)| (asked, *other, index))
+            })
+            .filter(|(asked, _, index)| {
+                now.saturating_sub(*asked) >= HEDGE_AFTER
+                    && self.is_missing(*index)
+                    && self.copies.get(index).is_none_or(|copies| *copies < MAX_COPIES)
+                    && !peer.is_asked_for(*index)
+                    && peer.holding.holds(*index)
+            })
+            .min()
+            .map(|(_, _, index)| index)
+    }
+
+    fn request(&mut self, id: P, chunks: &[u32], now: Elapsed) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        peer.questions.push(Question { asked: now, chunks: chunks.to_vec() });
+        for index in chunks {
+            *self.copies.entry(*index).or_default() += 1;
+            self.dequeue(*index);
+        }
+    }
+
+    fn in_flight(&self) -> usize {
+        self.peers.values().map(Peer::in_flight).sum()
+    }
+}
