@@ -5,12 +5,15 @@
 //!
 //! [`codec::encode`]: updraft_protocol::codec::encode
 
+mod votes;
+
 use ed25519_dalek::{Signer as _, SigningKey};
 use updraft_protocol::{
     Blob, Brake, BuildAttestation, ChunkList, Compatibility, Digest, Electorate, FileMode, Head,
     Heartbeat, KeyId, Lift, Listing, Manifest, NetworkKind, Node, ObjectRef, PatchCodec,
     ReleaseKind, Revocation, Role, Root, Severity, Tree,
 };
+pub(crate) use votes::*;
 
 /// Bytes under construction.
 #[derive(Default)]
@@ -141,6 +144,7 @@ pub(crate) fn manifest(manifest: &Manifest) -> Vec<u8> {
         .u32(compatibility)
         .option(manifest.min_version.as_ref().map(|min| Bytes::default().text(min).done()))
         .list(manifest.barriers.iter().map(|barrier| Bytes::default().text(barrier).done()))
+        .option(manifest.needs_protocol.map(|protocol| protocol.to_le_bytes().to_vec()))
         .option(manifest.source.map(|source| source.as_bytes().to_vec()))
         .text(&manifest.notes)
         .raw(&object_ref(&manifest.tree.object))
