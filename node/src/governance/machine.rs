@@ -382,7 +382,8 @@ impl Governance {
         let Some(held) = self.held.get(id) else { return };
         let Some(electors) = self.roster.of(held.proposal.electorate) else { return };
         let torn = self.torn(held);
-        if let Some(certificate) = held.prove(&electors.weights, &torn, &self.rules) {
+        let proved = held.prove(&electors.electorate, &electors.weights, &torn, &self.rules);
+        if let Some(certificate) = proved {
             if let Ok(decided) = self.offer_certificate(&Arc::new(certificate)) {
                 events.extend(decided);
             }
