@@ -171,7 +171,10 @@ impl Wire for Certificate {
         self.ballots.iter().try_for_each(Wire::check)?;
         let ballots = self.ballots.iter().map(Signed::signatures);
         if ballots.chain([self.proposal.signatures()]).any(|signatures| signatures.len() != 1) {
-            return Err(Invalid::new("certificate", "holds something without exactly one signature"));
+            return Err(Invalid::new(
+                "certificate",
+                "holds something without exactly one signature",
+            ));
         }
         Ok(())
     }

@@ -213,10 +213,7 @@ pub(crate) fn head_2() -> Head {
         prev: Some(super::signed(&head_1(), &[]).digest()),
         time: NOW.plus(DAY),
         expires: NOW.plus(91 * DAY),
-        releases: vec![
-            listing("any", digest(b"another manifest")),
-            listing(LINUX, name(ON_OFFER)),
-        ],
+        releases: vec![listing("any", digest(b"another manifest")), listing(LINUX, name(ON_OFFER))],
         ..head_1()
     }
 }

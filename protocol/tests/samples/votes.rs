@@ -80,6 +80,7 @@ pub(crate) fn proposal_by_height() -> Proposal {
         to: 7,
         artifacts: vec![digest(b"manifest of 2.0.0")],
         activation: Activation::Height { height: 1_000_000, not_before: EPOCH + 6 * DAY },
+        grace_end: EPOCH + 13 * DAY,
         threshold: Fraction { num: 3, den: 4 },
         min_ready: Fraction { num: 0, den: 1 },
         notes: String::new(),
@@ -123,7 +124,9 @@ pub(crate) fn ballots() -> [Ballot; 5] {
 }
 
 /// Ballots as a certificate holds them: signed, by key id.
-pub(crate) fn signed_ballots(ballots: impl IntoIterator<Item = (u8, Ballot)>) -> Vec<Signed<Ballot>> {
+pub(crate) fn signed_ballots(
+    ballots: impl IntoIterator<Item = (u8, Ballot)>,
+) -> Vec<Signed<Ballot>> {
     let mut ballots: Vec<_> = ballots.into_iter().collect();
     ballots.sort_by_key(|(n, _)| public(*n).id());
     ballots.into_iter().map(|(n, ballot)| signed(&ballot, &[n])).collect()

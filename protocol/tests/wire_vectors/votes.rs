@@ -26,27 +26,27 @@ fn signed_by<T: Signable>(n: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 fn ballot(n: u8, stance: Stance) -> (Vec<u8>, Vec<u8>) {
-    let payload = by_hand::ballot(&samples::ballot(n, stance));
+    let payload = by_hand::votes::ballot(&samples::ballot(n, stance));
     let signed = signed_by::<Ballot>(n, &payload);
     (payload, signed)
 }
 
 /// The certificate of a decision by these ballots.
 fn certificate(decision: u32, stances: &[(u8, Stance)]) -> Vec<u8> {
-    let proposal = signed_by::<Proposal>(51, &by_hand::proposal(&samples::proposal()));
+    let proposal = signed_by::<Proposal>(51, &by_hand::votes::proposal(&samples::proposal()));
     let mut stances = stances.to_vec();
     stances.sort_by_key(|(n, _)| by_hand::key_id(*n));
     let ballots: Vec<_> = stances.into_iter().map(|(n, stance)| ballot(n, stance).1).collect();
-    by_hand::certificate(decision, &proposal, &ballots)
+    by_hand::votes::certificate(decision, &proposal, &ballots)
 }
 
 #[test]
 fn proposals_and_ballots_written_by_hand_are_the_same_bytes() {
-    same("proposal", &by_hand::proposal(&samples::proposal()));
-    same("proposal_by_height", &by_hand::proposal(&samples::proposal_by_height()));
+    same("proposal", &by_hand::votes::proposal(&samples::proposal()));
+    same("proposal_by_height", &by_hand::votes::proposal(&samples::proposal_by_height()));
     let names = ["ballot_yes", "ballot_no", "ballot_abstain", "ballot_ready", "ballot_cancel"];
     for (name, ballot) in names.into_iter().zip(samples::ballots()) {
-        same(name, &by_hand::ballot(&ballot));
+        same(name, &by_hand::votes::ballot(&ballot));
     }
 }
 
@@ -66,7 +66,7 @@ fn certificates_and_proofs_written_by_hand_are_the_same_bytes() {
     let cancelling = [51, 53, 54, 56, 57].map(|n| (n, cancel));
     same("certificate_of_cancelling", &certificate(1, &cancelling));
     let said = [ballot(52, Stance::Yes), ballot(52, Stance::No)];
-    same("double_vote", &by_hand::double_vote(said));
+    same("double_vote", &by_hand::votes::double_vote(said));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn what_is_said_about_votes_is_its_kind_and_its_bytes_and_has_a_name() {
     let (proposal, ballot_ready) = (vector("proposal"), vector("ballot_ready"));
     said("proposal", 6, &vector("proposal_signed"), &digest(&proposal));
     said("ballot", 7, &vector("ballot_ready_signed"), &digest(&ballot_ready));
-    let name = by_hand::certificate_name(0, &proposal);
+    let name = by_hand::votes::certificate_name(0, &proposal);
     said("certificate", 8, &vector("certificate"), &name);
     let mut digests = [Stance::Yes, Stance::No].map(|stance| digest(&ballot(52, stance).0));
     digests.sort_unstable();
@@ -111,7 +111,7 @@ fn every_kind_of_activation_and_stance_keeps_its_number() {
     let height = Activation::Height { height: 7, not_before: samples::EPOCH + 1_000 };
     for activation in [epoch, height] {
         let proposal = Proposal { activation, ..samples::proposal() };
-        assert_eq!(codec::encode(&proposal), Ok(by_hand::proposal(&proposal)));
+        assert_eq!(codec::encode(&proposal), Ok(by_hand::votes::proposal(&proposal)));
     }
     let stances = [Stance::Yes, Stance::No, Stance::Abstain, samples::ready(), Stance::Cancel];
     for (number, stance) in (0_u32..).zip(stances) {
@@ -139,7 +139,7 @@ fn the_frozen_protocol_carries_the_first_versions_of_the_others_unchanged() {
     same("bootstrap_answer_no_roots", &Bytes::default().u32(0).list([]).done());
     same("bootstrap_answer_other_network", &Bytes::default().u32(4).done());
     for (suffix, fork) in ["", "_later"].into_iter().zip(samples::fork_ids()) {
-        let fork = by_hand::fork_id(&fork);
+        let fork = by_hand::votes::fork_id(&fork);
         let asked = Bytes::default().u32(1).raw(NETWORK.as_bytes()).raw(&fork).done();
         same(&format!("bootstrap_request_fork{suffix}"), &asked);
         let answered = Bytes::default().u32(1).raw(&fork).done();
@@ -165,11 +165,11 @@ fn a_fork_digest_is_of_the_network_and_of_what_is_in_force_in_its_order() {
 fn packs_written_by_hand_are_the_same_bytes() {
     let blob = samples::digest(b"blob");
     let ranges = [ChunkRange { first: 0, count: 2 }, ChunkRange { first: 258, count: 1 }];
-    same("packed_request_chunks", &by_hand::chunks_wanted(&blob, &ranges));
+    same("packed_request_chunks", &by_hand::votes::chunks_wanted(&blob, &ranges));
     let first = codec::encode(&TransferRequest::Have(blob)).expect("a request");
     same("packed_request_one", &Bytes::default().u32(0).raw(&first).done());
     let chunks = [b"the first".to_vec(), b"second".to_vec()];
-    same("packed_answer_chunks", &by_hand::chunks_given(&chunks));
-    same("packed_answer_no_chunks", &by_hand::chunks_given(&[]));
+    same("packed_answer_chunks", &by_hand::votes::chunks_given(&chunks));
+    same("packed_answer_no_chunks", &by_hand::votes::chunks_given(&[]));
     same("packed_answer_one", &Bytes::default().u32(0).raw(&vector("transfer_answer_busy")).done());
 }
