@@ -21,7 +21,7 @@ pub(crate) struct Refusal {
 }
 
 /// Every refusal there is but `NotCanonical`, which no type of the wire can earn: the codec's own tests do.
-pub(crate) const ALL: [&str; 48] = [
+pub(crate) const ALL: [&str; 49] = [
     "decode too large",
     "decode unknown kind",
     "decode malformed",
@@ -42,6 +42,7 @@ pub(crate) const ALL: [&str; 48] = [
     "root forgets",
     "root drops channel",
     "root no base",
+    "root electorate",
     "chain older",
     "chain forked",
     "chain gap",
@@ -115,6 +116,7 @@ impl From<RootError> for Refusal {
             RootError::DropsChannel { .. } => "root drops channel".to_owned(),
             RootError::Forgets { .. } => "root forgets".to_owned(),
             RootError::NoBase { .. } => "root no base".to_owned(),
+            RootError::Electorate { .. } => "root electorate".to_owned(),
         };
         let says = match error.source() {
             Some(source) => format!("{error}: {source}"),
