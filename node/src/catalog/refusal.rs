@@ -213,7 +213,7 @@ impl Refusal {
     }
 
     /// Every word that [`Refusal::label`] can give.
-    pub const LABELS: [&'static str; 35] = [
+    pub const LABELS: [&'static str; 36] = [
         "undecodable",
         "wrong_network",
         "other_than_named",
