@@ -25,7 +25,8 @@ pub struct ChunkRange {
 }
 
 impl ChunkRange {
-    /// The fewest ranges that hold these indices and no others; they come in ascending order.
+    /// The fewest ranges that hold these indices and no others; they come in ascending order. The very last number,
+    /// which no blob has a chunk for, makes a range that is refused.
     pub fn pack(indices: &[u32]) -> Vec<Self> {
         let mut sorted = indices.to_vec();
         sorted.sort_unstable();
@@ -74,7 +75,10 @@ impl Wire for PackedRequest {
     const MAX: usize = MAX_REQUEST;
 
     fn check(&self) -> Result<(), Invalid> {
-        let Self::Chunks { ranges, .. } = self else { return Ok(()) };
+        let ranges = match self {
+            Self::One(request) => return request.check(),
+            Self::Chunks { ranges, .. } => ranges,
+        };
         Invalid::if_over("ranges", ranges.len(), MAX_PACK_RANGES)?;
         let mut after = None;
         let mut chunks = 0_usize;

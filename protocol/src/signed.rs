@@ -12,7 +12,7 @@ use bincode::{Decode, Encode};
 use crate::{
     codec::{self, DecodeError, EncodeError, Invalid, Wire},
     digest::Digest,
-    key::{KeyId, SecretKey},
+    key::{KeyId, PublicKey, SecretKey},
     limits::MAX_SIGNATURES,
     network::NetworkId,
     threshold::{self, Authority, Signature, ThresholdNotMet},
@@ -115,6 +115,17 @@ impl<T: Signable> Signed<T> {
         self.signatures.retain(|own| taken.iter().all(|theirs| theirs.key != own.key));
         self.signatures.extend(taken);
         self.signatures.sort_by_key(|signature| signature.key);
+    }
+
+    /// A copy that only `key` has signed, with its first valid signature; `None` if it has none.
+    pub fn only_by(&self, key: &PublicKey, network: &NetworkId) -> Option<Self> {
+        let (id, message) = (key.id(), self.message(network));
+        let valid = |signature: &&Signature| {
+            signature.key == id && key.verifies(&message, &signature.bytes)
+        };
+        let signature = self.signatures.iter().find(valid)?;
+        let (payload, signatures) = (self.payload.clone(), vec![*signature]);
+        Some(Self { payload, signatures, kind: PhantomData })
     }
 
     /// Digest of the payload. Signatures do not change it, so one value has one name whoever signed.

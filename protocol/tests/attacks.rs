@@ -5,6 +5,7 @@
 //! people; `UPDRAFT_WRITE_VECTORS=1` writes only the bytes. Folders named `honest_…` are believed: a victim who
 //! refuses everything passes no test here.
 
+mod electors;
 mod forge;
 mod refusal;
 #[expect(dead_code, reason = "other tests of the wire use the rest")]
@@ -19,10 +20,11 @@ use std::{
 use refusal::Refusal;
 use samples::golden::{self, from_hex, to_hex};
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, Brake, BuildAttestation, CatchUpAnswer, CatchUpRequest,
-    ChannelName, ChunkList, Digest, Equivocation, Gossip, Head, Heartbeat, KeyId, Lift, Manifest,
-    Revocation, Role, Root, Sentence, Signable, Signed, Ticket, TransferAnswer, TransferRequest,
-    Tree, Verified, Wire,
+    Ballot, BootstrapAnswer, BootstrapRequest, Brake, BuildAttestation, CatchUpAnswer,
+    CatchUpRequest, Certificate, ChannelName, ChunkList, Digest, DoubleVote, Equivocation, Gossip,
+    Head, Heartbeat, KeyId, Lift, Manifest, PackedAnswer, PackedRequest, Proposal, Revocation,
+    Role, Root, Sentence, Signable, Signed, Ticket, TransferAnswer, TransferRequest, Tree,
+    Verified, Wire,
     codec::{self, DecodeError},
     equivocation::Finding,
     head, root,
@@ -104,6 +106,9 @@ impl Case {
                 let proof: Equivocation = codec::decode(&offered)?;
                 return Ok(in_words(&proof.judge(&self.trusted())?));
             }
+            "open a vote" | "judge a certificate" | "judge two ballots" => {
+                return electors::outcome(&self.check, &self.trusted(), &offered);
+            }
             check => {
                 return match (check.strip_prefix("read a "), check.strip_prefix("believe a ")) {
                     (Some(kind), _) => Ok(read(kind, &offered).map(nothing_more)?),
@@ -121,9 +126,10 @@ impl Case {
 
     /// The last root of the chain that the victim has followed.
     fn trusted(&self) -> Verified<Root> {
-        let chain: BootstrapAnswer =
-            codec::decode(&self.file("roots.hex")).expect("an honest chain");
-        let (first, rest) = chain.roots.split_first().expect("at least one root");
+        let bytes = [&forge::KIND_OF_ROOTS[..], &self.file("roots.hex")].concat();
+        let chain: BootstrapAnswer = codec::decode(&bytes).expect("an honest chain");
+        let BootstrapAnswer::Roots(roots) = chain else { panic!("roots") };
+        let (first, rest) = roots.split_first().expect("at least one root");
         let first = root::trust_first(first, &first.digest()).expect("an honest root");
         rest.iter()
             .fold(first, |trusted, next| root::trust_next(&trusted, next).expect("an honest root"))
@@ -156,6 +162,8 @@ fn believe(kind: &str, root: &Root, offered: &[u8]) -> Result<(), Refusal> {
             let builders: Vouching<BuildAttestation> = |root, _| root.builder.clone();
             by_speaker(root, offered, builders)
         }
+        "proposal" => electors::by_elector::<Proposal>(root, offered).map(drop),
+        "ballot" => electors::by_elector::<Ballot>(root, offered).map(drop),
         "revocation" => {
             // Any role will do for a key that is in none: it is not in that one either.
             let of_the_key: Vouching<Revocation> = |root, revocation| {
@@ -214,10 +222,14 @@ fn in_words(finding: &Finding) -> String {
         Finding::Fork { channel, seq, keys } => ("fork", channel, seq, keys),
         Finding::DoubleSigned { channel, seq, keys } => ("double signed", channel, seq, keys),
     };
-    let number = |id: &KeyId| (1..=99).find(|n| samples::public(*n).id() == *id);
-    let mut keys: Vec<u8> = keys.iter().map(|id| number(id).expect("a key of ours")).collect();
+    let mut keys: Vec<u8> = keys.iter().map(number_of).collect();
     keys.sort_unstable();
     format!("{what} of `{channel}` at head {seq} by {keys:?}")
+}
+
+/// The number of a key of the samples.
+fn number_of(id: &KeyId) -> u8 {
+    (1..=99).find(|n| samples::public(*n).id() == *id).expect("a key of ours")
 }
 
 fn read(kind: &str, bytes: &[u8]) -> Result<(), DecodeError> {
@@ -244,6 +256,12 @@ fn read(kind: &str, bytes: &[u8]) -> Result<(), DecodeError> {
         "catch-up answer" => read::<CatchUpAnswer>(bytes),
         "transfer request" => read::<TransferRequest>(bytes),
         "transfer answer" => read::<TransferAnswer>(bytes),
+        "proposal" => read::<Proposal>(bytes),
+        "ballot" => read::<Ballot>(bytes),
+        "certificate" => read::<Certificate>(bytes),
+        "proof of two ballots" => read::<DoubleVote>(bytes),
+        "packed request" => read::<PackedRequest>(bytes),
+        "packed answer" => read::<PackedAnswer>(bytes),
         kind => panic!("{kind}: no such type"),
     }
 }
@@ -300,7 +318,7 @@ fn every_refusal_is_met_by_an_attack() {
 /// The folders hold one such signature for each sentence; here is every pair of types.
 #[test]
 fn a_signature_for_one_type_counts_for_no_other() {
-    let root = samples::root_3();
+    let root = samples::root_4();
     let types = forge::statement::of_every_type();
     for (place, value) in types.iter().enumerate() {
         for (other_place, other) in types.iter().enumerate() {

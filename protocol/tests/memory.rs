@@ -11,13 +11,16 @@ use std::sync::{Mutex, PoisonError};
 use peak_alloc::PeakAlloc;
 use samples::{by_hand, by_hand::Bytes};
 use updraft_protocol::{
-    CatchUpAnswer, CatchUpRequest, ChannelRole, ChunkList, Digest, Elector, Electorate, Entry,
-    Equivocation, Head, HeadMark, Listing, Node, PublicKey, RevokedKey, Root, SecretKey,
-    TransferAnswer, Tree, Wire, Withdrawn, codec,
+    Ballot, BootstrapAnswer, CatchUpAnswer, CatchUpRequest, Certificate, ChannelRole, ChunkList,
+    ChunkRange, Digest, DoubleVote, Elector, Electorate, Entry, Equivocation, Head, HeadMark,
+    Listing, Node, PackedAnswer, PackedRequest, Proposal, PublicKey, RevokedKey, Root, SecretKey,
+    Statement, TransferAnswer, Tree, Wire, Withdrawn, codec,
     limits::{
-        MAX_CATCHUP_MARKS, MAX_CHUNK, MAX_CHUNKS, MAX_ELECTORS, MAX_LISTINGS, MAX_OBJECT,
-        MAX_REASON, MAX_REVOKED_KEYS, MAX_STATEMENTS_PER_ANSWER, MAX_TREE_ENTRIES, MAX_WITHDRAWN,
+        MAX_ARTIFACTS, MAX_CATCHUP_MARKS, MAX_CERTIFICATE, MAX_CHUNK, MAX_CHUNKS, MAX_ELECTORS,
+        MAX_LISTINGS, MAX_OBJECT, MAX_PACK_BYTES, MAX_PACK_CHUNKS, MAX_PROPOSAL_NOTES, MAX_REASON,
+        MAX_REVOKED_KEYS, MAX_STATEMENTS_PER_ANSWER, MAX_TREE_ENTRIES, MAX_WITHDRAWN,
     },
+    vote::Decision,
 };
 
 #[global_allocator]
@@ -174,4 +177,73 @@ fn the_most_statements_and_the_most_marks_are_read() {
         root_version: 1,
         marks,
     });
+}
+
+/// Every elector explains itself at length.
+#[test]
+fn the_largest_proposal_ballot_and_certificate_are_read() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let artifacts =
+        (0..MAX_ARTIFACTS).map(|n| Digest::from_bytes([u8::try_from(n).expect("few"); 32]));
+    let proposal = Proposal {
+        artifacts: artifacts.collect(),
+        notes: "n".repeat(MAX_PROPOSAL_NOTES),
+        ..samples::proposal()
+    };
+    let ballot = |n: usize| Ballot {
+        by: public(n).id(),
+        reason: "r".repeat(MAX_REASON),
+        ..samples::ballot(51, samples::ready())
+    };
+    reads_within_its_limit(&proposal);
+    reads_within_its_limit(&ballot(0));
+    let strangers: Vec<u8> = (1..=32).collect();
+    let other = Ballot { seq: 2, ..ballot(0) };
+    let [one, other] = [ballot(0), other].map(|ballot| samples::signed(&ballot, &strangers));
+    reads_within_its_limit(&Statement::DoubleVote(DoubleVote::new(one, other)));
+    let ballots = (0..MAX_ELECTORS).map(|n| samples::signed(&ballot(n), &[51]));
+    let certificate = Certificate {
+        decision: Decision::LockIn,
+        proposal: samples::signed(&proposal, &[51]),
+        ballots: ballots.collect(),
+    };
+    reads_within_its_limit(&certificate);
+    let statement = Statement::Certificate(Box::new(certificate));
+    reads_within_its_limit(&statement);
+    let page = CatchUpAnswer::Statements { statements: vec![statement], more: true };
+    reads_within_its_limit(&BootstrapAnswer::CatchUp(page));
+}
+
+/// Ballots and chunks with nothing in them take more memory than bytes, and are too many only once they were read.
+#[test]
+fn as_many_ballots_and_chunks_as_the_bytes_hold_take_no_more_than_their_limit() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let nothing = by_hand::signed(&[], &[]);
+    let ballots = vec![nothing.clone(); MAX_CERTIFICATE / nothing.len() - 4];
+    refused_within::<Certificate>(&by_hand::votes::certificate(0, &nothing, &ballots));
+    let chunks = vec![Vec::new(); 2 * MIB];
+    refused_within::<PackedAnswer>(&by_hand::votes::chunks_given(&chunks));
+    let ranges = vec![ChunkRange { first: 0, count: 1 }; 1_000];
+    refused_within::<PackedRequest>(&by_hand::votes::chunks_wanted(&Digest::of(b"blob"), &ranges));
+}
+
+fn refused_within<T: Wire + std::fmt::Debug>(bytes: &[u8]) {
+    assert!(bytes.len() <= T::MAX, "{} bytes are too many for its type", bytes.len());
+    let peak = peak_of(|| assert!(codec::decode::<T>(bytes).is_err(), "{} was read", T::NAME));
+    let allowed = allowed(bytes.len(), T::MAX);
+    assert!(peak <= allowed, "{}: {peak} bytes of memory, {allowed} are allowed", T::NAME);
+}
+
+#[test]
+fn the_largest_packs_are_read() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let largest = vec![7; MAX_CHUNK as usize];
+    reads_within_its_limit(&PackedAnswer::Chunks(vec![
+        largest;
+        MAX_PACK_BYTES / MAX_CHUNK as usize
+    ]));
+    let small = vec![7; MAX_PACK_BYTES / MAX_PACK_CHUNKS];
+    reads_within_its_limit(&PackedAnswer::Chunks(vec![small; MAX_PACK_CHUNKS]));
+    reads_within_its_limit(&PackedAnswer::One(TransferAnswer::Object(vec![7; MAX_OBJECT])));
+    reads_within_its_limit(&BootstrapAnswer::Transfer(TransferAnswer::Object(vec![7; MAX_OBJECT])));
 }

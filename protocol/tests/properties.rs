@@ -15,6 +15,8 @@ mod samples;
 mod signers;
 #[path = "properties/strategies.rs"]
 mod strategies;
+#[path = "properties/votes.rs"]
+mod votes;
 
 use std::{collections::BTreeMap, fmt::Debug, sync::LazyLock};
 
@@ -28,8 +30,8 @@ use proptest::{
 use samples::{Sample, by_hand};
 use updraft_protocol::{
     BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, Gossip, HeadMark,
-    Holding, Sentence, Signable, Signed, Statement, Ticket, TransferAnswer, TransferRequest, Wire,
-    codec,
+    Holding, PackedAnswer, PackedRequest, Sentence, Signable, Signed, Statement, Ticket,
+    TransferAnswer, TransferRequest, Wire, codec,
 };
 
 static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(samples::all);
@@ -205,6 +207,8 @@ fn a_sentence_with_a_flipped_bit_is_not_believed() {
     check(&samples::brake(), [31, 32]);
     check(&samples::revocation(), [13, 12]);
     check(&samples::attestation(), [41, 42]);
+    check(&samples::proposal(), [51, 52]);
+    check(&samples::ballot(53, samples::ready()), [53, 52]);
 }
 
 proptest! {
@@ -253,7 +257,9 @@ proptest! {
             by_id.insert(statement.id(), statement);
         }
         let statements = by_id.into_values().collect();
-        reads_back(&CatchUpAnswer::Statements { statements, more });
+        let page = CatchUpAnswer::Statements { statements, more };
+        reads_back(&page);
+        reads_back(&BootstrapAnswer::CatchUp(page));
     }
 
     #[test]
@@ -265,7 +271,7 @@ proptest! {
         number in any::<u64>(),
         statements in strategies::digest(),
     ) {
-        reads_back(&BootstrapAnswer { roots });
+        reads_back(&BootstrapAnswer::Roots(roots));
         if let Some(head) = heads.first() {
             reads_back(&Gossip::announce(head.clone(), None));
             reads_back(&Gossip::announce(head.clone(), Some(manifest.clone())));
@@ -289,16 +295,34 @@ proptest! {
             HeadMark { channel, seq, head }
         };
         let marks = channels.into_iter().map(mark).collect();
-        reads_back(&BootstrapRequest { network, after: number });
-        reads_back(&CatchUpRequest::Since { network, root_version: number, marks });
-        reads_back(&CatchUpRequest::Manifest(digest));
-        reads_back(&CatchUpRequest::Statements { network, after });
-        reads_back(&TransferRequest::Object(digest));
-        reads_back(&TransferRequest::Have(digest));
-        reads_back(&TransferRequest::Chunk { blob: digest, index });
-        reads_back(&TransferAnswer::Object(bytes.clone()));
-        reads_back(&TransferAnswer::Chunk(bytes.clone()));
-        reads_back(&TransferAnswer::Have(Holding::Some(bytes)));
+        reads_back(&BootstrapRequest::Roots { network, after: number });
+        for request in [
+            CatchUpRequest::Since { network, root_version: number, marks },
+            CatchUpRequest::Manifest(digest),
+            CatchUpRequest::Statements { network, after },
+        ] {
+            reads_back(&request);
+            reads_back(&BootstrapRequest::CatchUp(request));
+        }
+        for request in [
+            TransferRequest::Object(digest),
+            TransferRequest::Have(digest),
+            TransferRequest::Chunk { blob: digest, index },
+        ] {
+            reads_back(&request);
+            reads_back(&BootstrapRequest::Transfer(request));
+            reads_back(&PackedRequest::One(request));
+        }
+        for answer in [
+            TransferAnswer::Object(bytes.clone()),
+            TransferAnswer::Chunk(bytes.clone()),
+            TransferAnswer::Have(Holding::Some(bytes.clone())),
+        ] {
+            reads_back(&answer);
+            reads_back(&BootstrapAnswer::Transfer(answer.clone()));
+            reads_back(&PackedAnswer::One(answer));
+        }
+        reads_back(&PackedAnswer::Chunks(bytes.chunks(97).take(64).map(<[u8]>::to_vec).collect()));
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 #[expect(dead_code, reason = "other tests of the wire use the rest")]
 mod samples;
+#[path = "wire_vectors/votes.rs"]
+mod votes;
 
 use std::{
     path::{Path, PathBuf},
@@ -54,13 +56,16 @@ fn plains() -> Vec<Plain> {
         Plain { file, raise: "the domain of the signed type (`Signable::DOMAIN`)", contents }
     }
     let text = |file, raise, text: String| Plain { file, raise, contents: text + "\n" };
-    let network = samples::NETWORK;
+    let [at_first, later] = samples::fork_ids().map(|fork| fork.digest);
+    let (fork_raise, ids_raise) =
+        ("the context of the fork digest", "the gossip topic and `CATCHUP_PROTOCOL`");
     let protocols = [
         network::IDENTIFY_PROTOCOL,
         network::KAD_PROTOCOL,
         network::BOOTSTRAP_PROTOCOL,
         network::CATCHUP_PROTOCOL,
         network::TRANSFER_PROTOCOL,
+        network::PACKED_TRANSFER_PROTOCOL,
     ];
     let protocol_raise = "nothing, if bytes of the protocol changed; else nodes no longer meet";
     vec![
@@ -72,27 +77,29 @@ fn plains() -> Vec<Plain> {
         first_signature("lift.signature.hex", &samples::lift(), &[11]),
         first_signature("revocation.signature.hex", &samples::revocation(), &[13]),
         first_signature("attestation.signature.hex", &samples::attestation(), &[41]),
+        first_signature("proposal.signature.hex", &samples::proposal(), &[51]),
+        first_signature("ballot_ready.signature.hex", &samples::ballots()[3], &[54]),
         text("ticket.txt", "the prefix of the ticket's text", samples::ticket().to_string()),
         text("public_key.txt", "the prefix of the key's text", samples::public(1).to_string()),
         text("key_id.txt", "every signed type", samples::public(1).id().to_hex()),
-        text("fork_digest.hex", "the context of the fork digest", {
-            network.fork_digest().map(|byte| format!("{byte:02x}")).concat()
-        }),
-        text("statement_ids.txt", "the gossip topic and `CATCHUP_PROTOCOL`", statement_ids()),
+        text("fork_digest.hex", fork_raise, at_first.to_string()),
+        text("fork_digest_later.hex", fork_raise, later.to_string()),
+        text("statement_ids.txt", ids_raise, ids_of(&samples::statements())),
+        text("vote_ids.txt", ids_raise, ids_of(&samples::votes())),
         text("statements_fingerprint.txt", "`CATCHUP_PROTOCOL`", {
             let mut ids = samples::statements().map(|statement| statement.id());
             ids.sort();
             Statement::fingerprint(&ids).to_hex()
         }),
-        text("heads_topic.txt", "the context of the fork digest", network.heads_topic()),
+        text("heads_topic.txt", fork_raise, at_first.topic()),
         text("protocols.txt", protocol_raise, protocols.join("\n")),
     ]
 }
 
 /// Each kind of statement and the id of its sample.
-fn statement_ids() -> String {
-    let line = |statement: Statement| format!("{} {}", statement.kind(), statement.id().to_hex());
-    samples::statements().map(line).join("\n")
+fn ids_of(statements: &[Statement]) -> String {
+    let line = |statement: &Statement| format!("{} {}", statement.kind(), statement.id().to_hex());
+    statements.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -171,6 +178,7 @@ fn an_encoder_written_by_hand_writes_the_same_bytes() {
     same("lift", &by_hand::lift(&samples::lift()));
     same("revocation", &by_hand::revocation(&samples::revocation()));
     same("attestation", &by_hand::attestation(&samples::attestation()));
+    same("root_4", &by_hand::root(&samples::root_4()));
     same("manifest", &by_hand::manifest(&samples::manifest()));
     same("manifest_smallest", &by_hand::manifest(&samples::manifest_smallest()));
     same("tree", &by_hand::tree(&samples::tree()));

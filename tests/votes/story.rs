@@ -100,11 +100,10 @@ impl Story {
                 };
                 let of =
                     |by: &&str| self.ballots[&((*by).to_owned(), name.to_owned())].as_ref().clone();
-                let certificate = Arc::new(Certificate {
-                    decision,
-                    proposal: self.proposals[name].as_ref().clone(),
-                    ballots: voters.iter().map(of).collect(),
-                });
+                let mut ballots: Vec<_> = voters.iter().map(of).collect();
+                ballots.sort_by_key(|signed| signed.peek().map(|ballot| ballot.by).ok());
+                let proposal = self.proposals[name].as_ref().clone();
+                let certificate = Arc::new(Certificate { decision, proposal, ballots });
                 self.outcome(|machine| machine.offer_certificate(&certificate))
             }
             [by, stance, name, ref more @ ..] => self.ballot(by, stance, name, more),

@@ -111,7 +111,7 @@ impl SwarmPeers {
         chunks: usize,
     ) -> Result<PackedAnswer, PeerError> {
         let asked = async {
-            let answer = packed::ask(&self.network, peer, request).await;
+            let answer = self.network.pack(peer, request).await;
             if matches!(answer, Err(RequestError::Unsupported { .. })) {
                 self.versions.note_refusal(peer);
             }

@@ -42,7 +42,6 @@ pub(super) struct Packs(Arc<AtomicBool>);
 
 impl Packs {
     /// Says that the version came into force, or is not any more. Questions under way are not affected.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the switch is off until votes are counted"))]
     pub(super) fn set(&self, in_force: bool) {
         self.0.store(in_force, Ordering::Relaxed);
     }

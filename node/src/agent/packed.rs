@@ -1,19 +1,14 @@
 //! The second version of transfer as the agent uses it: who may be spoken to in it, and how it is asked.
 //!
 //! It is spoken where a vote has put it in force here ([`Packs`]) and the peer offers it, and nowhere else.
-//! [`offers_packs`] and [`ask`] are the one place where the agent meets it in the network room. That room speaks the
-//! first version and no other: so nobody is known to offer the second, and a packed question is asked in the words of
-//! the first, for the first of its chunks alone, which is an answer that a pack may have.
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
 };
 
-use updraft_protocol::{ChunkRange, PackedAnswer, PackedRequest, TransferAnswer, TransferRequest};
-
 use super::context::{Packs, lock};
-use crate::network::{Network, PeerId, PeerInfo, RequestError};
+use crate::network::{PeerId, PeerInfo, Service};
 
 /// Peers of which is known whether they offer packs. When full, whoever else comes is asked chunk by chunk.
 const MAX_ASSESSED: usize = 256;
@@ -61,30 +56,7 @@ impl Versions {
 
 /// Whether a peer offers packs; `None` until it has said what it speaks.
 pub(super) fn offers_packs(peer: &PeerInfo) -> Option<bool> {
-    peer.speaks_updraft.map(|_| false)
-}
-
-/// Asks a peer a packed question.
-pub(super) async fn ask(
-    network: &Network,
-    peer: PeerId,
-    request: PackedRequest,
-) -> Result<PackedAnswer, RequestError> {
-    let one = match request {
-        PackedRequest::One(one) => {
-            return Ok(PackedAnswer::One(network.transfer(peer, one).await?));
-        }
-        PackedRequest::Chunks { blob, ranges } => {
-            let Some(index) = ChunkRange::unpack(&ranges).next() else {
-                return Ok(PackedAnswer::Chunks(Vec::new()));
-            };
-            TransferRequest::Chunk { blob, index }
-        }
-    };
-    Ok(match network.transfer(peer, one).await? {
-        TransferAnswer::Chunk(bytes) => PackedAnswer::Chunks(vec![bytes]),
-        other => PackedAnswer::One(other),
-    })
+    peer.speaks_updraft.map(|_| peer.services.contains(&Service::Packed))
 }
 
 #[cfg(test)]

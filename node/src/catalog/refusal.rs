@@ -203,6 +203,7 @@ impl Refusal {
             Self::Root(RootError::Forgets { .. }) => "root_forgets",
             Self::Root(RootError::DropsChannel { .. }) => "root_drops_channel",
             Self::Root(RootError::NoBase { .. }) => "root_no_base",
+            Self::Root(RootError::Electorate { .. }) => "root_electorate",
             Self::FromTheFuture { .. } => "future",
             Self::Expired { .. } => "expired",
             Self::NotListed(_) => "not_listed",
@@ -212,7 +213,7 @@ impl Refusal {
     }
 
     /// Every word that [`Refusal::label`] can give.
-    pub const LABELS: [&'static str; 35] = [
+    pub const LABELS: [&'static str; 36] = [
         "undecodable",
         "wrong_network",
         "other_than_named",
@@ -243,6 +244,7 @@ impl Refusal {
         "root_forgets",
         "root_drops_channel",
         "root_no_base",
+        "root_electorate",
         "future",
         "expired",
         "not_listed",

@@ -6,7 +6,7 @@ use std::{
 };
 
 use updraft_protocol::{
-    Ballot, Certificate, Digest, DoubleVote, KeyId, Proposal, Signed, Stance, Verified,
+    Ballot, Certificate, Digest, DoubleVote, Electorate, KeyId, Proposal, Signed, Stance, Verified,
     vote::{Activation, Count, Decision, Outlook, Rules, Tally, Weights},
 };
 
@@ -165,6 +165,7 @@ impl Held {
     /// The decision that its ballots prove, if they do and nobody has proved it yet.
     pub(super) fn prove(
         &self,
+        electorate: &Electorate,
         outlook: Outlook,
         torn: &BTreeSet<KeyId>,
         rules: &Rules,
@@ -187,11 +188,10 @@ impl Held {
                 && !self.liars.contains_key(key)
                 && !torn.contains(key)
         });
-        Some(Certificate {
-            decision,
-            proposal: self.signed.as_ref().clone(),
-            ballots: ballots.map(|(_, cast)| cast.signed.as_ref().clone()).collect(),
-        })
+        let ballots = ballots.map(|(_, cast)| cast.signed.as_ref());
+        let network = &self.proposal.network;
+        // All of them were verified when they came.
+        Certificate::new(decision, &self.signed, ballots, network, electorate).ok()
     }
 
     fn tally<'a>(&'a self, weights: &'a Weights) -> Tally<'a> {

@@ -385,7 +385,7 @@ impl Governance {
         let Some(electors) = self.roster.of(held.proposal.electorate) else { return };
         let torn = self.torn(held);
         let outlook = held.count(&electors.weights, &torn).outlook(&held.proposal);
-        if let Some(certificate) = held.prove(outlook, &torn, &self.rules) {
+        if let Some(certificate) = held.prove(&electors.electorate, outlook, &torn, &self.rules) {
             if let Ok(decided) = self.offer_certificate(&Arc::new(certificate)) {
                 events.extend(decided);
             }

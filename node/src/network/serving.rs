@@ -4,10 +4,7 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use updraft_protocol::{
-    BootstrapRequest, ChunkRange, PackedRequest, TransferRequest,
-    limits::{MAX_CHUNK, MAX_PACK_BYTES},
-};
+use updraft_protocol::{BootstrapRequest, ChunkRange, PackedRequest, TransferRequest};
 
 use super::{
     identity::PeerId,
@@ -22,9 +19,9 @@ pub(super) const MAX_WEIGHT_PER_PEER: u32 = 8;
 pub(super) const MAX_WEIGHT: u32 = 64;
 /// Weight of a request for an object.
 const OBJECT_WEIGHT: u32 = 4;
-/// Weight of a full pack: its chunks, of unknown size here, may be 4 MiB together.
-const PACK_WEIGHT: u32 = 4;
-const _: () = assert!(MAX_PACK_BYTES == PACK_WEIGHT as usize * MAX_CHUNK as usize);
+/// Weight of a full pack, whose chunks may be 4 MiB together: two of them leave room for small questions, without which
+/// a fetch would stand still, and all peers together hold 84 MiB by them at most.
+const PACK_WEIGHT: u32 = 3;
 
 /// Peers whose rates are remembered. When full, those with full purses are forgotten, which loses nothing; if
 /// there are none, newcomers are refused until one has filled.
@@ -66,9 +63,8 @@ impl Load {
         Self { like: Service::Transfer, weight }
     }
 
-    /// A pack takes as many slots as it may bring MiB: as many as its chunks would take one by one, four at most,
-    /// because more than 4 MiB never come. So a peer has two full packs under way, one being read while the other is
-    /// being sent, and all peers together no more bytes than with single chunks. Towards the rate a pack is one
+    /// A pack takes as many slots as its chunks would take one by one, three at most. So a peer has two full packs under
+    /// way, one being read while the other is being sent, and places for small questions. Towards the rate a pack is one
     /// question: it ends at the first chunk that is not held, so what is cheap to answer is answered once, and
     /// what is not is bounded by the slots. It spends what single chunks spend, so speaking both gives nothing.
     pub(super) fn of_packed(request: &PackedRequest) -> Self {
@@ -283,8 +279,8 @@ mod tests {
     }
 
     #[test]
-    fn a_pack_takes_the_slots_of_its_chunks_and_four_at_most() {
-        for (counts, slots) in [(&[1][..], 1), (&[1, 1], 2), (&[3], 3), (&[2, 2], 4), (&[64], 4)] {
+    fn a_pack_takes_the_slots_of_its_chunks_and_three_at_most() {
+        for (counts, slots) in [(&[1][..], 1), (&[1, 1], 2), (&[3], 3), (&[2, 2], 3), (&[64], 3)] {
             let ranges = (0..)
                 .zip(counts)
                 .map(|(n, count)| ChunkRange { first: n * 100, count: *count })

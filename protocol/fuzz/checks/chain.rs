@@ -82,7 +82,8 @@ pub(super) fn follow_root(bytes: &[u8]) -> Outcome {
     verdict.as_ref().map_or_else(refused, |_| Outcome::Read)
 }
 
-/// Revoked keys stay revoked, channels stay, and one whose keys changed, or that had a base, has one.
+/// Revoked keys stay revoked, channels stay, one whose keys changed, or that had a base, has one, and numbers of
+/// electorates grow.
 fn forgets_nothing(trusted: &Root, next: &Root) -> bool {
     let revoked =
         trusted.revoked.iter().all(|old| next.revoked.iter().any(|kept| kept.key == old.key));
@@ -93,5 +94,7 @@ fn forgets_nothing(trusted: &Root, next: &Root) -> bool {
             has_base(next) || !needs_base
         })
     });
-    revoked && goes_on
+    let number = |root: &Root| root.electorate.as_ref().map(|electorate| electorate.epoch);
+    let votes = trusted.electorate == next.electorate || number(trusted) < number(next);
+    revoked && goes_on && votes
 }

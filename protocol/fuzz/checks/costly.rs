@@ -2,9 +2,11 @@
 //! Each of them is legal and has to be read within the limits of its kind.
 
 use updraft_protocol::{
-    CatchUpAnswer, ChannelRole, ChunkList, Digest, Entry, Gossip, Head, Heartbeat, Listing,
-    Manifest, Node, RevokedKey, Root, Statement, Tree, Wire, codec,
+    Ballot, CatchUpAnswer, Certificate, ChannelRole, ChunkList, Digest, Elector, Electorate, Entry,
+    Gossip, Head, Heartbeat, Listing, Manifest, NetworkKind, Node, Proposal, RevokedKey, Root,
+    Statement, Tree, Wire, codec,
     limits::{MAX_CHUNK, MAX_CHUNKS, MAX_NOTES},
+    vote::{Decision, Rules},
 };
 
 use crate::samples;
@@ -31,6 +33,7 @@ pub(crate) const MESSAGES: &[Input] = &[
     input::<Manifest>("manifest with long notes", manifest),
     input::<Gossip>("gossip of a large root", gossip),
     input::<CatchUpAnswer>("page of many statements", statements),
+    Input { name: "certificate of all electors", make: certificate, read: judge },
 ];
 
 /// What is asked for because signed bytes name its digest, and is read once.
@@ -90,6 +93,33 @@ fn statements() -> Vec<u8> {
     let mut statements: Vec<_> = (1..=4_096).map(said).collect();
     statements.sort_by_key(Statement::id);
     encoded(&CatchUpAnswer::Statements { statements, more: true })
+}
+
+/// Everybody agrees: as many signatures as a certificate may make somebody check.
+fn certificate() -> Vec<u8> {
+    let proposal = Proposal { by: samples::public(0).id(), ..samples::proposal() };
+    let proposal = samples::signed(&proposal, &[0]);
+    let about = proposal.digest();
+    let by = |n: u8| Ballot { proposal: about, ..samples::ballot(n, samples::ready()) };
+    let mut ballots: Vec<_> = (0..=255).map(|n| (n, by(n))).collect();
+    ballots.sort_by_key(|(_, ballot)| ballot.by);
+    let ballots = ballots.into_iter().map(|(n, ballot)| samples::signed(&ballot, &[n])).collect();
+    encoded(&Certificate { decision: Decision::LockIn, proposal, ballots })
+}
+
+/// Finds it decided, by an electorate of as many as there may be.
+fn judge(bytes: &[u8]) {
+    let certificate: Certificate = codec::decode(bytes).expect("it is legal");
+    let elector = |n: u8| Elector {
+        key: samples::public(n),
+        weight: 1,
+        operator: samples::name(&format!("operator-{n}")),
+    };
+    let mut electors: Vec<Elector> = (0..=255).map(elector).collect();
+    electors.sort_by_key(|elector| elector.key.id());
+    let electorate = Electorate { epoch: samples::proposal().electorate, electors };
+    let rules = Rules::of(NetworkKind::Production);
+    certificate.judge(&samples::NETWORK, &electorate, &rules).expect("all of them are ready");
 }
 
 fn chunk_list() -> Vec<u8> {

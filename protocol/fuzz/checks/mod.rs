@@ -9,15 +9,17 @@ pub(crate) mod costly;
 mod text;
 mod trust;
 mod victim;
+mod vote;
 mod wire;
 
 use std::fmt::{self, Debug, Display, Write as _};
 
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, Brake, BuildAttestation, CatchUpAnswer, CatchUpRequest,
-    ChannelName, ChunkList, ComponentName, Digest, Equivocation, Gossip, Head, Heartbeat, Lift,
-    Manifest, NetworkName, OperatorName, PublicKey, ReleaseVersion, Revocation, Root, Signed,
-    Statement, Target as Machine, Ticket, TransferAnswer, TransferRequest, Tree, TreePath, Wire,
+    Ballot, BootstrapAnswer, BootstrapRequest, Brake, BuildAttestation, CatchUpAnswer,
+    CatchUpRequest, Certificate, ChannelName, ChunkList, ComponentName, Digest, DoubleVote,
+    Equivocation, Gossip, Head, Heartbeat, Lift, Manifest, NetworkName, OperatorName, PackedAnswer,
+    PackedRequest, Proposal, PublicKey, ReleaseVersion, Revocation, Root, Signed, Statement,
+    Target as Machine, Ticket, TransferAnswer, TransferRequest, Tree, TreePath, Wire,
 };
 
 /// What became of an input. Both are fine; a corpus that knows only one of them is not.
@@ -83,6 +85,12 @@ pub(crate) const TARGETS: &[Target] = &[
     decoder::<Signed<Revocation>>("signed_revocation", wire::signed::<Revocation>),
     decoder::<Signed<BuildAttestation>>("signed_attestation", wire::signed::<BuildAttestation>),
     decoder::<Equivocation>("equivocation", wire::equivocation),
+    decoder::<Proposal>("proposal", wire::read::<Proposal>),
+    decoder::<Ballot>("ballot", wire::read::<Ballot>),
+    decoder::<Signed<Proposal>>("signed_proposal", wire::signed::<Proposal>),
+    decoder::<Signed<Ballot>>("signed_ballot", wire::signed::<Ballot>),
+    decoder::<Certificate>("certificate", wire::certificate),
+    decoder::<DoubleVote>("double_vote", wire::double_vote),
     // What a signed digest names.
     decoder::<Tree>("tree", wire::tree),
     decoder::<ChunkList>("chunk_list", wire::chunk_list),
@@ -95,6 +103,8 @@ pub(crate) const TARGETS: &[Target] = &[
     decoder::<CatchUpAnswer>("catch_up_answer", wire::catch_up_answer),
     decoder::<TransferRequest>("transfer_request", wire::read::<TransferRequest>),
     decoder::<TransferAnswer>("transfer_answer", wire::transfer_answer),
+    decoder::<PackedRequest>("packed_request", wire::packed_request),
+    decoder::<PackedAnswer>("packed_answer", wire::packed_answer),
     decoder::<Ticket>("ticket", wire::read::<Ticket>),
     // What people type.
     parser("text_ticket", text::with_other_forms::<Ticket>),
@@ -121,6 +131,10 @@ pub(crate) const TARGETS: &[Target] = &[
     judgement("judge", trust::judge),
     judgement("follow_head", chain::follow_head),
     judgement("follow_root", chain::follow_root),
+    judgement("open_vote", vote::open_vote),
+    judgement("speak_ballot", vote::speak_ballot),
+    judgement("judge_certificate", vote::judge_certificate),
+    judgement("judge_double_vote", vote::judge_double_vote),
 ];
 
 /// Formats a value as a log would, and keeps nothing.

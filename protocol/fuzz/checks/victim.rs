@@ -46,6 +46,7 @@ pub(super) static RELEASE_KEYS: LazyLock<Keys> = LazyLock::new(|| keys([11, 12, 
 pub(super) static WITNESS_KEYS: LazyLock<Keys> = LazyLock::new(|| keys([21, 22, 23, 24]));
 pub(super) static BRAKE_KEYS: LazyLock<Keys> = LazyLock::new(|| keys([31, 32, 33, 34]));
 pub(super) static BUILDER_KEYS: LazyLock<Keys> = LazyLock::new(|| keys([41, 42, 43, 44]));
+pub(super) static ELECTOR_KEYS: LazyLock<Keys> = LazyLock::new(|| keys([51, 52, 53, 58]));
 
 fn keys(numbers: [u8; 4]) -> Keys {
     numbers.map(samples::key)

@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 
 use updraft_protocol::{
-    BootstrapAnswer, CatchUpAnswer, ChunkList, Digest, Equivocation, Gossip, Holding, Signable,
-    Signed, Statement, TransferAnswer, Tree, Wire, codec, limits,
+    BootstrapAnswer, CatchUpAnswer, Certificate, ChunkList, ChunkRange, Digest, DoubleVote,
+    Equivocation, Gossip, Holding, PackedAnswer, PackedRequest, Signable, Signed, Statement,
+    TransferAnswer, Tree, Wire, codec, limits,
 };
 
 use super::{Outcome, refused, show};
@@ -80,6 +81,10 @@ fn of_statement(statement: &Statement) {
         Statement::Revocation(signed) => _ = payload(signed),
         Statement::Attestation(signed) => _ = payload(signed),
         Statement::Equivocation(proof) => of_proof(proof),
+        Statement::Proposal(signed) => _ = payload(signed),
+        Statement::Ballot(signed) => _ = payload(signed),
+        Statement::Certificate(certificate) => of_certificate(certificate),
+        Statement::DoubleVote(proof) => show(&(proof.id(), proof.proposal(), proof.by())),
     }
 }
 
@@ -96,28 +101,82 @@ pub(super) fn gossip(bytes: &[u8]) -> Outcome {
     })
 }
 
-/// A chain of roots, none of them believed.
+/// A decision that nobody has judged: one signature for each thing in it, and a name that those do not change.
+pub(super) fn certificate(bytes: &[u8]) -> Outcome {
+    read_and(bytes, |certificate| of_certificate(&certificate))
+}
+
+fn of_certificate(certificate: &Certificate) {
+    payload(&certificate.proposal);
+    for ballot in &certificate.ballots {
+        payload(ballot);
+        assert_eq!(ballot.signatures().len(), 1);
+    }
+    let alone = Certificate { ballots: Vec::new(), ..certificate.clone() };
+    assert_eq!(alone.id(), certificate.id());
+}
+
+/// Two ballots that exclude each other, neither of them believed.
+pub(super) fn double_vote(bytes: &[u8]) -> Outcome {
+    read_and(bytes, |proof: DoubleVote| show(&(proof.id(), proof.proposal(), proof.by())))
+}
+
+/// What every node understands, with what it carries.
 pub(super) fn bootstrap_answer(bytes: &[u8]) -> Outcome {
-    read_and(bytes, |BootstrapAnswer { roots }| roots.iter().for_each(|root| _ = payload(root)))
+    read_and(bytes, |answer| match answer {
+        BootstrapAnswer::Roots(roots) => roots.iter().for_each(|root| _ = payload(root)),
+        BootstrapAnswer::CatchUp(answer) => of_catch_up(&answer),
+        BootstrapAnswer::Transfer(answer) => of_transfer(&answer),
+        BootstrapAnswer::Fork(fork) => show(&fork.digest.topic()),
+        BootstrapAnswer::OtherNetwork => {}
+    })
 }
 
 /// Heads, a manifest or statements, none of them believed.
 pub(super) fn catch_up_answer(bytes: &[u8]) -> Outcome {
-    read_and(bytes, |answer| match answer {
+    read_and(bytes, |answer| of_catch_up(&answer))
+}
+
+fn of_catch_up(answer: &CatchUpAnswer) {
+    match answer {
         CatchUpAnswer::News { heads, .. } => heads.iter().for_each(|head| _ = payload(head)),
-        CatchUpAnswer::Manifest(manifest) => _ = payload(&manifest),
+        CatchUpAnswer::Manifest(manifest) => _ = payload(manifest),
         CatchUpAnswer::Statements { statements, .. } => statements.iter().for_each(of_statement),
         CatchUpAnswer::NotHeld => {}
-    })
+    }
 }
 
 /// What a peer says it holds can be asked about any chunk.
 pub(super) fn transfer_answer(bytes: &[u8]) -> Outcome {
-    read_and(bytes, |answer| {
-        let TransferAnswer::Have(held) = answer else { return };
-        for index in [0, 1, 7, 8, 16_383, 16_384, u32::MAX] {
-            let holds = held.holds(index);
-            assert!(held != Holding::Nothing || !holds, "nothing holds chunk {index}");
+    read_and(bytes, |answer| of_transfer(&answer))
+}
+
+fn of_transfer(answer: &TransferAnswer) {
+    let TransferAnswer::Have(held) = answer else { return };
+    for index in [0, 1, 7, 8, 16_383, 16_384, u32::MAX] {
+        let holds = held.holds(index);
+        assert!(*held != Holding::Nothing || !holds, "nothing holds chunk {index}");
+    }
+}
+
+/// Ranges name few chunks, each once and in order, and could not be fewer.
+pub(super) fn packed_request(bytes: &[u8]) -> Outcome {
+    read_and(bytes, |request| {
+        let PackedRequest::Chunks { ranges, .. } = request else { return };
+        let indices: Vec<u32> = ChunkRange::unpack(&ranges).collect();
+        assert!((1..=limits::MAX_PACK_CHUNKS).contains(&indices.len()));
+        assert!(indices.is_sorted_by(|one, next| one < next));
+        assert_eq!(ChunkRange::pack(&indices), ranges);
+    })
+}
+
+/// Chunks that all together are short.
+pub(super) fn packed_answer(bytes: &[u8]) -> Outcome {
+    read_and(bytes, |answer| match answer {
+        PackedAnswer::One(answer) => of_transfer(&answer),
+        PackedAnswer::Chunks(chunks) => {
+            assert!(chunks.len() <= limits::MAX_PACK_CHUNKS);
+            assert!(chunks.iter().map(Vec::len).sum::<usize>() <= limits::MAX_PACK_BYTES);
         }
     })
 }

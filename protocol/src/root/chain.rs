@@ -70,6 +70,14 @@ pub enum RootError {
         /// The channel.
         channel: ChannelName,
     },
+    /// Its electorate is gone, or has electors other than those who had its number: old votes would be counted by it.
+    #[error(
+        "root {version} has no electorate any more, or other electors under a number that is taken"
+    )]
+    Electorate {
+        /// Its number.
+        version: u64,
+    },
     /// Its channel has other keys or had a base, and it does not say where the channel's heads go on.
     #[error("root {version} does not say from which head on `{channel}` goes on")]
     NoBase {
@@ -111,6 +119,7 @@ pub fn trust_next(
     keeps_revocations(trusted, &next)?;
     keeps_channels(trusted, &next)?;
     keeps_bases(trusted, &next)?;
+    keeps_electorate(trusted, &next)?;
     Ok(next)
 }
 
@@ -152,6 +161,17 @@ fn keeps_bases(trusted: &Root, next: &Root) -> Result<(), RootError> {
         }
         None => Ok(()),
     }
+}
+
+/// A vote is counted by the electorate whose number it names, for ever. So a number belongs to one list and never comes
+/// back; and as only the last root is known here, there is always a list that says which numbers were.
+fn keeps_electorate(trusted: &Root, next: &Root) -> Result<(), RootError> {
+    let Some(before) = &trusted.electorate else { return Ok(()) };
+    let goes_on = |after: &super::Electorate| after == before || after.epoch > before.epoch;
+    if next.electorate.as_ref().is_some_and(goes_on) {
+        return Ok(());
+    }
+    Err(RootError::Electorate { version: next.version })
 }
 
 /// Verifies a root by its own root keys.

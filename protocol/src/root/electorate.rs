@@ -57,6 +57,18 @@ impl Electorate {
         signed.verify_sentence(network, &role)
     }
 
+    /// What an elector says alone with its own valid signature and no other: what somebody added on the way is not
+    /// handed on. Does not say that it is for this network; [`Electorate::verify`] does.
+    pub fn bare<T: Sentence>(
+        &self,
+        signed: &Signed<T>,
+        network: &NetworkId,
+    ) -> Result<Signed<T>, VerifyError> {
+        let speaker = signed.peek()?.speaker();
+        let bare = self.elector(&speaker).and_then(|elector| signed.only_by(&elector.key, network));
+        bare.ok_or(VerifyError::Threshold(ThresholdNotMet { have: 0, need: 1 }))
+    }
+
     pub(super) fn check(&self) -> Result<(), Invalid> {
         Invalid::if_over("electors", self.electors.len(), MAX_ELECTORS)?;
         Invalid::if_unsorted("electors", self.electors.iter().map(|elector| elector.key.id()))?;

@@ -2,14 +2,18 @@
 //!
 //! Whoever has the root chain needs nothing else to check it, now or in ten years. It is signed by nobody: anybody who
 //! holds the ballots can make it, and two of them for one proposal say the same.
+//!
+//! Signed objects may carry signatures that mean nothing. Here they may not: anybody on the way can add them, and a
+//! certificate of such ballots would outgrow its limit, and take its reader a second to check.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use bincode::{Decode, Encode};
 
 use crate::{
     codec::{Invalid, Wire},
     digest::{Digest, Hasher},
+    key::KeyId,
     limits::{MAX_CERTIFICATE, MAX_ELECTORS},
     network::NetworkId,
     root::Electorate,
@@ -17,7 +21,7 @@ use crate::{
 };
 
 use super::{
-    ballot::Ballot,
+    ballot::{Ballot, Stance},
     proposal::{MalformedProposal, Proposal},
     rules::Rules,
     tally::{Tally, Weights},
@@ -66,6 +70,12 @@ pub enum NotDecided {
     /// An elector is in it twice.
     #[error("an elector is counted twice")]
     Twice,
+    /// Its ballots are not by key id.
+    #[error("the ballots are not in order")]
+    Unordered,
+    /// An elector is ready for something else.
+    #[error("a ballot is ready for an artifact that the proposal does not name")]
+    OtherArtifact,
     /// A ballot was cast before the vote or after it.
     #[error("a ballot of epoch {epoch} lies outside the vote")]
     OutsideTheVote {
@@ -78,6 +88,23 @@ pub enum NotDecided {
 }
 
 impl Certificate {
+    /// Puts it together from what was received: by key id, and of all signatures each elector's own. Says nothing about
+    /// whether the ballots decide anything; [`Certificate::judge`] does.
+    pub fn new<'a>(
+        decision: Decision,
+        proposal: &Signed<Proposal>,
+        ballots: impl IntoIterator<Item = &'a Signed<Ballot>>,
+        network: &NetworkId,
+        electorate: &Electorate,
+    ) -> Result<Self, VerifyError> {
+        let mut by_key = BTreeMap::new();
+        for signed in ballots {
+            by_key.insert(signed.peek()?.by, electorate.bare(signed, network)?);
+        }
+        let proposal = electorate.bare(proposal, network)?;
+        Ok(Self { decision, proposal, ballots: by_key.into_values().collect() })
+    }
+
     /// Its name: what it decides about which proposal. Certificates that say the same have one name.
     pub fn id(&self) -> Digest {
         let mut hasher = Hasher::new();
@@ -102,9 +129,14 @@ impl Certificate {
             Decision::LockIn => proposal.lock_deadline,
             Decision::Cancel => proposal.cancel_deadline(rules),
         };
-        let mut ballots = BTreeMap::new();
+        let mut ballots: BTreeMap<KeyId, Stance> = BTreeMap::new();
         for signed in &self.ballots {
             let ballot = electorate.verify(signed, network)?;
+            match ballots.last_key_value().map(|(last, _)| last.cmp(&ballot.by)) {
+                Some(Ordering::Equal) => return Err(NotDecided::Twice),
+                Some(Ordering::Greater) => return Err(NotDecided::Unordered),
+                Some(Ordering::Less) | None => {}
+            }
             if ballot.proposal != proposal.digest() {
                 return Err(NotDecided::OtherProposal);
             }
@@ -112,9 +144,12 @@ impl Certificate {
             if epoch < proposal.opens || epoch > last {
                 return Err(NotDecided::OutsideTheVote { epoch });
             }
-            if ballots.insert(ballot.by, ballot.stance).is_some() {
-                return Err(NotDecided::Twice);
+            if let Stance::Ready { artifact, .. } = ballot.stance
+                && !proposal.artifacts.contains(&artifact)
+            {
+                return Err(NotDecided::OtherArtifact);
             }
+            ballots.insert(ballot.by, ballot.stance);
         }
         let weights = Weights::of(electorate, rules);
         let count = Tally { proposal: &proposal, weights: &weights }.count(&ballots);
@@ -133,6 +168,14 @@ impl Wire for Certificate {
     fn check(&self) -> Result<(), Invalid> {
         self.proposal.check()?;
         Invalid::if_over("ballots", self.ballots.len(), MAX_ELECTORS)?;
-        self.ballots.iter().try_for_each(Wire::check)
+        self.ballots.iter().try_for_each(Wire::check)?;
+        let ballots = self.ballots.iter().map(Signed::signatures);
+        if ballots.chain([self.proposal.signatures()]).any(|signatures| signatures.len() != 1) {
+            return Err(Invalid::new(
+                "certificate",
+                "holds something without exactly one signature",
+            ));
+        }
+        Ok(())
     }
 }

@@ -94,7 +94,7 @@ pub struct Proposal {
     pub grace_end: u64,
     /// More than this part of all weight has to be for it; at least two thirds.
     pub threshold: Fraction,
-    /// At least this part of that weight has to be ready.
+    /// At least this part of the weight that the threshold asks for has to be ready.
     pub min_ready: Fraction,
     /// Why, in words.
     pub notes: String,

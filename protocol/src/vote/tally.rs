@@ -7,7 +7,11 @@ use std::collections::BTreeMap;
 
 use crate::{key::KeyId, name::OperatorName, root::Electorate, signed::Verified};
 
-use super::{ballot::Stance, proposal::Proposal, rules::Rules};
+use super::{
+    ballot::Stance,
+    proposal::{Fraction, Proposal},
+    rules::Rules,
+};
 
 /// A weight in parts; compared with [`Weights::total`] only.
 pub type Weight = u128;
@@ -138,8 +142,11 @@ impl Tally<'_> {
 
 impl Count {
     /// Whether it decides the proposal.
+    ///
+    /// Readiness is measured by what is needed and not by what is there: else one more who is for it would undo a
+    /// decision, and whoever had heard fewer ballots could prove what others could not.
     pub fn is_decided(&self, proposal: &Proposal) -> bool {
-        self.is_enough(proposal) && proposal.min_ready.is_reached_by(self.ready, self.affirmative)
+        self.is_enough(proposal) && self.is_ready(proposal)
     }
 
     /// Whether it calls the proposal off.
@@ -149,6 +156,12 @@ impl Count {
 
     fn is_enough(&self, proposal: &Proposal) -> bool {
         proposal.threshold.is_less_than(self.affirmative, self.total)
+    }
+
+    fn is_ready(&self, proposal: &Proposal) -> bool {
+        let Fraction { num, den } = proposal.threshold;
+        let (ready, needed) = (self.ready * u128::from(den), self.total * u128::from(num));
+        proposal.min_ready.is_reached_by(ready, needed)
     }
 
     /// What it says about the end of the vote.

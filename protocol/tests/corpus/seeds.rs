@@ -2,6 +2,9 @@
 //!
 //! A value is a seed of every decoder that reads it; an attack is one of the decoder that it attacks.
 
+#[path = "votes.rs"]
+mod votes;
+
 use std::path::Path;
 
 use updraft_protocol::{Head, Revocation, Root, Signable, codec};
@@ -22,7 +25,7 @@ pub(crate) type Seed = (&'static str, String, Vec<u8>);
 const LONGEST_ATTACK: usize = 2 * 1024;
 
 /// Targets whose inputs are the payload of a vector behind a byte that chooses the signers.
-const SIGNED_HERE: [(&str, &[&str]); 8] = [
+const SIGNED_HERE: [(&str, &[&str]); 10] = [
     ("believe_head", &["head_1", "head_2"]),
     ("believe_manifest", &["manifest", "manifest_smallest"]),
     ("believe_lift", &["lift"]),
@@ -31,6 +34,8 @@ const SIGNED_HERE: [(&str, &[&str]); 8] = [
     ("speak_attestation", &["attestation"]),
     ("speak_revocation", &["revocation"]),
     ("follow_root", &["root_1", "root_2", "root_development"]),
+    ("open_vote", &["proposal", "proposal_by_height"]),
+    ("speak_ballot", &["ballot_ready", "ballot_yes", "ballot_abstain"]),
 ];
 /// Nobody, too few, enough, everybody.
 const SIGNERS: [u8; 4] = [0b0000, 0b0010, 0b0110, 0b1111];
@@ -53,6 +58,7 @@ pub(crate) fn all() -> Vec<Seed> {
     seeds.extend(signed());
     seeds.extend(signed_here());
     seeds.extend(texts());
+    seeds.extend(votes::all());
     seeds
 }
 
@@ -89,6 +95,8 @@ fn signed() -> Vec<Seed> {
         seed("signed_lift", &samples::lift(), &[11, 12]),
         seed("signed_revocation", &samples::revocation(), &[13]),
         seed("signed_attestation", &samples::attestation(), &[41]),
+        seed("signed_proposal", &samples::proposal(), &[51]),
+        seed("signed_ballot", &samples::ballots()[3], &[54]),
     ];
     let cut = |(target, _, bytes): &Seed| {
         (*target, "signed_cut".to_owned(), bytes[..bytes.len() - 1].to_vec())
@@ -103,7 +111,17 @@ fn attacked(check: &str) -> &'static Target {
         "believe a head" | "follow a head" => "signed_head".to_owned(),
         "believe a manifest" => "signed_manifest".to_owned(),
         "trust the first root" | "trust the next root" => "signed_root".to_owned(),
-        check => check.replace("read an ", "").replace("read a ", "").replace([' ', '-'], "_"),
+        "judge two heads" => "equivocation".to_owned(),
+        "take a named head" => "signed_head".to_owned(),
+        "judge two ballots" | "read a proof of two ballots" => "double_vote".to_owned(),
+        "read a proof of two heads" => "equivocation".to_owned(),
+        "judge a certificate" => "certificate".to_owned(),
+        "open a vote" => "signed_proposal".to_owned(),
+        "believe a build attestation" => "signed_attestation".to_owned(),
+        check => {
+            let read = check.replace("read an ", "").replace("read a ", "");
+            read.replace("believe a ", "signed_").replace([' ', '-'], "_")
+        }
     };
     TARGETS
         .iter()

@@ -3,8 +3,12 @@
 //! Attackers do not use our encoder, so what is forged here is written by hand. The verdicts are not here: they
 //! stand beside the bytes, in `attacks/<name>/attack.txt`.
 
+mod ballot;
+mod certificate;
 mod head;
+mod pack;
 mod proof;
+mod proposal;
 mod root;
 mod shape;
 pub(crate) mod statement;
@@ -14,6 +18,9 @@ mod trust;
 use updraft_protocol::{BootstrapAnswer, Root, codec};
 
 use crate::samples;
+
+/// What stands before the roots in an answer of bootstrap, and not in `roots.hex`.
+pub(crate) const KIND_OF_ROOTS: [u8; 4] = [0; 4];
 
 /// The bytes of one attack, by the names of their files without `.hex`.
 pub(crate) struct Attack {
@@ -38,7 +45,18 @@ impl Attack {
 /// A chain of honest roots, each signed by keys 2 and 3, which are in all of them.
 fn followed(roots: &[Root]) -> Vec<u8> {
     let roots = roots.iter().map(|root| samples::signed(root, &[2, 3])).collect();
-    codec::encode(&BootstrapAnswer { roots }).expect("an honest chain")
+    let answer = codec::encode(&BootstrapAnswer::Roots(roots)).expect("an honest chain");
+    answer[KIND_OF_ROOTS.len()..].to_vec()
+}
+
+/// Roots 1 to 4: the last one has an electorate that can decide something.
+fn roots_of_voters() -> [Root; 4] {
+    [samples::root_1(), samples::root_2(), samples::root_3(), samples::root_4()]
+}
+
+/// Offered to somebody who has followed these.
+fn voting(name: &'static str, offered: Vec<u8>) -> Attack {
+    Attack::after_roots(name, &roots_of_voters(), offered)
 }
 
 /// Every attack.
@@ -63,5 +81,20 @@ pub(crate) fn all() -> Vec<Attack> {
     attacks.extend(proof::of_pairs());
     attacks.extend(tree::of_paths());
     attacks.extend(tree::of_listings());
+    attacks.extend(proposal::of_fractions());
+    attacks.extend(proposal::of_times());
+    attacks.extend(proposal::of_contents());
+    attacks.extend(proposal::on_openers());
+    attacks.extend(proposal::on_floors());
+    attacks.extend(ballot::of_rules());
+    attacks.extend(ballot::on_voters());
+    attacks.extend(ballot::on_pairs());
+    attacks.extend(ballot::of_pairs());
+    attacks.extend(certificate::on_counts());
+    attacks.extend(certificate::on_ballots());
+    attacks.extend(certificate::on_proposals());
+    attacks.extend(certificate::of_rules());
+    attacks.extend(pack::of_ranges());
+    attacks.extend(pack::of_bootstrap());
     attacks
 }

@@ -140,6 +140,16 @@ pub(super) fn on_what_is_kept() -> Vec<Attack> {
                 (vec![root_4.release[0].clone()], vec![root_4.channel_base[0].clone()]);
             Root { release, channel_base, ..root_4.clone() }
         }),
+        after_3("honest_root_with_other_electors", samples::root_4()),
+        after_3("root_that_drops_its_electorate", Root { electorate: None, ..root_4.clone() }),
+        after_3("root_with_other_electors_under_an_old_number", {
+            let electorate = Electorate { epoch: 7, ..samples::electorate() };
+            Root { electorate: Some(electorate), ..root_4.clone() }
+        }),
+        after_3("root_whose_electorate_goes_back", {
+            let electorate = Electorate { epoch: 6, ..samples::electorate() };
+            Root { electorate: Some(electorate), ..root_4.clone() }
+        }),
         after_1("root_with_new_keys_and_no_base", new_keys(Vec::new())),
         after_1("root_with_a_new_threshold_and_no_base", lower),
         after_1("honest_root_with_new_keys_and_a_base", new_keys(after_head_2())),

@@ -43,7 +43,7 @@ pub(super) fn of_encodings() -> Vec<Attack> {
         Attack::alone("length_is_a_lie", since.u64(u64::MAX).done()),
         Attack::alone("length_is_a_gigabyte", Bytes::default().u32(0).u64(1 << 30).done()),
         Attack::alone("kind_unknown", Bytes::default().u32(9).raw(&[7; 32]).done()),
-        Attack::alone("request_too_large", vec![0; 8_193]),
+        Attack::alone("request_too_large", vec![0; 8_209]),
         Attack::alone("ticket_too_large", vec![0; 625]),
     ]
 }
@@ -80,7 +80,7 @@ pub(super) fn of_lists() -> Vec<Attack> {
         Attack::alone("marks_twice", marks(&["beta".to_owned(), "beta".to_owned()])),
         Attack::alone("marks_unsorted", marks(&["stable".to_owned(), "beta".to_owned()])),
         Attack::alone("roots_too_many", {
-            Bytes::default().list((0..17).map(|_| nothing_signed())).done()
+            Bytes::default().u32(0).list((0..17).map(|_| nothing_signed())).done()
         }),
         Attack::alone("heads_too_many", {
             let heads = (0..65).map(|_| nothing_signed());

@@ -1,7 +1,7 @@
 //! Attacks on what is said beside heads: by whom, for how long, and in which order it is told.
 
 use updraft_protocol::{
-    Brake, BuildAttestation, Heartbeat, Lift, Revocation, Signable, Timestamp,
+    Brake, BuildAttestation, Heartbeat, Lift, Revocation, Signable, Stance, Timestamp,
     limits::{
         MAX_BRAKE, MAX_HEARTBEAT_LIFETIME, MAX_REASON, MAX_SENTENCE, MAX_STATEMENTS_PER_ANSWER,
     },
@@ -145,12 +145,14 @@ impl Honest {
 }
 
 /// One of each type; believed by whoever trusts root 3.
-pub(crate) fn of_every_type() -> [Honest; 8] {
+pub(crate) fn of_every_type() -> [Honest; 10] {
     let honest = |kind, payload, signers, domain| Honest { kind, payload, signers, domain };
     let [heartbeat, brake, lift, revocation, attestation] = payloads();
     let root = by_hand::root(&samples::root_3());
     let head = by_hand::head(&samples::head_3());
     let manifest = by_hand::manifest(&samples::manifest());
+    let proposal = by_hand::votes::proposal(&samples::proposal());
+    let ballot = by_hand::votes::ballot(&samples::ballot(51, Stance::Yes));
     [
         honest("root", root, &[2, 3], "updraft/root/v1"),
         honest("head", head, &[11, 12], "updraft/head/v1"),
@@ -160,6 +162,8 @@ pub(crate) fn of_every_type() -> [Honest; 8] {
         honest("lift", lift, &[11, 12], "updraft/lift/v1"),
         honest("revocation", revocation, &[13], "updraft/revocation/v1"),
         honest("build attestation", attestation, &[41], "updraft/build-attestation/v1"),
+        honest("proposal", proposal, &[51], "updraft/proposal/v1"),
+        honest("ballot", ballot, &[51], "updraft/ballot/v1"),
     ]
 }
 
@@ -195,7 +199,7 @@ pub(super) fn of_pages() -> Vec<Attack> {
         page("statements_unsorted", vec![second, first.clone()]),
         page("statements_twice", vec![first.clone(), first]),
         page("statements_too_many", too_many),
-        page("statement_of_an_unknown_kind", vec![Bytes::default().u32(6).raw(&[0; 16]).done()]),
+        page("statement_of_an_unknown_kind", vec![Bytes::default().u32(10).raw(&[0; 16]).done()]),
         Attack::alone("mark_of_no_head_with_a_digest", since.list([mark]).done()),
         Attack::alone("gossip_with_too_many_signatures_on_its_root", {
             Bytes::default().u32(1).raw(&many_signatures).done()

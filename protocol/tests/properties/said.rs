@@ -6,8 +6,11 @@ use updraft_protocol::{
     limits::{MAX_BRAKE, MAX_HEARTBEAT_LIFETIME},
 };
 
-use crate::strategies::{
-    channel, component, digest, head, key, moment, network, reason, signed, target, version,
+use crate::{
+    strategies::{
+        channel, component, digest, head, key, moment, network, reason, signed, target, version,
+    },
+    votes,
 };
 
 fn speaker() -> impl Strategy<Value = KeyId> {
@@ -100,5 +103,9 @@ pub(crate) fn statement() -> impl Strategy<Value = Statement> {
         signed(revocation()).prop_map(Statement::Revocation),
         signed(attestation()).prop_map(Statement::Attestation),
         equivocation().prop_map(Statement::Equivocation),
+        signed(votes::proposal()).prop_map(Statement::Proposal),
+        signed(votes::ballot()).prop_map(Statement::Ballot),
+        votes::certificate().prop_map(|one| Statement::Certificate(Box::new(one))),
+        votes::double_vote().prop_map(Statement::DoubleVote),
     ]
 }

@@ -240,11 +240,12 @@ pub(crate) fn manifest() -> impl Strategy<Value = Manifest> {
     );
     let tree = (object(), 0..=100_000_u32, 0..=MAX_TREE_BYTES);
     let words = ("\\PC{0,80}", btree_set(version(), 0..4), option::of(digest()));
+    let tree = (tree, option::of(any::<u32>()));
     (names, kinds, moment(), words, tree, blob(), patches()).prop_map(
         |(names, (kind, severity, compatibility), created, words, tree, whole, patches)| {
             let (notes, barriers, source) = words;
             let (network, component, target, channel, version, min) = names;
-            let (object, entries, bytes) = tree;
+            let ((object, entries, bytes), needs_protocol) = tree;
             Manifest {
                 network,
                 component,
@@ -261,6 +262,7 @@ pub(crate) fn manifest() -> impl Strategy<Value = Manifest> {
                 tree: TreeRef { object, entries, bytes },
                 whole,
                 patches,
+                needs_protocol,
                 source,
             }
         },

@@ -3,8 +3,12 @@
 use std::error::Error as _;
 
 use updraft_protocol::{
-    codec::DecodeError, equivocation::ProvesNothing, head::ChainError, root::RootError,
+    codec::DecodeError,
+    equivocation::ProvesNothing,
+    head::ChainError,
+    root::RootError,
     signed::VerifyError,
+    vote::{MalformedProposal, NoDoubleVote, NotDecided},
 };
 
 /// What a victim says: which refusal, step by step, and in which words.
@@ -17,7 +21,7 @@ pub(crate) struct Refusal {
 }
 
 /// Every refusal there is but `NotCanonical`, which no type of the wire can earn: the codec's own tests do.
-pub(crate) const ALL: [&str; 30] = [
+pub(crate) const ALL: [&str; 49] = [
     "decode too large",
     "decode unknown kind",
     "decode malformed",
@@ -38,6 +42,7 @@ pub(crate) const ALL: [&str; 30] = [
     "root forgets",
     "root drops channel",
     "root no base",
+    "root electorate",
     "chain older",
     "chain forked",
     "chain gap",
@@ -48,6 +53,24 @@ pub(crate) const ALL: [&str; 30] = [
     "proof no conflict",
     "proof unknown channel",
     "proof no culprit",
+    "vote too short",
+    "vote without lead",
+    "vote without grace",
+    "vote too long",
+    "certificate verify threshold",
+    "certificate verify wrong network",
+    "certificate verify decode malformed",
+    "certificate vote without lead",
+    "certificate other electorate",
+    "certificate other proposal",
+    "certificate other artifact",
+    "certificate twice",
+    "certificate unordered",
+    "certificate outside the vote",
+    "certificate too few",
+    "double vote verify threshold",
+    "double vote verify wrong network",
+    "double vote no conflict",
 ];
 
 fn decode_kind(error: &DecodeError) -> &'static str {
@@ -93,6 +116,7 @@ impl From<RootError> for Refusal {
             RootError::DropsChannel { .. } => "root drops channel".to_owned(),
             RootError::Forgets { .. } => "root forgets".to_owned(),
             RootError::NoBase { .. } => "root no base".to_owned(),
+            RootError::Electorate { .. } => "root electorate".to_owned(),
         };
         let says = match error.source() {
             Some(source) => format!("{error}: {source}"),
@@ -122,6 +146,48 @@ impl From<ProvesNothing> for Refusal {
             ProvesNothing::NoConflict => "proof no conflict".to_owned(),
             ProvesNothing::UnknownChannel(_) => "proof unknown channel".to_owned(),
             ProvesNothing::NoCulprit(_) => "proof no culprit".to_owned(),
+        };
+        Self { kind, says: error.to_string() }
+    }
+}
+
+fn vote_kind(error: &MalformedProposal) -> &'static str {
+    match error {
+        MalformedProposal::Voting { .. } => "vote too short",
+        MalformedProposal::Lead { .. } => "vote without lead",
+        MalformedProposal::Grace { .. } => "vote without grace",
+        MalformedProposal::Life { .. } => "vote too long",
+    }
+}
+
+impl From<MalformedProposal> for Refusal {
+    fn from(error: MalformedProposal) -> Self {
+        Self { kind: vote_kind(&error).to_owned(), says: error.to_string() }
+    }
+}
+
+impl From<NotDecided> for Refusal {
+    fn from(error: NotDecided) -> Self {
+        let kind = match &error {
+            NotDecided::Unverified(source) => verify_kind(source),
+            NotDecided::Malformed(source) => vote_kind(source).to_owned(),
+            NotDecided::Electorate { .. } => "other electorate".to_owned(),
+            NotDecided::OtherProposal => "other proposal".to_owned(),
+            NotDecided::OtherArtifact => "other artifact".to_owned(),
+            NotDecided::Twice => "twice".to_owned(),
+            NotDecided::Unordered => "unordered".to_owned(),
+            NotDecided::OutsideTheVote { .. } => "outside the vote".to_owned(),
+            NotDecided::TooFew => "too few".to_owned(),
+        };
+        Self { kind: format!("certificate {kind}"), says: error.to_string() }
+    }
+}
+
+impl From<NoDoubleVote> for Refusal {
+    fn from(error: NoDoubleVote) -> Self {
+        let kind = match &error {
+            NoDoubleVote::Unverified(source) => format!("double vote {}", verify_kind(source)),
+            NoDoubleVote::NoConflict => "double vote no conflict".to_owned(),
         };
         Self { kind, says: error.to_string() }
     }

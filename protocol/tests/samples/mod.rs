@@ -10,23 +10,27 @@ pub(crate) mod by_hand;
 )]
 pub(crate) mod golden;
 mod values;
+mod votes;
 
 use std::fmt::Debug;
 
 use updraft_protocol::{
-    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Gossip, Holding, PublicKey,
-    Role, SecretKey, Signable, Signed, Statement, TransferAnswer, TransferRequest, Wire,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, ChunkRange, Gossip, Holding,
+    PackedAnswer, PackedRequest, PublicKey, Role, SecretKey, Signable, Signed, Statement,
+    TransferAnswer, TransferRequest, Wire,
     codec::{self, DecodeError},
 };
 
 pub(crate) use values::*;
+pub(crate) use votes::*;
 
 /// What has to be given a new version when a signed object, an object named by digest, or a message changes.
 const OBJECT: &str = "the domain of the signed type that names it (`Signable::DOMAIN`)";
-const GOSSIP: &str = "the gossip topic (`NetworkId::heads_topic`)";
+const GOSSIP: &str = "the gossip topic (`ForkDigest::topic`)";
 const BOOTSTRAP: &str = "nothing: `/updraft/bootstrap/1` is frozen for ever";
 const CATCHUP: &str = "`CATCHUP_PROTOCOL`";
 const TRANSFER: &str = "`TRANSFER_PROTOCOL`";
+const PACKED: &str = "`PACKED_TRANSFER_PROTOCOL`";
 const TICKET: &str = "the prefix of the ticket's text";
 
 type IsReadFrom = dyn Fn(&[u8]) -> bool + Send + Sync;
@@ -93,8 +97,11 @@ where
 pub(crate) fn all() -> Vec<Sample> {
     let mut samples = objects();
     samples.extend(sentences());
+    samples.extend(of_votes());
+    samples.extend(first_questions());
     samples.extend(questions());
     samples.extend(transfers());
+    samples.extend(packs());
     samples
 }
 
@@ -108,6 +115,7 @@ fn objects() -> Vec<Sample> {
         sample("root_2", OBJECT, root_2()),
         sample("root_2_signed", OBJECT, signed(&root_2(), &[2, 3])),
         sample("root_3", OBJECT, root_3()),
+        sample("root_4", OBJECT, root_4()),
         sample("root_development", OBJECT, root_development()),
         sample("head_1", OBJECT, head_1()),
         sample("head_1_signed", OBJECT, signed(&head_1(), &[11, 12])),
@@ -162,7 +170,7 @@ fn sentences() -> Vec<Sample> {
     ]
 }
 
-/// One statement of each kind, in the order of their numbers.
+/// One statement of each kind that was there before votes, in the order of their numbers.
 pub(crate) fn statements() -> [Statement; 6] {
     [
         Statement::Heartbeat(signed(&heartbeat(), &[21])),
@@ -174,29 +182,79 @@ pub(crate) fn statements() -> [Statement; 6] {
     ]
 }
 
-/// Bootstrap and catch-up.
-fn questions() -> Vec<Sample> {
+/// What is said about votes, as it is signed and as it is gossiped.
+fn of_votes() -> Vec<Sample> {
+    let [yes, no, abstain, ready, cancel] = ballots();
+    let [proposal_said, ballot_said, certificate_said, double_vote_said] = votes();
+    vec![
+        sample("proposal", OBJECT, proposal()),
+        sample("proposal_by_height", OBJECT, proposal_by_height()),
+        sample("proposal_signed", OBJECT, signed(&proposal(), &[51])),
+        sample("ballot_yes", OBJECT, yes),
+        sample("ballot_no", OBJECT, no),
+        sample("ballot_abstain", OBJECT, abstain),
+        sample("ballot_ready_signed", OBJECT, signed(&ready, &[54])),
+        sample("ballot_ready", OBJECT, ready),
+        sample("ballot_cancel", OBJECT, cancel),
+        sample("certificate", GOSSIP, certificate()),
+        sample("certificate_of_cancelling", GOSSIP, certificate_of_cancelling()),
+        sample("double_vote", GOSSIP, double_vote()),
+        sample("gossip_proposal", GOSSIP, Gossip::Statement(proposal_said)),
+        sample("gossip_ballot", GOSSIP, Gossip::Statement(ballot_said)),
+        sample("gossip_certificate", GOSSIP, Gossip::Statement(certificate_said)),
+        sample("gossip_double_vote", GOSSIP, Gossip::Statement(double_vote_said)),
+    ]
+}
+
+/// Bootstrap.
+fn first_questions() -> Vec<Sample> {
+    let request = |name, value: BootstrapRequest| sample(name, BOOTSTRAP, value);
+    let answer = |name, value: BootstrapAnswer| sample(name, BOOTSTRAP, value);
+    let network = NETWORK;
+    let [at_first, later] = fork_ids();
     let roots = vec![signed(&root_1(), &[1, 2]), signed(&root_2(), &[2, 3])];
+    let chunk = TransferRequest::Chunk { blob: digest(b"blob"), index: 258 };
+    vec![
+        request("bootstrap_request_roots", BootstrapRequest::Roots { network, after: 1 }),
+        request("bootstrap_request_fork", BootstrapRequest::Fork { network, fork: at_first }),
+        request("bootstrap_request_fork_later", BootstrapRequest::Fork { network, fork: later }),
+        request("bootstrap_request_catch_up", BootstrapRequest::CatchUp(catch_up_since())),
+        request("bootstrap_request_transfer", BootstrapRequest::Transfer(chunk)),
+        answer("bootstrap_answer_roots", BootstrapAnswer::Roots(roots)),
+        answer("bootstrap_answer_no_roots", BootstrapAnswer::Roots(Vec::new())),
+        answer("bootstrap_answer_fork", BootstrapAnswer::Fork(at_first)),
+        answer("bootstrap_answer_fork_later", BootstrapAnswer::Fork(later)),
+        answer("bootstrap_answer_catch_up", BootstrapAnswer::CatchUp(page(votes().to_vec()))),
+        answer("bootstrap_answer_transfer", {
+            BootstrapAnswer::Transfer(TransferAnswer::Chunk(b"chunk bytes".to_vec()))
+        }),
+        answer("bootstrap_answer_other_network", BootstrapAnswer::OtherNetwork),
+    ]
+}
+
+/// The last page of statements.
+fn page(mut statements: Vec<Statement>) -> CatchUpAnswer {
+    statements.sort_by_key(Statement::id);
+    CatchUpAnswer::Statements { statements, more: false }
+}
+
+/// Catch-up.
+fn questions() -> Vec<Sample> {
     let news = CatchUpAnswer::News {
         root_version: 2,
         heads: vec![signed(&head_1(), &[11, 12]), signed(&head_2(), &[11, 12])],
         more: true,
         statements: Statement::fingerprint(&[digest(b"a statement's id")]),
     };
-    let page = |after| CatchUpRequest::Statements { network: NETWORK, after };
-    let mut statements = statements().to_vec();
-    statements.sort_by_key(Statement::id);
-    let statements = CatchUpAnswer::Statements { statements, more: false };
+    let after = |after| CatchUpRequest::Statements { network: NETWORK, after };
     let manifest = CatchUpAnswer::Manifest(signed(&manifest(), &[11, 12]));
     vec![
-        sample("bootstrap_request", BOOTSTRAP, BootstrapRequest { network: NETWORK, after: 1 }),
-        sample("bootstrap_answer", BOOTSTRAP, BootstrapAnswer { roots }),
-        sample("bootstrap_answer_empty", BOOTSTRAP, BootstrapAnswer { roots: Vec::new() }),
         sample("catch_up_request_since", CATCHUP, catch_up_since()),
         sample("catch_up_request_manifest", CATCHUP, CatchUpRequest::Manifest(digest(b"manifest"))),
-        sample("catch_up_request_statements", CATCHUP, page(None)),
-        sample("catch_up_request_statements_after", CATCHUP, page(Some(digest(b"the last id")))),
-        sample("catch_up_answer_statements", CATCHUP, statements),
+        sample("catch_up_request_statements", CATCHUP, after(None)),
+        sample("catch_up_request_statements_after", CATCHUP, after(Some(digest(b"the last id")))),
+        sample("catch_up_answer_statements", CATCHUP, page(statements().to_vec())),
+        sample("catch_up_answer_votes", CATCHUP, page(votes().to_vec())),
         sample("catch_up_answer_news", CATCHUP, news),
         sample("catch_up_answer_manifest", CATCHUP, manifest),
         sample("catch_up_answer_not_held", CATCHUP, CatchUpAnswer::NotHeld),
@@ -220,5 +278,21 @@ fn transfers() -> Vec<Sample> {
         answer("transfer_answer_chunk", TransferAnswer::Chunk(b"chunk bytes".to_vec())),
         answer("transfer_answer_not_held", TransferAnswer::NotHeld),
         answer("transfer_answer_busy", TransferAnswer::Busy),
+    ]
+}
+
+/// The second version of the same.
+fn packs() -> Vec<Sample> {
+    let request = |name, value: PackedRequest| sample(name, PACKED, value);
+    let answer = |name, value: PackedAnswer| sample(name, PACKED, value);
+    let blob = digest(b"blob");
+    let ranges = vec![ChunkRange { first: 0, count: 2 }, ChunkRange { first: 258, count: 1 }];
+    let chunks = vec![b"the first".to_vec(), b"second".to_vec()];
+    vec![
+        request("packed_request_one", PackedRequest::One(TransferRequest::Have(blob))),
+        request("packed_request_chunks", PackedRequest::Chunks { blob, ranges }),
+        answer("packed_answer_one", PackedAnswer::One(TransferAnswer::Busy)),
+        answer("packed_answer_chunks", PackedAnswer::Chunks(chunks)),
+        answer("packed_answer_no_chunks", PackedAnswer::Chunks(Vec::new())),
     ]
 }
