@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::Path,
     process::{Command, Output, Stdio},
 };
 
@@ -29,7 +30,7 @@ fn version_is_a_document_for_programs() {
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert_eq!(document["schema"], "updraft.version/1");
     assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(document["protocol"], serde_json::json!({ "min": 1, "max": 1 }));
+    assert_eq!(document["protocol"], serde_json::json!({ "min": 1, "max": 2 }));
 }
 
 #[test]
@@ -122,4 +123,23 @@ fn without_a_node_talking_commands_end_with_3_and_name_the_places() {
         !err.contains("unix:/run/updraft/"),
         "a named directory means that node and no other: {err}"
     );
+}
+
+#[test]
+fn the_program_left_behind_is_older_and_speaks_less() {
+    let home = home();
+    let version = |program: &Path| {
+        let mut command = Command::new(program);
+        let (code, out, err) = run(command.args(["version", "--json"]).env("HOME", home.path()));
+        assert_eq!(code, Some(0), "{err}");
+        serde_json::from_str::<serde_json::Value>(&out).expect("a document")
+    };
+    let new = version(Path::new(env!("CARGO_BIN_EXE_updraft")));
+    let old = version(&crate::harness::protocol_1());
+    assert_eq!(new["protocol"], serde_json::json!({ "min": 1, "max": 2 }));
+    assert_eq!(old["protocol"], serde_json::json!({ "min": 1, "max": 1 }));
+    let number = |document: &serde_json::Value| {
+        document["version"].as_str().expect("text").parse::<semver::Version>().expect("a version")
+    };
+    assert!(number(&old) < number(&new), "the real program is an update of the old one");
 }

@@ -13,6 +13,7 @@ use updraft_protocol::SecretKey;
 use crate::{
     agent::{self, AgentHandle, Parts, Trust},
     api::{self, ApiSettings, MetricsAccess, Serving, SocketFile, TokenHash},
+    build::Build,
     clock::Clock,
     config::{self, Settings},
     dirs::Dirs,
@@ -146,15 +147,21 @@ impl Opened {
 impl Node {
     /// Starts a node. A listener of the API that cannot be had is told in [`Ready::without`] and does not keep
     /// the node from running; one of the network does.
-    pub async fn start(settings: Settings, dirs: &Dirs, opened: Opened) -> Result<Self, Problem> {
+    pub async fn start(
+        settings: Settings,
+        dirs: &Dirs,
+        opened: Opened,
+        build: Build,
+    ) -> Result<Self, Problem> {
         let settings = Arc::new(settings);
         let clock = Clock::system();
         let stop = CancellationToken::new();
         let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry, clock.now());
+        let metrics = Metrics::register(&mut registry, clock.now(), build);
         let updraft = registry.sub_registry_with_prefix("updraft");
         let network_metrics = NetworkMetrics::register(updraft);
-        let network_settings = network_settings(&settings, &opened)?;
+        let mut network_settings = network_settings(&settings, &opened)?;
+        network_settings.agent = format!("updraft/{}", build.version);
         let key = NodeKey::from_seed(*opened.key.expose()).map_err(|error| {
             Problem::from_error(Code::FileUnusable, &error).hint("the file identity.key is damaged")
         })?;
@@ -169,6 +176,7 @@ impl Node {
             network: network.clone(),
             network_events: events,
             clock: clock.clone(),
+            build,
             witness: opened.witness,
             metrics: metrics.clone(),
             temporary: temporary.clone(),

@@ -31,6 +31,7 @@ use super::{
     task::{Agent, Identity, Wires, jittered},
 };
 use crate::{
+    build::{Build, FIRST_PROTOCOL},
     catalog::{Catalog, Refusal, Witness, Word},
     clock::Clock,
     config::{self, Settings},
@@ -58,6 +59,8 @@ pub struct Parts {
     pub network_events: mpsc::Receiver<NetworkEvent>,
     /// The wall clock.
     pub clock: Clock,
+    /// What this program is.
+    pub build: Build,
     /// The unlocked key of `trust.witness_key`.
     pub witness: Option<Arc<SecretKey>>,
     /// Where things are counted.
@@ -262,7 +265,9 @@ fn identity(parts: &Parts, duty: Duty) -> Identity {
             network: root.name.clone(),
             kind: root.kind,
             role: duty.as_str(),
-            version: crate::build::VERSION,
+            version: parts.build.version,
+            speaks: parts.build.speaks,
+            protocol: FIRST_PROTOCOL,
             started: parts.clock.now(),
         },
         first_root: parts.trust.first,

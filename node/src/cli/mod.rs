@@ -69,13 +69,16 @@ pub use context::{Answer, Context};
 pub use exit::Exit;
 pub use global::{Color, Global};
 
-use crate::problem::Problem;
+use crate::{
+    build::{Build, VERSION},
+    problem::Problem,
+};
 
 /// Peer-to-peer software updates: publish once, every node helps deliver.
 #[derive(Debug, Parser)]
 #[command(
     name = "updraft",
-    version,
+    version = VERSION,
     styles = help::STYLES,
     arg_required_else_help = true,
     subcommand_required = true,
@@ -185,10 +188,10 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Problem> {
 /// Runs the program `updraft`: parses, dispatches, prints the problem if there is one.
 ///
 /// Wrong arguments end the process with code 2 and help with 0, both by clap.
-pub fn main() -> ExitCode {
-    let matches = help::command().get_matches();
+pub fn main(build: Build) -> ExitCode {
+    let matches = help::command().version(build.version).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let context = Context::of_process(cli.global);
+    let context = Context::of_process(cli.global, build);
     let ended = dispatch(cli.command, &context);
     // A lost answer is a failure even if the work was done.
     match ended.and_then(|exit| context.output.finish().map(|()| exit)) {

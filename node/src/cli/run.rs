@@ -96,7 +96,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     let runtime = context.runtime()?;
     let (ended, lock) = runtime.block_on(async {
         let mut signals = Signals::listen()?;
-        let mut node = Node::start(loaded.settings, &dirs, opened).await?;
+        let mut node = Node::start(loaded.settings, &dirs, opened, context.build).await?;
         introduce(&node, &name, &trust, context)?;
         let ended = tokio::select! {
             exit = signals.next() => Ok(exit),
@@ -135,7 +135,7 @@ fn introduce(node: &Node, name: &str, trust: &Trust, context: &Context) -> Resul
         });
     }
     let out = &context.output;
-    out.say(&format!("updraft {}  {name}  {}", crate::build::VERSION, ready.peer_id));
+    out.say(&format!("updraft {}  {name}  {}", context.build.version, ready.peer_id));
     let kind = match root.kind {
         NetworkKind::Production => String::new(),
         NetworkKind::Development => format!("  {DEV_NETWORK}"),

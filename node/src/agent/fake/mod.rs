@@ -20,7 +20,10 @@ use super::{
     Outcome, Peer, PeerCounts, Phase, Plan, Published, Release, RollbackOrder, RootStatus, Said,
     StatementLine, Status, StoreStatus, Totals, in_words, operation::Operations, order::Order,
 };
-use crate::problem::{Code, Problem};
+use crate::{
+    build::Build,
+    problem::{Code, Problem},
+};
 
 /// The moment at which the fake's node started.
 pub(crate) const STARTED: Timestamp = Timestamp::from_seconds(1_795_237_800);
@@ -100,7 +103,9 @@ fn empty_status() -> Status {
             network: "demo".parse().expect("a name"),
             kind: NetworkKind::Development,
             role: "full",
-            version: env!("CARGO_PKG_VERSION"),
+            version: Build::THIS.version,
+            speaks: Build::THIS.speaks,
+            protocol: 1,
             started: STARTED,
         },
         root: RootStatus {
