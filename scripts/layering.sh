@@ -47,13 +47,15 @@ keys: secret
 network:
 policy:
 store:
+trial:
 # The edge of joining: asks the network, writes what it came to believe into the store; a root in a file of a
 # person is read by the one bounded reader there is, that of publishing.
 join: lock network publish store whole
 # Publishing signs (keys), writes the file that travels (bundle), and reads old releases from disk (store).
 publish: FLOOR bundle keys store
 # The corridor: knows every room that a release walks through, and no window.
-agent: FLOOR bundle catalog fetch install network policy store
+# … and `trial`, because what is staged for a later day is tried there and then.
+agent: FLOOR bundle catalog fetch install network policy store trial
 # Windows. The API sees the agent's handle; the command line sees the API's types, and for what needs no
 # running node the rooms that do the work. `network` is the form of an address in a ticket, `store` its errors.
 api: FLOOR agent

@@ -7,9 +7,9 @@ use std::{
 };
 
 use updraft_protocol::{
-    CatchUpAnswer, CatchUpRequest, ChannelBase, ChannelName,
-    ComponentName, Digest, Equivocation, Gossip, Head, Heartbeat, Manifest, NetworkId, Root,
-    Signed, Statement, Timestamp,
+    CatchUpAnswer, CatchUpRequest, ChannelBase, ChannelName, ComponentName, Digest, Equivocation,
+    Gossip, Head, Heartbeat, Manifest, NetworkId, ReleaseVersion, Root, Signed, Statement,
+    Timestamp,
 };
 
 use super::{
@@ -174,6 +174,8 @@ pub struct Job {
     pub excluded: BTreeSet<Digest>,
     /// How far to go.
     pub extent: Extent,
+    /// Versions of the component that are staged for a later day, and stay.
+    pub ahead: BTreeSet<ReleaseVersion>,
 }
 
 impl Job {

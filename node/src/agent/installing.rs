@@ -50,7 +50,7 @@ pub(super) fn install(
         Err(InstallError::AlreadyLive { .. }) => {}
         Err(error) => return Err(blame(&error, fetched)),
     }
-    if let Err(error) = installer.keep(context.keep_versions) {
+    if let Err(error) = installer.keep(context.keep_versions, &job.ahead) {
         tracing::warn!(component = %job.component, error = %chain(&error), "old versions could not be removed");
     }
     installation(&installer)

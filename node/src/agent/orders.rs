@@ -134,6 +134,7 @@ impl Agent {
             route: order.route,
             excluded: Default::default(),
             extent: order.extent,
+            ahead: Default::default(),
         };
         let context = self.context.clone();
         self.effects.spawn(async move {

@@ -161,6 +161,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             route: wish.route,
             excluded: BTreeSet::new(),
             extent: wish.extent,
+            ahead: BTreeSet::new(),
         };
         self.jobs.insert(id, job.clone());
         self.fresh.insert(id, self.moment(now));
