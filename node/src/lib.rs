@@ -32,6 +32,7 @@ pub mod publish;
 pub mod store;
 pub mod trial;
 
+pub mod again;
 pub mod build;
 pub mod clock;
 pub mod config;

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use updraft_protocol::SecretKey;
 
 use crate::{
-    agent::{self, AgentHandle, Parts, Trust},
+    again::{StartAgain, Starts},
+    agent::{self, AgentHandle, Ending, Parts, Trust},
     api::{self, ApiSettings, MetricsAccess, Serving, SocketFile, TokenHash},
     build::Build,
     clock::Clock,
@@ -40,7 +41,7 @@ pub struct Node {
     pub agent: AgentHandle,
     /// Where it can be reached.
     pub ready: Ready,
-    agent_task: JoinHandle<()>,
+    agent_task: JoinHandle<Ending>,
     network_task: JoinHandle<()>,
     api: Serving,
     stop: CancellationToken,
@@ -152,6 +153,7 @@ impl Node {
         dirs: &Dirs,
         opened: Opened,
         build: Build,
+        starts: Starts,
     ) -> Result<Self, Problem> {
         let settings = Arc::new(settings);
         let clock = Clock::system();
@@ -177,6 +179,7 @@ impl Node {
             network_events: events,
             clock: clock.clone(),
             build,
+            starts,
             witness: opened.witness,
             metrics: metrics.clone(),
             temporary: temporary.clone(),
@@ -204,27 +207,36 @@ impl Node {
     pub async fn stop(self) -> DataLock {
         self.stop.cancel();
         self.api.stopped().await;
-        for (name, task) in [("agent", self.agent_task), ("network", self.network_task)] {
-            // A part that has ended was told of by `ended`, and cannot be waited for twice.
-            if !task.is_finished()
-                && let Err(error) = task.await
-            {
-                tracing::error!(%error, "the {name} ended badly");
-            }
-        }
+        last_word("agent", self.agent_task).await;
+        last_word("network", self.network_task).await;
         self.lock
     }
 
-    /// Ends when a part of the node has ended by itself, which is a bug: a node without its agent or its network
-    /// only looks alive.
-    pub async fn ended(&mut self) -> Problem {
+    /// Ends when the node is to stop and the process to become another program.
+    ///
+    /// # Errors
+    /// If a part of the node has ended by itself, which is a bug: a node without its agent or its network only looks
+    /// alive.
+    pub async fn ended(&mut self) -> Result<StartAgain, Problem> {
         let (part, ended) = tokio::select! {
-            ended = &mut self.agent_task => ("agent", ended),
+            ended = &mut self.agent_task => match ended {
+                Ok(Ending::StartAgain(again)) => return Ok(again),
+                ended => ("agent", ended.map(drop)),
+            },
             ended = &mut self.network_task => ("network", ended),
         };
         let problem =
             Problem::new(Code::Failed, format!("the {part} of the node has ended by itself"));
-        ended.err().map_or(problem.clone(), |error| problem.cause(error.to_string()))
+        Err(ended.err().map_or(problem.clone(), |error| problem.cause(error.to_string())))
+    }
+}
+
+/// Waits for a part of the node. One that has ended was told of by [`Node::ended`], and cannot be waited for twice.
+async fn last_word<T>(part: &str, task: JoinHandle<T>) {
+    if !task.is_finished()
+        && let Err(error) = task.await
+    {
+        tracing::error!(%error, "the {part} ended badly");
     }
 }
 

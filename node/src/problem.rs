@@ -93,6 +93,7 @@ codes! {
     FloorRequired "UD0510" "floor-required" Some(409), 7, "An intermediate release has to come first";
 
     RollbackFailed "UD0603" "rollback-failed" Some(500), 1, "The earlier version could not be restored";
+    SelftestFailed "UD0604" "selftest-failed" Some(409), 1, "The release did not pass its self-test";
 
     NoPeers "UD0701" "no-peers" Some(503), 9, "No peers are connected";
     NoProviders "UD0702" "no-providers" Some(503), 9, "No connected peer holds the release";

@@ -14,9 +14,10 @@ use updraft_protocol::{
 
 use super::{
     event::What,
-    lifecycle::InstalledVersion,
+    lifecycle::{InstalledVersion, WaitReason},
     operation::OperationId,
     order::{Extent, HistoryLine, RouteChoice},
+    staging::Staged,
 };
 use crate::catalog::{Verdict, Word};
 
@@ -70,6 +71,8 @@ pub enum Input<P> {
     Fetched(OperationId, Result<Fetched, JobError>),
     /// An installation or a rollback ended.
     Installed(OperationId, Result<Installation, JobError>),
+    /// A release was staged for a later day and tried, or not.
+    Staged(OperationId, Result<Staged, JobError>),
     /// A seed's copy of a release is complete, or not.
     Mirrored(Digest, Result<Vec<Digest>, JobError>),
     /// Nothing; time passed.
@@ -126,6 +129,12 @@ pub enum Action<P> {
     Fetch(Job),
     /// Build and switch to a release whose bytes are here.
     Install(Job, Fetched),
+    /// Build a release whose bytes are here beside what is live, and try it there.
+    Stage(Job, Fetched),
+    /// Of what was staged and never was live, these versions stay.
+    KeepAhead(ComponentName, BTreeSet<ReleaseVersion>),
+    /// End the node in order, and begin again as the program that is installed as this component.
+    StartAgain(ComponentName),
     /// Switch back to a kept version.
     SwitchBack {
         /// The operation.
@@ -247,16 +256,33 @@ pub enum JobError {
     },
     /// Even the whole artifact does not give what is signed.
     Damaged(String),
+    /// It was tried, and does not do what it has to. Another attempt would end the same way.
+    Unfit(String),
     /// Something else.
     Failed(String),
+}
+
+impl JobError {
+    /// What the next attempt waits for.
+    pub(super) const fn wait_reason(&self) -> WaitReason {
+        match self {
+            Self::NoHolders(_) => WaitReason::Peers,
+            Self::Disk(_) => WaitReason::Disk,
+            Self::WrongRoute { .. } | Self::Damaged(_) | Self::Unfit(_) | Self::Failed(_) => {
+                WaitReason::Fault
+            }
+        }
+    }
 }
 
 impl std::fmt::Display for JobError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NoHolders(text) | Self::Disk(text) | Self::Damaged(text) | Self::Failed(text) => {
-                f.write_str(text)
-            }
+            Self::NoHolders(text)
+            | Self::Disk(text)
+            | Self::Damaged(text)
+            | Self::Unfit(text)
+            | Self::Failed(text) => f.write_str(text),
             Self::WrongRoute { error, .. } => f.write_str(error),
         }
     }

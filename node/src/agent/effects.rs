@@ -3,8 +3,8 @@
 use std::{future::Future, sync::Arc};
 
 use updraft_protocol::{
-    CatchUpAnswer, CatchUpRequest, ChannelName, ComponentName, Digest,
-    Equivocation, Head, Heartbeat, Manifest, Signed, Statement, Timestamp,
+    CatchUpAnswer, CatchUpRequest, ChannelName, ComponentName, Digest, Equivocation, Head,
+    Heartbeat, Manifest, Signed, Statement, Timestamp,
 };
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     installing,
     lifecycle::{Component, InstalledVersion},
     operation::{OperationId, Phase},
-    order::{HistoryLine, Published, Reply},
+    order::{Extent, HistoryLine, Published, Reply},
     restore,
     task::Agent,
 };
@@ -81,6 +81,7 @@ impl Agent {
                 }
                 Action::Fetch(job) => Input::Fetched(job.id, Err(failed())),
                 Action::Install(job, _) => Input::Installed(job.id, Err(failed())),
+                Action::Stage(job, _) => Input::Staged(job.id, Err(failed())),
                 Action::SwitchBack { job, .. } => Input::Installed(job, Err(failed())),
                 Action::Mirror(release, _) => Input::Mirrored(release, Err(failed())),
                 // Questions that are not put are not answered either: the asker is free again.
@@ -171,7 +172,19 @@ impl Agent {
                     Ended::Nothing
                 });
             }
-            Action::Fetch(job) => self.fetch(job),
+            Action::Fetch(job) => {
+                if job.extent != Extent::Download {
+                    // What lies staged there need not be fetched.
+                    self.open_installer(&job.component).await;
+                }
+                self.fetch(job);
+            }
+            Action::Stage(job, fetched) => {
+                self.open_installer(&job.component).await;
+                self.stage(job, fetched);
+            }
+            Action::KeepAhead(component, ahead) => self.keep_ahead(component, ahead),
+            Action::StartAgain(component) => self.start_again(component).await,
             Action::Install(job, fetched) => {
                 // A folder that could not be opened before may be mended since.
                 self.open_installer(&job.component).await;
@@ -317,6 +330,12 @@ impl Agent {
         let id = job.id;
         self.machine.set_phase(id, Phase::Fetching);
         self.spawn_job(move |result| Input::Fetched(id, result), async move {
+            if job.extent != Extent::Download {
+                let (context, job) = (context.clone(), job.clone());
+                if on_thread(move || Ok(installing::is_staged(&context, &job))).await? {
+                    return Ok(Fetched::default());
+                }
+            }
             fetching::fetch_release(&context, &job).await
         });
     }
@@ -347,7 +366,7 @@ impl Agent {
     }
 
     /// Runs a job; a panic in it is a failed job, not a job that never ends.
-    fn spawn_job<T: Send + 'static>(
+    pub(super) fn spawn_job<T: Send + 'static>(
         &mut self,
         input: impl FnOnce(Result<T, JobError>) -> Input<PeerId> + Send + 'static,
         work: impl Future<Output = Result<T, JobError>> + Send + 'static,
@@ -410,7 +429,7 @@ impl Agent {
     }
 }
 
-async fn on_thread<T: Send + 'static>(
+pub(super) async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
 ) -> Result<T, JobError> {
     tokio::task::spawn_blocking(work)

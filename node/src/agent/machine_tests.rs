@@ -438,3 +438,6 @@ fn a_downloaded_release_is_not_followed_and_a_consented_downgrade_stays() {
 
 #[path = "machine_stops_tests.rs"]
 mod stops;
+
+#[path = "staging_tests.rs"]
+mod staging;

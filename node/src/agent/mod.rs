@@ -20,6 +20,7 @@ mod audit;
 mod believing;
 mod context;
 mod effects;
+mod ending;
 mod event;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -37,9 +38,9 @@ mod orders;
 mod restore;
 mod rules;
 mod saying;
-mod voting;
 mod serving;
 mod show;
+mod staging;
 mod start;
 mod statements;
 mod status;
@@ -47,8 +48,10 @@ mod stopping;
 mod sync;
 mod task;
 mod trouble;
+mod trying;
 mod updates;
 mod view;
+mod voting;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -58,6 +61,7 @@ use updraft_protocol::{ChannelName, ComponentName, Digest, Root, Signed, Stateme
 use self::order::{Order, Reply};
 pub use self::{
     action::{Action, Fetched, Input, Installation, Job, JobError, Leg, Now},
+    ending::Ending,
     event::{Event, What},
     lifecycle::{Component, Following, InstalledVersion},
     machine::Machine,
@@ -69,6 +73,7 @@ pub use self::{
     restore::Trust,
     rules::{Duty, Rules, Upload},
     saying::{Said, StatementLine, in_words},
+    staging::Staged,
     start::{Parts, start},
     status::{
         Alarm, Available, ChannelStatus, ComponentState, ComponentStatus, Concern, ConcernKind,
@@ -225,6 +230,12 @@ impl AgentHandle {
     /// How many connected peers hold the whole artifact of a manifest now.
     pub async fn replicas(&self, manifest: Digest) -> Answer<usize> {
         self.ask(|reply| Order::Replicas { manifest, reply }).await
+    }
+
+    /// Ends the node in order, to begin again as the program that is installed as `updraft`, or as this one if none
+    /// is; says which. Whoever runs the node sees it in [`Ending`].
+    pub async fn start_again(&self) -> Answer<PathBuf> {
+        self.ask(|reply| Order::StartAgain { reply }).await
     }
 
     async fn ask<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Answer<T> {

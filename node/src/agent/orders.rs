@@ -85,6 +85,7 @@ impl Agent {
                 let blob = store.open_blob(&digest)?;
                 Ok(blob.map(|reader| BlobFile { reader: Box::new(reader), size }))
             }),
+            Order::StartAgain { reply } => self.on_start_again(reply).await,
             Order::Replicas { manifest, reply } => self.on_replicas(manifest, reply),
         }
     }

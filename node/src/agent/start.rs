@@ -20,6 +20,7 @@ use updraft_protocol::{ComponentName, Digest, SecretKey};
 use super::{
     AgentHandle, MAX_EVENTS, MAX_ORDERS,
     context::{Context, lock},
+    ending::{Ending, own_component},
     installing,
     lifecycle::Component,
     limiter::Limiter,
@@ -31,6 +32,7 @@ use super::{
     task::{Agent, Identity, Wires, jittered},
 };
 use crate::{
+    again::Starts,
     build::{Build, FIRST_PROTOCOL},
     catalog::{Catalog, Refusal, Witness, Word},
     clock::Clock,
@@ -61,6 +63,8 @@ pub struct Parts {
     pub clock: Clock,
     /// What this program is.
     pub build: Build,
+    /// How often this process has become another program.
+    pub starts: Starts,
     /// The unlocked key of `trust.witness_key`.
     pub witness: Option<Arc<SecretKey>>,
     /// Where things are counted.
@@ -71,8 +75,8 @@ pub struct Parts {
     pub stop: CancellationToken,
 }
 
-/// Starts the agent. The task ends when `stop` is cancelled or the network ends.
-pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Problem> {
+/// Starts the agent. The task ends when `stop` is cancelled, the network ends, or another program is to take over.
+pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<Ending>), Problem> {
     let settings = parts.settings.clone();
     let context = context(&parts);
     prepare_temporary(&parts.temporary)?;
@@ -108,7 +112,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         config::Role::Seed => Duty::Seed,
         config::Role::Client => Duty::Client,
     };
-    let standard = settings.component(&"updraft".parse().expect("`updraft` is a component name"));
+    let standard = settings.component(&own_component());
     let rules = Rules {
         duty,
         upload: if generosity(&settings, duty) == Generosity::All {
@@ -145,6 +149,8 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         next_token: 0,
         checks: Vec::new(),
         importing: 0,
+        ending: None,
+        starts: parts.starts,
         sent: 0,
         totals: Totals::default(),
         started: now,

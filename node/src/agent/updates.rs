@@ -11,7 +11,7 @@ use updraft_protocol::{ChannelName, ComponentName, Digest, ReleaseVersion};
 use super::{
     action::{Action, Fetched, Installation, Job, JobError, Now},
     event::{What, count_peers},
-    lifecycle::{Component, Following, IllegalMove, WaitReason},
+    lifecycle::{Component, Following, IllegalMove},
     machine::Machine,
     operation::{Operation, OperationId, OperationKind, Outcome, Phase},
     order::{Extent, HistoryLine, RouteChoice},
@@ -121,6 +121,51 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         now: Now,
         actions: &mut Vec<Action<P>>,
     ) -> Option<OperationId> {
+        self.components.get(name)?;
+        let id = self.note(name, known, &wish, now);
+        self.launch(id, name, known, wish, now, actions)
+    }
+
+    /// Notes an operation that has not begun to do anything.
+    pub(super) fn note(
+        &mut self,
+        name: &ComponentName,
+        known: &Known,
+        wish: &Wish,
+        now: Now,
+    ) -> OperationId {
+        let installed = self.components.get(name).and_then(|c| c.installed.as_ref());
+        self.operations.begin(Operation {
+            id: OperationId(0),
+            kind: match wish.extent {
+                Extent::Install | Extent::Download => OperationKind::Install,
+                Extent::Stage { .. } => OperationKind::Stage,
+            },
+            component: name.clone(),
+            from: installed.map(|base| base.version.clone()),
+            to: known.manifest.version.clone(),
+            phase: Phase::Planning,
+            progress: None,
+            sources: Default::default(),
+            patch_bytes: 0,
+            started: now.wall,
+            ended: None,
+            by: wish.by.clone(),
+            reason: None,
+            outcome: Outcome::Running,
+        })
+    }
+
+    /// Begins what was noted. The component is at rest: callers have looked.
+    pub(super) fn launch(
+        &mut self,
+        id: OperationId,
+        name: &ComponentName,
+        known: &Known,
+        wish: Wish,
+        now: Now,
+        actions: &mut Vec<Action<P>>,
+    ) -> Option<OperationId> {
         let release = known.signed.digest();
         let component = self.components.get(name)?;
         let others = self
@@ -130,22 +175,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             .map(|other| other.manifest.clone())
             .collect();
         let base = component.installed.clone();
-        let id = self.operations.begin(Operation {
-            id: OperationId(0),
-            kind: OperationKind::Install,
-            component: name.clone(),
-            from: base.as_ref().map(|base| base.version.clone()),
-            to: known.manifest.version.clone(),
-            phase: Phase::Planning,
-            progress: None,
-            sources: Default::default(),
-            patch_bytes: 0,
-            started: now.wall,
-            ended: None,
-            by: wish.by,
-            reason: None,
-            outcome: Outcome::Running,
-        });
         let moved = self.components.get_mut(name)?.begin(id, release);
         if !self.legal(moved, id, now) {
             return None;
@@ -161,7 +190,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             route: wish.route,
             excluded: BTreeSet::new(),
             extent: wish.extent,
-            ahead: BTreeSet::new(),
+            ahead: self.wanted_ahead(name),
         };
         self.jobs.insert(id, job.clone());
         self.fresh.insert(id, self.moment(now));
@@ -206,7 +235,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 self.called_off.remove(&id);
                 if self.legal(moved, id, now) {
                     self.operations.update(id, |operation| operation.phase = Phase::Staging);
-                    actions.push(Action::Install(job, fetched));
+                    actions.push(match job.extent {
+                        Extent::Stage { .. } => Action::Stage(job, fetched),
+                        Extent::Install | Extent::Download => Action::Install(job, fetched),
+                    });
                 }
             }
             Err(JobError::WrongRoute { blob, error }) => {
@@ -244,14 +276,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 }
             }
             (Err(JobError::WrongRoute { blob, error }), Some(job)) => {
-                let moved = match self.components.get_mut(&job.component) {
-                    Some(component) => component.refetch(id),
-                    None => return actions,
-                };
-                if self.legal(moved, id, now) {
-                    self.operations.update(id, |operation| operation.phase = Phase::Planning);
-                    self.try_another_route(job, blob, error, now, &mut actions);
-                }
+                self.go_another_way(job, blob, error, now, &mut actions);
             }
             (Err(error), Some(job)) => self.end_badly(&job, error, now, &mut actions),
             (Err(error), None) => {
@@ -305,6 +330,23 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }));
     }
 
+    /// What was built is not the release: back to fetching, by another route.
+    pub(super) fn go_another_way(
+        &mut self,
+        job: Job,
+        blob: Digest,
+        error: String,
+        now: Now,
+        actions: &mut Vec<Action<P>>,
+    ) {
+        let Some(component) = self.components.get_mut(&job.component) else { return };
+        let moved = component.refetch(job.id);
+        if self.legal(moved, job.id, now) {
+            self.operations.update(job.id, |operation| operation.phase = Phase::Planning);
+            self.try_another_route(job, blob, error, now, actions);
+        }
+    }
+
     fn try_another_route(
         &mut self,
         mut job: Job,
@@ -322,7 +364,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         actions.push(Action::Fetch(job));
     }
 
-    fn end_well(&mut self, job: &Job, now: Now) {
+    pub(super) fn end_well(&mut self, job: &Job, now: Now) {
         self.jobs.remove(&job.id);
         self.operations.finish(job.id, Outcome::Done, now.wall);
         if let Some(component) = self.components.get_mut(&job.component) {
@@ -332,6 +374,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     fn end_badly(&mut self, job: &Job, error: JobError, now: Now, actions: &mut Vec<Action<P>>) {
+        if let Extent::Stage { .. } = job.extent {
+            return self.not_staged(job, &error, now, actions);
+        }
         self.jobs.remove(&job.id);
         let text = error.to_string();
         self.operations.finish(job.id, Outcome::Failed(problem(job, &error)), now.wall);
@@ -352,17 +397,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 error: Some(text.clone()),
             });
         }
-        let reason = match error {
-            JobError::NoHolders(_) => WaitReason::Peers,
-            JobError::Disk(_) => WaitReason::Disk,
-            JobError::Damaged(_) => {
-                component.quarantined.insert(job.release, text.clone());
-                actions.push(Action::KeepComponent(job.component.clone()));
-                WaitReason::Fault
-            }
-            JobError::WrongRoute { .. } | JobError::Failed(_) => WaitReason::Fault,
-        };
-        let moved = component.failed(job.id, reason, text, now.elapsed);
+        if let JobError::Damaged(_) = error {
+            component.quarantined.insert(job.release, text.clone());
+            actions.push(Action::KeepComponent(job.component.clone()));
+        }
+        let moved = component.failed(job.id, error.wait_reason(), text, now.elapsed);
         self.legal(moved, job.id, now);
     }
 
@@ -417,7 +456,7 @@ pub(super) struct Wish {
     pub(super) by: String,
 }
 
-fn problem(job: &Job, error: &JobError) -> Problem {
+pub(super) fn problem(job: &Job, error: &JobError) -> Problem {
     let release = job.manifest.release_name();
     match error {
         JobError::NoHolders(text) => Problem::new(Code::NoProviders, format!("{release}: {text}"))
@@ -426,6 +465,8 @@ fn problem(job: &Job, error: &JobError) -> Problem {
             .hint("make room, or set store.max_size and store.min_free_disk otherwise"),
         JobError::Damaged(text) => Problem::new(Code::ChunkMismatch, format!("{release}: {text}"))
             .hint("the release is not tried again here; tell its publisher"),
+        JobError::Unfit(text) => Problem::new(Code::SelftestFailed, format!("{release}: {text}"))
+            .hint("it is not tried again before the node starts anew; tell its publisher"),
         JobError::WrongRoute { error: text, .. } | JobError::Failed(text) => {
             Problem::new(Code::Failed, format!("{release}: {text}"))
         }
@@ -442,6 +483,7 @@ fn history<P>(operation: &Operation, error: Option<String>, now: Now) -> Action<
                 count_peers(operation.sources.len())
             ),
         ),
+        OperationKind::Stage => ("stage", String::new()),
         OperationKind::Rollback => ("rollback", String::new()),
     };
     Action::Record(HistoryLine {

@@ -6,6 +6,7 @@
 //!
 //! To add a command: its file, a variant of `Command`, an arm of `dispatch`, its name in `help.rs`.
 
+mod become_program;
 mod client;
 mod completions;
 mod config;

@@ -146,6 +146,11 @@ impl Installer {
         switch::read(&self.root)
     }
 
+    /// The path of `current`, by which programs reach what is live.
+    pub fn current_path(&self) -> PathBuf {
+        self.root.path_of(switch::CURRENT)
+    }
+
     /// Refuses with [`InstallError::CurrentReplaced`] when `current` is not where this node left it.
     pub fn check_current(&self) -> Result<(), InstallError> {
         self.expect_own_current()

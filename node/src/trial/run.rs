@@ -5,16 +5,22 @@
 
 use std::{
     env, io,
+    os::fd::{AsFd as _, OwnedFd},
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
     pin::pin,
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::{
+    io::Errno,
+    process::{
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
+    },
+};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, Interest, unix::AsyncFd},
+    io::{AsyncRead, AsyncReadExt as _},
     net::unix::pipe,
     time::timeout,
 };
@@ -37,8 +43,9 @@ pub async fn run(trial: &Trial, limit: Duration) -> Result<Tried, TrialError> {
     let name = trial.command.first().cloned().unwrap_or_default();
     let (mut running, streams) = start(trial, &name).await?;
     let watch = |source| TrialError::Watch { program: name.clone(), source };
-    let ended = AsyncFd::with_interest(running.handle().map_err(watch)?, Interest::READABLE)
-        .map_err(watch)?;
+    let handle = running.handle().map_err(watch)?;
+    // Ends with the program, and so at the latest when this future is dropped.
+    let mut ended = tokio::task::spawn_blocking(move || wait(&handle));
     let mut out = Vec::new();
     let mut said = Vec::new();
     let in_time = {
@@ -50,8 +57,8 @@ pub async fn run(trial: &Trial, limit: Duration) -> Result<Tried, TrialError> {
         let end = async {
             loop {
                 tokio::select! {
-                    // Cancel-safe: readiness stays. What was read lies in the buffers outside.
-                    ready = ended.readable() => return ready.map(drop),
+                    // Cancel-safe: a thread waits on. What was read lies in the buffers outside.
+                    ended = &mut ended => return ended.unwrap_or_else(|error| Err(error.into())),
                     () = &mut printing, if !is_silent => is_silent = true,
                 }
             }
@@ -66,6 +73,17 @@ pub async fn run(trial: &Trial, limit: Duration) -> Result<Tried, TrialError> {
     in_time.map_err(|_| TrialError::TooSlow { program: name.clone(), limit })?.map_err(watch)?;
     let status = running.reap().map_err(watch)?;
     judge(name, status, &out, &said)
+}
+
+/// Waits until a program has ended, and leaves it to be waited for.
+fn wait(program: &OwnedFd) -> io::Result<()> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    loop {
+        match waitid(WaitId::PidFd(program.as_fd()), options) {
+            Err(Errno::INTR) => {}
+            ended => return Ok(ended.map(drop)?),
+        }
+    }
 }
 
 fn judge(program: String, status: ExitStatus, out: &[u8], err: &[u8]) -> Result<Tried, TrialError> {
@@ -159,8 +177,8 @@ struct Running {
 }
 
 impl Running {
-    /// A handle that can be read when the program has ended and has not been waited for.
-    fn handle(&self) -> io::Result<std::os::fd::OwnedFd> {
+    /// A handle that is the program's alone, whoever gets its number later.
+    fn handle(&self) -> io::Result<OwnedFd> {
         Ok(pidfd_open(self.group, PidfdFlags::empty())?)
     }
 
