@@ -17,5 +17,6 @@ mod root;
 mod rotation;
 mod split_view;
 mod stall;
+mod start_again;
 mod trust;
 mod votes;
