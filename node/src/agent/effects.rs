@@ -172,26 +172,13 @@ impl Agent {
                     Ended::Nothing
                 });
             }
-            Action::Fetch(job) => {
-                if job.extent != Extent::Download {
-                    // What lies staged there need not be fetched.
-                    self.open_installer(&job.component).await;
-                }
-                self.fetch(job);
-            }
-            Action::Stage(job, fetched) => {
-                self.open_installer(&job.component).await;
-                self.stage(job, fetched);
-            }
-            Action::KeepAhead(component, ahead) => self.keep_ahead(component, ahead),
-            Action::StartAgain(component) => self.start_again(component).await,
-            Action::Install(job, fetched) => {
-                // A folder that could not be opened before may be mended since.
-                self.open_installer(&job.component).await;
-                self.install(job, fetched);
-            }
-            Action::SwitchBack { job, component, to } => self.switch_back(job, component, to),
-            Action::Mirror(release, manifest) => self.mirror(release, manifest),
+            Action::Fetch(_)
+            | Action::Install(..)
+            | Action::Stage(..)
+            | Action::KeepAhead(..)
+            | Action::SwitchBack { .. }
+            | Action::StartAgain(_)
+            | Action::Mirror(..) => self.work(action).await,
             Action::Provide(blobs) => self.provide(blobs),
             Action::Announce(gossip) => {
                 let network = self.context.network.clone();
@@ -214,6 +201,25 @@ impl Agent {
             }
         }
         Ok(())
+    }
+
+    /// Begins what takes long. A folder that could not be opened before may be mended since.
+    async fn work(&mut self, action: Action<PeerId>) {
+        if let Action::Fetch(job) | Action::Install(job, _) | Action::Stage(job, _) = &action
+            && job.extent != Extent::Download
+        {
+            self.open_installer(&job.component).await;
+        }
+        match action {
+            Action::Fetch(job) => self.fetch(job),
+            Action::Install(job, fetched) => self.install(job, fetched),
+            Action::Stage(job, fetched) => self.stage(job, fetched),
+            Action::KeepAhead(component, ahead) => self.keep_ahead(component, ahead),
+            Action::SwitchBack { job, component, to } => self.switch_back(job, component, to),
+            Action::StartAgain(component) => self.start_again(component).await,
+            Action::Mirror(release, manifest) => self.mirror(release, manifest),
+            other => tracing::error!(action = ?other, "not an action that takes long"),
+        }
     }
 
     /// Keeps a word of this witness, and only then signs it: a power cut between the two leaves a word that was

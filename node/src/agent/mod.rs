@@ -47,6 +47,7 @@ mod status;
 mod stopping;
 mod sync;
 mod task;
+mod told;
 mod trouble;
 mod trying;
 mod updates;

@@ -24,9 +24,13 @@ use super::{
     machine::Machine,
     operation::{OperationId, Outcome},
     order::{Extent, RouteChoice},
-    updates::{Wish, problem},
+    told::problem,
+    updates::Wish,
 };
-use crate::catalog::{Freshness, Known};
+use crate::{
+    catalog::{Freshness, Known},
+    problem::{Code, Problem},
+};
 
 /// What lies staged from an earlier run and nobody has asked for within this time after the start is removed.
 const UNCLAIMED: Duration = Duration::from_secs(3_600);
@@ -287,7 +291,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     fn never_begun(&mut self, ahead: &Ahead, reason: &str, now: Now) {
-        let problem = crate::problem::Problem::new(crate::problem::Code::Failed, reason);
+        let problem = Problem::new(Code::Failed, reason);
         self.operations.finish(ahead.operation, Outcome::Failed(problem), now.wall);
     }
 }

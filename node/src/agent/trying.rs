@@ -111,3 +111,7 @@ fn unfit(error: &TrialError) -> JobError {
         | TrialError::Signal { .. } => JobError::Unfit(chain(error)),
     }
 }
+
+#[cfg(test)]
+#[path = "trying_tests.rs"]
+mod tests;

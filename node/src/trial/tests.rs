@@ -60,9 +60,10 @@ impl Desk {
 /// Waits for something that other processes or threads do.
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
+    let mut look = tokio::time::interval(Duration::from_millis(5));
     while !is_so() {
         assert!(Instant::now() < deadline, "{what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        look.tick().await;
     }
 }
 
