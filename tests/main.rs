@@ -18,5 +18,6 @@ mod rotation;
 mod split_view;
 mod stall;
 mod start_again;
+mod trial;
 mod trust;
 mod votes;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     problem::chain,
-    trial::{self, Trial, TrialError},
+    trial::{self, Trial, TrialError, Tried},
 };
 
 impl Agent {
@@ -26,7 +26,8 @@ impl Agent {
         // What was said while it was fetched has been judged.
         context.called_off(id);
         self.spawn_job(move |result| Input::Staged(id, result), async move {
-            stage_and_try(&context, job, fetched, selftest).await
+            let try_it = |trial| async move { trial::run(&trial, trial::LIMIT).await };
+            stage_and_try(&context, job, fetched, selftest, try_it).await
         });
     }
 
@@ -45,12 +46,16 @@ impl Agent {
     }
 }
 
-async fn stage_and_try(
+async fn stage_and_try<F>(
     context: &Context,
     job: Job,
     fetched: Fetched,
     selftest: Vec<String>,
-) -> Result<Staged, JobError> {
+    try_it: impl FnOnce(Trial) -> F,
+) -> Result<Staged, JobError>
+where
+    F: Future<Output = Result<Tried, TrialError>>,
+{
     let protocol = match job.extent {
         Extent::Stage { protocol } => protocol,
         Extent::Install | Extent::Download => {
@@ -76,7 +81,7 @@ async fn stage_and_try(
         version: version.clone(),
         temporary: context.temporary.clone(),
     };
-    let tried = trial::run(&trial, trial::LIMIT).await;
+    let tried = try_it(trial).await;
     let taken_back = on_thread({
         let (context, version) = (context.clone(), version.clone());
         move || installing::take_back(&context, &component, &version)

@@ -1,9 +1,9 @@
-//! Staging ahead with real folders and real programs: what is asked of them, what they must not do, and what stays.
+//! Staging ahead with real folders: what is tried, what a program must not do, and what stays. The programs are the
+//! tests themselves; `tests/trial.rs` runs real ones.
 
 use std::{
     fs, io,
     num::NonZeroU32,
-    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -28,7 +28,7 @@ use crate::{
     testing,
 };
 
-/// A node that has a release of `updraft` staged, whose program is a script.
+/// A node that has a release of `updraft` staged.
 struct Desk {
     context: Context,
     job: Job,
@@ -71,7 +71,8 @@ async fn network(stop: &CancellationToken) -> Network {
 }
 
 impl Desk {
-    async fn with(script: &str) -> Self {
+    async fn new() -> Self {
+        let script = "#!/bin/sh\n";
         let place = tempfile::tempdir().expect("a folder");
         let stop = CancellationToken::new();
         let temporary = place.path().join("tmp");
@@ -127,28 +128,40 @@ impl Desk {
         Self { context, job, place, stop }
     }
 
-    async fn run(&self) -> Result<Staged, JobError> {
+    async fn run(
+        &self,
+        program: impl FnOnce(Trial) -> Result<Tried, TrialError>,
+    ) -> Result<Staged, JobError> {
         // Nothing is fetched: what is there is all that there is.
-        stage_and_try(&self.context, self.job.clone(), Fetched::default(), Vec::new()).await
+        let (job, fetched) = (self.job.clone(), Fetched::default());
+        stage_and_try(&self.context, job, fetched, Vec::new(), async |trial| program(trial)).await
     }
 
     fn versions(&self) -> Vec<String> {
         let found = fs::read_dir(self.place.path().join("updraft/versions")).expect("own folder");
         found.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into()).collect()
     }
+}
 
-    fn marker(&self) -> PathBuf {
-        self.place.path().join("marker")
-    }
+/// A program that passes.
+fn passes(_: Trial) -> Result<Tried, TrialError> {
+    Ok(Tried { printed: Digest::of(b"fine\n"), said: "fine".to_owned() })
 }
 
 #[tokio::test]
 async fn what_lies_staged_is_tried_without_a_byte_fetched_and_can_go_live_afterwards() {
-    let desk = Desk::with("#!/bin/sh\necho \"$UPDRAFT_COMPONENT $UPDRAFT_VERSION $*\"\n").await;
+    let desk = Desk::new().await;
     assert!(installing::is_staged(&desk.context, &desk.job));
-    let staged = desk.run().await.expect("it works");
-    assert_eq!(staged.said, "updraft 2.0.0 --selftest 2");
-    assert_eq!(staged.printed, Digest::of(format!("{}\n", staged.said).as_bytes()));
+    let mut asked = None;
+    let staged = desk.run(|trial| {
+        assert_eq!(fs::read(trial.folder.join("updraft")).expect("whole"), b"#!/bin/sh\n");
+        asked = Some((trial.command.clone(), trial.protocol, trial.version.to_string()));
+        passes(trial)
+    });
+    let staged = staged.await.expect("it works");
+    let command = vec!["updraft".to_owned(), "--selftest".to_owned()];
+    assert_eq!(asked, Some((command, 2, "2.0.0".to_owned())));
+    assert_eq!((staged.printed, staged.protocol), (Digest::of(b"fine\n"), 2));
     assert!(!desk.place.path().join("updraft/current").exists(), "nothing is switched");
     let job = Job { extent: Extent::Install, ..desk.job.clone() };
     let installed =
@@ -156,65 +169,79 @@ async fn what_lies_staged_is_tried_without_a_byte_fetched_and_can_go_live_afterw
     assert_eq!(installed.installed.version, staged.version);
     let program = installing::live_program(&desk.context, &name()).expect("it has one");
     assert_eq!(program, desk.place.path().join("updraft/current/updraft"));
-    assert_eq!(desk.run().await, Ok(staged), "what is live is tried where it is");
+    assert_eq!(desk.run(passes).await, Ok(staged), "what is live is tried where it is");
 }
 
 #[tokio::test]
-async fn a_program_that_fails_makes_its_release_unfit() {
-    let desk = Desk::with("#!/bin/sh\necho 'no such protocol' >&2\nexit 2\n").await;
-    let failed = desk.run().await.expect_err("it fails");
-    assert_eq!(failed, JobError::Unfit("`updraft` ended with 2: no such protocol".to_owned()));
+async fn a_program_that_fails_makes_its_release_unfit_and_a_machine_that_cannot_run_it_does_not() {
+    let desk = Desk::new().await;
+    let slow = |trial: Trial| {
+        Err(TrialError::TooSlow { program: trial.command[0].clone(), limit: trial::LIMIT })
+    };
+    let failed = desk.run(slow).await.expect_err("it fails");
+    assert_eq!(failed, JobError::Unfit("`updraft` took more than 30 s".to_owned()));
+    let full = |_| Err(TrialError::Temporary(io::ErrorKind::StorageFull.into()));
+    let failed = desk.run(full).await.expect_err("it cannot be run");
+    assert!(matches!(failed, JobError::Failed(_)), "another attempt may help: {failed}");
 }
 
 #[tokio::test]
 async fn a_program_that_changes_its_own_release_makes_it_unfit_and_is_thrown_away() {
-    for script in ["#!/bin/sh\ntouch log\n", "#!/bin/sh\necho '#!/bin/sh' >updraft\n"] {
-        let desk = Desk::with(script).await;
-        let failed = desk.run().await.expect_err("it is not what was signed any more");
-        assert!(
-            matches!(&failed, JobError::Unfit(why) if why.contains("changes the release")),
-            "{failed}"
-        );
+    for (file, bytes) in [("log", "I was here"), ("updraft", "#!/bin/evil\n")] {
+        let desk = Desk::new().await;
+        let changes = |trial: Trial| {
+            fs::write(trial.folder.join(file), bytes).expect("writes");
+            passes(trial)
+        };
+        let failed = desk.run(changes).await.expect_err("it is not what was signed any more");
+        let is_told =
+            matches!(&failed, JobError::Unfit(why) if why.contains("changes the release"));
+        assert!(is_told, "{failed}");
         assert!(desk.versions().is_empty(), "{:?}", desk.versions());
     }
 }
 
 #[tokio::test]
 async fn what_was_called_off_while_it_was_built_does_not_run() {
-    let desk = Desk::with("").await;
-    let script = format!("#!/bin/sh\ntouch {}\n", desk.marker().display());
-    let other = Desk::with(&script).await;
-    other.context.call_off(other.job.id, "its channel is frozen".to_owned());
-    assert_eq!(other.run().await, Err(JobError::Failed("its channel is frozen".to_owned())));
-    assert!(!desk.marker().exists());
-    other.run().await.expect("a later one runs");
-    assert!(desk.marker().exists(), "the marker shows what it is to show");
+    let desk = Desk::new().await;
+    desk.context.call_off(desk.job.id, "its channel is frozen".to_owned());
+    let mut runs = 0;
+    let mut counts = |trial| {
+        runs += 1;
+        passes(trial)
+    };
+    let failed = desk.run(&mut counts).await;
+    assert_eq!(failed, Err(JobError::Failed("its channel is frozen".to_owned())));
+    desk.run(&mut counts).await.expect("a later one runs");
+    assert_eq!(runs, 1);
 }
 
 #[tokio::test]
 async fn without_a_known_program_the_reason_says_where_one_is_looked_for() {
-    let desk = Desk::with("#!/bin/sh\n").await;
-    let named = vec!["bin/check".to_owned()];
-    let run = stage_and_try(&desk.context, desk.job.clone(), Fetched::default(), named);
-    let failed = run.await.expect_err("it has no such program");
-    assert_eq!(failed, JobError::Unfit("`bin/check` is no program of the release".to_owned()));
+    let desk = Desk::new().await;
+    let attempt = async |job: Job, named: Vec<String>| {
+        let fetched = Fetched::default();
+        let run = stage_and_try(&desk.context, job, fetched, named, async |_| {
+            panic!("nothing that is known runs")
+        });
+        run.await.expect_err("there is no such program").to_string()
+    };
+    let failed = attempt(desk.job.clone(), vec!["bin/check".to_owned()]).await;
+    assert_eq!(failed, "`bin/check` is no program of the release");
     let job = Job { component: "other".parse().expect("a name"), ..desk.job.clone() };
     let installer = desk.context.installer(&name()).expect("open");
     lock(&desk.context.installers).insert(job.component.clone(), installer);
-    let run = stage_and_try(&desk.context, job, Fetched::default(), Vec::new());
-    let failed = run.await.expect_err("no program has the component's name").to_string();
-    assert!(
-        failed.contains("`bin/other`") && failed.contains("components.other.selftest"),
-        "{failed}"
-    );
+    let failed = attempt(job, Vec::new()).await;
+    let says = ["`bin/other`", "components.other.selftest"];
+    assert!(says.iter().all(|part| failed.contains(part)), "{failed}");
 }
 
 #[tokio::test]
 async fn a_staged_slot_that_rotted_is_not_used_and_the_next_attempt_fetches() {
-    let desk = Desk::with("#!/bin/sh\necho fine\n").await;
-    fs::write(desk.place.path().join("updraft/versions/2.0.0/updraft"), "#!/bin/sh\n")
-        .expect("rots");
-    let failed = desk.run().await.expect_err("it is not what was signed");
+    let desk = Desk::new().await;
+    let program = desk.place.path().join("updraft/versions/2.0.0/updraft");
+    fs::write(program, "#!/bin/evil\n").expect("rots");
+    let failed = desk.run(passes).await.expect_err("it is not what was signed");
     assert!(matches!(failed, JobError::Failed(_)), "another attempt may help: {failed}");
     assert!(!installing::is_staged(&desk.context, &desk.job), "so that it is fetched");
 }

@@ -11,8 +11,6 @@
 
 mod program;
 mod run;
-#[cfg(test)]
-mod tests;
 
 use std::{io, path::PathBuf, time::Duration};
 

@@ -1,4 +1,8 @@
-//! Programs that keep to the rules, and some that do not. They are shell scripts, so that a test shows its program.
+//! Self-tests of releases: programs that keep to the rules, and some that do not. They are shell scripts, so that a test
+//! shows its program.
+//!
+//! Here and not beside the room: a process that is just being started holds, for a moment, copies of everything that
+//! this one has open, and tests beside the rooms open databases that must be theirs alone.
 
 use std::{
     collections::BTreeSet,
@@ -9,8 +13,8 @@ use std::{
 };
 
 use tempfile::TempDir;
-
-use super::*;
+use updraft_node::trial::{LIMIT, MAX_OUTPUT, Trial, TrialError, Tried, run};
+use updraft_protocol::Digest;
 
 /// A staged folder with the program `check`, and a place for homes.
 struct Desk {
