@@ -23,9 +23,10 @@ fi
 # --- 2. Between the rooms of the node ----------------------------------------------------------------------
 # room: rooms that its code may name. `FLOOR` is the ground floor, which knows no room.
 # Tests of a room may also name `testing` and what stands in a row `room (tests)`.
-floor="build clock config dirs fingerprint identity lock logging metrics problem secret whole"
+floor="again build clock config dirs fingerprint identity lock logging metrics problem secret whole"
 allowed=$(cat <<'ROWS'
 # The ground floor. Logging and configuration know each other: a filter is validated by who will obey it.
+again:
 build:
 clock:
 dirs:
@@ -47,13 +48,15 @@ keys: secret
 network:
 policy:
 store:
+trial:
 # The edge of joining: asks the network, writes what it came to believe into the store; a root in a file of a
 # person is read by the one bounded reader there is, that of publishing.
 join: lock network publish store whole
 # Publishing signs (keys), writes the file that travels (bundle), and reads old releases from disk (store).
 publish: FLOOR bundle keys store
 # The corridor: knows every room that a release walks through, and no window.
-agent: FLOOR bundle catalog fetch install network policy store
+# … and `trial`, because what is staged for a later day is tried there and then.
+agent: FLOOR bundle catalog fetch install network policy store trial
 # Windows. The API sees the agent's handle; the command line sees the API's types, and for what needs no
 # running node the rooms that do the work. `network` is the form of an address in a ticket, `store` its errors.
 api: FLOOR agent

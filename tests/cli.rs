@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::Path,
     process::{Command, Output, Stdio},
 };
 
@@ -29,14 +30,20 @@ fn version_is_a_document_for_programs() {
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert_eq!(document["schema"], "updraft.version/1");
     assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(document["protocol"], serde_json::json!({ "min": 1, "max": 1 }));
+    assert_eq!(document["protocol"], serde_json::json!({ "min": 1, "max": 2 }));
 }
 
 #[test]
 fn wrong_arguments_end_with_2_and_say_nothing_on_standard_output() {
-    for arguments in
-        [&[][..], &["instal"], &["--token", "secret", "version"], &["version", "-q", "-v"]]
-    {
+    for arguments in [
+        &[][..],
+        &["--json"],
+        &["--selftest", "2", "version"],
+        &["--selftest", "two"],
+        &["instal"],
+        &["--token", "secret", "version"],
+        &["version", "-q", "-v"],
+    ] {
         let (code, out, err) = run(&mut updraft(&home(), arguments));
         assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(!err.is_empty(), "{arguments:?}");
@@ -122,4 +129,51 @@ fn without_a_node_talking_commands_end_with_3_and_name_the_places() {
         !err.contains("unix:/run/updraft/"),
         "a named directory means that node and no other: {err}"
     );
+}
+
+#[test]
+fn the_program_left_behind_is_older_and_speaks_less() {
+    let home = home();
+    let version = |program: &Path| {
+        let mut command = Command::new(program);
+        let (code, out, err) = run(command.args(["version", "--json"]).env("HOME", home.path()));
+        assert_eq!(code, Some(0), "{err}");
+        serde_json::from_str::<serde_json::Value>(&out).expect("a document")
+    };
+    let new = version(Path::new(env!("CARGO_BIN_EXE_updraft")));
+    let old = version(&crate::harness::protocol_1());
+    assert_eq!(new["protocol"], serde_json::json!({ "min": 1, "max": 2 }));
+    assert_eq!(old["protocol"], serde_json::json!({ "min": 1, "max": 1 }));
+    let number = |document: &serde_json::Value| {
+        document["version"].as_str().expect("text").parse::<semver::Version>().expect("a version")
+    };
+    assert!(number(&old) < number(&new), "the real program is an update of the old one");
+}
+
+#[test]
+fn a_program_tries_itself_and_leaves_nothing_behind() {
+    let home = home();
+    let temporary = home.path().join("tmp");
+    fs::create_dir(&temporary).expect("own folder");
+    let selftest = |program: &Path, protocol: &str| {
+        let mut command = Command::new(program);
+        command.args(["--selftest", protocol]).env_clear().env("TMPDIR", &temporary);
+        run(command.current_dir(home.path()).stdin(Stdio::null()))
+    };
+    let (new, old) = (Path::new(env!("CARGO_BIN_EXE_updraft")), crate::harness::protocol_1());
+    for (program, protocol, part) in [(new, "2", "packed transfer"), (&old, "1", "messages")] {
+        let (code, out, err) = selftest(program, protocol);
+        assert_eq!((code, err.as_str()), (Some(0), ""));
+        let says = format!("speaks protocol {protocol}: ");
+        assert!(out.contains(&says) && out.contains(part) && out.lines().count() == 1, "{out}");
+        assert_eq!(selftest(program, protocol).1, out, "what it says does not change");
+    }
+    for (program, protocol) in [(old.as_path(), "2"), (new, "3"), (new, "0")] {
+        let (code, out, err) = selftest(program, protocol);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
+        assert!(err.contains(&format!("not {protocol}")), "{err}");
+    }
+    let left: Vec<_> = fs::read_dir(home.path()).expect("own folder").collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(fs::read_dir(&temporary).expect("own folder").count(), 0);
 }

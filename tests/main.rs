@@ -17,5 +17,7 @@ mod root;
 mod rotation;
 mod split_view;
 mod stall;
+mod start_again;
+mod trial;
 mod trust;
 mod votes;

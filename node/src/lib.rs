@@ -9,6 +9,7 @@
 //! | 5 | [`fetch`] | it is carried home, from many peers at once |
 //! | 6 | [`store`] | it is kept |
 //! | 7 | [`install`] | it goes live, or back |
+//! | – | [`trial`] | it is tried beside what is live, when it is staged for a later day |
 //! | – | [`agent`] | the corridor: joins the rooms, owns no rule of its own beyond their order |
 //! | – | [`join`] | how a newcomer comes to trust a network |
 //! | – | [`api`], [`cli`], [`cli::devnet`] | windows for programs and people, and a whole network on one desk |
@@ -29,7 +30,9 @@ pub mod node;
 pub mod policy;
 pub mod publish;
 pub mod store;
+pub mod trial;
 
+pub mod again;
 pub mod build;
 pub mod clock;
 pub mod config;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    updraft_node::cli::main()
+    updraft_node::cli::main(updraft_node::build::Build::THIS)
 }

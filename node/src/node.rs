@@ -11,8 +11,10 @@ use tokio_util::sync::CancellationToken;
 use updraft_protocol::SecretKey;
 
 use crate::{
-    agent::{self, AgentHandle, Parts, Trust},
+    again::{StartAgain, Starts},
+    agent::{self, AgentHandle, Ending, Parts, Trust},
     api::{self, ApiSettings, MetricsAccess, Serving, SocketFile, TokenHash},
+    build::Build,
     clock::Clock,
     config::{self, Settings},
     dirs::Dirs,
@@ -39,7 +41,7 @@ pub struct Node {
     pub agent: AgentHandle,
     /// Where it can be reached.
     pub ready: Ready,
-    agent_task: JoinHandle<()>,
+    agent_task: JoinHandle<Ending>,
     network_task: JoinHandle<()>,
     api: Serving,
     stop: CancellationToken,
@@ -157,15 +159,22 @@ impl Opened {
 impl Node {
     /// Starts a node. A listener of the API that cannot be had is told in [`Ready::without`] and does not keep
     /// the node from running; one of the network does.
-    pub async fn start(settings: Settings, dirs: &Dirs, opened: Opened) -> Result<Self, Problem> {
+    pub async fn start(
+        settings: Settings,
+        dirs: &Dirs,
+        opened: Opened,
+        build: Build,
+        starts: Starts,
+    ) -> Result<Self, Problem> {
         let settings = Arc::new(settings);
         let clock = Clock::system();
         let stop = CancellationToken::new();
         let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry, clock.now());
+        let metrics = Metrics::register(&mut registry, clock.now(), build);
         let updraft = registry.sub_registry_with_prefix("updraft");
         let network_metrics = NetworkMetrics::register(updraft);
-        let network_settings = network_settings(&settings, &opened)?;
+        let mut network_settings = network_settings(&settings, &opened)?;
+        network_settings.agent = format!("updraft/{}", build.version);
         let key = NodeKey::from_seed(*opened.key.expose()).map_err(|error| {
             Problem::from_error(Code::FileUnusable, &error).hint("the file identity.key is damaged")
         })?;
@@ -180,6 +189,8 @@ impl Node {
             network: network.clone(),
             network_events: events,
             clock: clock.clone(),
+            build,
+            starts,
             witness: opened.witness,
             voter: opened.voter,
             metrics: metrics.clone(),
@@ -208,27 +219,36 @@ impl Node {
     pub async fn stop(self) -> DataLock {
         self.stop.cancel();
         self.api.stopped().await;
-        for (name, task) in [("agent", self.agent_task), ("network", self.network_task)] {
-            // A part that has ended was told of by `ended`, and cannot be waited for twice.
-            if !task.is_finished()
-                && let Err(error) = task.await
-            {
-                tracing::error!(%error, "the {name} ended badly");
-            }
-        }
+        last_word("agent", self.agent_task).await;
+        last_word("network", self.network_task).await;
         self.lock
     }
 
-    /// Ends when a part of the node has ended by itself, which is a bug: a node without its agent or its network
-    /// only looks alive.
-    pub async fn ended(&mut self) -> Problem {
+    /// Ends when the node is to stop and the process to become another program.
+    ///
+    /// # Errors
+    /// If a part of the node has ended by itself, which is a bug: a node without its agent or its network only looks
+    /// alive.
+    pub async fn ended(&mut self) -> Result<StartAgain, Problem> {
         let (part, ended) = tokio::select! {
-            ended = &mut self.agent_task => ("agent", ended),
+            ended = &mut self.agent_task => match ended {
+                Ok(Ending::StartAgain(again)) => return Ok(again),
+                ended => ("agent", ended.map(drop)),
+            },
             ended = &mut self.network_task => ("network", ended),
         };
         let problem =
             Problem::new(Code::Failed, format!("the {part} of the node has ended by itself"));
-        ended.err().map_or(problem.clone(), |error| problem.cause(error.to_string()))
+        Err(ended.err().map_or(problem.clone(), |error| problem.cause(error.to_string())))
+    }
+}
+
+/// Waits for a part of the node. One that has ended was told of by [`Node::ended`], and cannot be waited for twice.
+async fn last_word<T>(part: &str, task: JoinHandle<T>) {
+    if !task.is_finished()
+        && let Err(error) = task.await
+    {
+        tracing::error!(%error, "the {part} ended badly");
     }
 }
 

@@ -95,6 +95,7 @@ codes! {
     RequirementMissing "UD0511" "requirement-missing" Some(409), 7, "Something that the release needs is not there";
 
     RollbackFailed "UD0603" "rollback-failed" Some(500), 1, "The earlier version could not be restored";
+    SelftestFailed "UD0604" "selftest-failed" Some(409), 1, "The release did not pass its self-test";
 
     NoPeers "UD0701" "no-peers" Some(503), 9, "No peers are connected";
     NoProviders "UD0702" "no-providers" Some(503), 9, "No connected peer holds the release";

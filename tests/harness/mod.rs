@@ -17,7 +17,7 @@ use std::{
     env,
     ffi::OsString,
     fmt::Debug,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
@@ -50,6 +50,17 @@ pub(crate) fn updraft(home: &Path) -> Command {
     let mut command = Command::new(env::var_os("UPDRAFT").unwrap_or_else(built));
     command.env_clear().env("HOME", home).stdin(Stdio::null()).current_dir(home);
     command
+}
+
+/// The program as it was before protocol 2, which lies where cargo puts examples. `cargo test` builds them; a run
+/// that names one test target does not.
+#[track_caller]
+pub(crate) fn protocol_1() -> PathBuf {
+    let beside =
+        Path::new(env!("CARGO_BIN_EXE_updraft")).parent().expect("programs lie in a folder");
+    let program = beside.join("examples").join("updraft-protocol-1");
+    assert!(program.exists(), "first: cargo build -p updraft-node --example updraft-protocol-1");
+    program
 }
 
 /// What a command said, and how it ended.

@@ -87,7 +87,8 @@ fn machine(root: &Root) -> Machine<usize> {
     let trusted = trust_first(&trusted, &trusted.digest()).expect("signed by itself");
     let rules = Rules {
         builders: 0,
-        speaks: 1..=2,
+        program: "1.0.0".parse().expect("a version"),
+        speaks: updraft_node::build::Speaks::THIS,
         auto_activate: true,
         signal_ready: true,
         knows_heights: false,

@@ -8,16 +8,17 @@ use std::{
 
 use updraft_protocol::{
     Ballot, CatchUpAnswer, CatchUpRequest, ChannelBase, ChannelName, ComponentName, Digest,
-    Equivocation, ForkId, Gossip, Head, Heartbeat, Manifest, NetworkId, Root, Signed, Statement,
-    Timestamp,
+    Equivocation, ForkId, Gossip, Head, Heartbeat, Manifest, NetworkId, ReleaseVersion, Root,
+    Signed, Statement, Timestamp,
 };
 
 use super::{
     changing::{Listening, Speech},
     event::What,
-    lifecycle::InstalledVersion,
+    lifecycle::{InstalledVersion, WaitReason},
     operation::OperationId,
     order::{Extent, HistoryLine, RouteChoice},
+    staging::Staged,
 };
 use crate::catalog::{Verdict, Word};
 
@@ -77,6 +78,8 @@ pub enum Input<P> {
     Fetched(OperationId, Result<Fetched, JobError>),
     /// An installation or a rollback ended.
     Installed(OperationId, Result<Installation, JobError>),
+    /// A release was staged for a later day and tried, or not.
+    Staged(OperationId, Result<Staged, JobError>),
     /// A seed's copy of a release is complete, or not.
     Mirrored(Digest, Result<Vec<Digest>, JobError>),
     /// Nothing; time passed.
@@ -112,8 +115,6 @@ pub enum Action<P> {
     Speak(Speech),
     /// Tell a peer which rules this node follows, and ask for its own.
     AskFork(P, NetworkId, ForkId),
-    /// Stop, and go on as the installed program.
-    StartAgain,
     /// Keep the latest signed time.
     KeepTime(Timestamp),
     /// Put this head and the kept one of its number together.
@@ -145,6 +146,12 @@ pub enum Action<P> {
     Fetch(Job),
     /// Build and switch to a release whose bytes are here.
     Install(Job, Fetched),
+    /// Build a release whose bytes are here beside what is live, and try it there.
+    Stage(Job, Fetched),
+    /// Of what was staged and never was live, these versions stay.
+    KeepAhead(ComponentName, BTreeSet<ReleaseVersion>),
+    /// End the node in order, and begin again as the program that is installed as this component.
+    StartAgain(ComponentName),
     /// Switch back to a kept version.
     SwitchBack {
         /// The operation.
@@ -193,6 +200,8 @@ pub struct Job {
     pub excluded: BTreeSet<Digest>,
     /// How far to go.
     pub extent: Extent,
+    /// Versions of the component that are staged for a later day, and stay.
+    pub ahead: BTreeSet<ReleaseVersion>,
 }
 
 impl Job {
@@ -264,16 +273,33 @@ pub enum JobError {
     },
     /// Even the whole artifact does not give what is signed.
     Damaged(String),
+    /// It was tried, and does not do what it has to. Another attempt would end the same way.
+    Unfit(String),
     /// Something else.
     Failed(String),
+}
+
+impl JobError {
+    /// What the next attempt waits for.
+    pub(super) const fn wait_reason(&self) -> WaitReason {
+        match self {
+            Self::NoHolders(_) => WaitReason::Peers,
+            Self::Disk(_) => WaitReason::Disk,
+            Self::WrongRoute { .. } | Self::Damaged(_) | Self::Unfit(_) | Self::Failed(_) => {
+                WaitReason::Fault
+            }
+        }
+    }
 }
 
 impl std::fmt::Display for JobError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NoHolders(text) | Self::Disk(text) | Self::Damaged(text) | Self::Failed(text) => {
-                f.write_str(text)
-            }
+            Self::NoHolders(text)
+            | Self::Disk(text)
+            | Self::Damaged(text)
+            | Self::Unfit(text)
+            | Self::Failed(text) => f.write_str(text),
             Self::WrongRoute { error, .. } => f.write_str(error),
         }
     }

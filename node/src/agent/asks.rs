@@ -353,19 +353,23 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// Knows a component from now on, and follows it if it is to be installed.
     fn follow(&mut self, order: &InstallOrder) {
-        let (channel, target, auto) = (&self.rules.channel, &self.rules.target, self.rules.auto);
-        let component = self.components.entry(order.component.clone()).or_insert_with(|| {
-            let name = order.component.clone();
-            let mut component = Component::new(name, channel.clone(), target.clone(), auto);
-            component.following = Following::No;
-            component
-        });
+        let component = self.know(&order.component);
         if order.extent == Extent::Install {
             component.following = Following::Yes;
             if let Some(channel) = &order.channel {
                 component.channel = channel.clone();
             }
         }
+    }
+
+    /// Knows a component from now on.
+    pub(super) fn know(&mut self, name: &ComponentName) -> &mut Component {
+        let (channel, target, auto) = (&self.rules.channel, &self.rules.target, self.rules.auto);
+        self.components.entry(name.clone()).or_insert_with(|| {
+            let mut component = Component::new(name.clone(), channel.clone(), target.clone(), auto);
+            component.following = Following::No;
+            component
+        })
     }
 
     fn unknown(&self, name: &ComponentName, place: &str) -> Problem {

@@ -14,6 +14,7 @@ use updraft_protocol::{
 
 use super::{
     action::{Action, Now},
+    ending::own_component,
     event::What,
     lifecycle::{Component, Following, Stage},
     machine::Machine,
@@ -23,14 +24,13 @@ use super::{
     updates::Wish,
 };
 use crate::{
+    build::FIRST_PROTOCOL,
     catalog::Known,
     governance::{Footing, Held, State},
 };
 
 /// Who asks for what a vote has decided.
 pub(super) const VOTE: &str = "vote";
-/// The protocol that every line speaks before anything was voted.
-pub(super) const FIRST_PROTOCOL: u32 = 1;
 /// From which protocol on chunks travel in packs.
 const PACKS_SINCE: u32 = 2;
 
@@ -81,11 +81,6 @@ pub struct LeftBehind {
     pub told_not_to: bool,
 }
 
-/// The line of software that this program is.
-pub(super) fn own_line() -> ComponentName {
-    "updraft".parse().expect("a component name")
-}
-
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// The protocol of a line that is in force.
     pub fn protocol_of(&self, line: &ComponentName, now: Now) -> u32 {
@@ -95,10 +90,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// Why this node stays out, if it does.
     pub fn left_behind(&self, now: Now) -> Option<LeftBehind> {
-        let (line, epoch) = (own_line(), self.epoch(now));
+        let (line, epoch) = (own_component(), self.epoch(now));
         let lines = self.votes.governance.lines(epoch, self.votes.height);
         let (proposal, _, protocol) = *lines.get(&line)?.changes.last()?;
-        let speaks = self.rules.speaks.contains(&protocol);
+        let speaks = self.rules.speaks.includes(protocol);
         if speaks && self.rules.auto_activate {
             return None;
         }
@@ -114,7 +109,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// How this node speaks now.
     pub fn speech(&self, now: Now) -> Speech {
-        let protocol = self.protocol_of(&own_line(), now);
+        let protocol = self.protocol_of(&own_component(), now);
         let understood =
             if self.left_behind(now).is_some() { Understood::No } else { Understood::Yes };
         let packs = understood == Understood::Yes && protocol >= PACKS_SINCE;
@@ -123,15 +118,15 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// What this node says of its rules.
     pub fn fork_id(&self, now: Now) -> ForkId {
-        self.votes.governance.forks(&own_line(), self.epoch(now), self.votes.height).id()
+        self.votes.governance.forks(&own_component(), self.epoch(now), self.votes.height).id()
     }
 
     /// The network's protocol, as people see it.
     pub fn protocol_status(&self, now: Now) -> ProtocolStatus {
         ProtocolStatus {
-            active: self.protocol_of(&own_line(), now),
-            oldest: *self.rules.speaks.start(),
-            newest: *self.rules.speaks.end(),
+            active: self.protocol_of(&own_component(), now),
+            oldest: self.rules.speaks.oldest,
+            newest: self.rules.speaks.newest,
             fork: self.fork_id(now).digest.to_string(),
             left_behind: self.left_behind(now).is_some(),
             warnings: self.rule_warnings(now),
@@ -146,14 +141,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         let Some(fork) = self.votes.peers.get(peer) else { return true };
         let epoch = self.epoch(now);
-        let forks = self.votes.governance.forks(&own_line(), epoch, self.votes.height);
+        let forks = self.votes.governance.forks(&own_component(), epoch, self.votes.height);
         !matches!(forks.judge(fork, epoch), Footing::Behind { until } if epoch > until)
     }
 
     /// Whether packs of chunks are given: from the decision on, because clocks differ, and peers ask for none before
     /// their own has come to it.
     pub fn speaks_packs(&self, now: Now) -> bool {
-        let (line, epoch) = (own_line(), self.epoch(now));
+        let (line, epoch) = (own_component(), self.epoch(now));
         let governance = &self.votes.governance;
         governance.proposals().any(|held| {
             let decided = matches!(
@@ -169,13 +164,13 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let epoch = self.epoch(now);
         let lines = self.votes.governance.lines(epoch, self.votes.height);
         let changes =
-            lines.get(&own_line()).map(|line| line.changes.as_slice()).unwrap_or_default();
+            lines.get(&own_component()).map(|line| line.changes.as_slice()).unwrap_or_default();
         let since =
             changes.iter().rposition(|(_, from, to)| *from < PACKS_SINCE && *to >= PACKS_SINCE);
         let Some((proposal, _, _)) = since.and_then(|at| changes.get(at)) else { return true };
         let held = self.votes.governance.proposal(proposal);
         held.is_none_or(|held| epoch <= held.proposal.grace_end)
-            || self.protocol_of(&own_line(), now) < PACKS_SINCE
+            || self.protocol_of(&own_component(), now) < PACKS_SINCE
     }
 
     /// A peer has said which rules it follows.
@@ -186,7 +181,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         self.votes.peers.insert(peer, fork);
         let epoch = self.epoch(now);
-        let forks = self.votes.governance.forks(&own_line(), epoch, self.votes.height);
+        let forks = self.votes.governance.forks(&own_component(), epoch, self.votes.height);
         // It may know of a decision that this node has missed.
         let knows_more = fork.next.is_some() && fork.next != forks.id().next;
         if knows_more || forks.judge(&fork, epoch) == Footing::Unknown {
@@ -217,7 +212,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     pub(super) fn follow_rules(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
         self.notice_moves(now, actions);
         let epoch = self.epoch(now);
-        let forks = self.votes.governance.forks(&own_line(), epoch, self.votes.height);
+        let forks = self.votes.governance.forks(&own_component(), epoch, self.votes.height);
         let also: BTreeSet<ForkDigest> = forks.also(epoch).take(MAX_ALSO).collect();
         let listening = Listening { current: forks.current, also };
         let speech = self.speech(now);
@@ -303,8 +298,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// Whether this node will have to install the release of a decided vote.
     fn will_need(&self, held: &Held) -> bool {
         let line = &held.proposal.line;
-        if *line == own_line() {
-            return !self.rules.speaks.contains(&held.proposal.to);
+        if *line == own_component() {
+            return !self.rules.speaks.includes(held.proposal.to);
         }
         let Some(component) = self.components.get(line) else { return false };
         let follows = component.following == Following::Yes;
@@ -322,16 +317,19 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if behind.told_not_to {
             return;
         }
-        let line = own_line();
-        if self.has_installed(&line, &behind.release) && !self.votes.starting_again {
+        let line = own_component();
+        // Whoever is this very program already would not become another by starting again.
+        let other =
+            self.installed_version(&line).filter(|installed| **installed != self.rules.program);
+        if other.is_some_and(|other| *other >= behind.release) && !self.votes.starting_again {
             self.votes.starting_again = true;
-            actions.push(Action::StartAgain);
+            actions.push(Action::StartAgain(line));
             return;
         }
         let Some(known) = self.successor(behind, now).cloned() else { return };
         let digest = known.signed.digest();
         match self.staged(&line, &digest) {
-            None if self.may_stage(&line, &known, now) => {
+            None => {
                 self.stage(&line, &known, behind.protocol, VOTE, now, actions);
             }
             Some(Ok(_)) if self.is_at_rest(&line, &digest, now) => {
@@ -349,7 +347,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// The release of this program that the certificate names, or the newest one after it.
     pub(super) fn successor(&self, behind: &LeftBehind, now: Now) -> Option<&Known> {
-        let line = own_line();
+        let line = own_component();
         let channels: Vec<_> = self.catalog.channels().map(|(name, _)| name.clone()).collect();
         let mut found: Option<&Known> = None;
         for channel in &channels {
@@ -370,10 +368,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         found
     }
 
-    fn has_installed(&self, line: &ComponentName, release: &ReleaseVersion) -> bool {
-        let installed =
-            self.components.get(line).and_then(|component| component.installed.as_ref());
-        installed.is_some_and(|installed| installed.version >= *release)
+    fn installed_version(&self, line: &ComponentName) -> Option<&ReleaseVersion> {
+        let component = self.components.get(line)?;
+        component.installed.as_ref().map(|installed| &installed.version)
     }
 
     fn is_at_rest(&self, line: &ComponentName, release: &Digest, now: Now) -> bool {
@@ -428,12 +425,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                  node from speaking it: it takes no part until that is true"
             );
         }
-        let speaks = self.rules.speaks.end();
+        let speaks = self.rules.speaks.newest;
         let begin = format!(
             "protocol {protocol} is in force since p-{number}, and this program speaks up to {speaks}: it takes no part"
         );
         match self.successor(behind, now) {
-            Some(known) => match self.staged(&own_line(), &known.signed.digest()) {
+            Some(known) => match self.staged(&own_component(), &known.signed.digest()) {
                 Some(Err(reason)) => format!(
                     "{begin}, and {} does not help: {reason}",
                     known.manifest.release_name()

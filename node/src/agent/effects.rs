@@ -15,7 +15,7 @@ use super::{
     installing,
     lifecycle::{Component, InstalledVersion},
     operation::{OperationId, Phase},
-    order::{HistoryLine, Published, Reply},
+    order::{Extent, HistoryLine, Published, Reply},
     restore,
     task::Agent,
     votes::Votes,
@@ -82,6 +82,7 @@ impl Agent {
                 }
                 Action::Fetch(job) => Input::Fetched(job.id, Err(failed())),
                 Action::Install(job, _) => Input::Installed(job.id, Err(failed())),
+                Action::Stage(job, _) => Input::Staged(job.id, Err(failed())),
                 Action::SwitchBack { job, .. } => Input::Installed(job, Err(failed())),
                 Action::Mirror(release, _) => Input::Mirrored(release, Err(failed())),
                 // Questions that are not put are not answered either: the asker is free again.
@@ -145,7 +146,6 @@ impl Agent {
             }
             Action::Listen(listening) => self.listen(listening).await,
             Action::Speak(speech) => self.speak(speech),
-            Action::StartAgain => self.start_again(),
             Action::KeepTime(time) => {
                 self.keep("the signed time", move |store| store.put_time(time)).await?;
             }
@@ -188,14 +188,13 @@ impl Agent {
                     Ended::Nothing
                 });
             }
-            Action::Fetch(job) => self.fetch(job),
-            Action::Install(job, fetched) => {
-                // A folder that could not be opened before may be mended since.
-                self.open_installer(&job.component).await;
-                self.install(job, fetched);
-            }
-            Action::SwitchBack { job, component, to } => self.switch_back(job, component, to),
-            Action::Mirror(release, manifest) => self.mirror(release, manifest),
+            Action::Fetch(_)
+            | Action::Install(..)
+            | Action::Stage(..)
+            | Action::KeepAhead(..)
+            | Action::SwitchBack { .. }
+            | Action::StartAgain(_)
+            | Action::Mirror(..) => self.work(action).await,
             Action::Provide(blobs) => self.provide(blobs),
             Action::Announce(gossip) => {
                 let network = self.context.network.clone();
@@ -218,6 +217,25 @@ impl Agent {
             }
         }
         Ok(())
+    }
+
+    /// Begins what takes long. A folder that could not be opened before may be mended since.
+    async fn work(&mut self, action: Action<PeerId>) {
+        if let Action::Fetch(job) | Action::Install(job, _) | Action::Stage(job, _) = &action
+            && job.extent != Extent::Download
+        {
+            self.open_installer(&job.component).await;
+        }
+        match action {
+            Action::Fetch(job) => self.fetch(job),
+            Action::Install(job, fetched) => self.install(job, fetched),
+            Action::Stage(job, fetched) => self.stage(job, fetched),
+            Action::KeepAhead(component, ahead) => self.keep_ahead(component, ahead),
+            Action::SwitchBack { job, component, to } => self.switch_back(job, component, to),
+            Action::StartAgain(component) => self.start_again(component).await,
+            Action::Mirror(release, manifest) => self.mirror(release, manifest),
+            other => tracing::error!(action = ?other, "not an action that takes long"),
+        }
     }
 
     /// Keeps a word of this witness, and only then signs it: a power cut between the two leaves a word that was
@@ -351,6 +369,12 @@ impl Agent {
         let id = job.id;
         self.machine.set_phase(id, Phase::Fetching);
         self.spawn_job(move |result| Input::Fetched(id, result), async move {
+            if job.extent != Extent::Download {
+                let (context, job) = (context.clone(), job.clone());
+                if on_thread(move || Ok(installing::is_staged(&context, &job))).await? {
+                    return Ok(Fetched::default());
+                }
+            }
             fetching::fetch_release(&context, &job).await
         });
     }
@@ -381,7 +405,7 @@ impl Agent {
     }
 
     /// Runs a job; a panic in it is a failed job, not a job that never ends.
-    fn spawn_job<T: Send + 'static>(
+    pub(super) fn spawn_job<T: Send + 'static>(
         &mut self,
         input: impl FnOnce(Result<T, JobError>) -> Input<PeerId> + Send + 'static,
         work: impl Future<Output = Result<T, JobError>> + Send + 'static,
@@ -444,7 +468,7 @@ impl Agent {
     }
 }
 
-async fn on_thread<T: Send + 'static>(
+pub(super) async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
 ) -> Result<T, JobError> {
     tokio::task::spawn_blocking(work)

@@ -111,7 +111,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let artifact = known.signed.digest();
         match self.staged(&held.proposal.line, &artifact) {
             None => Readiness::Untried,
-            Some(Ok(staged)) => Readiness::Proven { artifact, selftest: staged.selftest },
+            Some(Ok(staged)) => Readiness::Proven { artifact, selftest: staged.printed },
             Some(Err(reason)) => Readiness::Failed(reason.clone()),
         }
     }
@@ -156,8 +156,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let Some(held) = self.votes.governance.proposal(id) else { return };
         let (line, protocol) = (held.proposal.line.clone(), held.proposal.to);
         let Some(known) = self.named_release(held).cloned() else { return };
-        if self.may_stage(&line, &known, now) {
-            self.stage(&line, &known, protocol, super::changing::VOTE, now, actions);
-        }
+        self.stage(&line, &known, protocol, super::changing::VOTE, now, actions);
     }
 }

@@ -85,6 +85,17 @@ pub enum What {
         /// Peers they came from.
         peers: usize,
     },
+    /// A release lies ready for a later day, and its self-test has passed.
+    ReleaseStaged {
+        /// Of what.
+        component: ComponentName,
+        /// Which.
+        version: ReleaseVersion,
+        /// The protocol it was tried for.
+        protocol: u32,
+        /// What it said.
+        said: String,
+    },
     /// An update failed.
     UpdateFailed {
         /// Of what.
@@ -193,6 +204,7 @@ impl What {
             Self::ReleaseRejected { .. } => "release.rejected",
             Self::UpdateProgress { .. } => "update.progress",
             Self::UpdateCompleted { .. } => "update.completed",
+            Self::ReleaseStaged { .. } => "release.staged",
             Self::UpdateFailed { .. } => "update.failed",
             Self::RolledBack { .. } => "rollback.completed",
             Self::RootChanged { .. } => "trust.rootChanged",
@@ -235,6 +247,9 @@ impl What {
                 from_to(from, to),
                 count_peers(*peers)
             ),
+            Self::ReleaseStaged { component, version, protocol, said } => {
+                format!("{component}@{version} is ready for protocol {protocol}: {said}")
+            }
             Self::UpdateFailed { component, to, error } => {
                 format!("{component}@{to} failed: {error}")
             }

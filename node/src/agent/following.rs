@@ -35,8 +35,6 @@ impl Agent {
         });
     }
 
-    pub(super) fn start_again(&mut self) {}
-
     /// Whether a question is answered. What every node understands always is; the rest goes by the rules in force.
     pub(super) fn answers(&self, peer: &PeerId, request: &InboundRequest) -> bool {
         let now = self.now();

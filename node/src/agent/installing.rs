@@ -5,11 +5,12 @@
 
 use std::{
     io::{self, Write},
+    path::PathBuf,
     sync::{Arc, Mutex},
 };
 
 use updraft_delta::{AssembleError, Blame, ReadAt, Route, assemble::assemble};
-use updraft_protocol::{ComponentName, Tree, codec};
+use updraft_protocol::{ComponentName, ReleaseVersion, Tree, codec};
 
 use super::{
     action::{Fetched, Installation, Job, JobError, Leg},
@@ -31,14 +32,9 @@ pub(super) fn install(
     let installer = installer(context, &job.component)?;
     let mut installer = lock(&installer);
     installer.check_current().map_err(|error| refused(&error))?;
-    let tree = tree(context, job)?;
-    let base = base(&installer, job, fetched)?;
     let version = &job.manifest.version;
-    let staged = installer.stage(version, &job.manifest.tree.object.digest, &tree, |out| {
-        build(context, &fetched.route, &*base, out)
-    });
-    match staged {
-        Ok(_) => {
+    match make_ready(context, &mut installer, job, fetched)?.0 {
+        Live::NotYet => {
             // Much may have been said while files were written. What is staged stays, for when it may go live.
             if let Some(reason) = context.called_off(job.id) {
                 return Err(JobError::Failed(reason));
@@ -46,14 +42,84 @@ pub(super) fn install(
             installer.switch(version, context.clock.now()).map_err(|error| refused(&error))?;
             installer.commit(version).map_err(|error| refused(&error))?;
         }
-        // What was asked for runs already, with the very contents asked for.
-        Err(InstallError::AlreadyLive { .. }) => {}
-        Err(error) => return Err(blame(&error, fetched)),
+        Live::Already => {}
     }
-    if let Err(error) = installer.keep(context.keep_versions) {
+    if let Err(error) = installer.keep(context.keep_versions, &job.ahead) {
         tracing::warn!(component = %job.component, error = %chain(&error), "old versions could not be removed");
     }
     installation(&installer)
+}
+
+/// Whether what was asked for runs already, with the very contents asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Live {
+    Already,
+    NotYet,
+}
+
+/// Stages a release whose blobs are in the store, or that lies staged already.
+fn make_ready(
+    context: &Context,
+    installer: &mut Installer,
+    job: &Job,
+    fetched: &Fetched,
+) -> Result<(Live, Tree), JobError> {
+    let tree = tree(context, installer, job)?;
+    let base = base(installer, job, fetched)?;
+    let digest = &job.manifest.tree.object.digest;
+    let staged = installer.stage(&job.manifest.version, digest, &tree, |out| {
+        build(context, &fetched.route, &*base, out)
+    });
+    match staged {
+        Ok(_) => Ok((Live::NotYet, tree)),
+        Err(InstallError::AlreadyLive { .. }) => Ok((Live::Already, tree)),
+        Err(error) => Err(blame(&error, fetched)),
+    }
+}
+
+/// Makes a release ready for a later day, and lends its folder to whoever tries it.
+pub(super) fn stage(
+    context: &Context,
+    job: &Job,
+    fetched: &Fetched,
+) -> Result<(PathBuf, Tree), JobError> {
+    let installer = installer(context, &job.component)?;
+    let mut installer = lock(&installer);
+    let (_, tree) = make_ready(context, &mut installer, job, fetched)?;
+    let folder = installer.lend(&job.manifest.version).map_err(|error| refused(&error))?;
+    Ok((folder, tree))
+}
+
+/// Takes a folder back that was lent, and sees that nothing in it was changed.
+pub(super) fn take_back(
+    context: &Context,
+    component: &ComponentName,
+    version: &ReleaseVersion,
+) -> Result<(), JobError> {
+    let installer = installer(context, component)?;
+    let taken = lock(&installer).take_back(version);
+    taken.map_err(|error| match &error {
+        InstallError::Differs { path, what, .. } => JobError::Unfit(format!(
+            "its self-test changes the release that it belongs to: `{path}` {what}"
+        )),
+        _ => refused(&error),
+    })
+}
+
+/// Whether a release lies staged, so that nothing of it needs to be fetched. Its files are read when it is used.
+pub(super) fn is_staged(context: &Context, job: &Job) -> bool {
+    let Some(installer) = context.installer(&job.component) else { return false };
+    let slots = lock(&installer).state().slots().get(&job.manifest.version).copied();
+    slots.is_some_and(|slot| slot.tree == job.manifest.tree.object.digest)
+}
+
+/// The program that a component's live version has under the name of the component, by way of `current`.
+pub(super) fn live_program(context: &Context, component: &ComponentName) -> Option<PathBuf> {
+    let installer = context.installer(component)?;
+    let installer = lock(&installer);
+    let tree = installer.listing(&installer.installed()?.version).ok()?;
+    let command = crate::trial::command(&tree, component, &[]).ok()?;
+    Some(installer.current_path().join(command.first()?))
 }
 
 /// Goes back to a kept version, whose files are read again first.
@@ -105,8 +171,14 @@ fn installer(
     })
 }
 
-fn tree(context: &Context, job: &Job) -> Result<Tree, JobError> {
-    let digest = job.manifest.tree.object.digest;
+/// The listing of a release: that of the staged version, or the one in the store.
+fn tree(context: &Context, installer: &Installer, job: &Job) -> Result<Tree, JobError> {
+    let (version, digest) = (&job.manifest.version, job.manifest.tree.object.digest);
+    if installer.state().slots().get(version).is_some_and(|slot| slot.tree == digest)
+        && let Ok(tree) = installer.listing(version)
+    {
+        return Ok(tree);
+    }
     let bytes = context.store.object(&digest).map_err(|error| JobError::Failed(chain(&error)))?;
     let bytes = bytes.ok_or_else(|| {
         JobError::Failed("the listing of the release was damaged on disk".to_owned())

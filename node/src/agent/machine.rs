@@ -17,6 +17,7 @@ use super::{
     lifecycle::Component,
     operation::{OperationId, Operations},
     rules::{Duty, Rules, Upload},
+    staging::Ahead,
     statements::{CaughtUp, PATIENCE},
     sync::{Question, Sync},
     votes::Votes,
@@ -67,6 +68,10 @@ pub struct Machine<P> {
     pub(super) called_off: BTreeSet<OperationId>,
     /// When the channel of each job was seen fresh last.
     pub(super) fresh: BTreeMap<OperationId, (Duration, Timestamp)>,
+    /// What is made ready for a later day, by component and manifest.
+    pub(super) ahead: BTreeMap<(ComponentName, Digest), Ahead>,
+    /// Whether what earlier runs had staged and nobody wants was removed.
+    pub(super) unclaimed_swept: bool,
     /// When the first peer came.
     pub(super) met: Option<Duration>,
     /// What is proposed and decided.
@@ -109,6 +114,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             newcomer,
             called_off: BTreeSet::new(),
             fresh: BTreeMap::new(),
+            ahead: BTreeMap::new(),
+            unclaimed_swept: false,
             met: None,
             votes,
         }
@@ -216,6 +223,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Input::Imported { head, manifest, by } => self.on_imported(&head, &manifest, by, now),
             Input::Fetched(job, result) => self.on_fetched(job, result, now),
             Input::Installed(job, result) => self.on_installed(job, result, now),
+            Input::Staged(job, result) => self.on_staged(job, result, now),
             Input::Mirrored(release, result) => self.on_mirrored(release, result, now),
             Input::Tick => {
                 self.catalog.forget_what_ran_out(now.wall);
@@ -271,6 +279,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         self.keep_time(&mut actions);
         self.follow_rules(now, &mut actions);
         self.call_off(now, &mut actions);
+        self.stage_ahead(now, &mut actions);
         match self.left_behind(now) {
             // It says nothing and begins nothing: what it would do, it would do by rules that are over.
             Some(behind) => {

@@ -49,7 +49,8 @@ impl World {
         let publisher = Publisher::new();
         let rules = Rules {
             builders: 0,
-            speaks: 1..=2,
+            program: "1.0.0".parse().expect("a version"),
+            speaks: crate::build::Speaks::THIS,
             auto_activate: true,
             signal_ready: true,
             knows_heights: false,
@@ -442,3 +443,6 @@ fn a_downloaded_release_is_not_followed_and_a_consented_downgrade_stays() {
 
 #[path = "machine_stops_tests.rs"]
 mod stops;
+
+#[path = "staging_tests.rs"]
+mod staging;

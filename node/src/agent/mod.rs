@@ -23,6 +23,7 @@ mod context;
 mod drafting;
 mod effects;
 mod electing;
+mod ending;
 mod event;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -53,7 +54,9 @@ mod status;
 mod stopping;
 mod sync;
 mod task;
+mod told;
 mod trouble;
+mod trying;
 mod updates;
 mod view;
 mod votes;
@@ -70,6 +73,7 @@ use self::order::{Order, Reply};
 pub use self::{
     action::{Action, Fetched, Input, Installation, Job, JobError, Leg, Now},
     changing::{LeftBehind, Listening, Speech, Understood},
+    ending::Ending,
     event::{Event, What},
     lifecycle::{Component, Following, InstalledVersion},
     machine::Machine,
@@ -82,6 +86,7 @@ pub use self::{
     restore::Trust,
     rules::{Duty, Rules, Upload},
     saying::{Said, StatementLine, in_words},
+    staging::Staged,
     start::{Parts, start},
     status::{
         Alarm, Available, ChannelStatus, ComponentState, ComponentStatus, Concern, ConcernKind,
@@ -261,6 +266,12 @@ impl AgentHandle {
     /// How many connected peers hold the whole artifact of a manifest now.
     pub async fn replicas(&self, manifest: Digest) -> Answer<usize> {
         self.ask(|reply| Order::Replicas { manifest, reply }).await
+    }
+
+    /// Ends the node in order, to begin again as the program that is installed as `updraft`, or as this one if none
+    /// is; says which. Whoever runs the node sees it in [`Ending`].
+    pub async fn start_again(&self) -> Answer<PathBuf> {
+        self.ask(|reply| Order::StartAgain { reply }).await
     }
 
     async fn ask<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Answer<T> {

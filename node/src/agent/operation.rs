@@ -34,6 +34,8 @@ impl std::str::FromStr for OperationId {
 pub enum OperationKind {
     /// Install or update.
     Install,
+    /// Make ready for a later day.
+    Stage,
     /// Go back.
     Rollback,
 }

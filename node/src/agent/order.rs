@@ -45,6 +45,11 @@ pub enum Extent {
     Install,
     /// Fetch into the store only.
     Download,
+    /// Fetch, stage beside what is live, and try it there for a protocol; nothing is switched.
+    Stage {
+        /// The version of the protocol.
+        protocol: u32,
+    },
 }
 
 /// Which routes may be taken.
@@ -231,5 +236,6 @@ pub(super) enum Order {
     Unban { peer: String, reply: Reply<()> },
     Object { digest: Digest, reply: Reply<Option<Vec<u8>>> },
     Blob { digest: Digest, reply: Reply<Option<BlobFile>> },
+    StartAgain { reply: Reply<PathBuf> },
     Replicas { manifest: Digest, reply: Reply<usize> },
 }

@@ -94,6 +94,7 @@ impl Agent {
                 let blob = store.open_blob(&digest)?;
                 Ok(blob.map(|reader| BlobFile { reader: Box::new(reader), size }))
             }),
+            Order::StartAgain { reply } => self.on_start_again(reply).await,
             Order::Replicas { manifest, reply } => self.on_replicas(manifest, reply),
         }
     }
@@ -143,6 +144,7 @@ impl Agent {
             route: order.route,
             excluded: Default::default(),
             extent: order.extent,
+            ahead: Default::default(),
         };
         let context = self.context.clone();
         self.effects.spawn(async move {

@@ -1,11 +1,9 @@
 //! What the operator decided, as far as the machine depends on it. Values only; [`super::start`] fills them
 //! from the settings.
 
-use std::ops::RangeInclusive;
+use updraft_protocol::{ChannelName, ReleaseVersion, Target};
 
-use updraft_protocol::{ChannelName, Target};
-
-use crate::policy::AutoUpdate;
+use crate::{build::Speaks, policy::AutoUpdate};
 
 /// What a node is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +49,10 @@ pub struct Rules {
     pub auto: AutoUpdate,
     /// Independent builders who have to have got the same from a release's sources.
     pub builders: usize,
-    /// Protocols of the network that this program speaks.
-    pub speaks: RangeInclusive<u32>,
+    /// The version of this program.
+    pub program: ReleaseVersion,
+    /// Protocols of the network that it speaks.
+    pub speaks: Speaks,
     /// Whether a protocol is switched to when a vote has put it in force.
     pub auto_activate: bool,
     /// Whether an elector says so when its node is ready.

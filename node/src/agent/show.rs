@@ -76,6 +76,7 @@ impl Agent {
     pub(super) fn measure(&self, status: &Status) {
         let metrics = &self.context.metrics;
         metrics.store_holds(status.store.bytes, status.store.limit);
+        metrics.protocol_is(status.node.protocol);
         let network = status.node.network.as_str();
         metrics.metadata_expires(network, Expiring::Root, status.root.expires);
         if let Some(at) = status.channels.iter().filter_map(|channel| channel.expires).min() {

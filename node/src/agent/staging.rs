@@ -1,31 +1,306 @@
-//! Stub.
-use super::{
-    action::{Action, Now},
-    machine::Machine,
-    operation::OperationId,
+//! What is made ready for a later day: staged beside what runs, and tried there. Pure.
+//!
+//! ```text
+//! Due ─> UnderWay ─> Over(it works, or it does not and why)
+//!  ^        │
+//!  └─────── a failure that is not the release's: nobody gave it, no room, paused meanwhile
+//! ```
+//!
+//! The component need not be followed here: an elector tries a release that it may never install. There are as many
+//! entries as callers want to be ready for; each asks for one release of one component.
+
+use std::{
+    collections::BTreeSet,
+    fmt::{Debug, Display},
+    time::Duration,
 };
-use crate::catalog::Known;
-use std::fmt::{Debug, Display};
-use updraft_protocol::{ComponentName, Digest};
-pub(super) struct Staged {
-    pub(super) selftest: Digest,
+
+use updraft_protocol::{ChannelName, ComponentName, Digest, ReleaseVersion};
+
+use super::{
+    action::{Action, Job, JobError, Now},
+    event::What,
+    lifecycle::Following,
+    machine::Machine,
+    operation::{OperationId, Outcome},
+    order::{Extent, RouteChoice},
+    told::problem,
+    updates::Wish,
+};
+use crate::{
+    catalog::{Freshness, Known},
+    problem::{Code, Problem},
+};
+
+/// What lies staged from an earlier run and nobody has asked for within this time after the start is removed.
+const UNCLAIMED: Duration = Duration::from_secs(3_600);
+
+/// A release that lies ready and works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staged {
+    /// Its version.
+    pub version: ReleaseVersion,
+    /// The protocol it was tried for.
+    pub protocol: u32,
+    /// Digest of what its self-test printed.
+    pub printed: Digest,
+    /// The last line of that, for people.
+    pub said: String,
 }
+
+/// A release that somebody wants ready.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    version: ReleaseVersion,
+    channel: ChannelName,
+    protocol: u32,
+    by: String,
+    /// The newest operation for it.
+    operation: OperationId,
+    stand: Stand,
+}
+
+#[derive(Debug)]
+enum Stand {
+    Due,
+    UnderWay,
+    Over(Result<Staged, String>),
+}
+
+impl Ahead {
+    /// What failed for good is wanted no more.
+    const fn is_wanted(&self) -> bool {
+        !matches!(self.stand, Stand::Over(Err(_)))
+    }
+}
+
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
-    pub(super) fn stage(
+    /// Wants a release staged and tried for a protocol; begins as soon as the component is at rest. Asking again for
+    /// the same is free: it gives the operation that there is, and does not try again what failed for good.
+    pub fn stage(
         &mut self,
-        _: &ComponentName,
-        _: &Known,
-        _: u32,
-        _: &str,
-        _: Now,
-        _: &mut Vec<Action<P>>,
-    ) -> Option<OperationId> {
-        None
+        component: &ComponentName,
+        release: &Known,
+        protocol: u32,
+        by: &str,
+        now: Now,
+        actions: &mut Vec<Action<P>>,
+    ) -> OperationId {
+        let key = (component.clone(), release.signed.digest());
+        if let Some(ahead) = self.ahead.get(&key).filter(|ahead| ahead.protocol == protocol) {
+            return ahead.operation;
+        }
+        self.know(component);
+        let channel = release.manifest.channel.clone();
+        let wish = staging(&channel, protocol, by);
+        let operation = self.note(component, release, &wish, now);
+        let version = release.manifest.version.clone();
+        let ahead =
+            Ahead { version, channel, protocol, by: by.to_owned(), operation, stand: Stand::Due };
+        self.ahead.insert(key, ahead);
+        self.begin_staging(now, actions);
+        operation
     }
-    pub(super) fn staged(&self, _: &ComponentName, _: &Digest) -> Option<&Result<Staged, String>> {
-        None
+
+    /// Whether a release that somebody wanted ready is: `None` while nobody knows yet, or nobody asked.
+    pub fn staged(
+        &self,
+        component: &ComponentName,
+        release: &Digest,
+    ) -> Option<&Result<Staged, String>> {
+        match &self.ahead.get(&(component.clone(), *release))?.stand {
+            Stand::Over(result) => Some(result),
+            Stand::Due | Stand::UnderWay => None,
+        }
     }
-    pub(super) fn may_stage(&self, _: &ComponentName, _: &Known, _: Now) -> bool {
-        false
+
+    /// Nobody wants the release ready any more: what was staged of it is removed, unless it is live. Whoever stages
+    /// it again begins anew.
+    pub fn unstage(
+        &mut self,
+        component: &ComponentName,
+        release: &Digest,
+        now: Now,
+        actions: &mut Vec<Action<P>>,
+    ) {
+        let Some(ahead) = self.ahead.remove(&(component.clone(), *release)) else { return };
+        let reason = "nobody wants it ready any more";
+        match ahead.stand {
+            Stand::Due => self.never_begun(&ahead, reason, now),
+            Stand::UnderWay => actions.push(Action::CallOff(ahead.operation, reason.to_owned())),
+            Stand::Over(_) => {}
+        }
+        actions.push(Action::KeepAhead(component.clone(), self.wanted_ahead(component)));
+    }
+
+    /// The versions of a component that are to stay although they are not live.
+    pub(super) fn wanted_ahead(&self, component: &ComponentName) -> BTreeSet<ReleaseVersion> {
+        let own = self.ahead.iter().filter(|((name, _), _)| name == component);
+        own.filter(|(_, ahead)| ahead.is_wanted()).map(|(_, a)| a.version.clone()).collect()
+    }
+
+    /// What follows from any input: forgets what left its channel, and begins what is due.
+    pub(super) fn stage_ahead(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
+        let gone: Vec<(ComponentName, Digest)> = self
+            .ahead
+            .iter()
+            .filter(|((_, release), ahead)| {
+                self.catalog.manifest(release).is_none()
+                    || self.catalog.withdrawn(&ahead.channel, release).is_some()
+            })
+            .map(|(key, _)| key.clone())
+            .collect();
+        for (component, release) in gone {
+            self.unstage(&component, &release, now, actions);
+        }
+        if !self.unclaimed_swept && now.elapsed >= UNCLAIMED {
+            self.unclaimed_swept = true;
+            for component in self.components.keys() {
+                let wanted = self.wanted_ahead(component);
+                actions.push(Action::KeepAhead(component.clone(), wanted));
+            }
+        }
+        self.begin_staging(now, actions);
+    }
+
+    fn begin_staging(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
+        let due: Vec<(ComponentName, Digest)> = (self.ahead.iter())
+            .filter(|(_, ahead)| matches!(ahead.stand, Stand::Due))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for (component, release) in due {
+            self.begin_one(component, release, now, actions);
+        }
+    }
+
+    fn begin_one(
+        &mut self,
+        component: ComponentName,
+        release: Digest,
+        now: Now,
+        actions: &mut Vec<Action<P>>,
+    ) {
+        let may_begin = (self.components.get(&component))
+            .is_some_and(|component| component.may_begin(&release, now.elapsed));
+        let (Some(known), Some(ahead)) = (
+            self.catalog.manifest(&release).cloned(),
+            self.ahead.get(&(component.clone(), release)),
+        ) else {
+            return;
+        };
+        // A self-test is code that runs: what nobody is to install now is not tried now either.
+        let is_fresh =
+            matches!(self.catalog.freshness(&ahead.channel, now.wall), Freshness::Fresh { .. });
+        let is_barred = !is_fresh
+            || self.waits_for_statements(now)
+            || self.distrust(&ahead.channel, &known, now).is_some();
+        if !may_begin || is_barred {
+            return;
+        }
+        let wish = staging(&ahead.channel, ahead.protocol, &ahead.by);
+        let mut id = ahead.operation;
+        if self.operations.get(id).is_none_or(|operation| operation.ended.is_some()) {
+            id = self.note(&component, &known, &wish, now);
+        }
+        let begun = self.launch(id, &component, &known, wish, now, actions);
+        if let Some(ahead) = self.ahead.get_mut(&(component, release)) {
+            ahead.operation = id;
+            if begun.is_some() {
+                ahead.stand = Stand::UnderWay;
+            }
+        }
+    }
+
+    pub(super) fn on_staged(
+        &mut self,
+        id: OperationId,
+        result: Result<Staged, JobError>,
+        now: Now,
+    ) -> Vec<Action<P>> {
+        let Some(job) = self.jobs.get(&id).cloned() else { return Vec::new() };
+        let mut actions = Vec::new();
+        match result {
+            Ok(staged) => {
+                actions.push(Action::Emit(What::ReleaseStaged {
+                    component: job.component.clone(),
+                    version: staged.version.clone(),
+                    protocol: staged.protocol,
+                    said: staged.said.clone(),
+                }));
+                self.end_well(&job, now);
+                self.is_over(&job, Ok(staged));
+            }
+            Err(JobError::WrongRoute { blob, error }) => {
+                self.go_another_way(job, blob, error, now, &mut actions);
+            }
+            Err(error) => self.not_staged(&job, &error, now, &mut actions),
+        }
+        actions
+    }
+
+    /// A staging failed. What is the release's own fault is not tried again until somebody asks anew.
+    pub(super) fn not_staged(
+        &mut self,
+        job: &Job,
+        error: &JobError,
+        now: Now,
+        actions: &mut Vec<Action<P>>,
+    ) {
+        self.jobs.remove(&job.id);
+        let text = error.to_string();
+        self.operations.finish(job.id, Outcome::Failed(problem(job, error)), now.wall);
+        actions.push(Action::Emit(What::UpdateFailed {
+            component: job.component.clone(),
+            to: job.manifest.version.clone(),
+            error: text.clone(),
+        }));
+        let is_final = matches!(error, JobError::Unfit(_) | JobError::Damaged(_));
+        let Some(component) = self.components.get_mut(&job.component) else { return };
+        let moved = if is_final {
+            component.rest(job.id)
+        } else {
+            component.failed(job.id, error.wait_reason(), text.clone(), now.elapsed)
+        };
+        if matches!(error, JobError::Damaged(_)) {
+            component.quarantined.insert(job.release, text.clone());
+            // What is kept of a component makes it one that is followed.
+            if component.following == Following::Yes {
+                actions.push(Action::KeepComponent(job.component.clone()));
+            }
+        }
+        self.legal(moved, job.id, now);
+        if is_final {
+            self.is_over(job, Err(text));
+            let wanted = self.wanted_ahead(&job.component);
+            actions.push(Action::KeepAhead(job.component.clone(), wanted));
+        } else if let Some(ahead) = self.entry(job) {
+            ahead.stand = Stand::Due;
+        }
+    }
+
+    fn is_over(&mut self, job: &Job, result: Result<Staged, String>) {
+        if let Some(ahead) = self.entry(job) {
+            ahead.stand = Stand::Over(result);
+        }
+    }
+
+    /// What a job is for; `None` if nobody wants it any more, or for another protocol by now.
+    fn entry(&mut self, job: &Job) -> Option<&mut Ahead> {
+        let ahead = self.ahead.get_mut(&(job.component.clone(), job.release))?;
+        (ahead.operation == job.id).then_some(ahead)
+    }
+
+    fn never_begun(&mut self, ahead: &Ahead, reason: &str, now: Now) {
+        let problem = Problem::new(Code::Failed, reason);
+        self.operations.finish(ahead.operation, Outcome::Failed(problem), now.wall);
+    }
+}
+
+fn staging(channel: &ChannelName, protocol: u32, by: &str) -> Wish {
+    Wish {
+        channel: channel.clone(),
+        route: RouteChoice::Cheapest,
+        extent: Extent::Stage { protocol },
+        by: by.to_owned(),
     }
 }

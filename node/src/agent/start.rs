@@ -20,6 +20,7 @@ use updraft_protocol::{ComponentName, Digest, SecretKey};
 use super::{
     AgentHandle, MAX_EVENTS, MAX_ORDERS,
     context::{Context, Packs, lock},
+    ending::{Ending, own_component},
     installing,
     lifecycle::Component,
     limiter::Limiter,
@@ -32,6 +33,8 @@ use super::{
     votes::Votes,
 };
 use crate::{
+    again::Starts,
+    build::{Build, FIRST_PROTOCOL},
     catalog::{Catalog, Refusal, Witness, Word},
     clock::Clock,
     config::{self, Settings},
@@ -60,6 +63,10 @@ pub struct Parts {
     pub network_events: mpsc::Receiver<NetworkEvent>,
     /// The wall clock.
     pub clock: Clock,
+    /// What this program is.
+    pub build: Build,
+    /// How often this process has become another program.
+    pub starts: Starts,
     /// The unlocked key of `trust.witness_key`.
     pub witness: Option<Arc<SecretKey>>,
     /// The unlocked key of `governance.voter_key`.
@@ -72,8 +79,8 @@ pub struct Parts {
     pub stop: CancellationToken,
 }
 
-/// Starts the agent. The task ends when `stop` is cancelled or the network ends.
-pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Problem> {
+/// Starts the agent. The task ends when `stop` is cancelled, the network ends, or another program is to take over.
+pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<Ending>), Problem> {
     let settings = parts.settings.clone();
     let context = context(&parts);
     prepare_temporary(&parts.temporary)?;
@@ -121,7 +128,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         config::Role::Seed => Duty::Seed,
         config::Role::Client => Duty::Client,
     };
-    let standard = settings.component(&"updraft".parse().expect("`updraft` is a component name"));
+    let standard = settings.component(&own_component());
     let rules = Rules {
         duty,
         upload: if generosity(&settings, duty) == Generosity::All {
@@ -131,7 +138,8 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         },
         target: standard.target,
         auto: auto(&settings, true),
-        speaks: crate::build::PROTOCOL_MIN..=crate::build::PROTOCOL_MAX,
+        program: parts.build.version.parse().expect("the version of a package is one"),
+        speaks: parts.build.speaks,
         auto_activate: settings.governance.auto_activate,
         signal_ready: settings.governance.signal_ready,
         knows_heights: settings.governance.height.is_some(),
@@ -165,6 +173,8 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<()>), Proble
         next_token: 0,
         checks: Vec::new(),
         importing: 0,
+        ending: None,
+        starts: parts.starts,
         sent: 0,
         totals: Totals::default(),
         started: now,
@@ -302,7 +312,9 @@ fn identity(parts: &Parts, duty: Duty) -> Identity {
             network: root.name.clone(),
             kind: root.kind,
             role: duty.as_str(),
-            version: crate::build::VERSION,
+            version: parts.build.version,
+            speaks: parts.build.speaks,
+            protocol: FIRST_PROTOCOL,
             started: parts.clock.now(),
         },
         first_root: parts.trust.first,
@@ -331,9 +343,9 @@ fn first_status(identity: &Identity, trust: &Trust) -> Status {
         channels: Vec::new(),
         components: Vec::new(),
         protocol: ProtocolStatus {
-            active: super::changing::FIRST_PROTOCOL,
-            oldest: crate::build::PROTOCOL_MIN,
-            newest: crate::build::PROTOCOL_MAX,
+            active: FIRST_PROTOCOL,
+            oldest: identity.node.speaks.oldest,
+            newest: identity.node.speaks.newest,
             fork: trust.newest.network.fork_digest(&[]).to_string(),
             left_behind: false,
             warnings: Vec::new(),

@@ -31,7 +31,8 @@ fn machine(publisher: &Publisher) -> Machine<u8> {
     root.brake = Some(Publisher::role(1, &[BRAKE]));
     let rules = Rules {
         builders: 0,
-        speaks: 1..=2,
+        program: "1.0.0".parse().expect("a version"),
+        speaks: crate::build::Speaks::THIS,
         auto_activate: true,
         signal_ready: true,
         knows_heights: false,

@@ -2,6 +2,7 @@
 //!
 //! Nothing here decides anything. Field names follow the trade; the API gives them their JSON form.
 
+use crate::build::Speaks;
 use updraft_protocol::{
     ChannelName, ComponentName, Digest, KeyId, NetworkKind, NetworkName, ReleaseKind,
     ReleaseVersion, Severity, Target, Timestamp,
@@ -68,6 +69,10 @@ pub struct NodeStatus {
     pub role: &'static str,
     /// Version of this program.
     pub version: &'static str,
+    /// The protocols it speaks.
+    pub speaks: Speaks,
+    /// The protocol in force.
+    pub protocol: u32,
     /// When it started.
     pub started: Timestamp,
 }

@@ -37,7 +37,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let stopped: Vec<(OperationId, String)> = self
             .jobs
             .values()
-            .filter(|job| job.extent == Extent::Install && !self.called_off.contains(&job.id))
+            .filter(|job| job.extent != Extent::Download && !self.called_off.contains(&job.id))
             .filter_map(|job| Some((job.id, self.stopped_meanwhile(job, now)?)))
             .collect();
         for (id, reason) in stopped {
@@ -65,7 +65,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let Some(known) = self.catalog.manifest(&job.release) else {
             return Some(format!("{release} is not on offer any more"));
         };
-        let asked_for = self.operations.get(job.id).is_some_and(|operation| operation.by != POLICY);
+        // Nobody who asks for a staging answers for the code that is run by it.
+        let asked_for = job.extent == Extent::Install
+            && self.operations.get(job.id).is_some_and(|operation| operation.by != POLICY);
         if !asked_for
             && let Freshness::Stale { since, why } = self.catalog.freshness(&job.channel, now.wall)
             && self.fresh.get(&job.id).is_none_or(|last| self.is_long_ago(*last, now))

@@ -20,12 +20,14 @@ use super::{
     action::{Input, Now},
     context::{Context, lock},
     effects::Ended,
+    ending::Ending,
     event::{Event, What},
     machine::Machine,
     order::{CheckReport, Order, Reply},
     serving::{Generosity, Terms},
     status::{NodeStatus, RootStatus, Status},
 };
+use crate::again::Starts;
 use crate::network::{GossipToken, NetworkEvent, PeerId};
 
 /// How long a check for news waits for slow peers.
@@ -81,6 +83,10 @@ pub(super) struct Agent {
     pub(super) checks: Vec<PendingCheck>,
     /// Bundles being taken in.
     pub(super) importing: usize,
+    /// How it is to end, once that is decided.
+    pub(super) ending: Option<Ending>,
+    /// How often this process has become another program.
+    pub(super) starts: Starts,
     pub(super) sent: u64,
     pub(super) totals: super::status::Totals,
     pub(super) started: Instant,
@@ -93,14 +99,14 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    /// Runs until it is told to stop or the network ends.
-    pub(super) async fn run(mut self) {
+    /// Runs until it is told to stop, the network ends, or another program is to take its place.
+    pub(super) async fn run(mut self) -> Ending {
         self.emit(What::NodeStarted);
         let first = self.machine.handle(Input::Tick, self.now());
         self.carry_out(first).await;
         self.publish_status().await;
         let stop = self.wires.stop.clone();
-        loop {
+        while self.ending.is_none() {
             let wakeup = self.wakeup();
             tokio::select! {
                 biased;
@@ -123,6 +129,7 @@ impl Agent {
         // What is under way may be cut off at any point: the store and the journal go on from there.
         self.effects.shutdown().await;
         self.serving.shutdown().await;
+        self.ending.unwrap_or(Ending::Stopped)
     }
 
     pub(super) fn now(&self) -> Now {
@@ -232,7 +239,8 @@ impl Agent {
         match ended {
             Ok(Ended::Input(input)) => {
                 // Whoever asks after the end of an operation has to see what it led to.
-                let ends = matches!(*input, Input::Installed(..) | Input::Fetched(..));
+                let ends =
+                    matches!(*input, Input::Installed(..) | Input::Staged(..) | Input::Fetched(..));
                 let failed = match &*input {
                     Input::Installed(id, Err(_)) => {
                         self.machine.operations.get(*id).map(|o| o.component.clone())

@@ -10,13 +10,14 @@ use updraft_protocol::{ChannelName, ComponentName, Digest, ReleaseVersion};
 
 use super::{
     action::{Action, Fetched, Installation, Job, JobError, Now},
-    event::{What, count_peers},
-    lifecycle::{Component, Following, IllegalMove, WaitReason},
+    event::What,
+    lifecycle::{Component, Following, IllegalMove},
     machine::Machine,
     operation::{Operation, OperationId, OperationKind, Outcome, Phase},
-    order::{Extent, HistoryLine, RouteChoice},
+    order::{Extent, RouteChoice},
     rules::{Duty, Upload},
     status::LastUpdate,
+    told::{history, problem},
 };
 use crate::{
     catalog::{Freeze, Freshness, Known, Obstacle},
@@ -130,6 +131,51 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         now: Now,
         actions: &mut Vec<Action<P>>,
     ) -> Option<OperationId> {
+        self.components.get(name)?;
+        let id = self.note(name, known, &wish, now);
+        self.launch(id, name, known, wish, now, actions)
+    }
+
+    /// Notes an operation that has not begun to do anything.
+    pub(super) fn note(
+        &mut self,
+        name: &ComponentName,
+        known: &Known,
+        wish: &Wish,
+        now: Now,
+    ) -> OperationId {
+        let installed = self.components.get(name).and_then(|c| c.installed.as_ref());
+        self.operations.begin(Operation {
+            id: OperationId(0),
+            kind: match wish.extent {
+                Extent::Install | Extent::Download => OperationKind::Install,
+                Extent::Stage { .. } => OperationKind::Stage,
+            },
+            component: name.clone(),
+            from: installed.map(|base| base.version.clone()),
+            to: known.manifest.version.clone(),
+            phase: Phase::Planning,
+            progress: None,
+            sources: Default::default(),
+            patch_bytes: 0,
+            started: now.wall,
+            ended: None,
+            by: wish.by.clone(),
+            reason: None,
+            outcome: Outcome::Running,
+        })
+    }
+
+    /// Begins what was noted. The component is at rest: callers have looked.
+    pub(super) fn launch(
+        &mut self,
+        id: OperationId,
+        name: &ComponentName,
+        known: &Known,
+        wish: Wish,
+        now: Now,
+        actions: &mut Vec<Action<P>>,
+    ) -> Option<OperationId> {
         let release = known.signed.digest();
         let component = self.components.get(name)?;
         let others = self
@@ -139,22 +185,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             .map(|other| other.manifest.clone())
             .collect();
         let base = component.installed.clone();
-        let id = self.operations.begin(Operation {
-            id: OperationId(0),
-            kind: OperationKind::Install,
-            component: name.clone(),
-            from: base.as_ref().map(|base| base.version.clone()),
-            to: known.manifest.version.clone(),
-            phase: Phase::Planning,
-            progress: None,
-            sources: Default::default(),
-            patch_bytes: 0,
-            started: now.wall,
-            ended: None,
-            by: wish.by,
-            reason: None,
-            outcome: Outcome::Running,
-        });
         let moved = self.components.get_mut(name)?.begin(id, release);
         if !self.legal(moved, id, now) {
             return None;
@@ -170,6 +200,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             route: wish.route,
             excluded: BTreeSet::new(),
             extent: wish.extent,
+            ahead: self.wanted_ahead(name),
         };
         self.jobs.insert(id, job.clone());
         self.fresh.insert(id, self.moment(now));
@@ -214,7 +245,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 self.called_off.remove(&id);
                 if self.legal(moved, id, now) {
                     self.operations.update(id, |operation| operation.phase = Phase::Staging);
-                    actions.push(Action::Install(job, fetched));
+                    actions.push(match job.extent {
+                        Extent::Stage { .. } => Action::Stage(job, fetched),
+                        Extent::Install | Extent::Download => Action::Install(job, fetched),
+                    });
                 }
             }
             Err(JobError::WrongRoute { blob, error }) => {
@@ -252,14 +286,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 }
             }
             (Err(JobError::WrongRoute { blob, error }), Some(job)) => {
-                let moved = match self.components.get_mut(&job.component) {
-                    Some(component) => component.refetch(id),
-                    None => return actions,
-                };
-                if self.legal(moved, id, now) {
-                    self.operations.update(id, |operation| operation.phase = Phase::Planning);
-                    self.try_another_route(job, blob, error, now, &mut actions);
-                }
+                self.go_another_way(job, blob, error, now, &mut actions);
             }
             (Err(error), Some(job)) => self.end_badly(&job, error, now, &mut actions),
             (Err(error), None) => {
@@ -313,6 +340,23 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }));
     }
 
+    /// What was built is not the release: back to fetching, by another route.
+    pub(super) fn go_another_way(
+        &mut self,
+        job: Job,
+        blob: Digest,
+        error: String,
+        now: Now,
+        actions: &mut Vec<Action<P>>,
+    ) {
+        let Some(component) = self.components.get_mut(&job.component) else { return };
+        let moved = component.refetch(job.id);
+        if self.legal(moved, job.id, now) {
+            self.operations.update(job.id, |operation| operation.phase = Phase::Planning);
+            self.try_another_route(job, blob, error, now, actions);
+        }
+    }
+
     fn try_another_route(
         &mut self,
         mut job: Job,
@@ -330,7 +374,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         actions.push(Action::Fetch(job));
     }
 
-    fn end_well(&mut self, job: &Job, now: Now) {
+    pub(super) fn end_well(&mut self, job: &Job, now: Now) {
         self.jobs.remove(&job.id);
         self.operations.finish(job.id, Outcome::Done, now.wall);
         if let Some(component) = self.components.get_mut(&job.component) {
@@ -340,6 +384,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     fn end_badly(&mut self, job: &Job, error: JobError, now: Now, actions: &mut Vec<Action<P>>) {
+        if let Extent::Stage { .. } = job.extent {
+            return self.not_staged(job, &error, now, actions);
+        }
         self.jobs.remove(&job.id);
         let text = error.to_string();
         self.operations.finish(job.id, Outcome::Failed(problem(job, &error)), now.wall);
@@ -360,17 +407,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 error: Some(text.clone()),
             });
         }
-        let reason = match error {
-            JobError::NoHolders(_) => WaitReason::Peers,
-            JobError::Disk(_) => WaitReason::Disk,
-            JobError::Damaged(_) => {
-                component.quarantined.insert(job.release, text.clone());
-                actions.push(Action::KeepComponent(job.component.clone()));
-                WaitReason::Fault
-            }
-            JobError::WrongRoute { .. } | JobError::Failed(_) => WaitReason::Fault,
-        };
-        let moved = component.failed(job.id, reason, text, now.elapsed);
+        if let JobError::Damaged(_) = error {
+            component.quarantined.insert(job.release, text.clone());
+            actions.push(Action::KeepComponent(job.component.clone()));
+        }
+        let moved = component.failed(job.id, error.wait_reason(), text, now.elapsed);
         self.legal(moved, job.id, now);
     }
 
@@ -423,43 +464,4 @@ pub(super) struct Wish {
     pub(super) route: RouteChoice,
     pub(super) extent: Extent,
     pub(super) by: String,
-}
-
-fn problem(job: &Job, error: &JobError) -> Problem {
-    let release = job.manifest.release_name();
-    match error {
-        JobError::NoHolders(text) => Problem::new(Code::NoProviders, format!("{release}: {text}"))
-            .hint("`updraft peers` shows who is connected; a seed or the publisher has to be reachable once"),
-        JobError::Disk(text) => Problem::new(Code::DiskFull, format!("{release}: {text}"))
-            .hint("make room, or set store.max_size and store.min_free_disk otherwise"),
-        JobError::Damaged(text) => Problem::new(Code::ChunkMismatch, format!("{release}: {text}"))
-            .hint("the release is not tried again here; tell its publisher"),
-        JobError::WrongRoute { error: text, .. } | JobError::Failed(text) => {
-            Problem::new(Code::Failed, format!("{release}: {text}"))
-        }
-    }
-}
-
-fn history<P>(operation: &Operation, error: Option<String>, now: Now) -> Action<P> {
-    let (what, done) = match operation.kind {
-        OperationKind::Install => (
-            "install",
-            format!(
-                "{} bytes from {}",
-                operation.sources.values().sum::<u64>(),
-                count_peers(operation.sources.len())
-            ),
-        ),
-        OperationKind::Rollback => ("rollback", String::new()),
-    };
-    Action::Record(HistoryLine {
-        at: now.wall,
-        component: operation.component.clone(),
-        from: operation.from.clone(),
-        to: operation.to.clone(),
-        what: what.to_owned(),
-        error,
-        by: operation.by.clone(),
-        detail: operation.reason.clone().unwrap_or(done),
-    })
 }

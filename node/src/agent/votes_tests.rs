@@ -11,8 +11,9 @@ use updraft_protocol::{
 use crate::{
     agent::{
         Action, Component, Duty, Extent, Input, Machine, Now, Rules, Taken, Understood, Upload,
-        What, changing, electing::Readiness, votes::Votes,
+        What, electing::Readiness, ending, votes::Votes,
     },
+    build::Speaks,
     catalog::Verdict,
     governance::{self, Governance},
     policy::AutoUpdate,
@@ -73,7 +74,8 @@ impl Desk {
             "x86_64-unknown-linux-gnu".parse().expect("a target");
         let mut rules = Rules {
             builders: 0,
-            speaks: 1..=newest,
+            program: "0.9.0".parse().expect("a version"),
+            speaks: Speaks { oldest: 1, newest },
             auto_activate: true,
             signal_ready: true,
             knows_heights: false,
@@ -553,7 +555,11 @@ fn a_release_that_needs_a_protocol_waits_for_the_vote_and_is_installed_by_it() {
     });
     let job = job.expect("it is installed");
     assert_eq!((job.extent, job.release), (Extent::Install, desk.artifact.digest()));
-    assert_eq!(desk.machine.protocol_of(&changing::own_line(), now(30)), 1, "that is another line");
+    assert_eq!(
+        desk.machine.protocol_of(&ending::own_component(), now(30)),
+        1,
+        "that is another line"
+    );
 }
 
 #[test]

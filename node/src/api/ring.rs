@@ -142,6 +142,10 @@ fn data(what: &What) -> Value {
             "to": to.to_string(), "fetchedBytes": fetched, "patchBytes": patches,
             "fullBytes": whole, "peers": peers,
         }),
+        What::ReleaseStaged { component, version, protocol, said } => json!({
+            "component": component.as_str(), "version": version.to_string(),
+            "protocol": protocol, "said": said,
+        }),
         What::UpdateFailed { component, to, error } => json!({
             "component": component.as_str(), "to": to.to_string(), "error": error,
         }),

@@ -87,8 +87,8 @@ pub(super) async fn index(State(api): State<Api>) -> Json<Value> {
 }
 
 /// Which build this is.
-pub(super) async fn version() -> Json<VersionInfo> {
-    Json(VersionInfo::of_this_build())
+pub(super) async fn version(State(api): State<Api>) -> Json<VersionInfo> {
+    Json(VersionInfo::of(&api.agent().status().node))
 }
 
 /// The whole status.

@@ -15,6 +15,7 @@ use super::{
     output::{Format, Output},
 };
 use crate::{
+    build::Build,
     config::{InvalidConfig, Loaded, Log, Override, Sources, load},
     dirs::Dirs,
     logging::{self, Colour},
@@ -31,6 +32,8 @@ pub struct Context {
     pub global: Global,
     /// Where the command prints.
     pub output: Output,
+    /// What this program is.
+    pub build: Build,
 }
 
 /// What somebody answered.
@@ -44,9 +47,9 @@ pub enum Answer {
 
 impl Context {
     /// The context of this process.
-    pub fn of_process(global: Global) -> Self {
+    pub fn of_process(global: Global, build: Build) -> Self {
         let output = Output::of_process(&global);
-        Self { global, output }
+        Self { global, output, build }
     }
 
     /// The folders, of the directory named with `-d` or of the usual one.

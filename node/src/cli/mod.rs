@@ -6,6 +6,7 @@
 //!
 //! To add a command: its file, a variant of `Command`, an arm of `dispatch`, its name in `help.rs`.
 
+mod become_program;
 mod client;
 mod completions;
 mod config;
@@ -24,6 +25,7 @@ mod publisher;
 pub mod reference;
 mod releases;
 mod revoke;
+mod selftest;
 mod statement;
 #[cfg(test)]
 mod talking;
@@ -64,29 +66,37 @@ pub mod yank;
 
 use std::process::ExitCode;
 
-use clap::{FromArgMatches, Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand, error::ErrorKind};
 pub use context::{Answer, Context};
 pub use exit::Exit;
 pub use global::{Color, Global};
 
-use crate::problem::Problem;
+use crate::{
+    build::{Build, VERSION},
+    problem::Problem,
+};
 
 /// Peer-to-peer software updates: publish once, every node helps deliver.
 #[derive(Debug, Parser)]
 #[command(
     name = "updraft",
-    version,
+    version = VERSION,
     styles = help::STYLES,
     arg_required_else_help = true,
-    subcommand_required = true,
     max_term_width = 100,
     after_help = help::START_HERE
 )]
 struct Cli {
     #[command(flatten)]
     global: Global,
+    /// Try whether this program can be relied on for a version of the protocol, then exit
+    ///
+    /// Needs no configuration and touches nothing but a temporary directory. Nodes ask it of a release before they
+    /// say that they are ready for the protocol it brings.
+    #[arg(long, value_name = "PROTOCOL", hide_short_help = true)]
+    selftest: Option<u32>,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -182,14 +192,26 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Problem> {
     }
 }
 
+/// Ends the process as clap does on wrong arguments.
+fn wrong(kind: ErrorKind, what: &str) -> ! {
+    help::command().error(kind, what).exit()
+}
+
 /// Runs the program `updraft`: parses, dispatches, prints the problem if there is one.
 ///
 /// Wrong arguments end the process with code 2 and help with 0, both by clap.
-pub fn main() -> ExitCode {
-    let matches = help::command().get_matches();
+pub fn main(build: Build) -> ExitCode {
+    let matches = help::command().version(build.version).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let context = Context::of_process(cli.global);
-    let ended = dispatch(cli.command, &context);
+    let context = Context::of_process(cli.global, build);
+    let ended = match (cli.selftest, cli.command) {
+        (Some(protocol), None) => selftest::run(protocol, &context),
+        (None, Some(command)) => dispatch(command, &context),
+        (None, None) => wrong(ErrorKind::MissingSubcommand, "a command is missing"),
+        (Some(_), Some(_)) => {
+            wrong(ErrorKind::ArgumentConflict, "`--selftest` stands alone, without a command")
+        }
+    };
     // A lost answer is a failure even if the work was done.
     match ended.and_then(|exit| context.output.finish().map(|()| exit)) {
         Ok(exit) => exit.into(),

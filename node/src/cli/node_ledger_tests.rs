@@ -79,7 +79,7 @@ impl Desk {
         let (agent, client) = runtime.block_on(async {
             let agent = FakeAgent::start();
             let mut registry = Registry::default();
-            let metrics = Metrics::register(&mut registry, STARTED);
+            let metrics = Metrics::register(&mut registry, STARTED, crate::build::Build::THIS);
             let (handle, registry) = (agent.handle.clone(), Arc::new(registry));
             let serving = serve(settings, handle, registry, metrics, stop.clone()).await;
             tokio::spawn(serving.stopped());

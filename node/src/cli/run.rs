@@ -1,17 +1,21 @@
 //! `updraft run`: a node in the foreground.
 
+use std::{convert::Infallible, env};
+
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use updraft_protocol::NetworkKind;
 
 use super::{
     Context, Exit,
+    become_program::become_program,
     output::Format,
     publisher::{passwords, warn_of_kind},
     words::DEV_NETWORK,
 };
 use crate::{
-    agent::Trust,
+    again::{self, StartAgain, Starts},
+    agent::{AgentHandle, Trust},
     api::types::network_kind,
     config::Override,
     node::{self, Node},
@@ -19,6 +23,9 @@ use crate::{
 };
 
 /// Start a node in the foreground
+///
+/// SIGINT and SIGTERM stop it, a second one at once. SIGUSR2 stops it in order and starts it again under the same
+/// process id: as the program that is installed as the component `updraft`, or as this one if none is.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Addresses to listen on (multiaddr)
@@ -96,17 +103,24 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     let runtime = context.runtime()?;
     let (ended, lock) = runtime.block_on(async {
         let mut signals = Signals::listen()?;
-        let mut node = Node::start(loaded.settings, &dirs, opened).await?;
+        let told = listen(SignalKind::user_defined2())?;
+        let starts = Starts::read(env::var(again::STARTS).ok().as_deref());
+        let mut node = Node::start(loaded.settings, &dirs, opened, context.build, starts).await?;
         introduce(&node, &name, &trust, context)?;
+        let agent = node.agent.clone();
         let ended = tokio::select! {
-            exit = signals.next() => Ok(exit),
-            problem = node.ended() => Err(problem),
-            () = stdin_closed(), if args.stop_with_stdin => Ok(Exit::Done),
+            exit = signals.next() => Ok(End::Exit(exit)),
+            ended = node.ended() => ended.map(End::StartAgain),
+            never = start_again_when_told(told, &agent) => match never {},
+            () = stdin_closed(), if args.stop_with_stdin => Ok(End::Exit(Exit::Done)),
         };
         tokio::select! {
             lock = node.stop() => Ok((ended, Some(lock))),
             // Asked twice: at once. The store and the journals are made for that.
-            _ = signals.next() => Ok::<_, Problem>((ended, None)),
+            exit = signals.next() => {
+                let stays = |end| if let End::StartAgain(_) = end { End::Exit(exit) } else { end };
+                Ok::<_, Problem>((ended.map(stays), None))
+            }
         }
     })?;
     match lock {
@@ -117,7 +131,18 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
         }
         None => runtime.shutdown_background(),
     }
-    ended
+    match ended? {
+        End::Exit(exit) => Ok(exit),
+        End::StartAgain(again) => Err(become_program(&again, context)),
+    }
+}
+
+/// What a node that has stopped leads to.
+enum End {
+    /// The command ends.
+    Exit(Exit),
+    /// The process becomes another program.
+    StartAgain(StartAgain),
 }
 
 fn introduce(node: &Node, name: &str, trust: &Trust, context: &Context) -> Result<(), Problem> {
@@ -135,7 +160,7 @@ fn introduce(node: &Node, name: &str, trust: &Trust, context: &Context) -> Resul
         });
     }
     let out = &context.output;
-    out.say(&format!("updraft {}  {name}  {}", crate::build::VERSION, ready.peer_id));
+    out.say(&format!("updraft {}  {name}  {}", context.build.version, ready.peer_id));
     let kind = match root.kind {
         NetworkKind::Production => String::new(),
         NetworkKind::Development => format!("  {DEV_NETWORK}"),
@@ -172,6 +197,22 @@ async fn stdin_closed() {
     let _ = is_closed.await;
 }
 
+/// Passes on what operators start a node again with, for as long as it runs.
+async fn start_again_when_told(mut signal: Signal, agent: &AgentHandle) -> Infallible {
+    while signal.recv().await.is_some() {
+        if let Err(problem) = agent.start_again().await {
+            tracing::error!(%problem, "the node goes on as the program that it is");
+        }
+    }
+    std::future::pending().await
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, Problem> {
+    signal(kind).map_err(|error| {
+        Problem::new(Code::Failed, "signals cannot be listened for").cause(error.to_string())
+    })
+}
+
 /// What people and service managers stop a node with.
 struct Signals {
     interrupt: Signal,
@@ -180,12 +221,6 @@ struct Signals {
 
 impl Signals {
     fn listen() -> Result<Self, Problem> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| {
-                Problem::new(Code::Failed, "signals cannot be listened for")
-                    .cause(error.to_string())
-            })
-        };
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,

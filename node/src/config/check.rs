@@ -275,6 +275,7 @@ fn standard(auto: &AutoUpdate, dirs: &Dirs) -> Component {
         auto_update: auto.enabled,
         target: this_machine(),
         root: dirs.data.join("components"),
+        selftest: Vec::new(),
     }
 }
 
@@ -336,7 +337,14 @@ fn component(
     });
     let own = standard.root.join(name.as_str());
     let root = r.optional(&key("root"), own.clone(), |r, key| r.path(key, own.clone()));
-    Some(Component { channel: channel?, auto_update: auto_update?, target: target?, root: root? })
+    let selftest = r.optional(&key("selftest"), standard.selftest, |r, key| r.command(key));
+    Some(Component {
+        channel: channel?,
+        auto_update: auto_update?,
+        target: target?,
+        root: root?,
+        selftest: selftest?,
+    })
 }
 
 fn http(r: &mut Reader<'_>, sources: &Sources) -> Option<Http> {

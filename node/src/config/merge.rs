@@ -12,11 +12,12 @@ pub(super) const COMPONENTS: &str = "components";
 
 /// What a component's table takes, with the shape of each value. Defaults are in `check.rs`, because
 /// that of `auto_update` depends on another key.
-static COMPONENT_KEYS: [(&str, Written); 4] = [
+static COMPONENT_KEYS: [(&str, Written); 5] = [
     ("channel", Written::Text(String::new())),
     ("auto_update", Written::Flag(true)),
     ("target", Written::Text(String::new())),
     ("root", Written::Text(String::new())),
+    ("selftest", Written::List(Vec::new())),
 ];
 
 /// Where a value came from.

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use updraft_protocol::limits;
+use updraft_protocol::{TreePath, limits};
 
 use super::{
     fault::Fault,
@@ -19,6 +19,8 @@ use super::{
 
 /// Most elements of a list.
 const MAX_LIST: usize = 64;
+/// Bytes of one argument of a program.
+const MAX_ARGUMENT: usize = 4_096;
 
 /// Reads values of one form each and collects what does not fit.
 pub(super) struct Reader<'a> {
@@ -141,6 +143,24 @@ impl Reader<'_> {
             "" => Some(otherwise),
             _ => Some(Path::new(text).to_owned())
                 .filter(|path| path.is_absolute() && !text.contains('\0')),
+        })
+    }
+
+    /// A program inside a release and its arguments, or nothing.
+    pub(super) fn command(&mut self, key: &str) -> Option<Vec<String>> {
+        let expected =
+            "a path inside the release and arguments, for example [\"bin/app\", \"--selftest\"]";
+        let is_inside = |items: &[String]| {
+            items.first().is_none_or(|program| program.parse::<TreePath>().is_ok())
+        };
+        let is_argument = |item: &String| item.len() <= MAX_ARGUMENT && !item.contains('\0');
+        self.read(key, expected, |written| match written {
+            Written::List(items)
+                if items.len() <= MAX_LIST && is_inside(items) && items.iter().all(is_argument) =>
+            {
+                Some(items.clone())
+            }
+            _ => None,
         })
     }
 

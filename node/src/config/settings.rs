@@ -217,6 +217,8 @@ pub struct Component {
     pub target: Target,
     /// The folder that holds its versions.
     pub root: PathBuf,
+    /// The program inside a release that tries it, and its arguments; empty for the usual one.
+    pub selftest: Vec<String>,
 }
 
 /// `[http]`

@@ -369,6 +369,23 @@ fn a_component_without_a_table_gets_the_standard() {
 }
 
 #[test]
+fn a_self_test_lies_inside_its_release() {
+    let selftest = |value: &str| format!("[components.demo-app]\nselftest = {value}");
+    let of = |value: &str| {
+        let settings = Desk::with_file(&selftest(value)).loaded().settings;
+        settings.component(&"demo-app".parse().expect("a name")).selftest
+    };
+    assert_eq!(of(r#"["bin/x", "--selftest", "../y"]"#), ["bin/x", "--selftest", "../y"]);
+    assert!(of("[]").is_empty());
+    for bad in
+        [r#"["/bin/true"]"#, r#"["../x"]"#, r#"["bin/../../x"]"#, r#"["./x"]"#, r#"[""]"#, r#""x""#]
+    {
+        let refusal = Desk::with_file(&selftest(bad)).refusal();
+        assert!(refusal.contains("a path inside the release"), "{bad}: {refusal}");
+    }
+}
+
+#[test]
 fn a_component_needs_the_name_of_one() {
     let refusal = Desk::with_file("[components.\"../etc\"]\nchannel = \"stable\"").refusal();
     assert!(refusal.starts_with("user/updraft.toml:1:"), "{refusal}");

@@ -1,4 +1,6 @@
-//! Old versions: how many stay, and how the others go. The live one never goes.
+//! Old versions, and those of a later day: how many stay, and how the others go. The live one never goes.
+
+use std::collections::BTreeSet;
 
 use updraft_protocol::ReleaseVersion;
 
@@ -8,17 +10,38 @@ use super::{Installer, error::InstallError, machine::Record};
 pub(super) const REMOVED: &str = ".del-";
 
 impl Installer {
-    /// Keeps the live version and `count` others, the one before first; removes the rest and tells which.
-    pub fn keep(&mut self, count: usize) -> Result<Vec<ReleaseVersion>, InstallError> {
+    /// Keeps the live version and `count` others that were, the one before first, and what was staged `ahead`;
+    /// removes the rest and tells which.
+    pub fn keep(
+        &mut self,
+        count: usize,
+        ahead: &BTreeSet<ReleaseVersion>,
+    ) -> Result<Vec<ReleaseVersion>, InstallError> {
         self.settle()?;
-        let surplus = self.state.surplus(count);
-        for version in &surplus {
+        self.remove_versions(self.state.surplus(count, ahead))
+    }
+
+    /// Removes what was staged and never was live, but for what is staged `ahead`; tells which.
+    pub fn keep_ahead(
+        &mut self,
+        ahead: &BTreeSet<ReleaseVersion>,
+    ) -> Result<Vec<ReleaseVersion>, InstallError> {
+        self.settle()?;
+        let idle = self.state.never_live().filter(|version| !ahead.contains(*version));
+        self.remove_versions(idle.cloned().collect())
+    }
+
+    fn remove_versions(
+        &mut self,
+        versions: Vec<ReleaseVersion>,
+    ) -> Result<Vec<ReleaseVersion>, InstallError> {
+        for version in &versions {
             self.remove_version(version)?;
         }
-        if !surplus.is_empty() {
+        if !versions.is_empty() {
             self.remove_stray_listings()?;
         }
-        Ok(surplus)
+        Ok(versions)
     }
 
     /// Takes a version's name away in one step, strikes it off, then removes its files at leisure.

@@ -310,8 +310,9 @@ impl State {
     }
 
     /// The versions that go when `count` are kept besides the live one. The one before stays longest, then
-    /// those that were live last; one that is staged and waits does not count.
-    pub fn surplus(&self, count: usize) -> Vec<ReleaseVersion> {
+    /// those that were live last. One that never was live cannot be gone back to: it goes, unless it is staged and
+    /// waits, or is among those that were staged `ahead` for a later day.
+    pub fn surplus(&self, count: usize, ahead: &BTreeSet<ReleaseVersion>) -> Vec<ReleaseVersion> {
         let waiting = match &self.phase {
             Phase::Staged { to } => Some(to),
             Phase::Idle
@@ -319,14 +320,27 @@ impl State {
             | Phase::Switching { .. }
             | Phase::Reverting { .. } => None,
         };
+        let never_live = self
+            .never_live()
+            .filter(|version| waiting != Some(*version) && !ahead.contains(*version));
         let mut others: Vec<_> = (self.slots.iter())
             .filter(|(version, _)| self.active.as_ref() != Some(*version))
-            .filter(|(version, _)| waiting != Some(*version))
-            .map(|(version, slot)| (self.previous.as_ref() == Some(version), slot.since, version))
+            .filter_map(|(version, slot)| {
+                Some((self.previous.as_ref() == Some(version), slot.since?, version))
+            })
             .collect();
         others.sort();
         let keep_from = others.len().saturating_sub(count);
-        others.into_iter().take(keep_from).map(|(_, _, version)| version.clone()).collect()
+        let oldest = others.into_iter().take(keep_from).map(|(_, _, version)| version);
+        never_live.chain(oldest).cloned().collect()
+    }
+
+    /// Versions that are kept and never were live: staged, or switched to and given up.
+    pub fn never_live(&self) -> impl Iterator<Item = &ReleaseVersion> {
+        let pointed = self.pointed();
+        (self.slots.iter())
+            .filter(move |(version, slot)| slot.since.is_none() && pointed != Some(*version))
+            .map(|(version, _)| version)
     }
 
     /// The shortest journal that leads to this state. Only an idle installation has one.

@@ -31,7 +31,7 @@ mod switch;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use updraft_protocol::{ComponentName, Digest, ReleaseVersion, Timestamp};
 
@@ -146,6 +146,11 @@ impl Installer {
         switch::read(&self.root)
     }
 
+    /// The path of `current`, by which programs reach what is live.
+    pub fn current_path(&self) -> PathBuf {
+        self.root.path_of(switch::CURRENT)
+    }
+
     /// Refuses with [`InstallError::CurrentReplaced`] when `current` is not where this node left it.
     pub fn check_current(&self) -> Result<(), InstallError> {
         self.expect_own_current()
@@ -155,6 +160,31 @@ impl Installer {
     pub fn verify(&self, version: &ReleaseVersion) -> Result<(), InstallError> {
         let tree = self.listing(version)?;
         check::check(&self.versions.folder(&version.to_string())?, version, &tree)
+    }
+
+    /// The folder of a kept version, for somebody who will run something in it. Its files are no longer taken for
+    /// what they were: they are read again before the version goes live.
+    pub fn lend(&mut self, version: &ReleaseVersion) -> Result<PathBuf, InstallError> {
+        self.settle()?;
+        self.slot(version)?;
+        self.checked = None;
+        Ok(self.versions.path_of(&version.to_string()))
+    }
+
+    /// Takes back what was lent: reads its files again, and removes the version if they are not what they were.
+    /// A live version is not removed.
+    ///
+    /// # Errors
+    /// [`InstallError::Differs`] if something was changed.
+    pub fn take_back(&mut self, version: &ReleaseVersion) -> Result<(), InstallError> {
+        self.settle()?;
+        let verified = self.verify(version);
+        if let Err(InstallError::Differs { .. }) = &verified
+            && self.state.never_live().any(|idle| idle == version)
+        {
+            self.remove_version(version)?;
+        }
+        verified
     }
 
     fn slot(&self, version: &ReleaseVersion) -> Result<Slot, InstallError> {

@@ -19,13 +19,13 @@ use updraft_protocol::Timestamp;
 use super::{
     channels::{ChannelNumbers, Channels},
     labels::{
-        Available, Build, ByMove, ByPhase, ByReason, ByResult, ByRole, ByRoute, BySaving,
-        ByTrigger, ByVerdict, Direction, Expiring, Held, Installed, Request, Saving, Source,
-        Trigger, UpdateResult, Verdict,
+        self, Available, ByMove, ByPhase, ByReason, ByResult, ByRole, ByRoute, BySaving, ByTrigger,
+        ByVerdict, Direction, Expiring, Held, Installed, Request, Saving, Source, Trigger,
+        UpdateResult, Verdict,
     },
     shapes::{Bounds, Current, LONG, Leaves, SHORT},
 };
-use crate::build;
+use crate::build::{Build, COMMIT, RUSTC, TARGET};
 
 /// What the names of all families begin with.
 const PREFIX: &str = "updraft";
@@ -62,9 +62,9 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Registers the families in `root`, of a process that started at `started`. Label values known from the
+    /// Registers the families in `root`, of a process of this build that started at `started`. Label values known from the
     /// start begin at 0, so that a rate over them is right from the first event.
-    pub fn register(root: &mut Registry, started: Timestamp) -> Self {
+    pub fn register(root: &mut Registry, started: Timestamp, build: Build) -> Self {
         let metrics = Self {
             manifests: Family::default(),
             propagation: LONG.new_metric(),
@@ -91,7 +91,7 @@ impl Metrics {
             subscribers: Gauge::default(),
         };
         let registry = root.sub_registry_with_prefix(PREFIX);
-        register_process(registry, started);
+        register_process(registry, started, build);
         metrics.register_trust(registry);
         metrics.register_release(registry);
         metrics.register_component(registry);
@@ -199,7 +199,11 @@ impl Metrics {
                 drop(self.chunk_bytes.get_or_create(&ByMove { direction, source }));
             }
         }
-        self.protocol_version.set(i64::from(build::PROTOCOL_MAX));
+    }
+
+    /// This version of the protocol is in force.
+    pub fn protocol_is(&self, version: u32) {
+        self.protocol_version.set(i64::from(version));
     }
 
     /// A manifest arrived and was judged.
@@ -349,13 +353,13 @@ impl Drop for Subscribed {
     }
 }
 
-fn register_process(registry: &mut Registry, started: Timestamp) {
-    let info: Family<Build, Gauge> = Family::default();
-    info.get_or_create(&Build {
-        version: build::VERSION,
-        revision: build::COMMIT,
-        rustc: build::RUSTC,
-        target: build::TARGET,
+fn register_process(registry: &mut Registry, started: Timestamp, build: Build) {
+    let info: Family<labels::Build, Gauge> = Family::default();
+    info.get_or_create(&labels::Build {
+        version: build.version,
+        revision: COMMIT,
+        rustc: RUSTC,
+        target: TARGET,
     })
     .set(1);
     registry.register("build_info", "Version of the running node; always 1", info);

@@ -9,7 +9,11 @@ use super::*;
 
 fn start() -> (Registry, Metrics) {
     let mut registry = Registry::default();
-    let metrics = Metrics::register(&mut registry, Timestamp::from_seconds(1_700_000_000));
+    let metrics = Metrics::register(
+        &mut registry,
+        Timestamp::from_seconds(1_700_000_000),
+        crate::build::Build::THIS,
+    );
     (registry, metrics)
 }
 

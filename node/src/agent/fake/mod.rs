@@ -21,7 +21,10 @@ use super::{
     RollbackOrder, RootStatus, Said, StatementLine, Status, StoreStatus, Totals, in_words,
     operation::Operations, order::Order,
 };
-use crate::problem::{Code, Problem};
+use crate::{
+    build::Build,
+    problem::{Code, Problem},
+};
 
 /// The moment at which the fake's node started.
 pub(crate) const STARTED: Timestamp = Timestamp::from_seconds(1_795_237_800);
@@ -104,7 +107,9 @@ fn empty_status() -> Status {
             network: "demo".parse().expect("a name"),
             kind: NetworkKind::Development,
             role: "full",
-            version: env!("CARGO_PKG_VERSION"),
+            version: Build::THIS.version,
+            speaks: Build::THIS.speaks,
+            protocol: 1,
             started: STARTED,
         },
         root: RootStatus {
@@ -231,6 +236,7 @@ impl World {
                 drop(reply.send(Ok(self.blobs.get(&digest).map(|bytes| blob_file(bytes)))));
             }
             Order::Replicas { reply, .. } => drop(reply.send(Ok(2))),
+            Order::StartAgain { reply } => drop(reply.send(Ok("/bin/true".into()))),
             Order::Peers { .. } | Order::Dial { .. } | Order::Ban { .. } | Order::Unban { .. } => {
                 self.answer_about_peers(order);
             }

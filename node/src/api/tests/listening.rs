@@ -8,7 +8,7 @@ use crate::api::BindError;
 async fn served(settings: ApiSettings, agent: &FakeAgent) -> (Serving, CancellationToken) {
     let stop = CancellationToken::new();
     let mut registry = Registry::default();
-    let metrics = Metrics::register(&mut registry, STARTED);
+    let metrics = Metrics::register(&mut registry, STARTED, crate::build::Build::THIS);
     let serving =
         serve(settings, agent.handle.clone(), Arc::new(registry), metrics, stop.clone()).await;
     (serving, stop)
@@ -99,7 +99,7 @@ async fn a_stopped_agent_is_told_as_a_stopping_node() {
     let handle = crate::agent::AgentHandle::without_a_task();
     let stop = CancellationToken::new();
     let mut registry = Registry::default();
-    let metrics = Metrics::register(&mut registry, STARTED);
+    let metrics = Metrics::register(&mut registry, STARTED, crate::build::Build::THIS);
     let serving = serve(settings(&folder), handle, Arc::new(registry), metrics, stop.clone()).await;
     let Some(Ok(address)) = serving.http else { panic!("not listening") };
     let request = request(Method::GET, "/api/v1/peers")

@@ -71,7 +71,7 @@ impl Desk {
         let agent = FakeAgent::start();
         let stop = CancellationToken::new();
         let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry, STARTED);
+        let metrics = Metrics::register(&mut registry, STARTED, crate::build::Build::THIS);
         let serving =
             serve(settings, agent.handle.clone(), Arc::new(registry), metrics, stop.clone()).await;
         let address = match &serving.http {

@@ -169,6 +169,7 @@ impl From<&agent::Operation> for Operation {
     fn from(operation: &agent::Operation) -> Self {
         let kind = match operation.kind {
             OperationKind::Install => "install",
+            OperationKind::Stage => "stage",
             OperationKind::Rollback => "rollback",
         };
         let (state, problem) = match &operation.outcome {

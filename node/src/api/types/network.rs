@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use updraft_protocol::{Digest, NetworkKind, RoleName, Root};
 
 use super::time;
-use crate::{agent, build};
+use crate::{
+    agent::{self, NodeStatus},
+    build,
+};
 
 /// A peer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -303,16 +306,16 @@ pub struct ProtocolRange {
 }
 
 impl VersionInfo {
-    /// This build.
-    pub fn of_this_build() -> Self {
+    /// The program that a node is.
+    pub fn of(node: &NodeStatus) -> Self {
         Self {
-            version: build::VERSION.to_owned(),
+            version: node.version.to_owned(),
             commit: build::COMMIT.to_owned(),
             target: build::TARGET.to_owned(),
             protocol: ProtocolRange {
-                min: build::PROTOCOL_MIN,
-                max: build::PROTOCOL_MAX,
-                active: build::PROTOCOL_MAX,
+                min: node.speaks.oldest,
+                max: node.speaks.newest,
+                active: node.protocol,
             },
         }
     }

@@ -8,10 +8,7 @@ use super::{
     install::Progress,
     network_kind, time,
 };
-use crate::{
-    agent::{self, ComponentState, Freshness},
-    build,
-};
+use crate::agent::{self, ComponentState, Freshness};
 
 /// `GET /api/v1/status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -391,7 +388,7 @@ impl From<&agent::NodeStatus> for Node {
             network_kind: network_kind(node.kind).to_owned(),
             role: node.role.to_owned(),
             version: node.version.to_owned(),
-            protocol: build::PROTOCOL_MAX,
+            protocol: node.protocol,
             started_at: time(node.started),
         }
     }

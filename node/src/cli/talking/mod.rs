@@ -72,7 +72,7 @@ impl Desk {
         };
         let stop = CancellationToken::new();
         let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry, STARTED);
+        let metrics = Metrics::register(&mut registry, STARTED, crate::build::Build::THIS);
         let handle = agent.handle.clone();
         let serving = serve(settings, handle, Arc::new(registry), metrics, stop.clone()).await;
         let address = *serving.http.as_ref().expect("asked for").as_ref().expect("bound");

@@ -1,6 +1,6 @@
 //! Ending the program, or failing, before every single change of the disk.
 
-use std::{collections::BTreeSet, io::ErrorKind};
+use std::io::ErrorKind;
 
 use super::*;
 
@@ -13,7 +13,7 @@ struct Story {
     new: Option<&'static str>,
 }
 
-const STORIES: [Story; 5] = [
+const STORIES: [Story; 8] = [
     Story {
         name: "first install",
         before: || {
@@ -42,7 +42,42 @@ const STORIES: [Story; 5] = [
     Story {
         name: "removal of old versions",
         before: with_two,
-        run: |installer| installer.keep(0).map(drop),
+        run: |installer| installer.keep(0, &none()).map(drop),
+        old: Some("1.1.0"),
+        new: Some("1.1.0"),
+    },
+    Story {
+        name: "staging ahead",
+        before: with_two,
+        run: |installer| {
+            stage(installer, &release("1.2.0"))?;
+            installer.lend(&version("1.2.0"))?;
+            installer.take_back(&version("1.2.0"))?;
+            installer.keep_ahead(&BTreeSet::from([version("1.2.0")])).map(drop)
+        },
+        old: Some("1.1.0"),
+        new: Some("1.1.0"),
+    },
+    Story {
+        name: "going live with what was staged ahead",
+        before: with_one_ahead,
+        run: |installer| {
+            installer.stage(
+                &version("1.2.0"),
+                &release("1.2.0").digest,
+                &release("1.2.0").tree,
+                no_fill,
+            )?;
+            installer.switch(&version("1.2.0"), at(9))?;
+            installer.commit(&version("1.2.0"))
+        },
+        old: Some("1.1.0"),
+        new: Some("1.2.0"),
+    },
+    Story {
+        name: "sweeping what was staged ahead",
+        before: with_one_ahead,
+        run: |installer| installer.keep_ahead(&none()).map(drop),
         old: Some("1.1.0"),
         new: Some("1.1.0"),
     },

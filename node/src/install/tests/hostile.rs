@@ -143,7 +143,7 @@ fn a_racing_planter_gets_nothing_out_of_the_root() {
             if stage(&mut installer, &release("1.2.0")).is_ok() {
                 let _ = installer.verify(&version("1.2.0"));
             }
-            let _ = installer.keep(1);
+            let _ = installer.keep(1, &none());
         }
         stop.store(true, Ordering::Relaxed);
     });

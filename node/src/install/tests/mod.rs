@@ -1,11 +1,13 @@
 //! The promises of the room, on real folders.
 
+mod ahead;
 mod crash;
 mod hostile;
 mod machine;
 mod usual;
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     fs,
     io::Write,
@@ -116,6 +118,18 @@ fn with_two() -> TempDir {
     install(&mut installer, &release("1.0.0"), 1).expect("installs");
     install(&mut installer, &release("1.1.0"), 2).expect("installs");
     dir
+}
+
+/// The same, and 1.2.0 is ready for a later day.
+fn with_one_ahead() -> TempDir {
+    let dir = with_two();
+    stage(&mut open(&dir), &release("1.2.0")).expect("staged");
+    dir
+}
+
+/// Nothing was staged ahead.
+fn none() -> BTreeSet<ReleaseVersion> {
+    BTreeSet::new()
 }
 
 fn live(dir: &TempDir) -> Option<String> {

@@ -90,14 +90,14 @@ fn keeping_removes_the_oldest_and_their_listings_only() {
     }
     installer.rollback_to(&version("1.0.0"), at(20)).expect("goes back");
     stage(&mut installer, &release("1.5.0")).expect("staged");
-    let gone = installer.keep(2).expect("keeps");
+    let gone = installer.keep(2, &none()).expect("keeps");
     assert_eq!(gone, [version("1.1.0"), version("1.2.0")]);
     assert_eq!(names(&root(&dir).join("versions")), ["1.0.0", "1.3.0", "1.4.0", "1.5.0"]);
     assert_eq!(names(&root(&dir).join("trees")).len(), 4);
     assert_eq!(installer.previous().expect("kept").version, version("1.4.0"));
     installer.verify(&version("1.3.0")).expect("untouched");
     assert_eq!(open(&dir).state(), installer.state());
-    installer.keep(0).expect("keeps");
+    installer.keep(0, &none()).expect("keeps");
     assert_eq!(installer.kept().len(), 1);
     installer.verify(&version("1.0.0")).expect("the live one stays");
 }
