@@ -3,10 +3,10 @@
 //! The order of starting is that of needing: lock, identity, store and trust, network, agent, API. The order of
 //! stopping is the reverse: nobody is left talking to something that has gone.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use prometheus_client::registry::Registry;
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use updraft_protocol::SecretKey;
 
@@ -33,6 +33,8 @@ use crate::{
 
 /// Folder below the data directory for files that exist only while something is under way.
 const TEMPORARY: &str = "tmp";
+/// How long the agent may take to end after the network has.
+const LAST_WORD: Duration = Duration::from_secs(5);
 
 /// A running node.
 #[derive(Debug)]
@@ -235,7 +237,14 @@ impl Node {
                 Ok(Ending::StartAgain(again)) => return Ok(again),
                 ended => ("agent", ended.map(drop)),
             },
-            ended = &mut self.network_task => ("network", ended),
+            ended = &mut self.network_task => {
+                // It also ends because the agent has. The agent ends either way, and its last word counts.
+                let agent = timeout(LAST_WORD, &mut self.agent_task).await;
+                if let Ok(Ok(Ending::StartAgain(again))) = agent {
+                    return Ok(again);
+                }
+                ("network", ended)
+            }
         };
         let problem =
             Problem::new(Code::Failed, format!("the {part} of the node has ended by itself"));
