@@ -43,6 +43,8 @@ logging: config
 bundle: whole
 catalog:
 fetch:
+governance:
+height:
 install:
 keys: secret
 network:
@@ -56,7 +58,7 @@ join: lock network publish store whole
 publish: FLOOR bundle keys store
 # The corridor: knows every room that a release walks through, and no window.
 # … and `trial`, because what is staged for a later day is tried there and then.
-agent: FLOOR bundle catalog fetch install network policy store trial
+agent: FLOOR bundle catalog fetch governance height install network policy store trial
 # Windows. The API sees the agent's handle; the command line sees the API's types, and for what needs no
 # running node the rooms that do the work. `network` is the form of an address in a ticket, `store` its errors.
 api: FLOOR agent
@@ -101,7 +103,7 @@ only() { # only ROOM-NAMING-PATTERN ALLOWED-FILES-PATTERN FOLDER REASON
 only '(^|[^a-zA-Z0-9_"`,])libp2p(_[a-z]+)?::[a-zA-Z{]' 'node/src/network/.*' node/src 'libp2p is named in network/ only'
 only '(^|[^a-zA-Z0-9_])sled::' 'node/src/store/meta\.rs' node/src 'sled is named in store/meta.rs only'
 only '(^|[^a-zA-Z0-9_])clap(_complete)?::' 'node/src/cli/.*' node/src 'clap is named in cli/ only'
-only '(^|[^a-zA-Z0-9_])(axum|hyper|hyper_util)::' 'node/src/(api|cli)/.*' node/src 'HTTP is spoken in api/ and cli/ only'
+only '(^|[^a-zA-Z0-9_])(axum|hyper|hyper_util)::' 'node/src/(api|cli|height)/.*' node/src 'HTTP is spoken in api/, cli/ and height/ only'
 only '(^|[^a-zA-Z0-9_])bincode::(config|enc::|encode|decode|serde|error|Options)' 'protocol/src/(codec|key|name|version|tree)\.rs' protocol/src 'bytes are made and read in protocol::codec only; other types derive'
 only '(^|[^a-zA-Z0-9_])bincode::' '(protocol/src/.*)|(node/src/bundle/header\.rs)' node/src 'bincode is named in protocol/, and for the derives of the header of a bundle, only'
 only '(^|[^a-zA-Z0-9_])bincode::' 'nothing' delta/src 'bincode is named in protocol/ only'

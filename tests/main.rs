@@ -7,6 +7,7 @@ mod cli;
 mod conformance;
 mod devnet;
 mod flood;
+mod heights;
 mod keys;
 mod late_joiner;
 mod many_sources;

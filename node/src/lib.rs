@@ -22,6 +22,7 @@ pub mod catalog;
 pub mod cli;
 pub mod fetch;
 pub mod governance;
+pub mod height;
 pub mod install;
 pub mod join;
 pub mod keys;

@@ -117,7 +117,8 @@ pub fn open(
         .map_err(|error| Problem::from_error(Code::FileUnusable, &error))?;
     let witness = own_key("trust.witness_key", settings.trust.witness_key.as_deref());
     let witness = unlock(witness, dirs, passwords)?;
-    let voter = own_key("governance.voter_key", settings.governance.voter_key.as_deref());
+    let voter = own_key("governance.voter_key", settings.governance.voter_key.as_deref())
+        .filter(|_| settings.governance.voter);
     let voter = unlock(voter, dirs, passwords)?;
     Ok(Opened { lock, store, trust, key, token, witness, voter, bootstrap })
 }

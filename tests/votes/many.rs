@@ -115,7 +115,8 @@ impl World {
         let mut degree = vec![0; NODES];
         for node in 0..NODES {
             while degree[node] < MESH {
-                let other = (node + 1 + random(NODES as u64 - 1) as usize) % NODES;
+                let further = usize::try_from(random(NODES as u64 - 1)).expect("small");
+                let other = (node + 1 + further) % NODES;
                 let link = (node.min(other), node.max(other));
                 if degree[other] < MESH_HIGH && !links.contains_key(&link) {
                     links.insert(link, LINK.start + random(LINK.end - LINK.start));

@@ -210,8 +210,9 @@ impl World {
             }
             Action::Spread(messages) => {
                 let from = self.messages.len().saturating_sub(messages);
-                for message in self.messages[from..].to_vec() {
-                    (0..NODES).for_each(|node| self.hear(node, &message));
+                let latest = self.messages[from..].to_vec();
+                for message in &latest {
+                    (0..NODES).for_each(|node| self.hear(node, message));
                 }
             }
         }
@@ -301,7 +302,7 @@ impl World {
             let before = self.messages.len();
             for message in self.messages.clone() {
                 if let Message::Certificate(_) = message {
-                    (0..NODES).for_each(|node| self.hear(node, &message));
+                    (0..NODES).for_each(|node| self.hear(node, message));
                 }
             }
             if self.messages.len() == before {

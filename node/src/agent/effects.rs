@@ -3,8 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use updraft_protocol::{
-    Ballot, CatchUpAnswer, CatchUpRequest, ChannelName, ComponentName, Digest, Equivocation, Head,
-    Heartbeat, Manifest, Signed, Statement, Timestamp,
+    ChannelName, ComponentName, Digest, Equivocation, Head, Manifest, Signed, Statement, Timestamp,
 };
 
 use super::{
@@ -21,12 +20,10 @@ use super::{
     votes::Votes,
 };
 use crate::{
-    catalog::{self, Word},
-    network::{Conduct, PeerId, RequestError, Verdict},
+    catalog,
+    network::{PeerId, Verdict},
     problem::{Problem, chain},
-    store::{
-        ComponentRecord, Happening, HistoryEntry, Hold, Quarantined, Store, StoreError, Vouched,
-    },
+    store::{ComponentRecord, Happening, HistoryEntry, Hold, Quarantined, Store, StoreError},
 };
 
 /// How an effect ended.
@@ -139,11 +136,13 @@ impl Agent {
             Action::KeepHeight(height) => {
                 self.keep("the height", move |store| store.put_height(height)).await?;
             }
-            Action::AskFork(peer, asked, fork) => {
-                let network = self.context.network.clone();
-                let input = move |answer: Option<Option<_>>| Input::Forked(peer, answer.flatten());
-                self.ask(peer, input, async move { network.fork(peer, asked, fork).await });
-            }
+            Action::AskNews(..)
+            | Action::AskRoots(..)
+            | Action::AskManifest(..)
+            | Action::AskStatements(..)
+            | Action::AskFork(..)
+            | Action::Accuse(_)
+            | Action::Announce(_) => self.talk(action),
             Action::Listen(listening) => self.listen(listening).await,
             Action::Speak(speech) => self.speak(speech),
             Action::KeepTime(time) => {
@@ -155,39 +154,6 @@ impl Agent {
             }
             Action::KeepComponent(name) => self.keep_component(&name).await?,
             Action::Record(line) => self.record(line).await,
-            Action::AskNews(peer, request) => {
-                let network = self.context.network.clone();
-                self.ask(peer, move |answer| Input::News(peer, answer), async move {
-                    network.catch_up(peer, request).await
-                });
-            }
-            Action::AskRoots(peer, asked, after) => {
-                let network = self.context.network.clone();
-                let input = move |answer| Input::Roots(peer, answer);
-                self.ask(peer, input, async move { network.roots(peer, asked, after).await });
-            }
-            Action::AskManifest(peer, digest) => {
-                let network = self.context.network.clone();
-                let request = CatchUpRequest::Manifest(digest);
-                let input =
-                    move |answer: Option<CatchUpAnswer>| Input::Manifest(peer, digest, answer);
-                self.ask(peer, input, async move { network.catch_up(peer, request).await });
-            }
-            Action::AskStatements(peer, asked, after) => {
-                let network = self.context.network.clone();
-                let request = CatchUpRequest::Statements { network: asked, after };
-                let input =
-                    move |answer: Option<CatchUpAnswer>| Input::Statements(peer, after, answer);
-                self.ask(peer, input, async move { network.catch_up(peer, request).await });
-            }
-            Action::Accuse(peer) => {
-                let network = self.context.network.clone();
-                self.effects.spawn(async move {
-                    // A network that has stopped has nobody left to tell.
-                    let _ = network.report(peer, Conduct::Invalid).await;
-                    Ended::Nothing
-                });
-            }
             Action::Fetch(_)
             | Action::Install(..)
             | Action::Stage(..)
@@ -196,18 +162,6 @@ impl Agent {
             | Action::StartAgain(_)
             | Action::Mirror(..) => self.work(action).await,
             Action::Provide(blobs) => self.provide(blobs),
-            Action::Announce(gossip) => {
-                let network = self.context.network.clone();
-                self.effects.spawn(async move {
-                    match network.announce(gossip).await {
-                        Ok(reach) => tracing::info!(?reach, "announced"),
-                        Err(error) => {
-                            tracing::warn!(error = %chain(&error), "not announced; peers will ask")
-                        }
-                    }
-                    Ended::Nothing
-                });
-            }
             Action::Sweep => self.sweep().await,
             Action::Emit(what) => self.emit(what),
             Action::CountRefusal(label) => self.count_refusal(label),
@@ -236,41 +190,6 @@ impl Agent {
             Action::Mirror(release, manifest) => self.mirror(release, manifest),
             other => tracing::error!(action = ?other, "not an action that takes long"),
         }
-    }
-
-    /// Keeps a word of this witness, and only then signs it: a power cut between the two leaves a word that was
-    /// never said, and never two that contradict each other.
-    async fn vouch(&mut self, heartbeat: &Heartbeat, word: &Word) -> Result<(), NotKept> {
-        let Some(key) = self.context.witness.clone() else { return Ok(()) };
-        let (channel, kept) = (heartbeat.channel.clone(), vouched(word));
-        self.keep("a word of this witness", move |store| store.put_vouched(&channel, &kept))
-            .await?;
-        match Signed::unsigned(heartbeat) {
-            Ok(mut signed) => {
-                signed.sign(&key, &heartbeat.network);
-                self.effects
-                    .spawn(async move { Ended::Input(Box::new(Input::Vouched(Box::new(signed)))) });
-            }
-            Err(error) => tracing::error!(%error, "a word of this witness cannot be written"),
-        }
-        Ok(())
-    }
-
-    /// Keeps a ballot of this node, and only then signs it: a power cut between the two leaves a ballot that was never
-    /// said, and never two with one number.
-    async fn cast(&mut self, ballot: &Ballot) -> Result<(), NotKept> {
-        let Some(key) = self.context.voter.clone() else { return Ok(()) };
-        let (proposal, seq, stance) = (ballot.proposal, ballot.seq, ballot.stance);
-        self.keep("a ballot", move |store| store.put_cast(&proposal, seq, stance)).await?;
-        match Signed::unsigned(ballot) {
-            Ok(mut signed) => {
-                signed.sign(&key, &ballot.network);
-                self.effects
-                    .spawn(async move { Ended::Input(Box::new(Input::Cast(Box::new(signed)))) });
-            }
-            Err(error) => tracing::error!(%error, "a ballot cannot be written"),
-        }
-        Ok(())
     }
 
     /// Looks up the kept head of a number and puts it together with another one of that number.
@@ -308,7 +227,7 @@ impl Agent {
     }
 
     /// Keeps something and waits until it is kept: what stands behind it in the actions relies on that.
-    async fn keep(
+    pub(super) async fn keep(
         &self,
         what: &'static str,
         work: impl FnOnce(&Store) -> Result<(), StoreError> + Send + 'static,
@@ -349,19 +268,6 @@ impl Agent {
         };
         // Nothing rests on a line of the history; its loss is in the log.
         let _ = self.keep("a line of the history", move |store| store.history_append(&entry)).await;
-    }
-
-    fn ask<T: Send + 'static>(
-        &mut self,
-        peer: PeerId,
-        input: impl FnOnce(Option<T>) -> Input<PeerId> + Send + 'static,
-        answer: impl Future<Output = Result<T, RequestError>> + Send + 'static,
-    ) {
-        self.effects.spawn(async move {
-            let answer =
-                answer.await.inspect_err(|error| tracing::debug!(%peer, %error, "no answer")).ok();
-            Ended::Input(Box::new(input(answer)))
-        });
     }
 
     fn fetch(&mut self, job: Job) {
@@ -474,16 +380,6 @@ pub(super) async fn on_thread<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(JobError::Failed(format!("a bug: {error}"))))
-}
-
-fn vouched(word: &Word) -> Vouched {
-    Vouched {
-        root_version: word.root_version,
-        begun: word.begun,
-        seq: word.seq,
-        head: word.head,
-        time: word.time,
-    }
 }
 
 fn record(component: &Component, now: Timestamp) -> ComponentRecord {

@@ -7,10 +7,11 @@ use super::{
     action::Input,
     changing::{Listening, Speech, Understood},
     effects::Ended,
-    height,
     task::Agent,
 };
 use crate::{
+    config::HeightSource,
+    height,
     network::{Forks, InboundRequest, PeerId, Way},
     problem::chain,
 };
@@ -63,7 +64,11 @@ impl Agent {
             return;
         }
         self.next_height = now + self.settings.governance.height_interval;
-        let Some(source) = self.settings.governance.height.clone() else { return };
+        let source = match &self.settings.governance.height {
+            Some(HeightSource::Command(argv)) => height::Source::Command(argv.clone()),
+            Some(HeightSource::Url(url)) => height::Source::Url(url.clone()),
+            None => return,
+        };
         self.effects.spawn(async move {
             match height::read(&source).await {
                 Ok(height) => Ended::Input(Box::new(Input::Height(height))),

@@ -42,7 +42,7 @@ use crate::{
     governance::{self, Elector},
     install::Installer,
     metrics::Metrics,
-    network::{Network, NetworkEvent},
+    network::{Network, NetworkEvent, PeerId},
     policy::AutoUpdate,
     problem::{Code, Problem, chain},
     store::{BlobState, ComponentRecord, Store, StoreError},
@@ -91,11 +91,6 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<Ending>), Pr
         move || restore_catalog(&store, trust, clock, skew)
     })
     .await?;
-    let (governance, kept) = on_thread({
-        let (store, trust) = (parts.store.clone(), parts.trust.clone());
-        move || restore_votes(&store, &trust)
-    })
-    .await?;
     let records = on_thread({
         let store = parts.store.clone();
         move || store.components()
@@ -115,37 +110,14 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<Ending>), Pr
     })
     .await?;
     let witness = witness(&parts).await?;
-    let height = on_thread({
-        let store = parts.store.clone();
-        move || store.height()
-    })
-    .await?;
-    let votes =
-        Votes::new(governance, kept).with_elector(elector(&parts).await?).with_height(height);
+    let votes = votes(&parts).await?;
     let components = components(&settings, records);
     let duty = match settings.node.role {
         config::Role::Full => Duty::Full,
         config::Role::Seed => Duty::Seed,
         config::Role::Client => Duty::Client,
     };
-    let standard = settings.component(&own_component());
-    let rules = Rules {
-        duty,
-        upload: if generosity(&settings, duty) == Generosity::All {
-            Upload::On
-        } else {
-            Upload::Off
-        },
-        target: standard.target,
-        auto: auto(&settings, true),
-        program: parts.build.version.parse().expect("the version of a package is one"),
-        speaks: parts.build.speaks,
-        auto_activate: settings.governance.auto_activate,
-        signal_ready: settings.governance.signal_ready,
-        knows_heights: settings.governance.height.is_some(),
-        builders: usize::try_from(settings.trust.require_builders).unwrap_or(usize::MAX),
-        channel: standard.channel,
-    };
+    let rules = rules(&parts, duty);
     let identity = identity(&parts, duty);
     let labels = [Refusal::LABELS.as_slice(), governance::Refusal::LABELS.as_slice()].concat();
     parts.metrics.refusals_begin(&labels);
@@ -187,6 +159,10 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<Ending>), Pr
         settings,
     };
     agent.serve_what_is_said();
+    // The program that speaks what is in force may lie here.
+    if agent.machine.left_behind(agent.now()).is_some() {
+        agent.machine.know(&own_component());
+    }
     let names: Vec<ComponentName> = agent.machine.components.keys().cloned().collect();
     for name in &names {
         agent.open_installer(name).await;
@@ -258,6 +234,36 @@ async fn witness(parts: &Parts) -> Result<Option<Witness>, Problem> {
     // The settings allow at most a week.
     let lifetime = u32::try_from(lifetime).unwrap_or(u32::MAX);
     Ok(Some(Witness::new(id, lifetime, last.collect())))
+}
+
+fn rules(parts: &Parts, duty: Duty) -> Rules {
+    let settings = &parts.settings;
+    let standard = settings.component(&own_component());
+    Rules {
+        duty,
+        upload: if generosity(settings, duty) == Generosity::All {
+            Upload::On
+        } else {
+            Upload::Off
+        },
+        target: standard.target,
+        auto: auto(settings, true),
+        program: parts.build.version.parse().expect("the version of a package is one"),
+        speaks: parts.build.speaks,
+        auto_activate: settings.governance.auto_activate,
+        signal_ready: settings.governance.signal_ready,
+        knows_heights: settings.governance.height.is_some(),
+        builders: usize::try_from(settings.trust.require_builders).unwrap_or(usize::MAX),
+        channel: standard.channel,
+    }
+}
+
+/// What was kept of votes.
+async fn votes(parts: &Parts) -> Result<Votes<PeerId>, Problem> {
+    let (store, trust) = (parts.store.clone(), parts.trust.clone());
+    let kept = on_thread(move || Ok((restore_votes(&store, &trust)?, store.height()?)));
+    let ((governance, kept), height) = kept.await?;
+    Ok(Votes::new(governance, kept).with_elector(elector(parts).await?).with_height(height))
 }
 
 /// What this node kept of its ballots, if it votes.

@@ -20,7 +20,7 @@ use super::{
     action::{Input, Now},
     context::{Context, lock},
     effects::Ended,
-    ending::Ending,
+    ending::{Ending, own_component},
     event::{Event, What},
     machine::Machine,
     order::{CheckReport, Order, Reply},
@@ -340,7 +340,10 @@ impl Agent {
             .for_each(|component| component.fault = faults.remove(&component.name));
         let root = self.machine.catalog().root();
         let status = Status {
-            node: self.identity.node.clone(),
+            node: NodeStatus {
+                protocol: self.machine.protocol_of(&own_component(), now),
+                ..self.identity.node.clone()
+            },
             root: RootStatus {
                 version: root.version,
                 first: self.identity.first_root,

@@ -243,7 +243,8 @@ fn governance(r: &mut Reader<'_>) -> Option<Governance> {
         (true, true) => None,
     };
     Some(Governance {
-        voter_key: voter_key?.filter(|_| voter == Some(true)),
+        voter: voter?,
+        voter_key: voter_key?,
         auto_activate: auto_activate?,
         signal_ready: signal_ready?,
         height,

@@ -168,7 +168,9 @@ pub struct Trust {
 /// `[governance]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Governance {
-    /// The key with which this node votes, as key commands take it; `None` if it does not.
+    /// Whether this node votes.
+    pub voter: bool,
+    /// The key with which it does, as key commands take it.
     pub voter_key: Option<String>,
     /// Whether it switches protocol when a vote puts another one in force.
     pub auto_activate: bool,

@@ -101,7 +101,7 @@ fn every_key() -> Vec<(&'static str, String, Vec<&'static str>)> {
         ),
         ("trust.heartbeat_lifetime", r#""4m""#, &[r#""3m""#, r#""8d""#, "24"]),
         ("trust.require_builders", "2", &["-1", "33", r#""2""#]),
-        ("governance.voter", "false", &["1"]),
+        ("governance.voter", "true", &["1"]),
         ("governance.voter_key", r#""ann""#, &[r#""keys/ann.key""#, "1"]),
         ("governance.auto_activate", "false", &[r#""no""#]),
         ("governance.signal_ready", "false", &[r#""no""#]),
@@ -173,7 +173,9 @@ fn every_key_of_the_defaults_is_in_the_table_of_this_test() {
 #[test]
 fn every_key_takes_a_good_value_and_remembers_its_place() {
     for (key, good, _) in every_key() {
-        let loaded = Desk::with_file(&file_with(key, &good)).loaded();
+        // Whoever votes needs a key.
+        let more = if key == "governance.voter" { "voter_key = \"ann\"\n" } else { "" };
+        let loaded = Desk::with_file(&(file_with(key, &good) + more)).loaded();
         let slot = loaded.merged.get(key).expect("written");
         assert_eq!(slot.written.to_string(), good, "{key}");
         assert!(matches!(slot.origin, Origin::File { line: 2, column: 1, .. }), "{key}");

@@ -89,10 +89,24 @@ async fn a_peer_gets_two_full_packs_at_once_and_shares_their_slots_with_single_c
         .collect();
     let held = [b.wait_for_pack().await, b.wait_for_pack().await];
     let busy = Ok(PackedAnswer::One(TransferAnswer::Busy));
-    assert_eq!(a.network.pack(to, chunks(1)).await, busy);
+    assert_eq!(a.network.pack(to, chunks(64)).await, busy);
     assert_eq!(b.metrics.served_count(Service::Packed, ServedResult::OverSlots), 1);
+    // Two small questions find a place beside them, and a third does not.
+    let small: Vec<_> = (0..2)
+        .map(|_| {
+            let network = a.network.clone();
+            tokio::spawn(async move { network.pack(to, chunks(1)).await })
+        })
+        .collect();
+    let asked = [b.wait_for_pack().await, b.wait_for_pack().await];
     let single = TransferRequest::Have(Digest::of(b"blob"));
     assert_eq!(a.network.transfer(to, single).await, Ok(TransferAnswer::Busy));
+    for (_, responder) in asked {
+        responder.answer(pack(1, 1));
+    }
+    for small in small {
+        assert_eq!(small.await.expect("asked"), Ok(pack(1, 1)));
+    }
     for (_, responder) in held {
         responder.answer(pack(1, 1));
     }

@@ -1,4 +1,4 @@
-//! Where heights come from, for votes that come into force at one: a program or an address of the operator's that says a
+//! The height room: where heights come from, for votes that come into force at one: a program or an address of the operator's that says a
 //! number. What it says is bounded and read as a number, and nothing else of it matters.
 
 use std::{process::Stdio, time::Duration};
@@ -8,16 +8,23 @@ use hyper::{Request, Uri, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use tokio::{io::AsyncReadExt, net::TcpStream, process::Command, time::timeout};
 
-use crate::config::HeightSource;
-
 /// A source has to answer within this.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of an answer that are looked at.
 const MAX_ANSWER: usize = 256;
 
+/// Where heights come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A program that prints a number, and its arguments.
+    Command(Vec<String>),
+    /// An address that answers with a number; `http` only.
+    Url(String),
+}
+
 /// Why there is no number.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NoHeight {
+pub enum NoHeight {
     /// It took too long.
     #[error("it did not answer within {} s", PATIENCE.as_secs())]
     TooSlow,
@@ -52,11 +59,11 @@ pub(super) enum NoHeight {
 }
 
 /// Asks for the height now.
-pub(super) async fn read(source: &HeightSource) -> Result<u64, NoHeight> {
+pub async fn read(source: &Source) -> Result<u64, NoHeight> {
     let asked = async {
         match source {
-            HeightSource::Command(argv) => run(argv).await,
-            HeightSource::Url(url) => get(url).await,
+            Source::Command(argv) => run(argv).await,
+            Source::Url(url) => get(url).await,
         }
     };
     let said = timeout(PATIENCE, asked).await.map_err(|_| NoHeight::TooSlow)??;
@@ -106,52 +113,4 @@ async fn get(url: &str) -> Result<Vec<u8>, NoHeight> {
     }
     let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
     body.map(|body| body.to_bytes().to_vec()).map_err(|error| unreachable(error.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::{io::AsyncWriteExt, net::TcpListener};
-
-    use super::*;
-
-    fn command(script: &str) -> HeightSource {
-        HeightSource::Command(["/bin/sh", "-c", script].map(str::to_owned).to_vec())
-    }
-
-    async fn address(answer: &'static str) -> HeightSource {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let at = listener.local_addr().expect("an address");
-        tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.expect("a client");
-            let mut request = [0; 512];
-            let _ = stream.read(&mut request).await.expect("a request");
-            stream.write_all(answer.as_bytes()).await.expect("taken");
-        });
-        HeightSource::Url(format!("http://{at}/height?of=chain"))
-    }
-
-    #[tokio::test]
-    async fn a_number_is_read_from_a_program_and_from_an_address() {
-        assert_eq!(read(&command("echo '  812345 blocks'")).await.expect("a number"), 812_345);
-        let served = address("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n77\n").await;
-        assert_eq!(read(&served).await.expect("a number"), 77);
-    }
-
-    #[tokio::test]
-    async fn what_is_no_number_is_refused_with_what_it_was() {
-        for (source, expected) in [
-            (command("echo up"), "`up` is no number"),
-            (command("true"), "`` is no number"),
-            (command("echo 7; exit 3"), "`/bin/sh` ended with exit status: 3"),
-            (HeightSource::Command(vec!["/nowhere".to_owned()]), "`/nowhere` cannot be run"),
-            (command("yes 1234567890123456789 | tr -d '\\n'"), "is no number"),
-        ] {
-            let error = read(&source).await.expect_err(expected).to_string();
-            assert!(error.contains(expected), "{error}");
-        }
-        let endless = address("HTTP/1.1 200 OK\r\ncontent-length: 4096\r\n\r\n1").await;
-        assert!(matches!(read(&endless).await, Err(NoHeight::Unreachable { .. })));
-        let broken = address("HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n").await;
-        assert!(matches!(read(&broken).await, Err(NoHeight::Unreachable { .. })));
-    }
 }

@@ -1,0 +1,201 @@
+//! What a node does when a vote comes into force, and when its own program cannot follow.
+
+use super::*;
+
+#[test]
+fn a_decision_in_force_moves_the_node_to_other_topics_and_keeps_the_old_ones_through_the_grace() {
+    let mut desk = Desk::speaking(2);
+    desk.at(1);
+    let old = desk.publisher.network.fork_digest(&[]);
+    let proposal = desk.proposal(|_| {});
+    let new = desk.publisher.network.fork_digest(&[digest_of(&proposal)]);
+    let listens = |actions: &[Action<u8>]| {
+        actions.iter().find_map(|action| match action {
+            Action::Listen(listening) => {
+                let also: Vec<_> = listening.also.iter().copied().collect();
+                Some((listening.current, also))
+            }
+            _ => None,
+        })
+    };
+    let protocol = |actions: &[Action<u8>]| {
+        actions.iter().find_map(|action| match action {
+            Action::Speak(speech) => Some((speech.protocol, speech.packs)),
+            _ => None,
+        })
+    };
+    let decided = desk.decide(&proposal, 11);
+    assert_eq!(listens(&decided), Some((old, vec![new])), "it listens before it has to");
+    assert_eq!(protocol(&decided), None);
+    let wakes = desk.machine.next_wakeup(now(29));
+    assert_eq!(wakes, Duration::from_secs(30), "nobody has to wake it");
+    let active = desk.at(30);
+    assert_eq!((listens(&active), protocol(&active)), (Some((new, vec![old])), Some((2, true))));
+    assert!(desk.machine.speaks_singly(now(40)));
+    let over = desk.at(41);
+    assert_eq!((listens(&over), protocol(&over)), (Some((new, vec![])), None));
+    assert!(!desk.machine.speaks_singly(now(41)));
+}
+
+#[test]
+fn a_peer_that_keeps_to_former_rules_is_answered_through_the_grace_and_no_longer() {
+    let mut desk = Desk::speaking(2);
+    desk.machine.handle(Input::PeerCame(1), now(1));
+    let proposal = desk.proposal(|_| {});
+    desk.decide(&proposal, 11);
+    let old = ForkId { digest: desk.publisher.network.fork_digest(&[]), next: None };
+    desk.machine.handle(Input::Forked(1, Some(old)), now(31));
+    assert!(desk.machine.answers(&1, now(40)));
+    assert!(!desk.machine.answers(&1, now(41)));
+    let informed = desk.machine.fork_id(now(35));
+    desk.machine.handle(Input::Forked(1, Some(informed)), now(41));
+    assert!(desk.machine.answers(&1, now(41)));
+}
+
+#[test]
+fn a_peer_that_awaits_other_rules_is_asked_for_the_decision() {
+    let mut desk = Desk::speaking(2);
+    desk.caught_up(1);
+    let digest = desk.publisher.network.fork_digest(&[]);
+    let asks = |actions: &[Action<u8>]| {
+        actions.iter().any(|action| matches!(action, Action::AskNews(1, _)))
+    };
+    let same = desk.machine.handle(Input::Forked(1, Some(ForkId { digest, next: None })), now(2));
+    assert!(!asks(&same));
+    let awaits = ForkId { digest, next: Some(epoch(30)) };
+    assert!(asks(&desk.machine.handle(Input::Forked(1, Some(awaits)), now(2))));
+}
+
+#[test]
+fn a_program_that_cannot_follow_says_so_and_acts_by_no_rules_that_are_over() {
+    let mut desk = Desk::speaking(1);
+    desk.caught_up(1);
+    let proposal = desk.proposal(|_| {});
+    desk.decide(&proposal, 11);
+    assert!(desk.machine.left_behind(now(29)).is_none());
+    let active = desk.at(30);
+    let says = |action: &Action<u8>| matches!(action, Action::Emit(What::LeftBehind { detail }) if detail.contains("install one by hand"));
+    assert!(active.iter().any(says), "{active:?}");
+    assert_eq!(desk.machine.speech(now(30)).understood, Understood::No);
+    assert!(!desk.machine.answers(&1, now(30)));
+    let yes = desk.ballot(12, &proposal, 2, Stance::Cancel, 30);
+    assert_eq!(verdict(&desk.hear(&yes, 30)), Some(Verdict::Ignore));
+    // A release that it would have installed.
+    let manifest = Manifest {
+        kind: updraft_protocol::ReleaseKind::Bugfix,
+        ..desk.publisher.manifest("1.0.0")
+    };
+    let manifest = desk.publisher.sign(&manifest, &[1, 2]);
+    let head = desk.publisher.sign(&desk.publisher.head(1, None, &[&manifest]), &[1, 2]);
+    let (head, by) = (head, "test".to_owned());
+    let actions = desk.machine.handle(Input::Imported { head, manifest, by }, now(31));
+    assert!(
+        !actions.iter().any(|action| matches!(action, Action::Fetch(_) | Action::Announce(_))),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn an_operator_who_does_not_want_the_new_protocol_keeps_the_node_out() {
+    let mut desk = Desk::with(2, |rules| rules.auto_activate = false);
+    let proposal = desk.proposal(|_| {});
+    desk.decide(&proposal, 11);
+    let behind = desk.machine.left_behind(now(30)).expect("it stays out");
+    assert!(behind.told_not_to);
+    assert!(desk.machine.rule_warnings(now(30))[0].contains("auto_activate"));
+}
+
+#[test]
+fn a_release_that_needs_a_protocol_waits_for_the_vote_and_is_installed_by_it() {
+    let mut desk = Desk::speaking(2);
+    desk.caught_up(1);
+    // Settings install no features without asking; the vote asks.
+    let needs = Manifest { needs_protocol: Some(2), ..desk.publisher.manifest("2.0.0") };
+    desk.artifact = desk.publisher.sign(&needs, &[1, 2]);
+    let head = desk.publisher.sign(&desk.publisher.head(1, None, &[&desk.artifact]), &[1, 2]);
+    let message = Gossip::announce(head.as_ref().clone(), Some(desk.artifact.as_ref().clone()));
+    desk.machine.handle(Input::Gossip { token: 1, from: 1, message }, now(2));
+    let held = |desk: &Desk, at| {
+        let statuses = desk.machine.component_statuses(&Default::default(), now(at));
+        statuses[0].held.clone().map(|held| held.detail)
+    };
+    let detail = held(&desk, 3).expect("it waits");
+    assert!(detail.contains("needs protocol 2 of demo-app"), "{detail}");
+    let proposal = desk.proposal(|proposal| proposal.line = "demo-app".parse().expect("a name"));
+    desk.decide(&proposal, 11);
+    assert!(held(&desk, 29).is_some());
+    let active = desk.at(30);
+    let job = active.iter().find_map(|action| match action {
+        Action::Fetch(job) => Some(job.clone()),
+        _ => None,
+    });
+    let job = job.expect("it is installed");
+    assert_eq!((job.extent, job.release), (Extent::Install, desk.artifact.digest()));
+    assert_eq!(
+        desk.machine.protocol_of(&ending::own_component(), now(30)),
+        1,
+        "that is another line"
+    );
+}
+
+#[test]
+fn a_vote_by_height_waits_for_it_and_never_goes_back() {
+    let mut desk = Desk::with(2, |rules| rules.knows_heights = true);
+    let proposal = desk.proposal(|proposal| {
+        proposal.activation = Activation::Height { height: 700, not_before: epoch(30) };
+    });
+    desk.decide(&proposal, 11);
+    assert!(desk.machine.waits_for_a_height());
+    let keeps = |actions: &[Action<u8>]| {
+        actions.iter().any(|action| matches!(action, Action::KeepHeight(_)))
+    };
+    assert!(!keeps(&desk.machine.handle(Input::Height(699), now(35))));
+    assert_eq!(desk.state(35), "locked in");
+    let reached = desk.machine.handle(Input::Height(701), now(36));
+    let kept = reached.iter().position(|action| matches!(action, Action::KeepHeight(701)));
+    let speaks = reached.iter().position(|action| matches!(action, Action::Speak(_)));
+    assert!(kept.is_some() && kept < speaks, "{reached:?}");
+    assert_eq!(desk.state(36), "active");
+    desk.machine.handle(Input::Height(3), now(37));
+    assert_eq!(desk.state(37), "active");
+    assert!(!desk.machine.waits_for_a_height());
+}
+
+#[test]
+fn a_height_before_its_time_does_not_decide() {
+    let mut desk = Desk::with(2, |rules| rules.knows_heights = false);
+    let proposal = desk.proposal(|proposal| {
+        proposal.activation = Activation::Height { height: 700, not_before: epoch(30) };
+    });
+    desk.decide(&proposal, 11);
+    assert!(desk.machine.rule_warnings(now(12))[0].contains("height_command"));
+    desk.machine.handle(Input::Height(700), now(20));
+    assert_eq!(desk.state(29), "locked in");
+    assert_eq!(desk.state(30), "active");
+}
+
+#[test]
+fn votes_on_something_unheard_of_by_more_than_a_third_are_a_warning() {
+    let mut desk = Desk::speaking(2);
+    let unheard = desk.proposal(|proposal| proposal.notes = "unheard of".to_owned());
+    let first = desk.ballot(12, &unheard, 1, Stance::Yes, 11);
+    desk.hear(&first, 11);
+    assert!(desk.machine.rule_warnings(now(11)).is_empty());
+    let second = desk.ballot(13, &unheard, 1, Stance::Yes, 11);
+    desk.hear(&second, 11);
+    assert!(desk.machine.rule_warnings(now(11))[0].contains("more than a third"));
+    desk.hear(&unheard, 11);
+    assert!(desk.machine.rule_warnings(now(11)).is_empty(), "now it is heard of");
+}
+
+#[test]
+fn a_statement_of_the_operator_about_a_vote_is_told_and_refused_with_its_reason() {
+    let mut desk = Desk::speaking(2);
+    let proposal = desk.proposal(|_| {});
+    let (taken, actions) =
+        desk.machine.say_on_a_vote(proposal.clone(), now(10)).expect("an elector's");
+    assert_eq!((taken, told(&actions)), (Taken::New, vec!["proposal"]));
+    let late = Arc::new(desk.ballot(12, &proposal, 1, Stance::Yes, 11));
+    let refusal = desk.machine.say_on_a_vote(late, now(60)).expect_err("it is over");
+    assert!(matches!(refusal, governance::Refusal::OutsideTheVote { .. }));
+}

@@ -1,0 +1,61 @@
+//! What this node signs by itself, as a witness and as an elector: each word is kept first.
+
+use updraft_protocol::{Ballot, Heartbeat, Signed};
+
+use super::{
+    action::Input,
+    effects::{Ended, NotKept},
+    task::Agent,
+};
+use crate::{catalog::Word, store::Vouched};
+
+impl Agent {
+    /// Keeps a word of this witness, and only then signs it: a power cut between the two leaves a word that was
+    /// never said, and never two that contradict each other.
+    pub(super) async fn vouch(
+        &mut self,
+        heartbeat: &Heartbeat,
+        word: &Word,
+    ) -> Result<(), NotKept> {
+        let Some(key) = self.context.witness.clone() else { return Ok(()) };
+        let (channel, kept) = (heartbeat.channel.clone(), vouched(word));
+        self.keep("a word of this witness", move |store| store.put_vouched(&channel, &kept))
+            .await?;
+        match Signed::unsigned(heartbeat) {
+            Ok(mut signed) => {
+                signed.sign(&key, &heartbeat.network);
+                self.effects
+                    .spawn(async move { Ended::Input(Box::new(Input::Vouched(Box::new(signed)))) });
+            }
+            Err(error) => tracing::error!(%error, "a word of this witness cannot be written"),
+        }
+        Ok(())
+    }
+
+    /// Keeps a ballot of this node, and only then signs it: a power cut between the two leaves a ballot that was never
+    /// said, and never two with one number.
+    pub(super) async fn cast(&mut self, ballot: &Ballot) -> Result<(), NotKept> {
+        let Some(key) = self.context.voter.clone() else { return Ok(()) };
+        let (proposal, seq, stance) = (ballot.proposal, ballot.seq, ballot.stance);
+        self.keep("a ballot", move |store| store.put_cast(&proposal, seq, stance)).await?;
+        match Signed::unsigned(ballot) {
+            Ok(mut signed) => {
+                signed.sign(&key, &ballot.network);
+                self.effects
+                    .spawn(async move { Ended::Input(Box::new(Input::Cast(Box::new(signed)))) });
+            }
+            Err(error) => tracing::error!(%error, "a ballot cannot be written"),
+        }
+        Ok(())
+    }
+}
+
+fn vouched(word: &Word) -> Vouched {
+    Vouched {
+        root_version: word.root_version,
+        begun: word.begun,
+        seq: word.seq,
+        head: word.head,
+        time: word.time,
+    }
+}
