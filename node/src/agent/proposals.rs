@@ -9,7 +9,10 @@ use updraft_protocol::{
 };
 
 use super::{action::Now, electing::Readiness, machine::Machine};
-use crate::governance::{Held, State};
+use crate::{
+    governance::{Held, State},
+    metrics::ProposalNumbers,
+};
 
 /// A proposal and how it stands. Weights are whole ones of the electorate, rounded down.
 #[derive(Debug, Clone)]
@@ -135,6 +138,12 @@ pub struct ProposalWish {
     pub notes: String,
 }
 
+/// A part of a weight, to a millionth.
+fn ratio(part: u64, whole: u64) -> f64 {
+    let millionths = u128::from(part) * 1_000_000 / u128::from(whole.max(1));
+    f64::from(u32::try_from(millionths).unwrap_or(u32::MAX)) / 1_000_000.0
+}
+
 fn encoded(statement: &Statement) -> Vec<u8> {
     codec::encode(statement).expect("what was decoded and verified can be encoded")
 }
@@ -159,6 +168,25 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             matches!(governance.state(&held.id(), epoch, None), Some(State::Open(_)))
         };
         governance.proposals().filter(open).count()
+    }
+
+    /// How each proposal stands, in numbers.
+    pub fn proposal_numbers(&self, now: Now) -> Vec<ProposalNumbers> {
+        let (epoch, governance) = (self.epoch(now), &self.votes.governance);
+        let numbers = |held: &Held| {
+            let state = governance.state(&held.id(), epoch, self.votes.height)?;
+            let quorum = matches!(state, State::Open(_)).then(|| {
+                let count = self.vote_count(held, governance.weights(held)?);
+                Some(ratio(count.yes, count.needed))
+            });
+            let state = match state {
+                State::LockedIn => "locked_in",
+                other => other.word(),
+            };
+            let name = format!("p-{}.{}", held.proposal.number, held.id().short());
+            Some(ProposalNumbers { name, state, quorum: quorum.flatten() })
+        };
+        governance.proposals().filter_map(numbers).collect()
     }
 
     fn proposal_line(&self, held: &Held, now: Now) -> Option<ProposalLine> {

@@ -76,6 +76,7 @@ pub(super) async fn index(State(api): State<Api>) -> Json<Value> {
             "components": "/api/v1/components",
             "releases": "/api/v1/releases",
             "statements": "/api/v1/statements",
+            "proposals": "/api/v1/proposals",
             "trust": "/api/v1/trust",
             "peers": "/api/v1/peers",
             "history": "/api/v1/history",
@@ -86,9 +87,9 @@ pub(super) async fn index(State(api): State<Api>) -> Json<Value> {
     }))
 }
 
-/// Which build this is.
-pub(super) async fn version() -> Json<VersionInfo> {
-    Json(VersionInfo::of_this_build())
+/// Which build this is, and which protocol is in force.
+pub(super) async fn version(State(api): State<Api>) -> Json<VersionInfo> {
+    Json(VersionInfo::of_this_build().speaking(api.agent().status().protocol.active))
 }
 
 /// The whole status.

@@ -316,4 +316,10 @@ impl VersionInfo {
             },
         }
     }
+
+    /// The same on a network where this protocol is in force.
+    pub fn speaking(mut self, active: u32) -> Self {
+        self.protocol.active = active;
+        self
+    }
 }

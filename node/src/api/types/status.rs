@@ -8,10 +8,7 @@ use super::{
     install::Progress,
     network_kind, time,
 };
-use crate::{
-    agent::{self, ComponentState, Freshness},
-    build,
-};
+use crate::agent::{self, ComponentState, Freshness};
 
 /// `GET /api/v1/status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +36,12 @@ pub struct Status {
     pub store: Store,
     /// Components on this node, by name.
     pub components: Vec<Component>,
+    /// The network's protocol, and whether this node follows it.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// Votes that are open.
+    #[serde(default)]
+    pub votes_open: usize,
     /// Keys that are not to be relied on.
     #[serde(default)]
     pub alarms: Vec<Alarm>,
@@ -62,10 +65,28 @@ pub struct Node {
     pub role: String,
     /// Version of the program.
     pub version: String,
-    /// Version of the protocol.
+    /// The protocol in force.
     pub protocol: u32,
     /// When it started.
     pub started_at: String,
+}
+
+/// The network's protocol, as a node sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Protocol {
+    /// The one in force.
+    pub active: u32,
+    /// The oldest that the program speaks.
+    pub oldest: u32,
+    /// The newest.
+    pub newest: u32,
+    /// The fork digest, as it stands in the names of topics.
+    pub fork: String,
+    /// Whether the node stays out because it cannot follow.
+    pub left_behind: bool,
+    /// What people should know; the same are among the problems.
+    pub warnings: Vec<String>,
 }
 
 /// Connections.
@@ -345,7 +366,7 @@ impl Status {
         let peers = status.peers;
         Self {
             schema: "updraft.status/1".to_owned(),
-            node: Node::from(&status.node),
+            node: Node::of(&status.node, status.protocol.active),
             health: if problems.is_empty() { "ok" } else { "degraded" }.to_owned(),
             problems,
             peers: Peers {
@@ -372,6 +393,8 @@ impl Status {
                 blobs: status.store.blobs,
             },
             components: status.components.iter().map(Component::from).collect(),
+            protocol: Protocol::from(&status.protocol),
+            votes_open: status.votes_open,
             alarms: status
                 .alarms
                 .iter()
@@ -382,8 +405,8 @@ impl Status {
     }
 }
 
-impl From<&agent::NodeStatus> for Node {
-    fn from(node: &agent::NodeStatus) -> Self {
+impl Node {
+    fn of(node: &agent::NodeStatus, protocol: u32) -> Self {
         Self {
             id: node.id.clone(),
             name: node.name.clone(),
@@ -391,8 +414,21 @@ impl From<&agent::NodeStatus> for Node {
             network_kind: network_kind(node.kind).to_owned(),
             role: node.role.to_owned(),
             version: node.version.to_owned(),
-            protocol: build::PROTOCOL_MAX,
+            protocol,
             started_at: time(node.started),
+        }
+    }
+}
+
+impl From<&agent::ProtocolStatus> for Protocol {
+    fn from(protocol: &agent::ProtocolStatus) -> Self {
+        Self {
+            active: protocol.active,
+            oldest: protocol.oldest,
+            newest: protocol.newest,
+            fork: protocol.fork.clone(),
+            left_behind: protocol.left_behind,
+            warnings: protocol.warnings.clone(),
         }
     }
 }
