@@ -42,6 +42,7 @@ logging: config
 bundle: whole
 catalog:
 fetch:
+governance:
 install:
 keys: secret
 network:
@@ -53,11 +54,12 @@ join: lock network publish store whole
 # Publishing signs (keys), writes the file that travels (bundle), and reads old releases from disk (store).
 publish: FLOOR bundle keys store
 # The corridor: knows every room that a release walks through, and no window.
-agent: FLOOR bundle catalog fetch install network policy store
+agent: FLOOR bundle catalog fetch governance install network policy store
 # Windows. The API sees the agent's handle; the command line sees the API's types, and for what needs no
 # running node the rooms that do the work. `network` is the form of an address in a ticket, `store` its errors.
+# `governance` counts votes again from signed bytes: who checks a node's count must not ask the node.
 api: FLOOR agent
-cli: FLOOR agent api bundle join keys network node publish store
+cli: FLOOR agent api bundle governance join keys network node publish store
 # Puts everything together.
 # … and unlocks the key of a witness before anything runs: nobody can be asked for a password later.
 node: FLOOR agent api join keys network store

@@ -19,3 +19,4 @@ mod split_view;
 mod stall;
 mod trust;
 mod votes;
+mod voting;

@@ -76,7 +76,7 @@ pub use self::{
         Answer, BlobFile, CheckReport, Consent, Extent, HistoryLine, InstallOrder, Peer, Plan,
         Published, Release, RollbackOrder, RouteChoice,
     },
-    proposals::{BallotLine, ElectorLine, OwnPart, ProposalLine, ProposalWish, VoteCount},
+    proposals::{BallotLine, ElectorLine, OwnPart, ProposalLine, ProposalWish},
     restore::Trust,
     rules::{Duty, Rules, Upload},
     saying::{Said, StatementLine, in_words},
@@ -87,6 +87,7 @@ pub use self::{
         RootStatus, Status, StoreStatus, Totals, WitnessCount,
     },
 };
+pub use crate::governance::VoteCount;
 use crate::problem::{Code, Problem};
 
 /// Orders that may wait for the agent.
