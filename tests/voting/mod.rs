@@ -70,7 +70,7 @@ fn a_vote_is_proposed_cast_by_the_node_and_by_hand_decided_and_counted_again() {
     let said = at(&network, "trust show").good();
     assert!(said.out.contains("votes       ann, weight 1, 50.0 % "), "{}", said.out);
     at(&network, "votes p-1").refused(5, "UD0904", &["p-1"]);
-    let propose = format!("propose 2 --line {COMPONENT} --voting 1h --lead 1s --min-ready 0/1");
+    let propose = format!("propose 2 --line {COMPONENT} --voting 1h --min-ready 0/1");
     at(&network, &format!("{propose} -k dev --yes")).refused(4, "UD0902", &["`dev`", "ann"]);
     let unasked = at(&network, &format!("{propose} -k ann"));
     assert_eq!(unasked.code, Some(1), "nobody said yes: {}", unasked.err);
@@ -130,11 +130,11 @@ fn counted_everywhere(mut network: Network) {
 
     network.publisher.start();
     at(&network, "vote p-1 yes -k ben --yes").good();
-    wait_until(&network, "active");
+    wait_until(&network, "lockedIn");
     let said = at(&network, "tally p-1").good();
     assert!(said.out.contains("locked in: a certificate of 2 ballots proves it"), "{}", said.out);
-    at(&network, "vote p-1 no --yes").refused(7, "UD0901", &["active"]);
-    assert_eq!(items(&network.publisher.json(&["votes"])["proposals"])[0]["state"], "active");
+    at(&network, "vote p-1 no --yes").refused(7, "UD0901", &["locked in"]);
+    assert_eq!(items(&network.publisher.json(&["votes"])["proposals"])[0]["state"], "lockedIn");
     // What proves it outlives the node.
     network.publisher.stop();
     assert_eq!(tally(&network, "")["decided"][0]["decision"], "lockIn");
@@ -149,8 +149,11 @@ fn a_node_whose_program_does_not_speak_what_is_decided_says_so() {
         (&before["leftBehind"], &before["warnings"]),
         (&false.into(), &Value::Array(vec![]))
     );
-    at(&network, "propose 99 --voting 1h --min-ready 0/1 -k ann --yes").good();
+    at(&network, "propose 99 --voting 10s --grace 1h --min-ready 0/1 -k ann --yes").good();
     wait_until(&network, "open");
+    until("the open vote is told", || {
+        (network.publisher.get("/api/v1/status")["votesOpen"] == 1).then_some(())
+    });
     let status = at(&network, "status").good();
     assert!(status.err.contains("1 vote open: `updraft votes`"), "{}", status.err);
     at(&network, "vote p-1 yes --yes").good();

@@ -12,7 +12,7 @@ use super::{
     output::{Format, Output},
     polls,
     publisher::{Publisher, data_directory},
-    recount::{Line, Recount, Verdict, roster},
+    recount::{Line, Recount, Refused, Verdict, roster},
     words::clean,
 };
 use crate::{
@@ -226,17 +226,13 @@ impl Tally {
             lines.iter().filter(|line| line.cast.is_some()).count(),
             verdict(yes >= needed),
             verdict(ready >= least),
-            self.refusals().len(),
+            self.refused().len(),
         )
     }
 
-    /// Ballots that did not stand, and ballots that count nothing.
-    fn refusals(&self) -> Vec<(Option<(String, &'static str, u32)>, String)> {
-        let refused = self.recount.refused(&self.id).into_iter().map(|refused| {
-            let by = refused.ballot.map(|(key, stance, seq)| (key.to_string(), stance.word(), seq));
-            (by, format!("{}: {}", refused.kind, refused.why))
-        });
-        refused.collect()
+    /// What was shown and does not stand.
+    fn refused(&self) -> Vec<&Refused> {
+        self.recount.refused(&self.id)
     }
 
     fn table(&self, lines: &[Line], name: impl Fn(&Line) -> String, output: &Output) {
@@ -253,12 +249,14 @@ impl Tally {
             };
             [name(line), line.operator.clone(), line.weight.to_string(), stance, seq, verdict]
         });
-        let refused = self.refusals().into_iter().map(|(ballot, why)| {
-            let (by, stance, seq) = ballot.map_or_else(
-                || ("-".to_owned(), "-".to_owned(), "-".to_owned()),
-                |(by, stance, seq)| (by, stance.to_owned(), seq.to_string()),
+        let none = || "-".to_owned();
+        let refused = self.refused().into_iter().map(|refused| {
+            let (by, stance, seq) = refused.ballot.map_or_else(
+                || (none(), none(), none()),
+                |(by, stance, seq)| (by.to_string(), stance.word().to_owned(), seq.to_string()),
             );
-            [by, "-".to_owned(), "-".to_owned(), stance, seq, format!("refused: {why}")]
+            let verdict = format!("refused: {}: {}", refused.kind, refused.why);
+            [by, none(), none(), stance, seq, verdict]
         });
         let rows: Vec<_> = rows.chain(refused).collect();
         output.table(["ELECTOR", "OPERATOR", "WEIGHT", "BALLOT", "NO", "VERDICT"], rows);
@@ -282,18 +280,21 @@ impl Tally {
             "total": total,
             "threshold": needed,
             "readyThreshold": count.ready_needed(held.proposal.min_ready),
-            "refused": self.refusals().len(),
+            "refused": self.refused().len(),
             "missing": self.recount.missing(held, self.epoch),
             "decided": decided,
             "agrees": self.claim.as_ref().map(|_| self.differs().is_none()),
         });
         if args.ballots {
             members["ballots"] = json!(lines.iter().map(in_json).collect::<Vec<_>>());
-            let refused = self.refusals().into_iter().map(|(ballot, why)| {
-                let (by, stance, seq) = ballot.map_or((None, None, None), |(by, stance, seq)| {
-                    (Some(by), Some(stance), Some(seq))
-                });
-                json!({ "key": by, "stance": stance, "seq": seq, "why": why })
+            let refused = self.refused().into_iter().map(|refused| {
+                json!({
+                    "kind": refused.kind,
+                    "key": refused.ballot.map(|(by, ..)| by.to_hex()),
+                    "stance": refused.ballot.map(|(_, stance, _)| stance.word()),
+                    "seq": refused.ballot.map(|(.., seq)| seq),
+                    "why": refused.why.to_string(),
+                })
             });
             members["refusedBallots"] = json!(refused.collect::<Vec<_>>());
         }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     api::{
         ProposalName,
-        types::{Ballots, Proposal, Said, VoteBody},
+        types::{Ballots, CheckReport, Proposal, Said, Status, VoteBody},
     },
     clock::Clock,
     keys::KeyFile,
@@ -119,12 +119,10 @@ fn by_hand(
     publisher: &Publisher,
     context: &Context,
 ) -> Result<Exit, Problem> {
-    // Peers may know a ballot of this key that the node does not. Without peers there is nobody to ask.
-    let asked: Result<serde_json::Value, Problem> = node.post("/api/v1/check", &json!({}));
-    if let Err(problem) = asked
-        && problem.code != Code::NoPeers
-    {
-        return Err(problem);
+    // Peers may know a ballot of this key that the node does not.
+    let status: Status = node.get("/api/v1/status")?;
+    if status.peers.connected > 0 {
+        let _: CheckReport = node.post("/api/v1/check", &json!({}))?;
     }
     let ballots = polls::ballots(node, &args.proposal)?;
     let id = key.public.id();
