@@ -61,8 +61,9 @@ publish: FLOOR bundle keys store
 agent: FLOOR bundle catalog fetch governance height install network policy store trial
 # Windows. The API sees the agent's handle; the command line sees the API's types, and for what needs no
 # running node the rooms that do the work. `network` is the form of an address in a ticket, `store` its errors.
+# `governance` counts votes again from signed bytes: who checks a node's count must not ask the node.
 api: FLOOR agent
-cli: FLOOR agent api bundle join keys network node publish store
+cli: FLOOR agent api bundle governance join keys network node publish store
 # Puts everything together.
 # … and unlocks the key of a witness before anything runs: nobody can be asked for a password later.
 node: FLOOR agent api join keys network store

@@ -1,15 +1,17 @@
 //! The newcomer's command: a whole network on one desk, to its end, out of time, and interrupted.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{BufRead as _, BufReader},
+    path::Path,
     process::Stdio,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::harness::{dir, number, run, text, until, updraft};
+use crate::harness::{dir, items, number, run, text, until, updraft};
 
 fn lines(out: &str) -> Vec<Value> {
     out.lines().map(|line| serde_json::from_str(line).expect("every line is a document")).collect()
@@ -94,6 +96,55 @@ fn an_interrupted_demonstration_leaves_no_process_behind() {
     assert_eq!(ended.code(), Some(130), "as every program that Ctrl-C ends");
     pids.into_iter().for_each(assert_is_gone);
     assert!(!fs::exists(&desk).expect("a look"), "the temporary folder {desk} is gone");
+}
+
+#[test]
+fn every_node_of_a_network_with_electors_votes_with_a_key_of_its_own() {
+    let home = dir::folder();
+    let mut child = updraft(home.path())
+        .args(["--json", "devnet", "--electors", "--nodes", "2"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let out = BufReader::new(child.stdout.take().expect("piped"));
+    let nodes: Vec<Value> = out
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(&line.expect("text")).expect("a document"))
+        .filter(|line| line["type"] == "node")
+        .take(3)
+        .collect();
+    let data = |n: usize| text(&nodes[n]["dataDir"]).to_owned();
+    let network = Path::new(&data(0)).with_file_name("network");
+    let at_desk = |n: usize, line: &str| {
+        let mut command = updraft(home.path());
+        command.current_dir(&network).args(["-d", &data(n)]).args(line.split(' '));
+        run(&mut command)
+    };
+    let works = |n: usize, line: &str| {
+        until(line, || Some(at_desk(n, line)).filter(|said| said.code == Some(0)))
+    };
+    let trust = at_desk(1, "--json trust show").good().json();
+    let operators: BTreeSet<_> =
+        items(&trust["electors"]).iter().map(|elector| text(&elector["operator"])).collect();
+    assert_eq!(operators, BTreeSet::from(["node-1", "node-2"]));
+
+    // Each of two votes is needed, and each node casts its own.
+    fs::write(network.join("app"), "#!/bin/sh\n").expect("own folder");
+    at_desk(0, "publish app --component demo-app --as 1.0.0 -k dev --yes").good();
+    let propose = "propose 2 --line demo-app --voting 1h --min-ready 0/1 -k node-1 --yes";
+    works(1, propose);
+    works(1, "vote p-1 yes --yes");
+    works(2, "vote p-1 yes --yes");
+    for n in [0, 1, 2] {
+        until("the decision is known everywhere", || {
+            let votes = at_desk(n, "--json votes").good().json();
+            (votes["proposals"][0]["state"] == "lockedIn").then_some(())
+        });
+    }
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(pid, Signal::INT).expect("our child");
+    until("the end of the network", || child.try_wait().expect("our child"));
 }
 
 /// Whether a process has ended; one that nobody has asked how it ended counts as ended.

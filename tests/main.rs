@@ -22,3 +22,4 @@ mod start_again;
 mod trial;
 mod trust;
 mod votes;
+mod voting;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use updraft_protocol::Digest;
+use updraft_protocol::{Digest, Elector, Electorate};
 
 use super::{Governed, role};
-use crate::harness::{Said, arg, node::Kind, run, updraft};
+use crate::harness::{Said, arg, node::Kind, run, until, updraft};
 
 /// Commands that take up no network's trust: they ask the node what it does, or concern one machine alone.
 const WITHOUT: &[&str] = &[
@@ -79,6 +79,9 @@ fn no_command_that_touches_trust_forgets_to_name_a_network_for_trying_out() {
     let governed = Governed::found(|root, keys| {
         root.brake = Some(role(1, keys(&["oncall", "spare"])));
         root.builder = Some(role(1, keys(&["builder-1", "builder-2"])));
+        let elector = |key| Elector { key, weight: 1, operator: "ann".parse().expect("a name") };
+        let electors = keys(&["ann"]).into_iter().map(elector).collect();
+        root.electorate = Some(Electorate { epoch: 1, electors });
     });
     let network = &governed.network;
     let (one, two) = (network.release("1.0.0"), network.release("1.1.0"));
@@ -102,6 +105,9 @@ fn no_command_that_touches_trust_forgets_to_name_a_network_for_trying_out() {
     for line in [
         "status",
         &format!("{publish} {one} --as 1.0.0 --source-digest {sources}"),
+        "propose 2 --line demo-app --voting 1h --min-ready 0/1 -k ann --yes",
+        "votes",
+        "tally p-1",
         &format!("{publish} {two} --as 1.1.0 -o next.bundle"),
         "sign next.bundle -k dev --yes",
         &format!("verify demo-app@1.0.0 {one}"),
@@ -139,6 +145,10 @@ fn no_command_that_touches_trust_forgets_to_name_a_network_for_trying_out() {
         let grouped = ["key", "root", "ticket", "trust"].contains(&words[0]);
         tried.insert(words[..if grouped { 2 } else { 1 }].join(" "));
     }
+    let vote = || network.at_project(&["vote", "p-1", "yes", "-k", "ann", "--yes"]);
+    let cast = until("the vote has begun", || Some(vote()).filter(|said| said.code == Some(0)));
+    says_so("vote", cast);
+    tried.insert("vote".to_owned());
     let without = WITHOUT.iter().map(|name| (*name).to_owned());
     let known: BTreeSet<_> = tried.iter().cloned().chain(without).collect();
     let all = every_command(&governed);

@@ -302,7 +302,7 @@ impl World {
             let before = self.messages.len();
             for message in self.messages.clone() {
                 if let Message::Certificate(_) = message {
-                    (0..NODES).for_each(|node| self.hear(node, message));
+                    (0..NODES).for_each(|node| self.hear(node, &message));
                 }
             }
             if self.messages.len() == before {

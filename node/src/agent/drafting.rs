@@ -23,7 +23,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let governance = &self.votes.governance;
         let electorate = governance.electorate().ok_or_else(|| {
             Problem::new(Code::NotAVoter, "the trust root of this network names no electorate")
-                .hint("the root keys give somebody a vote: `updraft root begin -m TEXT`, then `updraft root add-elector`")
+                .hint("the root keys give somebody a vote: `updraft root begin -m TEXT`, then `updraft root add-key electorate KEY --weight N --operator NAME`")
         })?;
         if !governance.is_elector(&wish.by) {
             let detail = format!("key {} is not in the electorate", wish.by);

@@ -83,7 +83,7 @@ pub use self::{
         Answer, BlobFile, CheckReport, Consent, Extent, HistoryLine, InstallOrder, Peer, Plan,
         Published, Release, RollbackOrder, RouteChoice,
     },
-    proposals::{BallotLine, ElectorLine, OwnPart, ProposalLine, ProposalWish, VoteCount},
+    proposals::{BallotLine, ElectorLine, OwnPart, ProposalLine, ProposalWish},
     restore::Trust,
     rules::{Duty, Rules, Upload},
     saying::{Said, StatementLine, in_words},
@@ -96,6 +96,7 @@ pub use self::{
     },
     votes::{Taken, Votes},
 };
+pub use crate::governance::VoteCount;
 use crate::problem::{Code, Problem};
 
 /// Orders that may wait for the agent.

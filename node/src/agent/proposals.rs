@@ -5,11 +5,14 @@ use std::fmt::{Debug, Display};
 use updraft_protocol::{
     ComponentName, Digest, KeyId, OperatorName, Proposal, ReleaseVersion, Stance, Statement,
     Timestamp, codec,
-    vote::{Activation, Decision, Fraction, Outlook, Weights},
+    vote::{Activation, Decision, Fraction, Weights},
 };
 
 use super::{action::Now, electing::Readiness, machine::Machine};
-use crate::governance::{Held, State};
+use crate::{
+    governance::{Held, State, VoteCount},
+    metrics::ProposalNumbers,
+};
 
 /// A proposal and how it stands. Weights are whole ones of the electorate, rounded down.
 #[derive(Debug, Clone)]
@@ -44,25 +47,6 @@ pub struct ProposalLine {
     pub readiness: String,
     /// Certificates that are known: what was decided, and their encoding.
     pub certificates: Vec<(Decision, Vec<u8>)>,
-}
-
-/// What ballots weigh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct VoteCount {
-    /// For it, ready or not.
-    pub yes: u64,
-    /// For it and ready.
-    pub ready: u64,
-    /// Against it.
-    pub no: u64,
-    /// Neither.
-    pub abstain: u64,
-    /// To call it off.
-    pub cancel: u64,
-    /// All weight.
-    pub total: u64,
-    /// The least weight that decides it.
-    pub needed: u64,
 }
 
 /// An elector and its last ballot.
@@ -135,6 +119,12 @@ pub struct ProposalWish {
     pub notes: String,
 }
 
+/// A part of a weight, to a millionth.
+fn ratio(part: u64, whole: u64) -> f64 {
+    let millionths = u128::from(part) * 1_000_000 / u128::from(whole.max(1));
+    f64::from(u32::try_from(millionths).unwrap_or(u32::MAX)) / 1_000_000.0
+}
+
 fn encoded(statement: &Statement) -> Vec<u8> {
     codec::encode(statement).expect("what was decoded and verified can be encoded")
 }
@@ -161,6 +151,25 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         governance.proposals().filter(open).count()
     }
 
+    /// How each proposal stands, in numbers.
+    pub fn proposal_numbers(&self, now: Now) -> Vec<ProposalNumbers> {
+        let (epoch, governance) = (self.epoch(now), &self.votes.governance);
+        let numbers = |held: &Held| {
+            let state = governance.state(&held.id(), epoch, self.votes.height)?;
+            let quorum = matches!(state, State::Open(_)).then(|| {
+                let count = governance.vote_count(held)?;
+                Some(ratio(count.yes, count.needed))
+            });
+            let state = match state {
+                State::LockedIn => "locked_in",
+                other => other.word(),
+            };
+            let name = format!("p-{}.{}", held.proposal.number, held.id().short());
+            Some(ProposalNumbers { name, state, quorum: quorum.flatten() })
+        };
+        governance.proposals().filter_map(numbers).collect()
+    }
+
     fn proposal_line(&self, held: &Held, now: Now) -> Option<ProposalLine> {
         let governance = &self.votes.governance;
         let (rules, proposal) = (governance.rules(), &held.proposal);
@@ -185,32 +194,13 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 Activation::Epoch(_) => None,
             },
             ends: at(proposal.grace_end.saturating_add(1)),
-            count: self.vote_count(held, weights),
+            count: governance.vote_count(held)?,
             electors: self.elector_lines(held),
             missing: self.missing(held, state, now),
             own: self.own_part(held, weights),
             readiness: self.readiness_in_words(held, now),
             certificates: certificates.collect(),
         })
-    }
-
-    fn vote_count(&self, held: &Held, weights: &Weights) -> VoteCount {
-        let governance = &self.votes.governance;
-        let count = held.count(weights, &governance.torn(held));
-        let share = u128::from(governance.rules().operator_share.max(1));
-        let whole = |weight: u128| u64::try_from(weight / share).unwrap_or(u64::MAX);
-        let Fraction { num, den } = held.proposal.threshold;
-        let total = whole(count.total);
-        let most = u128::from(total) * u128::from(num) / u128::from(den.max(1));
-        VoteCount {
-            yes: whole(count.affirmative),
-            ready: whole(count.ready),
-            no: whole(count.against),
-            abstain: whole(count.abstain),
-            cancel: whole(count.cancel),
-            total,
-            needed: u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1),
-        }
     }
 
     fn elector_lines(&self, held: &Held) -> Vec<ElectorLine> {
@@ -255,28 +245,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         Some(OwnPart { key, may_vote, stance })
     }
 
-    /// What a decision waits for.
+    /// What a decision waits for, and what of it is this node's part.
     fn missing(&self, held: &Held, state: State, now: Now) -> Vec<String> {
-        let governance = &self.votes.governance;
-        let mut missing = Vec::new();
-        let Some(weights) = governance.weights(held) else { return missing };
-        let count = self.vote_count(held, weights);
-        let VoteCount { yes, ready, total, needed, .. } = count;
-        match state {
-            State::Announced => missing.push("voting has not begun".to_owned()),
-            State::Open(Outlook::Undecided) => {
-                missing.push(format!("{yes} of {total} are for it, {needed} are needed"));
-            }
-            State::Open(Outlook::Unready) => {}
-            _ => return missing,
-        }
-        let Fraction { num, den } = held.proposal.min_ready;
-        let least =
-            (u128::from(yes.max(needed)) * u128::from(num)).div_ceil(u128::from(den.max(1)));
-        if u128::from(ready) < least {
-            missing.push(format!("{ready} are ready, {least} are needed"));
-        }
-        if self.votes.elector.is_some() {
+        let mut missing = self.votes.governance.missing(held, state);
+        if !missing.is_empty() && self.votes.elector.is_some() {
             missing.extend(self.own_part_missing(held, now));
         }
         missing

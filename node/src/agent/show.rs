@@ -95,6 +95,7 @@ impl Agent {
         });
         metrics.channels_are(channels);
         metrics.keys_alarm(status.alarms.len());
+        metrics.rules_are(status.protocol.active, &self.machine.proposal_numbers(self.now()));
         if let Some(at) = status.last_check {
             metrics.checked(at);
         }

@@ -161,6 +161,10 @@ impl Agent {
             self.carry_out(actions).await;
         }
         let actions = self.machine.handle(Input::Tick, self.now());
+        // What changes by time alone, such as the rules in force, is soon seen as well.
+        if !actions.is_empty() {
+            self.next_status = self.next_status.min(now + STATUS_WHILE_BUSY);
+        }
         self.carry_out(actions).await;
         self.answer_checks().await;
         self.look_for_the_height();

@@ -27,6 +27,8 @@ mod events;
 mod listen;
 mod network;
 mod objects;
+mod proposal_name;
+mod proposals;
 mod releases;
 mod ring;
 mod roots;
@@ -44,6 +46,7 @@ pub use self::{
     auth::{MetricsAccess, TokenHash},
     body::{BUNDLE_TYPE, ROOT_TYPE, STATEMENT_TYPE},
     listen::{Serving, serve},
+    proposal_name::{InvalidProposalName, ProposalName},
     router::ApiSettings,
     socket::{BindError, SocketFile},
 };

@@ -12,6 +12,7 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::types::state_word;
 use crate::agent::{Event, What};
 
 /// Events kept.
@@ -169,7 +170,7 @@ fn data(what: &What) -> Value {
             "id": format!("p-{number}"), "digest": id.to_string(), "words": words,
         }),
         What::ProposalMoved { number, id, state } => json!({
-            "id": format!("p-{number}"), "digest": id.to_string(), "state": state,
+            "id": format!("p-{number}"), "digest": id.to_string(), "state": state_word(state),
         }),
         What::LeftBehind { detail } => json!({ "detail": detail }),
         What::BuildsDiffer { component, version, by, signed, built } => json!({

@@ -76,6 +76,7 @@ pub(super) async fn index(State(api): State<Api>) -> Json<Value> {
             "components": "/api/v1/components",
             "releases": "/api/v1/releases",
             "statements": "/api/v1/statements",
+            "proposals": "/api/v1/proposals",
             "trust": "/api/v1/trust",
             "peers": "/api/v1/peers",
             "history": "/api/v1/history",

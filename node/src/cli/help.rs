@@ -27,7 +27,7 @@ More about a command: updraft help <COMMAND>";
 
 /// The commands in the order and under the headings they are shown. Those this build does not have are left
 /// out; a test finds those that are missing here.
-pub(super) const HEADINGS: [(&str, &[&str]); 5] = [
+pub(super) const HEADINGS: [(&str, &[&str]); 6] = [
     (
         "Everyday",
         &[
@@ -37,6 +37,7 @@ pub(super) const HEADINGS: [(&str, &[&str]); 5] = [
     ),
     ("Publish", &["init", "publish", "sign", "yank", "ticket"]),
     ("Trust", &["key", "root", "trust", "brake", "lift", "brakes", "attest", "say"]),
+    ("Govern", &["propose", "vote", "votes", "tally"]),
     ("Try out", &["devnet"]),
     ("This program", &["config", "paths", "completions", "version", "help"]),
 ];

@@ -12,6 +12,7 @@ mod completions;
 mod config;
 mod context;
 mod deliver;
+mod evidence;
 mod exit;
 mod follow;
 mod global;
@@ -19,9 +20,11 @@ mod help;
 mod node_ledger;
 pub mod output;
 mod paths;
+mod polls;
 mod problem_of;
 pub mod progress;
 mod publisher;
+mod recount;
 pub mod reference;
 mod releases;
 mod revoke;
@@ -51,6 +54,7 @@ pub mod key;
 pub mod lift;
 pub mod list;
 pub mod peers;
+pub mod propose;
 pub mod publish;
 pub mod rollback;
 pub mod root;
@@ -59,9 +63,12 @@ pub mod say;
 pub mod show;
 pub mod sign;
 pub mod status;
+pub mod tally;
 pub mod ticket;
 pub mod trust;
 pub mod verify;
+pub mod vote;
+pub mod votes;
 pub mod yank;
 
 use std::process::ExitCode;
@@ -124,6 +131,10 @@ enum Command {
     Lift(lift::Args),
     Brakes(brakes::Args),
     Attest(attest::Args),
+    Propose(propose::Args),
+    Vote(vote::Args),
+    Votes(votes::Args),
+    Tally(tally::Args),
     /// Signing keys
     Key {
         #[command(subcommand)]
@@ -181,6 +192,10 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Problem> {
         Command::Lift(args) => lift::run(&args, context),
         Command::Brakes(args) => brakes::run(&args, context),
         Command::Attest(args) => attest::run(&args, context),
+        Command::Propose(args) => propose::run(&args, context),
+        Command::Vote(args) => vote::run(&args, context),
+        Command::Votes(args) => votes::run(&args, context),
+        Command::Tally(args) => tally::run(&args, context),
         Command::Key { command } => key::run(command, context),
         Command::Root { command } => root::run(command, context),
         Command::Trust { command } => trust::run(command, context),

@@ -5,6 +5,7 @@
 use std::{io::Write, path::Path, time::Duration};
 
 use http_body_util::BodyExt as _;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::{runtime::Runtime, time::Instant};
 use updraft_protocol::{
     Blob, ChannelName, Digest, Head, KeyId, Listing, Manifest, Root, Signed, Statement,
@@ -25,6 +26,10 @@ use crate::{
     publish::ledger::{Ledger, LedgerError},
 };
 
+/// How long what a node does at once may take to be seen: a ballot is written, signed and counted.
+const SOON: Duration = Duration::from_secs(5);
+/// Between two looks at it.
+const SOON_EVERY: Duration = Duration::from_millis(100);
 /// How often a node is asked how many peers hold a release.
 const REPLICAS_EVERY: Duration = Duration::from_millis(500);
 /// How long a publisher waits for replicas: as long as a person watches a slow link.
@@ -63,6 +68,39 @@ impl NodeLedger {
         Ok(status.listening)
     }
 
+    /// Asks for a JSON answer.
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Problem> {
+        self.runtime.block_on(self.client.get(path))
+    }
+
+    /// Orders something and reads the JSON answer.
+    pub(super) fn post<B, T>(&self, path: &str, body: &B) -> Result<T, Problem>
+    where
+        B: Serialize + Sync,
+        T: DeserializeOwned,
+    {
+        self.runtime.block_on(self.client.post(path, body))
+    }
+
+    /// Asks again and again until the answer is as wanted, for a moment; gives the last answer in any case.
+    pub(super) fn get_until<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        wanted: impl Fn(&T) -> bool,
+    ) -> Result<T, Problem> {
+        self.runtime.block_on(async {
+            let deadline = Instant::now() + SOON;
+            let mut tick = tokio::time::interval(SOON_EVERY);
+            loop {
+                tick.tick().await;
+                let answer: T = self.client.get(path).await?;
+                if wanted(&answer) || Instant::now() >= deadline {
+                    return Ok(answer);
+                }
+            }
+        })
+    }
+
     /// Hands a bundle over; the node verifies it, keeps it and announces it.
     pub(super) fn upload(&self, bundle: &Path) -> Result<Published, Problem> {
         self.runtime.block_on(self.client.upload("/api/v1/releases", bundle, BUNDLE_TYPE))
@@ -70,9 +108,14 @@ impl NodeLedger {
 
     /// Hands a statement over; the node judges it, keeps it and tells everybody.
     pub(super) fn say(&self, statement: &Statement) -> Result<Said, Problem> {
+        self.hand_in("/api/v1/statements", statement)
+    }
+
+    /// Hands a statement over at an address of its own.
+    pub(super) fn hand_in(&self, path: &str, statement: &Statement) -> Result<Said, Problem> {
         let bytes = codec::encode(statement)
             .map_err(|error| Problem::from_error(Code::SourceRefused, &error))?;
-        self.runtime.block_on(self.client.hand_in("/api/v1/statements", bytes, STATEMENT_TYPE))
+        self.runtime.block_on(self.client.hand_in(path, bytes, STATEMENT_TYPE))
     }
 
     /// How many pauses of a key on a channel the node remembers, in force or over.

@@ -161,6 +161,9 @@ fn show(status: &Status, output: &Output, now: Timestamp) {
             output.line(&format!("  {}", clean(hint)));
         }
     }
+    if status.votes_open > 0 {
+        output.hint(&format!("{} open: `updraft votes`", count(status.votes_open, "vote")));
+    }
     let waiting = status.components.iter().find(|component| component.available.is_some());
     if let Some(component) = waiting {
         output.hint(&format!("`updraft install {}` installs it now", clean(&component.name)));

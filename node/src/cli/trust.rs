@@ -104,8 +104,12 @@ fn others(trust: &Trust, names: &Names, output: &Output) {
         format!("{name}{}", Fingerprint::of(&digest))
     };
     for elector in &trust.electors {
-        let Elector { key, weight, operator } = elector;
-        output.line(&format!("votes       {operator}, weight {weight}   {}", call(key)));
+        let Elector { key, weight, operator, operator_permille } = elector;
+        let (percent, tenth) = (operator_permille / 10, operator_permille % 10);
+        output.line(&format!(
+            "votes       {operator}, weight {weight}, {percent}.{tenth} % with all of its keys   {}",
+            call(key)
+        ));
     }
     for base in &trust.bases {
         output.line(&match &base.head {

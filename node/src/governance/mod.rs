@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `machine.rs` | what is proposed here: what is offered becomes known, or is refused |
 //! | `held.rs` | one proposal: its ballots, its decisions, and how it stands |
+//! | `count.rs` | how a vote stands, in whole weights and in sentences |
 //! | `roster.rs` | who votes, under which root |
 //! | `lines.rs` | which protocol is spoken, and since which decision |
 //! | `fork.rs` | whether a peer follows the same rules |
@@ -14,6 +15,7 @@
 //! | `elector.rs` | how this node votes, if it may |
 //! | `refusal.rs` | why something was not taken |
 
+mod count;
 mod elector;
 mod fork;
 mod held;
@@ -24,6 +26,7 @@ mod roster;
 mod statements;
 
 pub use self::{
+    count::VoteCount,
     elector::{CannotVote, Elector},
     fork::{Change, Footing, Forks},
     held::{Held, State},

@@ -24,6 +24,7 @@ use super::{
         UpdateResult, Verdict,
     },
     shapes::{Bounds, Current, LONG, Leaves, SHORT},
+    votes::{ProposalNumbers, Votes},
 };
 use crate::build::{Build, COMMIT, RUSTC, TARGET};
 
@@ -31,7 +32,7 @@ use crate::build::{Build, COMMIT, RUSTC, TARGET};
 const PREFIX: &str = "updraft";
 
 /// Seconds since the epoch, or another number that goes up and down.
-type Real = Gauge<f64, AtomicU64>;
+pub(super) type Real = Gauge<f64, AtomicU64>;
 
 /// All families but those of the network room. Cheap to clone; every clone counts into the same numbers.
 #[derive(Debug, Clone)]
@@ -56,6 +57,7 @@ pub struct Metrics {
     rollbacks: Family<ByTrigger, Counter>,
     last_check: Real,
     protocol_version: Gauge,
+    votes: Votes,
     requests: Family<Request, Counter>,
     request_duration: Family<ByRoute, Histogram, Bounds>,
     subscribers: Gauge<i64, AtomicI64>,
@@ -86,6 +88,7 @@ impl Metrics {
             rollbacks: Family::default(),
             last_check: Real::default(),
             protocol_version: Gauge::default(),
+            votes: Votes::default(),
             requests: Family::default(),
             request_duration: Family::new_with_constructor(SHORT),
             subscribers: Gauge::default(),
@@ -175,6 +178,7 @@ impl Metrics {
             "Wire protocol version active now",
             self.protocol_version.clone(),
         );
+        self.votes.register(r);
     }
 
     fn register_api(&self, r: &mut Registry) {
@@ -231,6 +235,12 @@ impl Metrics {
     /// So many keys are not to be relied on.
     pub fn keys_alarm(&self, keys: usize) {
         self.key_alarms.set(i64::try_from(keys).unwrap_or(i64::MAX));
+    }
+
+    /// The protocol in force, and how each proposal stands; those that are not among them are there no more.
+    pub fn rules_are(&self, protocol: u32, proposals: &[ProposalNumbers]) {
+        self.protocol_version.set(i64::from(protocol));
+        self.votes.set(proposals);
     }
 
     /// A manifest was accepted so long after it was signed.

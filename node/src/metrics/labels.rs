@@ -93,6 +93,8 @@ label_sets! {
     ByVerdict { verdict: Verdict }
     ByReason { reason: &'static str }
     ByChannel { channel: String }
+    ByState { state: &'static str }
+    ByProposal { proposal: String }
     ByRole { network: String, role: Expiring }
     ByMove { direction: Direction, source: Source }
     BySaving { by: Saving }

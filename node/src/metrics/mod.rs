@@ -10,10 +10,13 @@ mod labels;
 mod shapes;
 #[cfg(test)]
 mod tests;
+mod votes;
 
 pub use channels::ChannelNumbers;
 pub use families::{Metrics, Subscribed};
 pub use labels::{Direction, Expiring, Saving, Source, Trigger, UpdateResult, Verdict};
+pub use votes::ProposalNumbers;
+
 use prometheus_client::{encoding::text, registry::Registry};
 
 /// The type of what [`encode`] returns.

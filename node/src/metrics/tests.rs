@@ -34,6 +34,7 @@ fn every_family_of_the_contract_is_there() {
     let stable = ChannelNumbers { name: "stable", fresh: true, stale_seconds: 0, frozen: false };
     metrics.channels_are([stable].into_iter());
     metrics.refusals_begin(&["expired"]);
+    metrics.rules_are(1, &[open("p-1.0a1b2c3d", 0.5)]);
     let page = page(&registry);
     for name in [
         "build_info",
@@ -61,6 +62,8 @@ fn every_family_of_the_contract_is_there() {
         "rollbacks",
         "last_check_timestamp_seconds",
         "protocol_version",
+        "proposals",
+        "proposal_quorum_ratio",
         "http_requests",
         "http_request_duration_seconds",
         "event_subscribers",
@@ -185,4 +188,33 @@ fn a_stale_channel_counts_its_seconds_and_one_that_left_the_root_is_gone() {
     let after = page(&registry);
     assert!(!after.contains("beta"), "{after}");
     assert!(after.contains("updraft_channel_fresh{channel=\"stable\"} 1\n"), "{after}");
+}
+
+fn open(name: &str, quorum: f64) -> ProposalNumbers {
+    ProposalNumbers { name: name.to_owned(), state: "open", quorum: Some(quorum) }
+}
+
+#[test]
+fn a_vote_that_is_over_is_counted_by_its_end_and_has_no_series_of_its_own() {
+    let (registry, metrics) = start();
+    metrics.rules_are(1, &[open("p-1.0a1b2c3d", 0.5), open("p-2.00000000", 0.0)]);
+    let before = page(&registry);
+    for line in [
+        "updraft_proposals{state=\"open\"} 2\n",
+        "updraft_proposals{state=\"active\"} 0\n",
+        "updraft_proposal_quorum_ratio{proposal=\"p-1.0a1b2c3d\"} 0.5\n",
+    ] {
+        assert!(before.contains(line), "{line}{before}");
+    }
+    let active = ProposalNumbers { state: "active", quorum: None, ..open("p-1.0a1b2c3d", 1.0) };
+    metrics.rules_are(2, &[active]);
+    let after = page(&registry);
+    assert!(!after.contains("proposal=\"p-"), "{after}");
+    for line in [
+        "updraft_proposals{state=\"open\"} 0\n",
+        "updraft_proposals{state=\"active\"} 1\n",
+        "updraft_protocol_version 2\n",
+    ] {
+        assert!(after.contains(line), "{line}{after}");
+    }
 }

@@ -3,10 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use updraft_protocol::{
-    ChannelBase, ChannelName, Head, KeyId, Manifest, NetworkKind, Role, Root, Signed, Timestamp,
+    ChannelBase, ChannelName, Head, KeyId, Manifest, NetworkKind, OperatorName, Role, Root, Signed,
+    Timestamp,
+    vote::{Fraction, Rules, Weights},
 };
 
 use super::{lifetime::Lifetime, sign::name_of};
+
+/// The least part of all weight that any proposal may ask for.
+const LEAST: Fraction = Fraction { num: 2, den: 3 };
 
 /// A release on offer and the signatures it carries.
 #[derive(Debug, Clone)]
@@ -40,6 +45,7 @@ pub fn review(picture: &Picture<'_>) -> Vec<String> {
     thresholds(picture, &mut lines);
     shared_keys(picture, &mut lines);
     witnesses(picture, &mut lines);
+    lines.extend(of_electorate(picture.root));
     ends(picture, &mut lines);
     bases(picture, &mut lines);
     signatures(picture, &mut lines);
@@ -120,6 +126,59 @@ fn witnesses(picture: &Picture<'_>, lines: &mut Vec<String>) {
     lines.extend(picture.root.witness.as_ref().and_then(of_witnesses));
 }
 
+/// What to say of an electorate: that it cannot decide, or that it hangs by one operator. A development network's one
+/// operator may have all votes.
+pub fn of_electorate(root: &Root) -> Vec<String> {
+    let mut lines = Vec::new();
+    let Some(electorate) = root.electorate.as_ref() else { return lines };
+    if root.kind == NetworkKind::Development {
+        return lines;
+    }
+    let rules = Rules::of(root.kind);
+    let (weights, share) = (Weights::of(electorate, &rules), rules.operator_share.max(1));
+    let mut operators: BTreeMap<&OperatorName, (u64, Vec<KeyId>)> = BTreeMap::new();
+    for elector in &electorate.electors {
+        let (weight, keys) = operators.entry(&elector.operator).or_default();
+        *weight += u64::from(elector.weight);
+        keys.push(elector.key.id());
+    }
+    let total = electorate.total_weight();
+    for (operator, (weight, _)) in &operators {
+        // Compared as the count does it: in parts, without rounding.
+        if u128::from(*weight) * u128::from(share) > u128::from(total) {
+            lines.push(format!(
+                "operator {operator} has {weight} of {total} votes, and no operator counts more than 1/{share}: what is \
+                 above that counts for nobody"
+            ));
+        }
+    }
+    if operators.len() < 3 {
+        let few = operators.len();
+        lines.push(format!(
+            "the electorate has {few} operators: fewer than three are no vote, find others"
+        ));
+    }
+    let decides = |keys: &dyn Fn(&OperatorName) -> bool| {
+        let in_it = operators.iter().filter(|(operator, _)| keys(operator));
+        LEAST.is_less_than(weights.together(in_it.flat_map(|(_, (_, keys))| keys)), weights.total())
+    };
+    if !decides(&|_| true) {
+        lines.push(format!(
+            "the electorate can decide nothing: even if all agree, what counts of their votes is not more than 2/3 of \
+             {total}; spread the weight over more operators, five or more with 1/{share} each"
+        ));
+        return lines;
+    }
+    for silent in operators.keys() {
+        if !decides(&|operator| operator != *silent) {
+            lines.push(format!(
+                "nothing can be decided without operator {silent}: one that is silent stops every vote; spread the weight"
+            ));
+        }
+    }
+    lines
+}
+
 /// Channels that the root put somewhere, where nobody has signed since.
 fn bases(picture: &Picture<'_>, lines: &mut Vec<String>) {
     let version = picture.root.version;
@@ -177,7 +236,9 @@ fn signatures(picture: &Picture<'_>, lines: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use updraft_protocol::{NetworkId, PublicKey, Role, SecretKey, root::trust_first};
+    use updraft_protocol::{
+        Elector, Electorate, NetworkId, PublicKey, Role, SecretKey, root::trust_first,
+    };
 
     use super::*;
     use crate::publish::founding::{Holders, first_root};
@@ -268,6 +329,46 @@ mod tests {
         assert!(said.contains("with 2 of 3 witnesses not one may lie"), "{said}");
         network.witness = Some(role(3, 4));
         assert_eq!(lines(&network, &BTreeMap::new(), ISSUED), "");
+    }
+
+    fn electorate(electors: &[(u32, &str)]) -> Electorate {
+        let elector = |(n, (weight, operator)): (u8, &(u32, &str))| Elector {
+            key: public(100 + n),
+            weight: *weight,
+            operator: operator.parse().expect("a name"),
+        };
+        let mut electors: Vec<_> = (0..).zip(electors).map(elector).collect();
+        electors.sort_by_key(|elector| elector.key.id());
+        Electorate { epoch: 1, electors }
+    }
+
+    #[test]
+    fn an_electorate_that_cannot_decide_or_hangs_by_one_operator_is_told() {
+        let mut network = root(NetworkKind::Production, (2, &[1, 2, 3]), (2, &[4, 5, 6]));
+        let mut said = |electors: &[(u32, &str)]| {
+            network.electorate = Some(electorate(electors));
+            lines(&network, &BTreeMap::new(), ISSUED)
+        };
+        assert_eq!(said(&[(1, "a"), (1, "b"), (1, "c"), (1, "d"), (1, "e")]), "");
+        assert_eq!(said(&[(2, "a"), (1, "b"), (1, "b"), (2, "c"), (2, "d"), (2, "e")]), "");
+        let alone = said(&[(1, "a"), (1, "a")]);
+        for part in ["operator a has 2 of 2 votes", "has 1 operators", "can decide nothing"] {
+            assert!(alone.contains(part), "{part} in\n{alone}");
+        }
+        // Three operators of a third each count a fifth each.
+        let three = said(&[(1, "a"), (1, "b"), (1, "c")]);
+        assert!(
+            three.contains("can decide nothing") && !three.contains("operators: fewer"),
+            "{three}"
+        );
+        // Four of a quarter each: 4/5 together, 3/5 without one.
+        let four = said(&[(1, "a"), (1, "b"), (1, "c"), (1, "d")]);
+        for part in ["without operator a", "without operator d"] {
+            assert!(four.contains(part), "{part} in\n{four}");
+        }
+        let mut dev = root(NetworkKind::Development, (1, &[1]), (1, &[1]));
+        dev.electorate = Some(electorate(&[(1, "a")]));
+        assert_eq!(of_electorate(&dev), Vec::<String>::new(), "one person's votes, for trying out");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use self::{
     ballot::{Ballot, Stance},
     certificate::{Certificate, Decision, NotDecided},
     double::{DoubleVote, NoDoubleVote},
-    proposal::{Activation, Fraction, MalformedProposal, Proposal},
+    proposal::{Activation, Fraction, InvalidFraction, MalformedProposal, Proposal},
     rules::Rules,
     tally::{Count, Outlook, Tally, Weight, Weights},
 };

@@ -3,6 +3,8 @@
 //! Every limit is an absolute epoch inside the proposal, so nothing about it can be moved once it is signed: no timeout
 //! decides, and no median of anybody's clock.
 
+use std::{fmt, str::FromStr};
+
 use bincode::{Decode, Encode};
 
 use crate::{
@@ -36,6 +38,34 @@ impl Fraction {
     /// Whether `part` of `whole` is at least this.
     pub fn is_reached_by(&self, part: u128, whole: u128) -> bool {
         part * u128::from(self.den) >= whole * u128::from(self.num)
+    }
+}
+
+impl fmt::Display for Fraction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.num, self.den)
+    }
+}
+
+/// Text that is no part of a whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no part of a whole: expected for example 2/3")]
+pub struct InvalidFraction(String);
+
+impl FromStr for Fraction {
+    type Err = InvalidFraction;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFraction> {
+        let number = |digits: &str| {
+            let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+            digits.parse::<u32>().ok().filter(|_| plain)
+        };
+        let parts = text.split_once('/');
+        let parts = parts.and_then(|(num, den)| Some((number(num)?, number(den)?)));
+        match parts {
+            Some((num, den)) if num <= den && den > 0 => Ok(Self { num, den }),
+            _ => Err(InvalidFraction(text.chars().take(40).collect())),
+        }
     }
 }
 
@@ -217,5 +247,20 @@ impl Signable for Proposal {
 impl Sentence for Proposal {
     fn speaker(&self) -> KeyId {
         self.by
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_whole_reads_back_and_more_than_all_of_it_is_none() {
+        for text in ["2/3", "9/10", "0/1", "1/1"] {
+            assert_eq!(text.parse::<Fraction>().map(|part| part.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["", "2", "3/2", "0/0", "-1/3", "+2/3", "2/3/4", "2 / 3", "99999999999/3"] {
+            assert!(text.parse::<Fraction>().is_err(), "{text}");
+        }
     }
 }

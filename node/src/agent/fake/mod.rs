@@ -3,6 +3,7 @@
 //! It decides nothing. What it was asked is noted, so that a test can say what reached the agent.
 
 pub(crate) mod release;
+pub(crate) mod vote;
 
 use std::{
     collections::BTreeMap,

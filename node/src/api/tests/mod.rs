@@ -5,6 +5,7 @@ mod guards;
 mod listening;
 mod shapes;
 mod updates;
+mod votes;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 

@@ -59,6 +59,7 @@ pub(super) fn findings(status: &agent::Status, now: Timestamp) -> Vec<Finding> {
             "the network's root keys have to sign a new root; check this machine's clock too",
         ));
     }
+    findings.extend(rules(&status.protocol));
     findings.extend(status.alarms.iter().map(alarm));
     for channel in &status.channels {
         findings.extend(frozen(channel));
@@ -97,6 +98,20 @@ pub(super) fn findings(status: &agent::Status, now: Timestamp) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Warnings about the rules in force; the first of a node that stays out says why it does.
+fn rules(protocol: &agent::ProtocolStatus) -> impl Iterator<Item = Finding> {
+    protocol.warnings.iter().enumerate().map(|(n, warning)| {
+        let (code, hint) = match (n, protocol.left_behind) {
+            (0, true) => (
+                Code::LeftBehind,
+                "what runs keeps running; a program that speaks it brings this node back, `updraft check` asks for one",
+            ),
+            _ => (Code::RulesUnclear, "`updraft votes --all` shows every vote that is known here"),
+        };
+        Finding::new(code, warning.clone(), hint)
+    })
 }
 
 fn alarm(alarm: &agent::Alarm) -> Finding {

@@ -5,24 +5,31 @@
 //! line reads the same types, and readers ignore what they do not know. Nothing here decides anything.
 
 mod health;
+mod hex;
 mod install;
 mod network;
+mod proposal;
 mod release;
 mod statement;
 mod status;
 
 pub use self::{
     health::{Finding, Readiness, ReadinessCheck},
+    hex::Hex,
     install::{Accepted, InstallBody, Operation, Plan, Progress, RollbackBody, Source, Unit},
     network::{
         BanBody, Base, CheckReport, DialBody, Elector, HistoryEntry, Peer, ProtocolRange, Replicas,
         Revoked, Role, RootTaken, Trust, VersionInfo,
     },
+    proposal::{
+        Ballot, Ballots, CertificateBytes, ElectorBallot, OwnPart, Proposal, ProposalDraft,
+        ProposeBody, ReadyCount, VoteBody, Weights,
+    },
     release::{Build, Checksums, Delta, Published, Release, Signer, UpdateOffer},
     statement::{Said, StatementLine},
     status::{
         Alarm, Channel, Component, Concern, HeldBy, LastUpdate, Node, Pause, Peers, PlanSizes,
-        Root, Status, Store, Totals, WitnessCount,
+        Protocol, Root, Status, Store, Totals, WitnessCount,
     },
 };
 
@@ -30,6 +37,7 @@ use serde::{Deserialize, Serialize};
 use updraft_protocol::Timestamp;
 
 pub(crate) use self::network::network_kind;
+pub(super) use self::proposal::state_word;
 pub(super) use self::release::deltas;
 
 /// A list that may be cut.

@@ -1,7 +1,7 @@
 //! Bodies about the network: peers, trust, history, versions.
 
 use serde::{Deserialize, Serialize};
-use updraft_protocol::{Digest, NetworkKind, RoleName, Root};
+use updraft_protocol::{Digest, NetworkKind, RoleName, Root, vote};
 
 use super::time;
 use crate::{
@@ -166,6 +166,9 @@ pub struct Elector {
     pub weight: u32,
     /// Who runs it.
     pub operator: String,
+    /// What all electors of this operator count together, capped, in thousandths of all weight.
+    #[serde(default)]
+    pub operator_permille: u64,
 }
 
 /// Where the heads of a channel begin.
@@ -231,7 +234,6 @@ impl Trust {
                 keys: role.keys().iter().map(|key| key.id().to_hex()).collect(),
             }
         });
-        let electors = root.electorate.iter().flat_map(|electorate| &electorate.electors);
         Self {
             network: root.name.to_string(),
             network_id: Digest::from_bytes(*root.network.as_bytes()).to_hex(),
@@ -242,13 +244,7 @@ impl Trust {
             issued_at: time(root.issued),
             expires_at: time(root.expires),
             roles: roles.collect(),
-            electors: electors
-                .map(|elector| Elector {
-                    key: elector.key.id().to_hex(),
-                    weight: elector.weight,
-                    operator: elector.operator.to_string(),
-                })
-                .collect(),
+            electors: electors(root),
             bases: root
                 .channel_base
                 .iter()
@@ -269,6 +265,24 @@ impl Trust {
                 .collect(),
         }
     }
+}
+
+fn electors(root: &Root) -> Vec<Elector> {
+    let Some(electorate) = &root.electorate else { return Vec::new() };
+    let weights = vote::Weights::of(electorate, &vote::Rules::of(root.kind));
+    let total = weights.total().max(1);
+    let shown = electorate.electors.iter().map(|elector| {
+        let of_the_same = electorate.electors.iter().filter(|e| e.operator == elector.operator);
+        let keys: Vec<_> = of_the_same.map(|elector| elector.key.id()).collect();
+        Elector {
+            key: elector.key.id().to_hex(),
+            weight: elector.weight,
+            operator: elector.operator.to_string(),
+            operator_permille: u64::try_from(weights.together(&keys) * 1_000 / total)
+                .unwrap_or(1_000),
+        }
+    });
+    shown.collect()
 }
 
 /// The word for a network's kind.
@@ -318,5 +332,11 @@ impl VersionInfo {
                 active: node.protocol,
             },
         }
+    }
+
+    /// The same on a network where this protocol is in force.
+    pub fn speaking(mut self, active: u32) -> Self {
+        self.protocol.active = active;
+        self
     }
 }

@@ -36,6 +36,12 @@ pub struct Status {
     pub store: Store,
     /// Components on this node, by name.
     pub components: Vec<Component>,
+    /// The network's protocol, and whether this node follows it.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// Votes that are open.
+    #[serde(default)]
+    pub votes_open: usize,
     /// Keys that are not to be relied on.
     #[serde(default)]
     pub alarms: Vec<Alarm>,
@@ -59,10 +65,28 @@ pub struct Node {
     pub role: String,
     /// Version of the program.
     pub version: String,
-    /// Version of the protocol.
+    /// The protocol in force.
     pub protocol: u32,
     /// When it started.
     pub started_at: String,
+}
+
+/// The network's protocol, as a node sees it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Protocol {
+    /// The one in force.
+    pub active: u32,
+    /// The oldest that the program speaks.
+    pub oldest: u32,
+    /// The newest.
+    pub newest: u32,
+    /// The fork digest, as it stands in the names of topics.
+    pub fork: String,
+    /// Whether the node stays out because it cannot follow.
+    pub left_behind: bool,
+    /// What people should know; the same are among the problems.
+    pub warnings: Vec<String>,
 }
 
 /// Connections.
@@ -342,7 +366,7 @@ impl Status {
         let peers = status.peers;
         Self {
             schema: "updraft.status/1".to_owned(),
-            node: Node::from(&status.node),
+            node: Node::of(&status.node),
             health: if problems.is_empty() { "ok" } else { "degraded" }.to_owned(),
             problems,
             peers: Peers {
@@ -369,6 +393,8 @@ impl Status {
                 blobs: status.store.blobs,
             },
             components: status.components.iter().map(Component::from).collect(),
+            protocol: Protocol::from(&status.protocol),
+            votes_open: status.votes_open,
             alarms: status
                 .alarms
                 .iter()
@@ -379,8 +405,8 @@ impl Status {
     }
 }
 
-impl From<&agent::NodeStatus> for Node {
-    fn from(node: &agent::NodeStatus) -> Self {
+impl Node {
+    fn of(node: &agent::NodeStatus) -> Self {
         Self {
             id: node.id.clone(),
             name: node.name.clone(),
@@ -390,6 +416,19 @@ impl From<&agent::NodeStatus> for Node {
             version: node.version.to_owned(),
             protocol: node.protocol,
             started_at: time(node.started),
+        }
+    }
+}
+
+impl From<&agent::ProtocolStatus> for Protocol {
+    fn from(protocol: &agent::ProtocolStatus) -> Self {
+        Self {
+            active: protocol.active,
+            oldest: protocol.oldest,
+            newest: protocol.newest,
+            fork: protocol.fork.clone(),
+            left_behind: protocol.left_behind,
+            warnings: protocol.warnings.clone(),
         }
     }
 }

@@ -24,6 +24,8 @@ pub(super) enum Part {
     Publisher,
     /// Installs.
     Full,
+    /// Installs, and votes with a key of its own.
+    Elector,
 }
 
 /// What the publisher gives at most each second, all nodes together: slow enough that nodes which pass on what
@@ -82,6 +84,11 @@ impl Desk {
         self.folder.join(name)
     }
 
+    /// The file of the key that a node votes with.
+    fn elector_key(&self, name: &str) -> PathBuf {
+        self.network().join("keys").join(format!("{name}.key"))
+    }
+
     /// Makes a node's data directory with its configuration.
     pub(super) fn prepare(
         &self,
@@ -90,8 +97,10 @@ impl Desk {
         component: &str,
     ) -> Result<PathBuf, Problem> {
         let data = self.node(name);
-        let written = fs::create_dir_all(&data)
-            .and_then(|()| fs::write(config_file(&data), configuration(name, part, component)));
+        let written = fs::create_dir_all(&data).and_then(|()| {
+            let key = self.elector_key(name);
+            fs::write(config_file(&data), configuration(name, part, component, &key))
+        });
         written.map_err(|error| {
             Problem::new(Code::FileUnusable, format!("cannot prepare {}", data.display()))
                 .cause(error.to_string())
@@ -100,11 +109,16 @@ impl Desk {
     }
 }
 
-fn configuration(name: &str, part: Part, component: &str) -> String {
-    let (role, upload, follows) = match part {
+fn configuration(name: &str, part: Part, component: &str, key: &Path) -> String {
+    let installs = format!("[components.\"{component}\"]\nchannel = \"stable\"\n");
+    let (role, upload, more) = match part {
         Part::Publisher => ("seed", PUBLISHER_RATE, String::new()),
-        Part::Full => {
-            ("full", "unlimited", format!("[components.\"{component}\"]\nchannel = \"stable\"\n"))
+        Part::Full => ("full", "unlimited", installs),
+        Part::Elector => {
+            // A literal string of TOML: nothing in a path but its own quote has to be escaped.
+            let key = key.display();
+            let votes = format!("[governance]\nvoter = true\nvoter_key = '{key}'\n\n{installs}");
+            ("full", "unlimited", votes)
         }
     };
     format!(
@@ -134,7 +148,7 @@ listen = "127.0.0.1:0"
 [log]
 format = "plain"
 
-{follows}"#
+{more}"#
     )
 }
 
@@ -152,10 +166,12 @@ mod tests {
 
     #[test]
     fn the_configurations_are_valid() {
-        for part in [Part::Publisher, Part::Full] {
+        for part in [Part::Publisher, Part::Full, Part::Elector] {
             let folder = tempfile::tempdir().expect("a folder");
             let file = folder.path().join("updraft.toml");
-            fs::write(&file, configuration("node-1", part, "my-tool.bin")).expect("written");
+            let key = folder.path().join("node-1.key");
+            let text = configuration("node-1", part, "my-tool.bin", &key);
+            fs::write(&file, text).expect("written");
             let dirs = crate::dirs::Dirs::alone(folder.path());
             let mut sources = crate::config::Sources::builtin(dirs, "host");
             sources.files = vec![file];

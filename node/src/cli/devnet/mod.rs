@@ -16,8 +16,8 @@ use std::{
 };
 
 use self::{
-    desk::Desk,
-    story::{Releases, Story},
+    desk::{Desk, Part},
+    story::{Cast, Releases, Story},
 };
 use super::{Context, Exit};
 use crate::{
@@ -31,6 +31,9 @@ pub struct Args {
     /// Nodes besides the publisher
     #[arg(short, long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub nodes: u16,
+    /// Let every node vote on protocols, with a key of its own
+    #[arg(long)]
+    pub electors: bool,
     /// Publish two releases and watch them travel
     #[arg(long)]
     pub demo: bool,
@@ -68,7 +71,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     }
     let deadline = args.exit_when_done.then(|| Instant::now() + args.timeout);
     context.runtime()?.block_on(async {
-        let story = Story::new(context, &desk, args.nodes, releases, deadline);
+        let part = if args.electors { Part::Elector } else { Part::Full };
+        let cast = Cast { nodes: args.nodes, part };
+        let story = Story::new(context, &desk, cast, releases, deadline);
         tokio::select! {
             ended = story.tell() => ended.map(|()| Exit::Done),
             // Dropping the story kills its nodes; their folders are temporary or the person's to look at.

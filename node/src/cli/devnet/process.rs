@@ -71,7 +71,17 @@ pub(super) fn log_file(data: &Path) -> PathBuf {
 
 /// Runs a command of this program to its end and gives what it printed.
 pub(super) async fn run(data: &Path, args: &[&str]) -> Result<String, Problem> {
+    finish(program(data)?, args).await
+}
+
+/// The same in a project's folder, where its keys and root are found by their names.
+pub(super) async fn run_in(project: &Path, data: &Path, args: &[&str]) -> Result<String, Problem> {
     let mut command = program(data)?;
+    command.current_dir(project);
+    finish(command, args).await
+}
+
+async fn finish(mut command: Command, args: &[&str]) -> Result<String, Problem> {
     command
         .args(args)
         .stdin(Stdio::null())

@@ -31,6 +31,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const MEET_TIME: Duration = Duration::from_secs(20);
 const PUBLISHER: &str = "publisher";
 
+fn node_name(number: u16) -> String {
+    format!("node-{number}")
+}
+
 /// Two releases of one component.
 #[derive(Debug, Clone)]
 pub(super) struct Releases {
@@ -45,6 +49,15 @@ impl Releases {
     pub(super) const VERSIONS: [&'static str; 2] = ["1.0.0", "1.1.0"];
 }
 
+/// Who is in the network besides its publisher.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cast {
+    /// How many nodes.
+    pub(super) nodes: u16,
+    /// What each of them is for.
+    pub(super) part: Part,
+}
+
 /// A node at the desk.
 struct Seat {
     name: String,
@@ -57,7 +70,7 @@ struct Seat {
 pub(super) struct Story<'a> {
     context: &'a Context,
     desk: &'a Desk,
-    nodes: u16,
+    cast: Cast,
     releases: Option<Releases>,
     deadline: Option<Instant>,
     started: Instant,
@@ -77,7 +90,7 @@ impl<'a> Story<'a> {
     pub(super) fn new(
         context: &'a Context,
         desk: &'a Desk,
-        nodes: u16,
+        cast: Cast,
         releases: Option<Releases>,
         deadline: Option<Instant>,
     ) -> Self {
@@ -85,7 +98,7 @@ impl<'a> Story<'a> {
         Self {
             context,
             desk,
-            nodes,
+            cast,
             releases,
             deadline,
             started,
@@ -101,7 +114,7 @@ impl<'a> Story<'a> {
         self.found().await?;
         self.say(&format!(
             "Started a publisher and {} nodes as processes of their own, on loopback",
-            self.nodes
+            self.cast.nodes
         ));
         self.introduce()?;
         self.meet().await?;
@@ -128,17 +141,37 @@ impl<'a> Story<'a> {
         let network = self.desk.network();
         process::run(&data, &["init", &text(&network), "--network", "devnet", "--dev"]).await?;
         self.seat(PUBLISHER.to_owned(), data.clone()).await?;
+        if self.cast.part == Part::Elector {
+            self.enrol().await?;
+        }
         let ticket = process::run(&data, &["--json", "ticket", "create"]).await?;
         let ticket: TicketDocument = serde_json::from_str(&ticket).map_err(|error| {
             Problem::new(Code::Failed, "the publisher's ticket cannot be read")
                 .cause(error.to_string())
         })?;
-        for number in 1..=self.nodes {
-            let name = format!("node-{number}");
-            let data = self.desk.prepare(&name, Part::Full, &component)?;
+        for number in 1..=self.cast.nodes {
+            let name = node_name(number);
+            let data = self.desk.prepare(&name, self.cast.part, &component)?;
             process::run(&data, &["--yes", "join", &ticket.ticket]).await?;
             self.seat(name, data).await?;
         }
+        Ok(())
+    }
+
+    /// The next root lets every node vote, each for an operator of its own.
+    async fn enrol(&self) -> Result<(), Problem> {
+        let (network, data) = (self.desk.network(), self.desk.node(PUBLISHER));
+        let run = async |args: &[&str]| process::run_in(&network, &data, args).await.map(drop);
+        run(&["root", "begin", "-m", "every node votes"]).await?;
+        for number in 1..=self.cast.nodes {
+            let name = node_name(number);
+            run(&["key", "generate", &name, "--no-password"]).await?;
+            let vote = ["--weight", "1", "--operator", &name];
+            run(&[&["root", "add-key", "electorate", &name], &vote[..]].concat()).await?;
+        }
+        run(&["--yes", "root", "sign", "-k", "dev"]).await?;
+        run(&["--yes", "root", "apply"]).await?;
+        self.say("Every node votes: `updraft propose` in the network's folder, with `-k node-1`");
         Ok(())
     }
 
@@ -180,7 +213,7 @@ impl<'a> Story<'a> {
     /// Waits until every node is connected to somebody.
     async fn meet(&mut self) -> Result<(), Problem> {
         let until = Instant::now() + MEET_TIME;
-        let wanted = usize::from(self.nodes).min(2);
+        let wanted = usize::from(self.cast.nodes).min(2);
         loop {
             let rows = self.look().await?;
             if rows.iter().all(|row| row.peers >= wanted) {
@@ -253,7 +286,7 @@ impl<'a> Story<'a> {
         let installed = nodes(&rows).filter(|row| row.installed.as_deref() == Some(last)).count();
         if self.context.output.format() == Format::Json {
             return self.context.output.json_line(&json!({
-                "type": "summary", "nodes": self.nodes, "installed": installed,
+                "type": "summary", "nodes": self.cast.nodes, "installed": installed,
                 "releases": Releases::VERSIONS.len(), "fullBytes": totals.full, "fetchedBytes": totals.fetched,
                 "patchBytes": totals.patches, "peersUsedMax": totals.peers_max, "seconds": self.seconds(),
             }));
@@ -262,7 +295,7 @@ impl<'a> Story<'a> {
         out.line(&format!(
             "{installed} of {} nodes run {last} after {:.1} s. Fetched {} instead of {}, {} of it as patches, from \
              up to {} peers at once.",
-            self.nodes,
+            self.cast.nodes,
             self.seconds(),
             words::size(totals.fetched),
             words::size(totals.full),

@@ -17,7 +17,7 @@ use crate::{
     problem::{Code, Problem},
     publish::{
         ledger::Trusted,
-        review::of_witnesses,
+        review::{of_electorate, of_witnesses},
         rootdraft::{Move, RootDraft, moves, words},
         sign::Standing,
     },
@@ -67,6 +67,9 @@ fn caution(draft: &RootDraft, trusted: &Trusted<'_>, context: &Context) {
         && let Some(weakness) = after.as_ref().and_then(of_witnesses)
     {
         context.output.hint(&weakness);
+    }
+    if trusted.root().electorate != draft.root().electorate {
+        of_electorate(draft.root()).iter().for_each(|line| context.output.warn(line));
     }
 }
 

@@ -1,0 +1,316 @@
+//! Counts votes again from signed bytes, by the same pure rules as a node, and trusting none.
+//!
+//! What is not known here is when a ballot came: it counts if it says that it was cast in time. Whoever dates one back
+//! is not found out by this; nodes are, because they were there.
+
+use std::collections::BTreeMap;
+
+use updraft_protocol::{
+    Ballot, Digest, KeyId, Root, Signed, Stance, Statement, Verified,
+    limits::MAX_ROOT_STEPS,
+    root::{trust_first, trust_next},
+    vote::Decision,
+};
+
+use crate::{
+    governance::{Governance, Held, Refusal, State, VoteCount},
+    publish::ledger::{Ledger, TrustError},
+};
+
+/// A recount of everything that was said about votes.
+#[derive(Debug)]
+pub(super) struct Recount {
+    governance: Governance,
+    refused: Vec<Refused>,
+}
+
+/// Something that did not stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// About which proposal, if it says so.
+    pub(super) proposal: Option<Digest>,
+    /// What it is.
+    pub(super) kind: &'static str,
+    /// By whom it claims to be, and how that one stands, if it is a ballot.
+    pub(super) ballot: Option<(KeyId, Stance, u32)>,
+    /// Why it does not stand.
+    pub(super) why: Refusal,
+}
+
+/// What became of one elector's ballot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    /// Its key.
+    pub(super) key: KeyId,
+    /// Who runs its node.
+    pub(super) operator: String,
+    /// What its vote weighs, before the cap of its operator.
+    pub(super) weight: u32,
+    /// How it stands and with which number, if it has voted.
+    pub(super) cast: Option<(Stance, u32, u64)>,
+    /// Whether that counts, and why not.
+    pub(super) verdict: Verdict,
+}
+
+/// Whether a ballot counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It does.
+    Counts,
+    /// There is none.
+    Silent,
+    /// It does not.
+    Void(String),
+}
+
+/// Who votes under every root of a ledger, from the first root on, which has to be `first`.
+///
+/// # Errors
+/// If a root does not follow from the one before it.
+pub(super) fn roster(ledger: &dyn Ledger, first: &Digest) -> Result<Governance, TrustError> {
+    let signed = ledger.root(1)?.ok_or(TrustError::NoRoot)?;
+    let mut newest: Verified<Root> = trust_first(&signed, first).map_err(TrustError::Root)?;
+    let mut governance = Governance::new(&newest);
+    for version in 2..=MAX_ROOT_STEPS {
+        let Some(next) = ledger.root(version)? else { break };
+        newest = trust_next(&newest, &next).map_err(TrustError::Root)?;
+        governance.follow(&newest);
+    }
+    Ok(governance)
+}
+
+/// The order in which nothing comes before what it is about. Proofs go before ballots, so that no liar counts.
+fn order(statement: &Statement) -> u8 {
+    match statement {
+        Statement::Proposal(_) => 0,
+        Statement::DoubleVote(_) => 1,
+        Statement::Ballot(_) => 2,
+        _ => 3,
+    }
+}
+
+impl Recount {
+    /// Counts what was said, by who votes. What is not about a vote is left out.
+    pub(super) fn of(governance: Governance, mut statements: Vec<Statement>) -> Self {
+        let mut recount = Self { governance, refused: Vec::new() };
+        statements.retain(Statement::is_about_a_vote);
+        statements.sort_by_key(order);
+        for statement in &statements {
+            if let Err(why) = recount.take(statement) {
+                recount.refused.push(Refused::new(statement, why));
+            }
+        }
+        recount
+    }
+
+    fn take(&mut self, statement: &Statement) -> Result<(), Refusal> {
+        if let Statement::Ballot(signed) = statement {
+            self.is_in_time(signed)?;
+        }
+        self.governance.restore(statement).map(drop)
+    }
+
+    fn is_in_time(&self, signed: &Signed<Ballot>) -> Result<(), Refusal> {
+        let ballot = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
+        let held = self.governance.proposal(&ballot.proposal).ok_or(Refusal::UnknownProposal)?;
+        let (opens, cast) = (held.proposal.opens, ballot.epoch);
+        let ends = match ballot.stance {
+            Stance::Cancel => held.proposal.cancel_deadline(self.governance.rules()),
+            _ => held.proposal.lock_deadline,
+        };
+        if cast < opens || cast > ends {
+            return Err(Refusal::OutsideTheVote { cast, opens, ends });
+        }
+        Ok(())
+    }
+
+    /// Every proposal that stands.
+    pub(super) fn proposals(&self) -> impl Iterator<Item = &Held> {
+        self.governance.proposals()
+    }
+
+    /// What did not stand of what was said about a proposal, or about none that is known.
+    pub(super) fn refused(&self, proposal: &Digest) -> Vec<&Refused> {
+        let about = |refused: &&Refused| refused.proposal.is_none_or(|of| of == *proposal);
+        self.refused.iter().filter(about).collect()
+    }
+
+    /// What the ballots of a proposal weigh.
+    pub(super) fn count(&self, held: &Held) -> VoteCount {
+        // A proposal is only held with its electorate.
+        self.governance.vote_count(held).unwrap_or_default()
+    }
+
+    /// How a proposal stands in an epoch.
+    pub(super) fn state(&self, held: &Held, epoch: u64) -> State {
+        // As above.
+        self.governance.state(&held.id(), epoch, None).unwrap_or(State::Announced)
+    }
+
+    /// What a decision waits for.
+    pub(super) fn missing(&self, held: &Held, epoch: u64) -> Vec<String> {
+        self.governance.missing(held, self.state(held, epoch))
+    }
+
+    /// Decisions that are proved, with the number of ballots that prove each.
+    pub(super) fn decided(&self, held: &Held) -> BTreeMap<Decision, usize> {
+        let both = [Decision::LockIn, Decision::Cancel];
+        let proved = both.into_iter().filter_map(|decision| {
+            held.certificate(decision).map(|certificate| (decision, certificate.ballots.len()))
+        });
+        proved.collect()
+    }
+
+    /// Every elector, and what became of its ballot.
+    pub(super) fn lines(&self, held: &Held) -> Vec<Line> {
+        let torn = self.governance.torn(held);
+        let lies: Vec<&KeyId> = held.liars().map(|(key, _)| key).collect();
+        let electors = self.governance.electors_of(held).map(|list| list.electors.as_slice());
+        let line = |elector: &updraft_protocol::Elector| {
+            let key = elector.key.id();
+            let cast = held.ballot_of(&key).map(|(_, b)| (b.stance, b.seq, b.epoch));
+            let verdict = match &cast {
+                _ if lies.contains(&&key) => {
+                    Verdict::Void("it signed two different ballots with one number".to_owned())
+                }
+                None => Verdict::Silent,
+                Some((stance, ..)) if stance.is_for() && torn.contains(&key) => {
+                    Verdict::Void("it is for two proposals that exclude each other".to_owned())
+                }
+                Some(_) => Verdict::Counts,
+            };
+            let (operator, weight) = (elector.operator.to_string(), elector.weight);
+            Line { key, operator, weight, cast, verdict }
+        };
+        electors.unwrap_or_default().iter().map(line).collect()
+    }
+}
+
+impl Refused {
+    fn new(statement: &Statement, why: Refusal) -> Self {
+        let ballot = match statement {
+            Statement::Ballot(signed) => signed.peek().ok(),
+            _ => None,
+        };
+        let proposal = match statement {
+            Statement::Proposal(signed) => Some(signed.digest()),
+            Statement::Certificate(certificate) => Some(certificate.proposal.digest()),
+            Statement::DoubleVote(proof) => proof.proposal(),
+            _ => ballot.as_ref().map(|ballot| ballot.proposal),
+        };
+        let ballot = ballot.map(|ballot| (ballot.by, ballot.stance, ballot.seq));
+        Self { proposal, kind: statement.kind(), ballot, why }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use updraft_protocol::{DoubleVote, SecretKey};
+
+    use super::*;
+    use crate::{agent::fake::vote::Vote, publish::ledger::OnlyRoots};
+
+    fn governance() -> Governance {
+        let root = Vote::root();
+        roster(&OnlyRoots(vec![root.clone()]), &root.digest()).expect("sound")
+    }
+
+    fn ballot(vote: &Vote, elector: usize, stance: Stance, seq: u32) -> Statement {
+        Statement::Ballot(Vote::sign(&vote.ballot(elector, stance, seq), elector))
+    }
+
+    fn recount(vote: &Vote, said: Vec<Statement>) -> Recount {
+        let proposal = Statement::Proposal(vote.signed());
+        Recount::of(governance(), said.into_iter().chain([proposal]).collect())
+    }
+
+    fn counted(recount: &Recount) -> (VoteCount, Vec<Verdict>) {
+        let held = recount.proposals().next().expect("one");
+        let verdicts = recount.lines(held).into_iter().map(|line| line.verdict);
+        (recount.count(held), verdicts.collect())
+    }
+
+    #[test]
+    fn the_last_ballot_of_each_elector_counts_in_whatever_order_they_come() {
+        let vote = Vote::new();
+        let said = || {
+            vec![
+                ballot(&vote, 0, Stance::Yes, 2),
+                ballot(&vote, 1, Stance::Abstain, 1),
+                ballot(&vote, 0, Stance::No, 1),
+            ]
+        };
+        for said in [said(), said().into_iter().rev().collect()] {
+            let (count, verdicts) = counted(&recount(&vote, said));
+            assert_eq!((count.yes, count.no, count.abstain, count.total), (1, 0, 1, 3));
+            let silent = verdicts.iter().filter(|verdict| **verdict == Verdict::Silent);
+            assert_eq!(silent.count(), 1);
+        }
+    }
+
+    #[test]
+    fn enough_that_are_ready_decide_it_and_the_ballots_prove_it() {
+        let vote = Vote::new();
+        let said = (0..3).map(|elector| ballot(&vote, elector, vote.ready(), 1)).collect();
+        let recount = recount(&vote, said);
+        let held = recount.proposals().next().expect("one");
+        assert_eq!(recount.decided(held), BTreeMap::from([(Decision::LockIn, 3)]));
+        assert_eq!(recount.state(held, vote.proposal.lock_deadline), State::LockedIn);
+        assert!(recount.missing(held, vote.proposal.lock_deadline).is_empty());
+    }
+
+    #[test]
+    fn what_does_not_stand_is_told_with_its_reason_and_counts_nothing() {
+        let vote = Vote::new();
+        let id = vote.signed().digest();
+        let late =
+            Ballot { epoch: vote.proposal.lock_deadline + 1, ..vote.ballot(0, Stance::Yes, 1) };
+        let forged = Statement::Ballot(Vote::sign(&vote.ballot(1, Stance::Yes, 1), 2));
+        let stranger = SecretKey::from_seed(&[99; 32]);
+        let strange = Ballot { by: stranger.public().id(), ..vote.ballot(2, Stance::Yes, 1) };
+        let mut signed = Signed::unsigned(&strange).expect("within limits");
+        signed.sign(&stranger, &strange.network);
+        let said = vec![Statement::Ballot(Vote::sign(&late, 0)), forged, Statement::Ballot(signed)];
+        let recount = recount(&vote, said);
+        let (count, verdicts) = counted(&recount);
+        assert_eq!((count.yes, verdicts), (0, vec![Verdict::Silent; 3]));
+        let why: Vec<_> = recount.refused(&id).iter().map(|refused| refused.why.label()).collect();
+        assert_eq!(why, ["vote_outside", "vote_unverified", "vote_not_an_elector"]);
+    }
+
+    #[test]
+    fn a_liar_and_whoever_is_for_two_rivals_count_for_neither() {
+        let vote = Vote::new();
+        let mut rival = Vote::new();
+        rival.proposal.number = 4;
+        rival.proposal.to = 3;
+        let one = Vote::sign(&vote.ballot(0, Stance::Yes, 1), 0);
+        let other = Vote::sign(&vote.ballot(0, Stance::No, 1), 0);
+        let said = vec![
+            Statement::Ballot(one.clone()),
+            Statement::DoubleVote(DoubleVote::new(one, other)),
+            Statement::Proposal(rival.signed()),
+            ballot(&vote, 1, Stance::Yes, 1),
+            ballot(&rival, 1, Stance::Yes, 1),
+            ballot(&vote, 2, Stance::Yes, 1),
+        ];
+        let recount = recount(&vote, said);
+        let id = vote.signed().digest();
+        let held = recount.proposals().find(|held| held.id() == id).expect("it stands");
+        assert_eq!(recount.count(held).yes, 1);
+        let of = |n: usize| {
+            let key = Vote::key(n).public().id();
+            recount.lines(held).into_iter().find(|line| line.key == key).expect("in it").verdict
+        };
+        assert!(matches!(of(0), Verdict::Void(why) if why.contains("one number")));
+        assert!(matches!(of(1), Verdict::Void(why) if why.contains("exclude each other")));
+        assert_eq!(of(2), Verdict::Counts);
+    }
+
+    #[test]
+    fn a_chain_that_begins_elsewhere_names_no_electors() {
+        let root = Vote::root();
+        let elsewhere = roster(&OnlyRoots(vec![root]), &Digest::of(b"another"));
+        assert!(matches!(elsewhere, Err(TrustError::Root(_))));
+    }
+}

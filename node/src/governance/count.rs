@@ -1,0 +1,79 @@
+//! How a vote stands, in whole weights and in sentences: what a node shows, and what anybody who counts again has to
+//! get as well. Pure; decides nothing.
+
+use updraft_protocol::vote::{Fraction, Outlook};
+
+use super::{
+    held::{Held, State},
+    machine::Governance,
+};
+
+/// What ballots weigh: whole weights of the electorate, rounded down where a cap has cut them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VoteCount {
+    /// For it, ready or not.
+    pub yes: u64,
+    /// For it and ready.
+    pub ready: u64,
+    /// Against it.
+    pub no: u64,
+    /// Neither.
+    pub abstain: u64,
+    /// To call it off.
+    pub cancel: u64,
+    /// All weight.
+    pub total: u64,
+    /// The least weight that decides it.
+    pub needed: u64,
+}
+
+impl VoteCount {
+    /// The least weight that has to be ready, as many being for it as are, or as many as it takes.
+    pub fn ready_needed(&self, min_ready: Fraction) -> u64 {
+        let of = u128::from(self.yes.max(self.needed));
+        let least = (of * u128::from(min_ready.num)).div_ceil(u128::from(min_ready.den.max(1)));
+        u64::try_from(least).unwrap_or(u64::MAX)
+    }
+}
+
+impl Governance {
+    /// What the ballots of a proposal weigh; `None` without its electorate.
+    pub fn vote_count(&self, held: &Held) -> Option<VoteCount> {
+        let count = held.count(self.weights(held)?, &self.torn(held));
+        let share = u128::from(self.rules().operator_share.max(1));
+        let whole = |weight: u128| u64::try_from(weight / share).unwrap_or(u64::MAX);
+        let Fraction { num, den } = held.proposal.threshold;
+        let total = whole(count.total);
+        let most = u128::from(total) * u128::from(num) / u128::from(den.max(1));
+        Some(VoteCount {
+            yes: whole(count.affirmative),
+            ready: whole(count.ready),
+            no: whole(count.against),
+            abstain: whole(count.abstain),
+            cancel: whole(count.cancel),
+            total,
+            needed: u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1),
+        })
+    }
+
+    /// What a decision waits for; empty once there is one, or can be none.
+    pub fn missing(&self, held: &Held, state: State) -> Vec<String> {
+        let mut missing = Vec::new();
+        let Some(count) = self.vote_count(held) else { return missing };
+        let VoteCount { yes, ready, total, needed, .. } = count;
+        match state {
+            State::Announced => missing.push("voting has not begun".to_owned()),
+            State::Open(Outlook::Undecided) => {
+                missing.push(format!("{yes} of {total} are for it, {needed} are needed"));
+            }
+            State::Open(Outlook::Unready) => {}
+            _ => return missing,
+        }
+        let least = count.ready_needed(held.proposal.min_ready);
+        // Whole weights are rounded, and the count is not.
+        if ready < least || state == State::Open(Outlook::Unready) {
+            missing.push(format!("{ready} are ready, {least} are needed"));
+        }
+        missing
+    }
+}
