@@ -111,6 +111,7 @@ fn counted_everywhere(mut network: Network) {
 
     network.publisher.stop();
     let without = tally(&network, "");
+    assert_eq!((&with["state"], &without["state"]), (&"open".into(), &"open".into()));
     assert_eq!((&without["weights"], &without["agrees"]), (&with["weights"], &Value::Null));
     let elsewhere = |line: &str| -> Said {
         let data = network.place().join("elsewhere");

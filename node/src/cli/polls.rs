@@ -71,14 +71,15 @@ pub(super) fn subject(line: &str, to: u32) -> String {
 /// One row of a table of proposals.
 pub(super) fn row(proposal: &Proposal, now: Timestamp) -> [String; 9] {
     let weights = &proposal.weights;
-    let said = weights.yes + weights.no + weights.abstain + weights.cancel;
+    let said = [weights.yes, weights.no, weights.abstain, weights.cancel];
+    let open = said.iter().fold(proposal.total, |open, weight| open.saturating_sub(*weight));
     [
         proposal.id.clone(),
         clean(&subject(&proposal.line, proposal.to)),
         state(&proposal.state).to_owned(),
         weights.yes.to_string(),
         weights.no.to_string(),
-        proposal.total.saturating_sub(said).to_string(),
+        open.to_string(),
         format!("{}/{}", proposal.threshold, proposal.total),
         format!("{}/{}", proposal.ready.electors, proposal.ready.of),
         ends(proposal, now),
@@ -107,6 +108,7 @@ fn ends(proposal: &Proposal, now: Timestamp) -> String {
         },
         "active" => told("old protocol ends ", &proposal.ends_at),
         "final" => told("activated ", &proposal.activates_at),
+        "rejected" | "cancelled" => "-".to_owned(),
         _ => told("", &proposal.closes_at),
     }
 }
@@ -138,6 +140,7 @@ mod tests {
             ("lockedIn", "activates in 2 h"),
             ("active", "old protocol ends in 3 h"),
             ("final", "activated in 2 h"),
+            ("rejected", "-"),
             ("failed", "in 1 h"),
         ] {
             let proposal = Proposal { state: state.to_owned(), ..proposal.clone() };

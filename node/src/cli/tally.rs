@@ -18,7 +18,7 @@ use super::{
 use crate::{
     api::{
         ProposalName,
-        types::{Ballots, Proposal},
+        types::{Ballots, Proposal, state_word},
     },
     clock::Clock,
     governance::{Governance, Held, VoteCount},
@@ -206,6 +206,12 @@ impl Tally {
         }
     }
 
+    /// The word for how it stands. Heights are known to nodes alone, so theirs goes before what is concluded here.
+    fn state(&self) -> &str {
+        let own = self.recount.state(self.held(), self.epoch).word();
+        self.claim.as_ref().map_or(own, |claim| polls::state(&claim.state))
+    }
+
     /// How it stands, in one line.
     fn sentence(&self, lines: &[Line]) -> String {
         let held = self.held();
@@ -220,13 +226,14 @@ impl Tally {
             .collect();
         format!(
             "p-{}  {} may vote · {} voted · yes {yes} (threshold {needed}: {}) · ready {ready} (threshold {least}: {}) \
-             · no {no}{others} · {} ballots refused",
+             · no {no}{others} · {} ballots refused · {}",
             self.number,
             lines.len(),
             lines.iter().filter(|line| line.cast.is_some()).count(),
             verdict(yes >= needed),
             verdict(ready >= least),
             self.refused().len(),
+            self.state(),
         )
     }
 
@@ -259,7 +266,7 @@ impl Tally {
             [by, none(), none(), stance, seq, verdict]
         });
         let rows: Vec<_> = rows.chain(refused).collect();
-        output.table(["ELECTOR", "OPERATOR", "WEIGHT", "BALLOT", "NO", "VERDICT"], rows);
+        output.table(["ELECTOR", "OPERATOR", "WEIGHT", "STANCE", "BALLOT", "VERDICT"], rows);
     }
 
     fn in_json(&self, args: &Args, lines: &[Line]) -> Value {
@@ -274,6 +281,7 @@ impl Tally {
         let mut members = json!({
             "id": format!("p-{}", self.number),
             "digest": self.id.to_string(),
+            "state": state_word(self.state()),
             "electors": lines.len(),
             "voted": lines.iter().filter(|line| line.cast.is_some()).count(),
             "weights": { "yes": yes, "ready": ready, "no": no, "abstain": abstain, "cancel": cancel },
@@ -365,7 +373,7 @@ mod tests {
         assert_eq!(
             tally.sentence(&lines),
             "p-3  3 may vote · 2 voted · yes 1 (threshold 3: not yet) · ready 0 (threshold 3: not yet) · no 0 · \
-             cancel 1 · 0 ballots refused"
+             cancel 1 · 0 ballots refused · open"
         );
         let document = tally.in_json(&args(), &lines);
         assert_eq!((&document["agrees"], &document["weights"]["yes"]), (&json!(true), &json!(1)));

@@ -37,6 +37,10 @@ enum EveryCommand {
     #[command(subcommand)]
     Key(key::Command),
     Devnet(devnet::Args),
+    Propose(propose::Args),
+    Vote(vote::Args),
+    Votes(votes::Args),
+    Tally(tally::Args),
 }
 
 fn every(line: &str) -> Result<EveryCommand, clap::Error> {
@@ -122,6 +126,12 @@ fn arguments_are_checked_before_anything_is_done() {
         "updraft init --dev",
         "updraft init net --root-keys 3/5 --network demo",
         "updraft rollback demo-app --to 1.0.0 --reason slow",
+        "updraft propose 2 -k ann --voting 14d --threshold 3/4 --notes -",
+        "updraft vote p-3 yes --reason tried",
+        "updraft vote b3:0a1b2c3d cancel -k file:/x/ann.key",
+        "updraft votes --all",
+        "updraft votes p-3",
+        "updraft tally p-3 --ballots -o votes.json",
     ] {
         every(good).unwrap_or_else(|error| panic!("{good}: {error}"));
     }
@@ -142,6 +152,14 @@ fn arguments_are_checked_before_anything_is_done() {
         "updraft status -q -v",
         "updraft verify a@1.0.0",
         "updraft status --token secret",
+        "updraft propose 2",
+        "updraft propose 2 -k ann --threshold 3/2",
+        "updraft propose 2 -k ann --voting 14",
+        "updraft vote p-3",
+        "updraft vote p-3 ready",
+        "updraft vote 3 yes",
+        "updraft votes p-3 --all",
+        "updraft tally p-3 --file a --out b",
     ] {
         let error = every(bad).expect_err(bad);
         assert_eq!(error.exit_code(), 2, "{bad}");

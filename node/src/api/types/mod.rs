@@ -36,8 +36,8 @@ pub use self::{
 use serde::{Deserialize, Serialize};
 use updraft_protocol::Timestamp;
 
-pub(crate) use self::network::network_kind;
-pub(super) use self::proposal::state_word;
+pub(crate) use self::{network::network_kind, proposal::state_word};
+
 pub(super) use self::release::deltas;
 
 /// A list that may be cut.

@@ -223,7 +223,7 @@ pub struct VoteBody {
 }
 
 /// The word of the API for how a proposal stands.
-pub(in crate::api) fn state_word(state: &str) -> &str {
+pub(crate) fn state_word(state: &str) -> &str {
     match state {
         "locked in" => "lockedIn",
         other => other,
