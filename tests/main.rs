@@ -21,5 +21,6 @@ mod stall;
 mod start_again;
 mod trial;
 mod trust;
+mod upgrade;
 mod votes;
 mod voting;

@@ -66,6 +66,23 @@ impl Herald {
         self.announce_for(message, DEADLINE).expect("an announcement passes the node in time")
     }
 
+    /// Announces something, whatever becomes of it; gives when.
+    #[track_caller]
+    pub(crate) fn say(&self, message: &Gossip) -> Instant {
+        let spoken = async {
+            loop {
+                let began = Instant::now();
+                let said = self.speaker.announce(message.clone()).await.expect("it runs");
+                if said != Reach::NoPeers {
+                    return began;
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+        };
+        let began = self.runtime.block_on(async { timeout(DEADLINE, spoken).await });
+        began.expect("the node listens")
+    }
+
     /// Announces something that may go no further than the node, as while meshes form, and gives up waiting for
     /// it on the other side after a while.
     #[track_caller]
@@ -74,19 +91,9 @@ impl Herald {
         message: &Gossip,
         patience: Duration,
     ) -> Option<Duration> {
-        let Self { speaker, heard, runtime, .. } = self;
+        let began = self.say(message);
+        let Self { heard, runtime, .. } = self;
         let subject = message.subject();
-        let spoken = async {
-            loop {
-                let began = Instant::now();
-                if speaker.announce(message.clone()).await.expect("it runs") != Reach::NoPeers {
-                    return began;
-                }
-                tokio::time::sleep(AGAIN).await;
-            }
-        };
-        let began = runtime.block_on(async { timeout(DEADLINE, spoken).await });
-        let began = began.expect("the node listens");
         let arrival = async {
             loop {
                 let (what, at) = heard.recv().await.expect("the listener runs");

@@ -162,10 +162,23 @@ impl Node {
     /// Starts the node and waits until it answers.
     #[track_caller]
     pub(crate) fn start(&mut self) {
+        self.start_program(self.command(&["--json", "run", "--stop-with-stdin"]));
+    }
+
+    /// The same with another program.
+    #[track_caller]
+    pub(crate) fn start_as(&mut self, program: &Path) {
+        let usual = self.command(&["--json", "run", "--stop-with-stdin"]);
+        let mut command = Command::new(program);
+        command.env_clear().env("HOME", &self.home).current_dir(&self.home).args(usual.get_args());
+        self.start_program(command);
+    }
+
+    #[track_caller]
+    fn start_program(&mut self, mut command: Command) {
         assert!(self.process.is_none(), "{} runs already", self.name);
         let log = OpenOptions::new().create(true).append(true).open(self.log()).expect("own file");
-        let mut child = self
-            .command(&["--json", "run", "--stop-with-stdin"])
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -315,10 +328,20 @@ impl Node {
     /// One number of its metrics, by its whole name.
     #[track_caller]
     pub(crate) fn metric(&self, name: &str) -> u64 {
+        self.find_metric(name).unwrap_or_else(|page| panic!("no {name} in\n{page}"))
+    }
+
+    /// The same of one that is not there before it was counted.
+    #[track_caller]
+    pub(crate) fn metric_or_zero(&self, name: &str) -> u64 {
+        self.find_metric(name).unwrap_or_default()
+    }
+
+    fn find_metric(&self, name: &str) -> Result<u64, String> {
         let page = self.request("GET /metrics", "text/plain", b"").body;
         let page = String::from_utf8(page).expect("text");
         let value = page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-        value.unwrap_or_else(|| panic!("no {name} in\n{page}"))
+        value.ok_or(page)
     }
 
     /// Any request to the API.

@@ -1,0 +1,98 @@
+//! A program that was built before protocol 2 joins after the switch: it fetches its successor from peers, becomes it,
+//! and takes part.
+
+use std::{path::Path, process::Command};
+
+use super::*;
+use crate::harness::{items, protocol_1, text};
+
+/// The real program as a release, without the debug information that makes it large.
+fn program(parliament: &Parliament) -> PathBuf {
+    let folder = parliament.network.place().join("program");
+    fs::create_dir_all(&folder).expect("own folder");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("own folder");
+    let program = folder.join("updraft");
+    fs::copy(Path::new(env!("CARGO_BIN_EXE_updraft")), &program).expect("it was built");
+    // A machine that can link has it; if not, the release is larger, that is all.
+    let _ = Command::new("strip").arg(&program).status();
+    folder
+}
+
+/// What a node says of itself, by the way that people ask: its port changes with its program.
+fn status(node: &Node) -> Option<Value> {
+    let said = node.say(&["--json", "status"]);
+    serde_json::from_str(&said.out).ok()
+}
+
+#[track_caller]
+fn wait_for(node: &Node, version: &str) {
+    until(&format!("{} runs {version}", node.name), || {
+        let status = status(node)?;
+        let mut components = items(&status["components"]).iter();
+        components.find(|c| c["name"] == COMPONENT && c["installed"] == version).map(drop)
+    });
+}
+
+#[test]
+fn an_old_program_joins_after_the_switch_becomes_the_new_one_and_takes_part() {
+    let parliament = Parliament::found();
+    // The highest on offer, and what the vote names.
+    parliament.publish_updraft("9.1.0", &program(&parliament));
+    parliament.publish_app("1.0.0");
+    let nodes = parliament.nodes(&ELECTORS[..4]);
+    let words = "propose 2 --release 9.1.0 --voting 60s --lead 3s --grace 1s -k ann --yes";
+    at(&parliament.network, words).good();
+    nodes.iter().for_each(yes);
+    // The grace is over as well: what the old program knows of protocol 1, nobody answers any more.
+    wait_until(&nodes[0], "final");
+    wait_until(&parliament.network.publisher, "final");
+
+    let mut old = Node::prepare(parliament.network.place(), "old", &Kind::follower());
+    old.say(&["--yes", "join", &parliament.network.publisher.ticket()]).good();
+    old.start_as(&protocol_1());
+    let process = old.pid();
+    let before = status(&old).expect("it answers");
+    assert_eq!(
+        (&before["protocol"]["newest"], &before["node"]["version"]),
+        (&1.into(), &"0.0.9".into())
+    );
+    let after = until("it is the new program, and takes part", || {
+        status(&old).filter(|status| {
+            let protocol = &status["protocol"];
+            (&protocol["newest"], &protocol["active"], &protocol["leftBehind"])
+                == (&2.into(), &2.into(), &false.into())
+        })
+    });
+    assert_eq!(old.pid(), process, "the process stays");
+    assert_eq!(text(&after["protocol"]["fork"]), text(&protocol(&nodes[0])["fork"]));
+    let logged = old.logged();
+    assert!(logged.contains("this program speaks up to 1: it takes no part"), "it says so loudly");
+    let (start, app) =
+        (logged.find("the node starts again"), logged.find("demo-app 1.0.0 is installed"));
+    assert!(start.is_some() && app.is_none_or(|app| Some(app) > start), "by which rules?");
+    wait_for(&old, "1.0.0");
+    parliament.publish_app("1.1.0");
+    wait_for(&old, "1.1.0");
+}
+
+#[test]
+fn an_old_program_without_a_successor_says_so_loudly_and_stays_out() {
+    let parliament = Parliament::found();
+    parliament.publish_app("1.0.0");
+    let nodes = parliament.nodes(&ELECTORS[..4]);
+    parliament.propose(30, 3, 1);
+    nodes.iter().for_each(yes);
+    wait_until(&parliament.network.publisher, "final");
+    at(&parliament.network, "yank updraft@9.0.0 --reason broken -k dev --yes").good();
+    let mut old = Node::prepare(parliament.network.place(), "old", &Kind::follower());
+    old.say(&["--yes", "join", &parliament.network.publisher.ticket()]).good();
+    old.start_as(&protocol_1());
+    until("it says that it is left behind", || {
+        let status = status(&old)?;
+        let warnings = status["protocol"]["warnings"].to_string();
+        (status["protocol"]["leftBehind"] == true && warnings.contains("install one by hand"))
+            .then_some(())
+    });
+    assert_eq!(old.say(&["status", "--exit-code"]).code, Some(10));
+    assert_eq!(old.installed(), None, "it installs nothing by rules that are over");
+}

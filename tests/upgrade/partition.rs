@@ -1,0 +1,70 @@
+//! A network that is cut in two across the end of a vote comes to one outcome when it is whole again.
+
+use super::*;
+
+/// Cuts a node off: it comes back on another port, knows nobody, and nobody knows where it is.
+#[track_caller]
+fn cut_off(node: &mut Node) {
+    node.stop();
+    node.forget_everybody();
+    node.start();
+}
+
+#[track_caller]
+fn connect(node: &Node, other: &Node) {
+    node.say(&["peers", "add", &other.listen()[0]]).good();
+}
+
+#[test]
+fn who_was_cut_off_over_the_end_of_a_vote_takes_the_decision_that_the_others_made() {
+    let parliament = Parliament::found();
+    let mut nodes = parliament.nodes(&ELECTORS);
+    parliament.propose(30, 5, 3_600);
+    for node in &nodes {
+        wait_until(node, "open");
+    }
+    cut_off(&mut nodes[4]);
+    nodes[..4].iter().for_each(yes);
+    wait_until(&nodes[0], "active");
+    // Alone it has seen the vote fail, for want of ballots.
+    wait_until(&nodes[4], "failed");
+    assert_eq!(protocol(&nodes[4])["active"], 1);
+    connect(&nodes[4], &parliament.network.publisher);
+    for node in &nodes {
+        wait_until(node, "active");
+        assert_eq!(protocol(node)["active"], 2);
+    }
+    assert_eq!(protocol(&nodes[4])["fork"], protocol(&nodes[0])["fork"]);
+}
+
+#[test]
+fn a_vote_that_neither_side_could_decide_has_failed_on_both_and_stays_so_when_they_meet() {
+    let parliament = Parliament::found();
+    let mut nodes = parliament.nodes(&ELECTORS);
+    parliament.propose(25, 60, 3_600);
+    for node in &nodes {
+        wait_until(node, "open");
+    }
+    // Three here, and two there, each on its own.
+    cut_off(&mut nodes[3]);
+    cut_off(&mut nodes[4]);
+    connect(&nodes[4], &nodes[3]);
+    nodes.iter().for_each(yes);
+    for node in &nodes {
+        wait_until(node, "failed");
+    }
+    connect(&nodes[3], &parliament.network.publisher);
+    connect(&nodes[4], &parliament.network.publisher);
+    for node in &nodes[3..] {
+        node.say(&["check"]).good();
+    }
+    // All five are for it, and said so in time; but nobody could show it in time.
+    for node in nodes.iter().chain([&parliament.network.publisher]) {
+        let seen = vote(node).expect("known");
+        assert_eq!(
+            (&seen["state"], &seen["certificates"]),
+            (&"failed".into(), &Value::Array(vec![]))
+        );
+        assert_eq!(protocol(node)["active"], 1);
+    }
+}
