@@ -32,7 +32,7 @@ fn who_was_cut_off_over_the_end_of_a_vote_takes_the_decision_that_the_others_mad
     connect(&nodes[4], &parliament.network.publisher);
     for node in &nodes {
         wait_until(node, "active");
-        assert_eq!(protocol(node)["active"], 2);
+        until("it speaks protocol 2", || (protocol(node)["active"] == 2).then_some(()));
     }
     assert_eq!(protocol(&nodes[4])["fork"], protocol(&nodes[0])["fork"]);
 }

@@ -145,6 +145,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         !matches!(forks.judge(fork, epoch), Footing::Behind { until } if epoch > until)
     }
 
+    /// Whether a peer says that it follows rules which this node has not heard of.
+    pub fn follows_unknown_rules(&self, peer: &P, now: Now) -> bool {
+        let Some(fork) = self.votes.peers.get(peer) else { return false };
+        let epoch = self.epoch(now);
+        let forks = self.votes.governance.forks(&own_component(), epoch, self.votes.height);
+        forks.judge(fork, epoch) == Footing::Unknown
+    }
+
     /// Whether packs of chunks are given: from the decision on, because clocks differ, and peers ask for none before
     /// their own has come to it.
     pub fn speaks_packs(&self, now: Now) -> bool {

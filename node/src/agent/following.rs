@@ -29,6 +29,8 @@ impl Agent {
     /// Asks and answers by another protocol from here on.
     pub(super) fn speak(&mut self, speech: Speech) {
         tracing::info!(protocol = speech.protocol, "the protocol in force");
+        // People see it at once.
+        self.next_status = Instant::now();
         self.context.packs.set(speech.packs);
         self.context.network.take(match speech.understood {
             Understood::Yes => Way::Usual,

@@ -10,7 +10,7 @@ use super::{
     task::Agent,
 };
 use crate::{
-    network::{Conduct, PeerId, RequestError},
+    network::{Conduct, PeerId, RequestError, Way},
     problem::chain,
 };
 
@@ -24,10 +24,7 @@ impl Agent {
                 self.ask(peer, input, async move { network.fork(peer, asked, fork).await });
             }
             Action::AskNews(peer, request) => {
-                let network = self.context.network.clone();
-                self.ask(peer, move |answer| Input::News(peer, answer), async move {
-                    network.catch_up(peer, request).await
-                });
+                self.ask_what_was_missed(peer, request, move |answer| Input::News(peer, answer));
             }
             Action::AskRoots(peer, asked, after) => {
                 let network = self.context.network.clone();
@@ -35,18 +32,13 @@ impl Agent {
                 self.ask(peer, input, async move { network.roots(peer, asked, after).await });
             }
             Action::AskManifest(peer, digest) => {
-                let network = self.context.network.clone();
-                let request = CatchUpRequest::Manifest(digest);
-                let input =
-                    move |answer: Option<CatchUpAnswer>| Input::Manifest(peer, digest, answer);
-                self.ask(peer, input, async move { network.catch_up(peer, request).await });
+                let input = move |answer| Input::Manifest(peer, digest, answer);
+                self.ask_what_was_missed(peer, CatchUpRequest::Manifest(digest), input);
             }
             Action::AskStatements(peer, asked, after) => {
-                let network = self.context.network.clone();
                 let request = CatchUpRequest::Statements { network: asked, after };
-                let input =
-                    move |answer: Option<CatchUpAnswer>| Input::Statements(peer, after, answer);
-                self.ask(peer, input, async move { network.catch_up(peer, request).await });
+                let input = move |answer| Input::Statements(peer, after, answer);
+                self.ask_what_was_missed(peer, request, input);
             }
             Action::Accuse(peer) => {
                 let network = self.context.network.clone();
@@ -70,6 +62,24 @@ impl Agent {
             }
             other => tracing::error!(action = ?other, "nothing that is said to anybody"),
         }
+    }
+
+    /// Asks a peer whose rules are unknown here by the way that every node understands: by another it may not answer.
+    fn ask_what_was_missed(
+        &mut self,
+        peer: PeerId,
+        request: CatchUpRequest,
+        input: impl FnOnce(Option<CatchUpAnswer>) -> Input<PeerId> + Send + 'static,
+    ) {
+        let network = self.context.network.clone();
+        let unknown = self.machine.follows_unknown_rules(&peer, self.now());
+        self.ask(peer, input, async move {
+            if unknown {
+                network.catch_up_by(Way::Bootstrap, peer, request).await
+            } else {
+                network.catch_up(peer, request).await
+            }
+        });
     }
 
     fn ask<T: Send + 'static>(

@@ -77,7 +77,8 @@ impl Elector {
                     && epoch <= held.proposal.cancel_deadline(governance.rules())
                     && matches!(state, State::Open(_) | State::LockedIn)
             }
-            _ => matches!(state, State::Open(_)),
+            // Ballots of others may still be on their way; one of now would be too late.
+            _ => matches!(state, State::Open(_)) && epoch <= held.proposal.lock_deadline,
         };
         if !may {
             return Err(CannotVote::Closed(state.word()));

@@ -10,6 +10,9 @@ use updraft_protocol::{
     vote::{Activation, Count, Decision, Outlook, Rules, Tally, Weights},
 };
 
+/// Epochs by which clocks may differ: a ballot may come so much before its time, and so much after the vote.
+pub(super) const SKEW: u64 = 1;
+
 /// How a proposal stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -137,7 +140,8 @@ impl Held {
         if self.rejected {
             return State::Rejected;
         }
-        if epoch > self.proposal.lock_deadline {
+        // As long as ballots are on their way, nothing has failed.
+        if epoch > self.proposal.lock_deadline.saturating_add(SKEW) {
             return State::Failed;
         }
         if epoch < self.proposal.opens {

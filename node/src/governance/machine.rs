@@ -16,14 +16,11 @@ use updraft_protocol::{
 
 use super::{
     fork::{Change, Forks},
-    held::{Cast, Held, State},
+    held::{Cast, Held, SKEW, State},
     lines::{self, Line},
     refusal::Refusal,
     roster::Roster,
 };
-
-/// Epochs by which clocks may differ: a ballot may come so much before its time, and so much after the vote.
-const SKEW: u64 = 1;
 
 /// What changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +141,7 @@ impl Governance {
             let proposal = &held.proposal;
             [
                 proposal.opens,
-                proposal.lock_deadline.saturating_add(1),
+                proposal.lock_deadline.saturating_add(SKEW + 1),
                 proposal.activation.earliest(),
                 proposal.grace_end.saturating_add(1),
             ]
@@ -392,7 +389,7 @@ impl Governance {
             return;
         }
         let open = match arrival {
-            Arrival::Now(epoch) => epoch <= held.proposal.lock_deadline,
+            Arrival::Now(epoch) => epoch <= held.proposal.lock_deadline.saturating_add(SKEW),
             Arrival::Before => true,
         };
         let undecided = held.decided.is_empty() && !held.rejected;

@@ -5,13 +5,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use updraft_protocol::{Digest, Signed, Stance, Statement, vote::Decision};
 
 use super::{
-    held::Held,
+    held::{Held, SKEW},
     machine::{Arrival, Event, Governance},
     refusal::Refusal,
 };
 
-/// Epochs after the end of something in which others are still told of it: clocks differ.
-const SKEW: u64 = 1;
 /// Votes of one elector's proposals that came to nothing and are still shown. They are of no use to anybody.
 const FAILED_EACH: usize = 2;
 

@@ -87,7 +87,7 @@ fn what_was_kept_is_taken_up_again_whatever_time_it_is() {
     let late = governance.offer(&vote, 11);
     assert!(late.is_err(), "it comes after its end");
     governance.restore(&vote).expect("it was in time when it came");
-    assert_eq!(governance.state(&id(&vote), 11, None), Some(State::Failed));
+    assert_eq!(governance.state(&id(&vote), 12, None), Some(State::Failed));
     let heartbeat_like = Statement::Revocation(
         Signed::unsigned(&updraft_protocol::Revocation {
             network: NETWORK,

@@ -217,7 +217,17 @@ impl Network {
         peer: PeerId,
         request: CatchUpRequest,
     ) -> Result<CatchUpAnswer, RequestError> {
-        match self.way.get() {
+        self.catch_up_by(self.way.get(), peer, request).await
+    }
+
+    /// The same by the way of the caller's choice: a peer may follow rules that this node does not know.
+    pub async fn catch_up_by(
+        &self,
+        way: Way,
+        peer: PeerId,
+        request: CatchUpRequest,
+    ) -> Result<CatchUpAnswer, RequestError> {
+        match way {
             Way::Usual => {
                 self.call(|reply| Command::Ask(peer, Ask::CatchUp(request, reply))).await?
             }
