@@ -49,9 +49,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     ) -> Result<(), Refusal> {
         let changed = self.catalog.offer_root(&root)?;
         let version = changed.version;
-        self.votes.governance.follow(self.catalog.root());
+        let events = self.votes.governance.follow(self.catalog.root());
         self.sweep_due = true;
         actions.push(Action::KeepRoot(Arc::new(root), version));
+        // After the root that says so: a node that stops in between still has what its older root counts.
+        self.follow_votes(events, actions);
         for channel in changed.begun_anew {
             let base = self.catalog.base(&channel).cloned();
             actions.push(Action::BeginAnew(channel, base));

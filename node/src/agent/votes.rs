@@ -229,10 +229,40 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     };
                     actions.push(Action::Emit(What::ProposalMoved { number, id, state: what }));
                 }
+                Event::StruckOff { proposal, number, was_decided } => {
+                    self.strike_off(proposal, number, was_decided, actions);
+                }
                 // How it stands now is looked at whenever anything has happened.
                 Event::Rejected(_) => {}
             }
         }
+    }
+
+    /// Forgets what was said about a vote that the root does not count any more.
+    fn strike_off(
+        &mut self,
+        id: Digest,
+        number: u32,
+        was_decided: bool,
+        actions: &mut Vec<Action<P>>,
+    ) {
+        let root = self.catalog.root().version;
+        if was_decided {
+            tracing::warn!(
+                proposal = %id, number, root,
+                "a former electorate had decided this, and the root does not count it: it is undone"
+            );
+        } else {
+            tracing::info!(proposal = %id, number, root, "a vote ends with the electorate that opened it");
+        }
+        let governance = &self.votes.governance;
+        let gone = self.votes.kept.extract_if(.., |_, kept| !governance.knows(kept));
+        let gone: Vec<Arc<Statement>> = gone.map(|(_, statement)| statement).collect();
+        if !gone.is_empty() {
+            actions.push(Action::ForgetStatements(gone));
+        }
+        self.votes.states.remove(&id);
+        actions.push(Action::Emit(What::ProposalMoved { number, id, state: "struck off" }));
     }
 
     pub(super) fn number_of(&self, id: &Digest) -> u32 {

@@ -50,6 +50,16 @@ pub enum Event {
     Decided(Arc<Certificate>),
     /// So much is against it that nothing can decide it any more.
     Rejected(Digest),
+    /// The root has replaced its electorate and does not count it: it is known no more, and what was said about it is
+    /// to be struck off.
+    StruckOff {
+        /// The proposal.
+        proposal: Digest,
+        /// What people called it.
+        number: u32,
+        /// Whether it had been decided.
+        was_decided: bool,
+    },
 }
 
 /// When something came.
@@ -86,9 +96,41 @@ impl Governance {
         governance
     }
 
-    /// Takes the next root.
-    pub fn follow(&mut self, root: &Root) {
+    /// Takes the next root. It is above the votes: those of former electorates that it does not count are struck off,
+    /// in force or not.
+    pub fn follow(&mut self, root: &Root) -> Vec<Event> {
+        let before = self.roster.current();
         self.roster.follow(root, &self.rules);
+        if self.roster.current() != before {
+            // On what the others voted is no sign that this one misses something.
+            self.unknown.clear();
+        }
+        let roster = &self.roster;
+        let uncounted = |id: &Digest, held: &mut Held| !roster.counts(held.proposal.electorate, id);
+        let gone: Vec<(Digest, Held)> = self.held.extract_if(.., uncounted).collect();
+        let struck_off = |(proposal, held): &(Digest, Held)| Event::StruckOff {
+            proposal: *proposal,
+            number: held.proposal.number,
+            was_decided: held.decided.contains_key(&Decision::LockIn),
+        };
+        let mut events: Vec<Event> = gone.iter().map(struck_off).collect();
+        if !events.is_empty() {
+            // Who was torn between one of them and a rival is so no more.
+            let left: Vec<Digest> = self.held.keys().copied().collect();
+            left.iter().for_each(|id| self.look_at(id, Arrival::Before, &mut events));
+        }
+        events
+    }
+
+    /// Whether what an electorate says about a proposal counts under the root. What is held does.
+    fn counts(&self, of: u64, proposal: &Digest) -> Result<(), Refusal> {
+        if self.roster.counts(of, proposal) {
+            return Ok(());
+        }
+        match self.roster.current() {
+            Some(current) if of < current => Err(Refusal::FormerElectorate { of, current }),
+            _ => Err(Refusal::UnknownElectorate(of)),
+        }
     }
 
     /// What is long enough here, and how much one operator may weigh.
@@ -119,8 +161,7 @@ impl Governance {
     /// Whether a key may open proposals now.
     pub fn is_elector(&self, key: &KeyId) -> bool {
         let current = self.roster.current().and_then(|epoch| self.roster.of(epoch));
-        let has = current.is_some_and(|electors| electors.electorate.elector(key).is_some());
-        has && !self.roster.is_revoked(key)
+        current.is_some_and(|electors| electors.electorate.elector(key).is_some())
     }
 
     /// The heights at which decided votes come into force.
@@ -192,10 +233,7 @@ impl Governance {
             return Ok(Vec::new());
         }
         let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
-        let former = self.roster.current().filter(|current| *current > claim.electorate);
-        if let (Some(current), Arrival::Now(_)) = (former, arrival) {
-            return Err(Refusal::FormerElectorate { of: claim.electorate, current });
-        }
+        self.counts(claim.electorate, &signed.digest())?;
         let proposal = self.verify(signed, claim.electorate)?;
         proposal.keeps_to(&self.rules)?;
         if let Arrival::Now(epoch) = arrival {
@@ -300,6 +338,7 @@ impl Governance {
         let claim =
             certificate.proposal.peek().map_err(|error| Refusal::Unverified(error.into()))?;
         let of = claim.electorate;
+        self.counts(of, &id)?;
         let electors = self.roster.of(of).ok_or(Refusal::UnknownElectorate(of))?;
         let proposal = certificate.judge(&self.network, &electors.electorate, &self.rules)?;
         let rival = self.held.values().any(|held| {
@@ -446,10 +485,6 @@ impl Governance {
         if electors.electorate.elector(&speaker).is_none() {
             return Err(Refusal::NotAnElector(speaker));
         }
-        let said = electors.electorate.verify(signed, &self.network)?;
-        if self.roster.is_revoked(&said.speaker()) {
-            return Err(Refusal::NotAnElector(said.speaker()));
-        }
-        Ok(said)
+        Ok(electors.electorate.verify(signed, &self.network)?)
     }
 }

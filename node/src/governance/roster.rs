@@ -1,12 +1,12 @@
-//! Who votes: every electorate that a root has named, by its epoch. Pure.
+//! Who votes: every electorate that a root has named, by its epoch, and what former ones have decided. Pure.
 //!
-//! A change of the roster takes effect for proposals that are opened later. So electorates stay for as long as a
-//! certificate may have to be checked by them, which is for ever; they change once in years.
+//! A former electorate decides nothing new: of its votes those count that the newest root lists, whole and as they were,
+//! and no others. For these, electorates stay for ever; they change once in years.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use updraft_protocol::{
-    Electorate, KeyId, Root,
+    Digest, Electorate, Root,
     vote::{Rules, Weights},
 };
 
@@ -25,14 +25,15 @@ pub(super) struct Electors {
 pub(super) struct Roster {
     by_epoch: BTreeMap<u64, Electors>,
     current: Option<u64>,
-    revoked: BTreeSet<KeyId>,
+    /// Votes of former electorates that go on counting: as many as a root may list.
+    counted: BTreeSet<Digest>,
 }
 
 impl Roster {
     /// Takes the electorate of the next root. Roots are offered in order.
     pub(super) fn follow(&mut self, root: &Root, rules: &Rules) {
         self.current = root.electorate.as_ref().map(|electorate| electorate.epoch);
-        self.revoked = root.revoked.iter().map(|revoked| revoked.key).collect();
+        self.counted = root.counts.iter().copied().collect();
         if let Some(electorate) = &root.electorate {
             let weights = Weights::of(electorate, rules);
             let electors = Electors { electorate: electorate.clone(), weights };
@@ -53,9 +54,14 @@ impl Roster {
         self.current
     }
 
-    /// Whether the root has taken a key back: then it is not heard any more, though what it said while it counted is
-    /// in certificates and stays there.
-    pub(super) fn is_revoked(&self, key: &KeyId) -> bool {
-        self.revoked.contains(key)
+    /// Whether what an electorate says about a proposal counts. A key that the newest root has revoked is in no electorate
+    /// in force, by the root's own rules; in a vote that the root lists it counts as it did: whoever holds the key could
+    /// date a certificate back as well, so to leave it out of the count alone would guard nothing.
+    pub(super) fn counts(&self, electorate: u64, proposal: &Digest) -> bool {
+        self.current == Some(electorate) || self.counted.contains(proposal)
     }
 }
+
+#[cfg(test)]
+#[path = "roster_tests.rs"]
+mod tests;
