@@ -223,7 +223,7 @@ impl Story {
         let machine = self.machine();
         let held = machine.proposal(&self.proposals[name].digest()).expect("known");
         let weights = machine.weights(held).expect("its electors");
-        let count = held.count(weights, &machine.torn(held));
+        let count = held.count(weights);
         let parts = u128::from(machine.rules().operator_share);
         let whole = |weight: u128| match weight % parts {
             0 => (weight / parts).to_string(),

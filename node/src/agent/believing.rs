@@ -50,6 +50,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let changed = self.catalog.offer_root(&root)?;
         let version = changed.version;
         self.votes.governance.follow(self.catalog.root());
+        self.votes.unheard.clear();
         self.sweep_due = true;
         actions.push(Action::KeepRoot(Arc::new(root), version));
         for channel in changed.begun_anew {

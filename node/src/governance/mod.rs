@@ -30,7 +30,7 @@ pub use self::{
     elector::{CannotVote, Elector},
     fork::{Change, Footing, Forks},
     held::{Held, State},
-    lines::{Line, Stage},
+    lines::Line,
     machine::{Event, Governance},
     refusal::Refusal,
 };
