@@ -12,7 +12,7 @@ pub const COMMIT: &str = env!("UPDRAFT_COMMIT");
 /// The compiler's version, for example `1.95.0`.
 pub const RUSTC: &str = env!("UPDRAFT_RUSTC");
 /// The protocol of a network that has not voted for another one yet.
-pub const FIRST_PROTOCOL: u32 = 1;
+pub use updraft_protocol::vote::FIRST_PROTOCOL;
 
 /// Which versions of the protocol a program speaks: all from the oldest to the newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

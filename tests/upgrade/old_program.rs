@@ -47,6 +47,11 @@ fn an_old_program_joins_after_the_switch_becomes_the_new_one_and_takes_part() {
     wait_until(&nodes[0], "final");
     wait_until(&parliament.network.publisher, "final");
 
+    // A program that speaks it and has never heard of it only has to be told.
+    let late = parliament.network.join("late", &Kind::follower());
+    late.wait_for("1.0.0");
+    until("it speaks protocol 2", || (protocol(&late)["active"] == 2).then_some(()));
+
     let mut old = Node::prepare(parliament.network.place(), "old", &Kind::follower());
     old.say(&["--yes", "join", &parliament.network.publisher.ticket()]).good();
     old.start_as(&protocol_1());
@@ -94,5 +99,7 @@ fn an_old_program_without_a_successor_says_so_loudly_and_stays_out() {
             .then_some(())
     });
     assert_eq!(old.say(&["status", "--exit-code"]).code, Some(10));
+    let install = old.say(&["--yes", "install", COMPONENT]);
+    install.refused(7, "UD0905", &["takes no part"]);
     assert_eq!(old.installed(), None, "it installs nothing by rules that are over");
 }

@@ -10,7 +10,7 @@ use proptest::{prelude::*, strategy::ValueTree};
 use updraft_node::governance::{CannotVote, Elector, Event, Governance, State};
 use updraft_protocol::{
     Ballot, Certificate, Digest, Electorate, KeyId, NetworkKind, Proposal, Signed, Stance,
-    vote::{Activation, Decision, Fraction, Rules},
+    vote::{Activation, Decision, FIRST_PROTOCOL, Fraction, Rules},
 };
 
 use super::people::{self, NETWORK, key};
@@ -282,22 +282,63 @@ impl World {
                     return Err(format!("node {number}: an elector has two ballots"));
                 }
             }
-            let locked: Vec<Digest> = node
-                .proposals()
-                .filter(|held| held.proposal.from == 1)
-                .filter(|held| held.certificate(Decision::LockIn).is_some())
-                .filter(|held| held.certificate(Decision::Cancel).is_none())
-                .map(|held| held.id())
-                .collect();
-            if locked.len() > 1 {
-                return Err(format!("node {number}: two proposals for one protocol are decided"));
+            // Each change begins where the one before it has led.
+            for (name, line) in node.lines(self.epoch, None) {
+                let mut protocol = FIRST_PROTOCOL;
+                for (_, from, to) in &line.changes {
+                    if *from != protocol {
+                        return Err(format!("node {number}: {name} speaks {protocol}, not {from}"));
+                    }
+                    protocol = *to;
+                }
             }
         }
         Ok(())
     }
 
-    /// Everybody hears of every decision; then all agree about all proposals, for ever.
+    /// Every decision that anybody could prove who has kept all that was ever said, also what was taken back since.
+    fn forge(&mut self) {
+        let mut forged = Vec::new();
+        for message in &self.messages {
+            let Message::Proposal(proposal) = message else { continue };
+            for decision in [Decision::LockIn, Decision::Cancel] {
+                let mut best: BTreeMap<KeyId, (u8, Arc<Signed<Ballot>>)> = BTreeMap::new();
+                for message in &self.messages {
+                    let Message::Ballot(signed) = message else { continue };
+                    let ballot = signed.peek().expect("said before");
+                    let worth = match (decision, ballot.stance) {
+                        (Decision::LockIn, Stance::Ready { .. }) => 2,
+                        (Decision::LockIn, Stance::Yes) | (Decision::Cancel, Stance::Cancel) => 1,
+                        _ => continue,
+                    };
+                    let better = best.get(&ballot.by).is_none_or(|(known, _)| *known < worth);
+                    if ballot.proposal == proposal.digest() && better {
+                        best.insert(ballot.by, (worth, signed.clone()));
+                    }
+                }
+                let ballots = best.values().map(|(_, signed)| signed.as_ref());
+                let made =
+                    Certificate::new(decision, proposal, ballots, &NETWORK, &self.electorate);
+                let Ok(made) = made else { continue };
+                if made.judge(&NETWORK, &self.electorate, &Rules::of(DEVELOPMENT)).is_ok() {
+                    forged.push(Message::Certificate(Arc::new(made)));
+                }
+            }
+        }
+        self.messages.extend(forged);
+    }
+
+    /// Everybody hears of every decision, each in an order of its own; then all agree about all proposals, for ever.
     fn heal(&mut self) -> Result<(), String> {
+        self.forge();
+        let latest = self.messages.clone();
+        for node in 0..NODES {
+            let mut order = latest.clone();
+            order.rotate_left(node * latest.len() / NODES);
+            for message in order.iter().filter(|m| matches!(m, Message::Certificate(_))) {
+                self.hear(node, message);
+            }
+        }
         loop {
             let before = self.messages.len();
             for message in self.messages.clone() {
@@ -312,8 +353,15 @@ impl World {
         for later in [0, 5, 10, 20, 50] {
             self.epoch += later;
             self.check()?;
-            if self.epoch <= 20 {
+            // For one epoch more, ballots may be on their way.
+            if self.epoch <= 21 {
                 continue;
+            }
+            let line = "updraft".parse().expect("a name");
+            let rules = |node: usize| self.nodes[node].forks(&line, self.epoch, None).id();
+            if let Some(other) = (1..NODES).find(|node| rules(*node) != rules(0)) {
+                let (one, other) = (rules(0), rules(other));
+                return Err(format!("epoch {}: rules {one:?} and {other:?}", self.epoch));
             }
             for proposal in &self.proposals {
                 let outcome = |node| match self.state(node, proposal) {

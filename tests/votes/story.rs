@@ -135,20 +135,11 @@ impl Story {
             self.governance = Some(Governance::new(&root));
             return String::new();
         };
-        let events = governance.follow(&root);
-        let name = |id: &Digest| self.proposals.iter().find(|(_, said)| said.digest() == *id);
-        let fallen = events.iter().map(|event| match event {
-            Event::StruckOff { proposal, was_decided, .. } => {
-                let name = name(proposal).map_or("?", |(name, _)| name.as_str());
-                let was = if *was_decided { ", which was decided" } else { "" };
-                format!("{name} struck off{was}")
-            }
-            Event::Decided(certificate) => {
-                let name =
-                    name(&certificate.proposal.digest()).map_or("?", |(name, _)| name.as_str());
-                format!("{name} decided")
-            }
-            other => panic!("a root does not bring about {other:?}"),
+        let fallen = governance.follow(&root).into_iter().map(|vote| {
+            let named = self.proposals.iter().find(|(_, said)| said.digest() == vote.proposal);
+            let name = named.map_or("?", |(name, _)| name.as_str());
+            let was = if vote.was_decided { ", which was decided" } else { "" };
+            format!("{name} struck off{was}")
         });
         // A root strikes off by digest; a story is told by name.
         let mut fallen: Vec<String> = fallen.collect();
@@ -240,7 +231,6 @@ impl Story {
                             Decision::Cancel => "called off",
                         },
                         Event::Rejected(_) => "rejected",
-                        Event::StruckOff { .. } => unreachable!("only a root strikes off"),
                     })
                     .collect();
                 words.join(", ")
@@ -259,7 +249,7 @@ impl Story {
         let machine = self.machine();
         let held = machine.proposal(&self.proposals[name].digest()).expect("known");
         let weights = machine.weights(held).expect("its electors");
-        let count = held.count(weights, &machine.torn(held));
+        let count = held.count(weights);
         let parts = u128::from(machine.rules().operator_share);
         let whole = |weight: u128| match weight % parts {
             0 => (weight / parts).to_string(),

@@ -203,21 +203,38 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         self.votes.governance.heights().any(|needed| Some(needed) > self.votes.height)
     }
 
-    /// A height has been reached. It never goes back, and what it has put in force stays in force: so it is kept first.
+    /// A height has been reached, and was said twice: a source that errs once puts nothing in force. It never goes back,
+    /// and what it has put in force stays in force, so it is kept first.
     pub(super) fn on_height(&mut self, height: u64, now: Now) -> Vec<Action<P>> {
-        let before = self.votes.height;
-        if before.is_some_and(|before| before >= height) {
+        let before = self.votes.height_once.replace(height);
+        let Some(sure) = before.map(|before| before.min(height)) else { return Vec::new() };
+        if self.votes.height.is_some_and(|known| known >= sure) {
             return Vec::new();
         }
-        self.votes.height = Some(height);
+        let known = self.votes.height.replace(sure);
         let governance = &self.votes.governance;
-        let decides = governance.heights().any(|needed| Some(needed) > before && needed <= height);
-        tracing::debug!(height, epoch = self.epoch(now), decides, "the height");
-        if decides { vec![Action::KeepHeight(height)] } else { Vec::new() }
+        let decides = governance.heights().any(|needed| Some(needed) > known && needed <= sure);
+        tracing::debug!(height = sure, epoch = self.epoch(now), decides, "the height");
+        if decides { vec![Action::KeepHeight(sure)] } else { Vec::new() }
+    }
+
+    /// A decision has come whose height was reached before.
+    pub(super) fn keep_a_height_that_decides(&self, id: &Digest, actions: &mut Vec<Action<P>>) {
+        let held = self.votes.governance.proposal(id);
+        if let Some(Activation::Height { height, .. }) = held.map(|held| held.proposal.activation)
+            && let Some(known) = self.votes.height.filter(|known| *known >= height)
+        {
+            actions.push(Action::KeepHeight(known));
+        }
     }
 
     /// Looks at what is in force, and does what a change asks for.
     pub(super) fn follow_rules(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
+        if !std::mem::replace(&mut self.votes.settled, true) {
+            let epoch = self.epoch(now);
+            let events = self.votes.governance.settle(epoch);
+            self.follow_votes(events, actions, now);
+        }
         self.notice_moves(now, actions);
         let epoch = self.epoch(now);
         let forks = self.votes.governance.forks(&own_component(), epoch, self.votes.height);
@@ -340,6 +357,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             None => {
                 self.stage(&line, &known, behind.protocol, VOTE, now, actions);
             }
+            // What is live already would only be installed again and again.
+            Some(Ok(_)) if self.is_live(&line, &known) => {}
             Some(Ok(_)) if self.is_at_rest(&line, &digest, now) => {
                 let wish = Wish {
                     channel: known.manifest.channel.clone(),
@@ -353,32 +372,41 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
     }
 
-    /// The release of this program that the certificate names, or the newest one after it.
+    /// The release of this program that the certificate names; if that cannot be had, the newest after it on the channel
+    /// that this program follows. No other channel's keys were asked for.
     pub(super) fn successor(&self, behind: &LeftBehind, now: Now) -> Option<&Known> {
         let line = own_component();
-        let channels: Vec<_> = self.catalog.channels().map(|(name, _)| name.clone()).collect();
-        let mut found: Option<&Known> = None;
-        for channel in &channels {
-            for known in self.catalog.candidates(&line, channel, &self.rules.target) {
-                let version = &known.manifest.version;
-                let speaks = *version >= behind.release
-                    && self.distrust(channel, known, now).is_none()
-                    && known.manifest.needs_protocol.is_none_or(|needs| needs <= behind.protocol);
-                let named = |known: &Known| known.manifest.version == behind.release;
-                let better = found.is_none_or(|found| {
-                    !named(found) && (named(known) || *version > found.manifest.version)
-                });
-                if speaks && better {
-                    found = Some(known);
-                }
-            }
+        let runs = |known: &&Known| {
+            let manifest = &known.manifest;
+            manifest.component == line
+                && manifest.target.runs_on(&self.rules.target)
+                && manifest.needs_protocol.is_none_or(|needs| needs <= behind.protocol)
+                && self.distrust(&manifest.channel, known, now).is_none()
+        };
+        let held = self.votes.governance.proposal(&behind.proposal)?;
+        let named = held.proposal.artifacts.iter();
+        let mut named = named.filter_map(|digest| self.catalog.manifest(digest));
+        if let Some(named) = named.find(runs) {
+            return Some(named);
         }
-        found
+        let followed = self.components.get(&line).filter(|c| c.following == Following::Yes);
+        let channel = followed.map_or(&self.rules.channel, |component| &component.channel);
+        self.catalog
+            .candidates(&line, channel, &self.rules.target)
+            .filter(runs)
+            .filter(|known| known.manifest.version > behind.release)
+            .max_by_key(|known| known.manifest.version.clone())
     }
 
     fn installed_version(&self, line: &ComponentName) -> Option<&ReleaseVersion> {
         let component = self.components.get(line)?;
         component.installed.as_ref().map(|installed| &installed.version)
+    }
+
+    fn is_live(&self, line: &ComponentName, known: &Known) -> bool {
+        let installed =
+            self.components.get(line).and_then(|component| component.installed.as_ref());
+        installed.is_some_and(|live| live.tree == known.manifest.tree.object.digest)
     }
 
     fn is_at_rest(&self, line: &ComponentName, release: &Digest, now: Now) -> bool {
@@ -413,7 +441,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 ));
             }
         }
-        if let Some((unknown, total)) = self.votes.governance.unknown_weight()
+        if let Some((unknown, total)) = self.votes.governance.unknown_weight(self.epoch(now))
             && unknown * 3 > total
         {
             warnings.push(

@@ -96,6 +96,40 @@ fn a_program_that_cannot_follow_says_so_and_acts_by_no_rules_that_are_over() {
 }
 
 #[test]
+fn what_the_certificate_names_takes_the_place_of_the_program_and_no_namesake_of_another_channel() {
+    let mut desk = Desk::speaking(1);
+    desk.caught_up(1);
+    let of_updraft = |version: &str, notes: &str| Manifest {
+        component: "updraft".parse().expect("a name"),
+        notes: notes.to_owned(),
+        ..desk.publisher.manifest(version)
+    };
+    let namesake = of_updraft("2.0.0", "another build");
+    desk.artifact = desk.publisher.sign(&of_updraft("2.0.0", "the one that was voted on"), &[1, 2]);
+    let namesake = desk.publisher.sign(&namesake, &[1, 2]);
+    let proposal = desk.proposal(|_| {});
+    desk.decide(&proposal, 11);
+    let behind = desk.machine.left_behind(now(30)).expect("it stays out");
+    let offer = |desk: &mut Desk, manifest: &Arc<Signed<Manifest>>, seq, prev| {
+        let head = desk.publisher.head(seq, prev, &[manifest]);
+        let head = desk.publisher.sign(&head, &[1, 2]);
+        let (manifest, by) = (manifest.clone(), "test".to_owned());
+        let input = Input::Imported { head: head.clone(), manifest, by };
+        (head.digest(), desk.machine.handle(input, now(31)))
+    };
+    let (first, actions) = offer(&mut desk, &namesake, 1, None);
+    assert!(!actions.iter().any(|action| matches!(action, Action::Fetch(_))), "{actions:?}");
+    assert!(desk.machine.successor(&behind, now(31)).is_none());
+    let artifact = desk.artifact.clone();
+    let (_, actions) = offer(&mut desk, &artifact, 2, Some(first));
+    let staged = actions.iter().find_map(|action| match action {
+        Action::Fetch(job) => Some((job.release, job.extent)),
+        _ => None,
+    });
+    assert_eq!(staged, Some((artifact.digest(), Extent::Stage { protocol: 2 })));
+}
+
+#[test]
 fn an_operator_who_does_not_want_the_new_protocol_keeps_the_node_out() {
     let mut desk = Desk::with(2, |rules| rules.auto_activate = false);
     let proposal = desk.proposal(|_| {});
@@ -142,6 +176,7 @@ fn a_release_that_needs_a_protocol_waits_for_the_vote_and_is_installed_by_it() {
 fn a_vote_by_height_waits_for_it_and_never_goes_back() {
     let mut desk = Desk::with(2, |rules| rules.knows_heights = true);
     let proposal = desk.proposal(|proposal| {
+        proposal.line = "demo-app".parse().expect("a name");
         proposal.activation = Activation::Height { height: 700, not_before: epoch(30) };
     });
     desk.decide(&proposal, 11);
@@ -150,12 +185,15 @@ fn a_vote_by_height_waits_for_it_and_never_goes_back() {
         actions.iter().any(|action| matches!(action, Action::KeepHeight(_)))
     };
     assert!(!keeps(&desk.machine.handle(Input::Height(699), now(35))));
-    assert_eq!(desk.state(35), "locked in");
-    let reached = desk.machine.handle(Input::Height(701), now(36));
+    assert!(!keeps(&desk.machine.handle(Input::Height(701), now(36))));
+    assert_eq!(desk.state(36), "locked in", "said once: a source may err");
+    let reached = desk.machine.handle(Input::Height(702), now(36));
     let kept = reached.iter().position(|action| matches!(action, Action::KeepHeight(701)));
-    let speaks = reached.iter().position(|action| matches!(action, Action::Speak(_)));
-    assert!(kept.is_some() && kept < speaks, "{reached:?}");
+    let moved = |action: &Action<u8>| matches!(action, Action::Emit(What::ProposalMoved { .. }));
+    let moves = reached.iter().position(moved);
+    assert!(kept.is_some() && kept < moves, "{reached:?}");
     assert_eq!(desk.state(36), "active");
+    desk.machine.handle(Input::Height(3), now(37));
     desk.machine.handle(Input::Height(3), now(37));
     assert_eq!(desk.state(37), "active");
     assert!(!desk.machine.waits_for_a_height());
@@ -165,10 +203,12 @@ fn a_vote_by_height_waits_for_it_and_never_goes_back() {
 fn a_height_before_its_time_does_not_decide() {
     let mut desk = Desk::with(2, |rules| rules.knows_heights = false);
     let proposal = desk.proposal(|proposal| {
+        proposal.line = "demo-app".parse().expect("a name");
         proposal.activation = Activation::Height { height: 700, not_before: epoch(30) };
     });
     desk.decide(&proposal, 11);
     assert!(desk.machine.rule_warnings(now(12))[0].contains("height_command"));
+    desk.machine.handle(Input::Height(700), now(20));
     desk.machine.handle(Input::Height(700), now(20));
     assert_eq!(desk.state(29), "locked in");
     assert_eq!(desk.state(30), "active");

@@ -78,7 +78,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             listings.filter(|listing| listing.component == *line).collect()
         };
         let listings = of_line(&wish.line);
-        let newest = listings.iter().map(|listing| &listing.version).max();
+        // Without being told, only what this node would install itself is taken for the newest.
+        let followed = self.components.get(&wish.line);
+        let followed = followed.map_or(&self.rules.channel, |component| &component.channel);
+        let own = self
+            .catalog
+            .listings()
+            .filter(|(channel, listing)| *channel == followed && listing.component == wish.line);
+        let newest = own.map(|(_, listing)| &listing.version).max();
         let unknown = |detail: String| {
             Problem::new(Code::ReleaseUnknown, detail)
                 .hint("publish the release that speaks the new protocol first; `updraft list --all` shows what is on offer")

@@ -68,7 +68,7 @@ impl Agent {
     }
 
     /// Ends what will not be carried out, and goes back to what is known to be kept.
-    async fn give_up(&mut self, actions: impl Iterator<Item = Action<PeerId>>) {
+    pub(super) async fn give_up(&mut self, actions: impl Iterator<Item = Action<PeerId>>) {
         let failed =
             || JobError::Failed("what it rests on could not be kept; the log says why".to_owned());
         for action in actions {
@@ -132,7 +132,10 @@ impl Agent {
             }
             Action::CallOff(id, reason) => self.context.call_off(id, reason),
             Action::Vouch(heartbeat, word) => self.vouch(&heartbeat, &word).await?,
-            Action::Cast(ballot) => self.cast(&ballot).await?,
+            Action::Cast(ballot) => {
+                let signed = Box::new(self.cast(&ballot).await?);
+                self.effects.spawn(async move { Ended::Input(Box::new(Input::Cast(signed))) });
+            }
             Action::KeepHeight(height) => {
                 self.keep("the height", move |store| store.put_height(height)).await?;
             }

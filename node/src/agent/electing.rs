@@ -40,7 +40,7 @@ pub(super) enum Readiness {
 }
 
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
-    /// Casts this node's ballot: it is kept, then signed, then comes back as [`Input::Cast`](super::Input::Cast).
+    /// This node's ballot, to be kept, then signed, then handed back as [`Input::Cast`](super::Input::Cast).
     pub fn vote(
         &mut self,
         proposal: &Digest,
@@ -53,6 +53,13 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             return Err(Problem::new(Code::NotAVoter, detail)
                 .hint("set governance.voter and governance.voter_key, or sign with `--key NAME`"));
         }
+        if let Some(behind) = self.left_behind(now) {
+            return Err(voting::left_behind(&behind));
+        }
+        if self.votes.under_way.contains(proposal) {
+            let detail = "a ballot of this node on it is under way".to_owned();
+            return Err(Problem::new(Code::OperationConflict, detail).hint("ask again in a moment"));
+        }
         // Its store may be an older copy, and its peers know what it said last.
         if !self.caught_up.statements && self.sync.peers().next().is_some() {
             let detail = "no peer has told this node yet what was voted so far".to_owned();
@@ -61,8 +68,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let ballot = self
             .cast(proposal, stance, reason, now)
             .map_err(|refusal| voting::cannot_vote(&refusal))?;
-        let actions = vec![Action::Cast(Box::new(ballot.clone()))];
-        Ok((ballot, self.finish(actions, now)))
+        Ok((ballot, self.finish(Vec::new(), now)))
     }
 
     fn cast(
@@ -74,17 +80,27 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     ) -> Result<Ballot, CannotVote> {
         let (network, epoch) = (self.catalog.root().network, self.epoch(now));
         let Some(elector) = &mut self.votes.elector else { return Err(CannotVote::Unknown) };
-        elector.cast(&self.votes.governance, network, proposal, stance, reason, epoch)
+        let ballot =
+            elector.cast(&self.votes.governance, network, proposal, stance, reason, epoch)?;
+        self.votes.under_way.insert(*proposal);
+        Ok(ballot)
     }
 
     /// A ballot of this node is kept and signed: now it is said.
     pub(super) fn on_cast(&mut self, signed: Signed<Ballot>, now: Now) -> Vec<Action<P>> {
         let mut actions = Vec::new();
+        let about = signed.peek().map(|ballot| ballot.proposal);
         let statement = Arc::new(Statement::Ballot(signed));
+        if let Ok(about) = &about {
+            self.votes.under_way.remove(about);
+        }
         match self.offer_vote(&statement, &mut actions, now) {
             Ok(_) => tell(&statement, &mut actions),
-            // The vote ended, or the root changed, while it was signed.
-            Err(refusal) => actions.push(Action::CountRefusal(refusal.label())),
+            // The vote ended, or the root changed, while it was signed. It would be so again.
+            Err(refusal) => {
+                self.votes.unheard.extend(about.ok());
+                actions.push(Action::CountRefusal(refusal.label()));
+            }
         }
         actions
     }
@@ -126,7 +142,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let is_open = |held: &&Held| {
             matches!(governance.state(&held.id(), epoch, None), Some(State::Open(_)))
         };
-        let is_for = |held: &&Held| self.own_stance(&held.id()) == Some(Stance::Yes);
+        let is_for = |held: &&Held| {
+            let id = held.id();
+            let waits = self.votes.under_way.contains(&id) || self.votes.unheard.contains(&id);
+            !waits && self.own_stance(&id) == Some(Stance::Yes)
+        };
         let wanted: Vec<Digest> =
             governance.proposals().filter(is_open).filter(is_for).map(Held::id).collect();
         for id in wanted {

@@ -7,7 +7,8 @@ use updraft_protocol::{Digest, Stance, Statement, Wire, codec};
 
 use super::{
     action::{Action, Input, Job, JobError},
-    effects::Ended,
+    effects::{Ended, NotKept},
+    ending::own_component,
     fetching, importing,
     importing::Imported,
     operation::OperationId,
@@ -27,6 +28,7 @@ use crate::{
 impl Agent {
     pub(super) async fn on_order(&mut self, order: Order) {
         self.audit.note(&order, self.context.clock.now()).await;
+        let Some(order) = self.not_left_behind(order) else { return };
         match order {
             Order::Check { reply } => self.on_check(reply).await,
             Order::Install { order, reply } => {
@@ -97,6 +99,22 @@ impl Agent {
             Order::StartAgain { reply } => self.on_start_again(reply).await,
             Order::Replicas { manifest, reply } => self.on_replicas(manifest, reply),
         }
+    }
+
+    /// Refuses what a node that is left behind would do by rules that are over.
+    fn not_left_behind(&self, order: Order) -> Option<Order> {
+        let Some(behind) = self.machine.left_behind(self.now()) else { return Some(order) };
+        let problem = voting::left_behind(&behind);
+        match order {
+            Order::Install { order, reply } if order.component != own_component() => {
+                answer(reply, Err(problem));
+            }
+            Order::Import { reply, .. } => answer(reply, Err(problem)),
+            Order::Say { reply, .. } | Order::Vote { reply, .. } => answer(reply, Err(problem)),
+            Order::DraftProposal { reply, .. } => answer(reply, Err(problem)),
+            other => return Some(other),
+        }
+        None
     }
 
     async fn begun(
@@ -255,7 +273,7 @@ impl Agent {
         answer(reply, said.ok_or_else(lost));
     }
 
-    /// Casts this node's ballot. It is said once it is kept and signed.
+    /// Casts this node's ballot: keeps it, signs it, says it.
     async fn on_vote(
         &mut self,
         proposal: &Digest,
@@ -269,7 +287,21 @@ impl Agent {
         };
         let reached = self.connected_now().await;
         self.carry_out(actions).await;
+        let lost = || Problem::new(Code::Failed, "the ballot could not be kept; the log says why");
+        let signed = match self.cast(&ballot).await {
+            Ok(signed) => signed,
+            Err(NotKept) => {
+                self.give_up(std::iter::empty()).await;
+                return answer(reply, Err(lost()));
+            }
+        };
+        let actions = self.machine.handle(Input::Cast(Box::new(signed)), self.now());
+        self.carry_out(actions).await;
         self.publish_status().await;
+        if self.machine.own_stance(proposal) != Some(stance) {
+            let detail = "the ballot is not taken any more: the vote has just ended, or the key was taken back";
+            return answer(reply, Err(Problem::new(Code::ProposalClosed, detail)));
+        }
         let said = Said {
             id: *proposal,
             kind: "ballot",

@@ -206,7 +206,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     fn elector_lines(&self, held: &Held) -> Vec<ElectorLine> {
         let governance = &self.votes.governance;
         let rules = governance.rules();
-        let torn = governance.torn(held);
         let Some(electorate) = governance.electors_of(held) else { return Vec::new() };
         let line = |elector: &updraft_protocol::Elector| {
             let key = elector.key.id();
@@ -215,12 +214,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 .find(|(liar, _)| **liar == key)
                 .map(|(_, proof)| encoded(&Statement::DoubleVote(proof.as_ref().clone())));
             let cast = held.ballot_of(&key);
-            let is_torn = torn.contains(&key) && cast.is_some_and(|(_, b)| b.stance.is_for());
-            let void = match (&proof, is_torn) {
-                (Some(_), _) => Some("it signed two different ballots with one number".to_owned()),
-                (None, true) => Some("it is for two proposals that exclude each other".to_owned()),
-                (None, false) => None,
-            };
+            let void = proof
+                .is_some()
+                .then(|| "it signed two different ballots with one number".to_owned());
             ElectorLine {
                 key,
                 operator: elector.operator.clone(),

@@ -110,7 +110,10 @@ pub(super) fn restore_votes(
             Ok(_) => kept.push(Arc::new(statement)),
             Err(refusal) => {
                 tracing::warn!(kind = statement.kind(), %refusal, "what was said about a vote is struck off");
-                store.remove_statement(&statement)?;
+                // A later root may count a decision that this one does not.
+                if !matches!(statement, Statement::Certificate(_)) {
+                    store.remove_statement(&statement)?;
+                }
             }
         }
     }

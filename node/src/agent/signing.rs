@@ -34,19 +34,16 @@ impl Agent {
 
     /// Keeps a ballot of this node, and only then signs it: a power cut between the two leaves a ballot that was never
     /// said, and never two with one number.
-    pub(super) async fn cast(&mut self, ballot: &Ballot) -> Result<(), NotKept> {
-        let Some(key) = self.context.voter.clone() else { return Ok(()) };
+    pub(super) async fn cast(&self, ballot: &Ballot) -> Result<Signed<Ballot>, NotKept> {
+        let key = self.context.voter.clone().ok_or(NotKept)?;
         let (proposal, seq, stance) = (ballot.proposal, ballot.seq, ballot.stance);
         self.keep("a ballot", move |store| store.put_cast(&proposal, seq, stance)).await?;
-        match Signed::unsigned(ballot) {
-            Ok(mut signed) => {
-                signed.sign(&key, &ballot.network);
-                self.effects
-                    .spawn(async move { Ended::Input(Box::new(Input::Cast(Box::new(signed)))) });
-            }
-            Err(error) => tracing::error!(%error, "a ballot cannot be written"),
-        }
-        Ok(())
+        let mut signed = Signed::unsigned(ballot).map_err(|error| {
+            tracing::error!(%error, "a ballot cannot be written");
+            NotKept
+        })?;
+        signed.sign(&key, &ballot.network);
+        Ok(signed)
     }
 }
 

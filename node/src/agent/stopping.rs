@@ -12,6 +12,7 @@ use updraft_protocol::Timestamp;
 
 use super::{
     action::{Action, Job, Now},
+    ending::own_component,
     machine::Machine,
     operation::OperationId,
     order::Extent,
@@ -62,6 +63,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// pause and for missing builds; nobody answers for the rest.
     pub(super) fn stopped_meanwhile(&self, job: &Job, now: Now) -> Option<String> {
         let release = job.manifest.release_name();
+        if job.component != own_component() && self.left_behind(now).is_some() {
+            return Some(format!("{release} is not installed by rules that are over"));
+        }
         let Some(known) = self.catalog.manifest(&job.release) else {
             return Some(format!("{release} is not on offer any more"));
         };

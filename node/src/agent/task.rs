@@ -15,6 +15,7 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
+use updraft_protocol::BootstrapRequest;
 
 use super::{
     action::{Input, Now},
@@ -28,7 +29,7 @@ use super::{
     status::{NodeStatus, RootStatus, Status},
 };
 use crate::again::Starts;
-use crate::network::{GossipToken, NetworkEvent, PeerId};
+use crate::network::{GossipToken, InboundRequest, NetworkEvent, PeerId};
 
 /// How long a check for news waits for slow peers.
 pub(super) const CHECK_PATIENCE: Duration = Duration::from_secs(5);
@@ -206,6 +207,14 @@ impl Agent {
                 Input::Gossip { token: self.next_token, from: source, message }
             }
             NetworkEvent::Request { peer, request } => {
+                // Whoever asks for our rules says which are his.
+                if let InboundRequest::Bootstrap(BootstrapRequest::Fork { network, fork }, _) =
+                    &request
+                    && *network == self.machine.catalog().root().network
+                {
+                    let fork = *fork;
+                    self.feed(Input::Forked(peer, Some(fork))).await;
+                }
                 // Dropping a request tells its asker that we are busy, or do not answer such questions.
                 if self.serving.len() < MAX_SERVING && self.answers(&peer, &request) {
                     let (context, terms) = (self.context.clone(), self.terms());

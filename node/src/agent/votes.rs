@@ -2,7 +2,7 @@
 //! and `changing.rs`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::{Debug, Display},
     sync::Arc,
 };
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     catalog::Verdict,
-    governance::{Elector, Event, Governance, Refusal},
+    governance::{Elector, Event, Governance, Refusal, StruckOff},
 };
 
 /// Votes as this node knows them.
@@ -46,6 +46,14 @@ pub struct Votes<P> {
     pub(super) warned: Option<String>,
     /// The program is about to be replaced.
     pub(super) starting_again: bool,
+    /// Proposals on which a ballot of this node is being kept and signed.
+    pub(super) under_way: BTreeSet<Digest>,
+    /// Proposals on which nobody takes a ballot of this node: its key is not heard any more.
+    pub(super) unheard: BTreeSet<Digest>,
+    /// Whether what was kept has been looked at as a whole.
+    pub(super) settled: bool,
+    /// What the source of heights said last; it counts when it is said again, or exceeded.
+    pub(super) height_once: Option<u64>,
     /// A ballot came before its proposal: whoever sent it is asked once more.
     pub(super) ballot_was_early: bool,
 }
@@ -66,6 +74,10 @@ impl<P: Copy + Ord> Votes<P> {
             said_fork: None,
             warned: None,
             starting_again: false,
+            under_way: BTreeSet::new(),
+            unheard: BTreeSet::new(),
+            settled: false,
+            height_once: None,
             ballot_was_early: false,
         }
     }
@@ -176,7 +188,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if !two_faced || matches!(**statement, Statement::DoubleVote(_)) {
             self.keep_vote(statement.clone(), actions);
         }
-        self.follow_votes(events, actions);
+        self.follow_votes(events, actions, now);
         Ok(Taken::New)
     }
 
@@ -195,7 +207,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     /// What follows from what was taken.
-    pub(super) fn follow_votes(&mut self, events: Vec<Event>, actions: &mut Vec<Action<P>>) {
+    pub(super) fn follow_votes(
+        &mut self,
+        events: Vec<Event>,
+        actions: &mut Vec<Action<P>>,
+        now: Now,
+    ) {
         for event in events {
             match event {
                 Event::Proposed(id) => {
@@ -220,17 +237,17 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 Event::Decided(certificate) => {
                     let decided = certificate.decision;
                     let id = certificate.proposal.digest();
+                    let epoch = self.epoch(now);
+                    self.votes.governance.note_learnt(&id, epoch);
                     let certificate = Box::new(certificate.as_ref().clone());
                     self.conclude(Statement::Certificate(certificate), actions);
+                    self.keep_a_height_that_decides(&id, actions);
                     let number = self.number_of(&id);
                     let what = match decided {
                         Decision::LockIn => "locked in",
                         Decision::Cancel => "cancelled",
                     };
                     actions.push(Action::Emit(What::ProposalMoved { number, id, state: what }));
-                }
-                Event::StruckOff { proposal, number, was_decided } => {
-                    self.strike_off(proposal, number, was_decided, actions);
                 }
                 // How it stands now is looked at whenever anything has happened.
                 Event::Rejected(_) => {}
@@ -239,21 +256,16 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     /// Forgets what was said about a vote that the root does not count any more.
-    fn strike_off(
-        &mut self,
-        id: Digest,
-        number: u32,
-        was_decided: bool,
-        actions: &mut Vec<Action<P>>,
-    ) {
+    pub(super) fn strike_off(&mut self, vote: &StruckOff, actions: &mut Vec<Action<P>>) {
+        let StruckOff { proposal, number, was_decided } = *vote;
         let root = self.catalog.root().version;
         if was_decided {
             tracing::warn!(
-                proposal = %id, number, root,
-                "a former electorate had decided this, and the root does not count it: it is undone"
+                %proposal, number, root,
+                "former electors had decided this, and the root does not count it: it is undone"
             );
         } else {
-            tracing::info!(proposal = %id, number, root, "a vote ends with the electorate that opened it");
+            tracing::info!(%proposal, number, root, "a vote ends with the electorate that opened it");
         }
         let governance = &self.votes.governance;
         let gone = self.votes.kept.extract_if(.., |_, kept| !governance.knows(kept));
@@ -261,8 +273,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if !gone.is_empty() {
             actions.push(Action::ForgetStatements(gone));
         }
-        self.votes.states.remove(&id);
-        actions.push(Action::Emit(What::ProposalMoved { number, id, state: "struck off" }));
+        let state = "struck off";
+        actions.push(Action::Emit(What::ProposalMoved { number, id: proposal, state }));
     }
 
     pub(super) fn number_of(&self, id: &Digest) -> u32 {

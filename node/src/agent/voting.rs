@@ -2,6 +2,7 @@
 
 use updraft_protocol::{Ballot, Proposal, Statement, vote::Activation};
 
+use super::changing::LeftBehind;
 use crate::{
     governance::{CannotVote, Refusal},
     problem::{Code, Problem},
@@ -29,6 +30,15 @@ pub(super) fn ballot_in_words(ballot: &Ballot) -> String {
     format!("elector {by} says {stance} (ballot {seq}) on proposal {short}{why}")
 }
 
+/// Why a node that cannot follow what is in force does nothing else.
+pub(super) fn left_behind(behind: &LeftBehind) -> Problem {
+    let LeftBehind { number, protocol, .. } = behind;
+    let detail = format!(
+        "protocol {protocol} is in force since p-{number} and this node does not speak it, so it takes no part"
+    );
+    Problem::new(Code::LeftBehind, detail).hint("`updraft status` says what it waits for")
+}
+
 /// Why this node casts no ballot.
 pub(super) fn cannot_vote(refusal: &CannotVote) -> Problem {
     let detail = refusal.to_string();
@@ -40,8 +50,8 @@ pub(super) fn cannot_vote(refusal: &CannotVote) -> Problem {
         }
         CannotVote::Closed(_) => Problem::new(Code::ProposalClosed, detail)
             .hint("`updraft votes --all` shows how it ended"),
-        CannotVote::ForARival(_) => Problem::new(Code::ProposalClosed, detail)
-            .hint("vote no or abstain there first: of two such proposals one can be decided"),
+        CannotVote::TooOften => Problem::new(Code::ProposalClosed, detail)
+            .hint("wait for the next epoch; `updraft votes` shows what counts"),
         CannotVote::SaidSo => Problem::new(Code::ProposalClosed, detail)
             .hint("nothing to do: `updraft votes` shows it"),
     }
@@ -68,7 +78,7 @@ pub(super) fn refused(statement: &Statement, refusal: &Refusal) -> Problem {
         | Refusal::Outdated
         | Refusal::Liar
         | Refusal::AnotherIsOpen
-        | Refusal::RivalDecided => problem(Code::ProposalClosed)
+        | Refusal::TooMany(_) => problem(Code::ProposalClosed)
             .hint("`updraft votes --all` shows how each vote stands"),
         Refusal::FromTheFuture(_) => {
             problem(Code::MetadataExpired).hint("look at the clocks of both machines")

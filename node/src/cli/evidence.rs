@@ -7,12 +7,7 @@ use std::{io::Write as _, path::Path};
 use serde_json::{Value, json};
 use updraft_protocol::{Digest, Statement, codec};
 
-use super::{
-    deliver,
-    node_ledger::NodeLedger,
-    polls::{self, Which},
-    publisher::read_text,
-};
+use super::{deliver, node_ledger::NodeLedger, polls, publisher::read_text};
 use crate::{
     api::{
         ProposalName,
@@ -36,21 +31,9 @@ pub(super) struct Evidence {
     pub(super) documents: Vec<Ballots>,
 }
 
-/// A proposal, everything that excludes it, and every ballot about them.
+/// A proposal, and every ballot about it.
 pub(super) fn from_node(node: &NodeLedger, name: &ProposalName) -> Result<Evidence, Problem> {
-    let wanted = polls::ballots(node, name)?;
-    let is_rival = |other: &Proposal| {
-        other.digest != wanted.proposal.digest
-            && (&other.line, other.from) == (&wanted.proposal.line, wanted.proposal.from)
-    };
-    let all = polls::proposals(node, Which::All)?;
-    let mut documents = Vec::new();
-    for rival in all.iter().filter(|proposal| is_rival(proposal)) {
-        let name =
-            rival.digest.parse().map_err(|error| Problem::from_error(Code::Failed, &error))?;
-        documents.push(polls::ballots(node, &name)?);
-    }
-    documents.insert(0, wanted);
+    let documents = vec![polls::ballots(node, name)?];
     evidence(documents, name)
 }
 

@@ -100,6 +100,8 @@ impl Recount {
                 recount.refused.push(Refused::new(statement, why));
             }
         }
+        // As if every vote were still on: what its ballots proved then, they prove for ever.
+        let _ = recount.governance.settle(0);
         recount
     }
 
@@ -163,7 +165,6 @@ impl Recount {
 
     /// Every elector, and what became of its ballot.
     pub(super) fn lines(&self, held: &Held) -> Vec<Line> {
-        let torn = self.governance.torn(held);
         let lies: Vec<&KeyId> = held.liars().map(|(key, _)| key).collect();
         let electors = self.governance.electors_of(held).map(|list| list.electors.as_slice());
         let line = |elector: &updraft_protocol::Elector| {
@@ -174,9 +175,6 @@ impl Recount {
                     Verdict::Void("it signed two different ballots with one number".to_owned())
                 }
                 None => Verdict::Silent,
-                Some((stance, ..)) if stance.is_for() && torn.contains(&key) => {
-                    Verdict::Void("it is for two proposals that exclude each other".to_owned())
-                }
                 Some(_) => Verdict::Counts,
             };
             let (operator, weight) = (elector.operator.to_string(), elector.weight);
@@ -279,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_liar_and_whoever_is_for_two_rivals_count_for_neither() {
+    fn a_liar_counts_for_nothing_and_whoever_is_for_two_rivals_counts_for_both() {
         let vote = Vote::new();
         let mut rival = Vote::new();
         rival.proposal.number = 4;
@@ -297,14 +295,13 @@ mod tests {
         let recount = recount(&vote, said);
         let id = vote.signed().digest();
         let held = recount.proposals().find(|held| held.id() == id).expect("it stands");
-        assert_eq!(recount.count(held).yes, 1);
+        assert_eq!(recount.count(held).yes, 2);
         let of = |n: usize| {
             let key = Vote::key(n).public().id();
             recount.lines(held).into_iter().find(|line| line.key == key).expect("in it").verdict
         };
         assert!(matches!(of(0), Verdict::Void(why) if why.contains("one number")));
-        assert!(matches!(of(1), Verdict::Void(why) if why.contains("exclude each other")));
-        assert_eq!(of(2), Verdict::Counts);
+        assert_eq!((of(1), of(2)), (Verdict::Counts, Verdict::Counts));
     }
 
     #[test]

@@ -218,7 +218,7 @@ impl Tally {
         let count = self.recount.count(held);
         let VoteCount { yes, ready, no, abstain, cancel, needed, .. } = count;
         let verdict = |is_so: bool| if is_so { "met" } else { "not yet" };
-        let least = count.ready_needed(held.proposal.min_ready);
+        let least = count.ready_needed(&held.proposal);
         let others: String = [("abstain", abstain), ("cancel", cancel)]
             .into_iter()
             .filter(|(_, weight)| *weight > 0)
@@ -287,7 +287,7 @@ impl Tally {
             "weights": { "yes": yes, "ready": ready, "no": no, "abstain": abstain, "cancel": cancel },
             "total": total,
             "threshold": needed,
-            "readyThreshold": count.ready_needed(held.proposal.min_ready),
+            "readyThreshold": count.ready_needed(&held.proposal),
             "refused": self.refused().len(),
             "missing": self.recount.missing(held, self.epoch),
             "decided": decided,
@@ -372,7 +372,7 @@ mod tests {
         let lines = tally.recount.lines(tally.held());
         assert_eq!(
             tally.sentence(&lines),
-            "p-3  3 may vote · 2 voted · yes 1 (threshold 3: not yet) · ready 0 (threshold 3: not yet) · no 0 · \
+            "p-3  3 may vote · 2 voted · yes 1 (threshold 3: not yet) · ready 0 (threshold 2: not yet) · no 0 · \
              cancel 1 · 0 ballots refused · open"
         );
         let document = tally.in_json(&args(), &lines);

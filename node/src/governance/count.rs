@@ -1,7 +1,10 @@
 //! How a vote stands, in whole weights and in sentences: what a node shows, and what anybody who counts again has to
 //! get as well. Pure; decides nothing.
 
-use updraft_protocol::vote::{Fraction, Outlook};
+use updraft_protocol::{
+    Proposal,
+    vote::{Fraction, Outlook},
+};
 
 use super::{
     held::{Held, State},
@@ -28,18 +31,19 @@ pub struct VoteCount {
 }
 
 impl VoteCount {
-    /// The least weight that has to be ready, as many being for it as are, or as many as it takes.
-    pub fn ready_needed(&self, min_ready: Fraction) -> u64 {
-        let of = u128::from(self.yes.max(self.needed));
-        let least = (of * u128::from(min_ready.num)).div_ceil(u128::from(min_ready.den.max(1)));
-        u64::try_from(least).unwrap_or(u64::MAX)
+    /// The least weight that has to be ready: so much of what is needed.
+    pub fn ready_needed(&self, proposal: &Proposal) -> u64 {
+        let Proposal { threshold, min_ready, .. } = proposal;
+        let parts = u128::from(threshold.num) * u128::from(min_ready.num);
+        let of = u128::from(threshold.den.max(1)) * u128::from(min_ready.den.max(1));
+        u64::try_from((u128::from(self.total) * parts).div_ceil(of)).unwrap_or(u64::MAX)
     }
 }
 
 impl Governance {
     /// What the ballots of a proposal weigh; `None` without its electorate.
     pub fn vote_count(&self, held: &Held) -> Option<VoteCount> {
-        let count = held.count(self.weights(held)?, &self.torn(held));
+        let count = held.count(self.weights(held)?);
         let share = u128::from(self.rules().operator_share.max(1));
         let whole = |weight: u128| u64::try_from(weight / share).unwrap_or(u64::MAX);
         let Fraction { num, den } = held.proposal.threshold;
@@ -69,7 +73,7 @@ impl Governance {
             State::Open(Outlook::Unready) => {}
             _ => return missing,
         }
-        let least = count.ready_needed(held.proposal.min_ready);
+        let least = count.ready_needed(&held.proposal);
         // Whole weights are rounded, and the count is not.
         if ready < least || state == State::Open(Outlook::Unready) {
             missing.push(format!("{ready} are ready, {least} are needed"));

@@ -1,15 +1,14 @@
 //! How this node votes, if its operator takes part. Pure.
 //!
-//! A ballot is kept before it is said, so that an elector never says two things with one number; and it is never for two
-//! proposals that would change the same thing.
+//! A ballot is kept before it is said, so that an elector never says two things with one number.
 
 use std::collections::BTreeMap;
 
 use updraft_protocol::{Ballot, Digest, KeyId, NetworkId, Stance};
 
 use super::{
-    held::{Held, State},
-    machine::Governance,
+    held::State,
+    machine::{Governance, most_ballots},
 };
 
 /// Why a ballot is not cast.
@@ -24,9 +23,9 @@ pub enum CannotVote {
     /// The vote has not begun, or is over.
     #[error("the vote is {0}")]
     Closed(&'static str),
-    /// It is for a rival already.
-    #[error("it is for proposal {0} already, which would change the same thing")]
-    ForARival(Digest),
+    /// It has changed its mind too often.
+    #[error("it has changed its mind too often; it may again in the next epoch")]
+    TooOften,
     /// It would say the same again.
     #[error("it has said so")]
     SaidSo,
@@ -83,11 +82,6 @@ impl Elector {
         if !may {
             return Err(CannotVote::Closed(state.word()));
         }
-        if stance.is_for()
-            && let Some(rival) = self.rival(governance, held, epoch)
-        {
-            return Err(CannotVote::ForARival(rival));
-        }
         // Peers may know of ballots that a store which was lost, or is an older copy, does not.
         let heard = held.ballots.get(&self.key).map(|cast| (cast.ballot.seq, cast.ballot.stance));
         let last = self.last.get(proposal).copied().max_by_seq(heard);
@@ -95,27 +89,15 @@ impl Elector {
         if last.is_some_and(|(_, last)| last == stance) && heard == last {
             return Err(CannotVote::SaidSo);
         }
-        let seq = last.map_or(1, |(seq, _)| seq.saturating_add(1));
+        // Numbers grow with time, so that a store which was lost, or is an older copy, does not make it say two things
+        // with one number.
+        let by_time = u32::try_from(epoch.saturating_sub(held.proposal.opens)).unwrap_or(u32::MAX);
+        let seq = last.map_or(0, |(seq, _)| seq).max(by_time).saturating_add(1);
+        if u64::from(seq) > most_ballots(&held.proposal, epoch) {
+            return Err(CannotVote::TooOften);
+        }
         self.last.insert(*proposal, (seq, stance));
         Ok(Ballot { network, by: self.key, proposal: *proposal, seq, epoch, stance, reason })
-    }
-
-    /// A proposal of the same line that it is for and that may still be decided.
-    fn rival(&self, governance: &Governance, held: &Held, epoch: u64) -> Option<Digest> {
-        let rivals = governance
-            .proposals()
-            .filter(|other| other.id() != held.id() && other.proposal.is_rival_of(&held.proposal));
-        let may_be_decided = |other: &&Held| {
-            let state = governance.state(&other.id(), epoch, None);
-            matches!(
-                state,
-                Some(State::Announced | State::Open(_) | State::LockedIn | State::Failed)
-            ) && epoch <= other.proposal.activation.earliest()
-        };
-        rivals
-            .filter(may_be_decided)
-            .find(|other| self.stance(&other.id()).is_some_and(|stance| stance.is_for()))
-            .map(Held::id)
     }
 }
 

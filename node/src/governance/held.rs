@@ -1,9 +1,6 @@
 //! One proposal as this node knows it: ballots, proofs against electors, decisions, and how it stands. Pure.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use updraft_protocol::{
     Ballot, Certificate, Digest, DoubleVote, Electorate, KeyId, Proposal, Signed, Stance, Verified,
@@ -30,6 +27,8 @@ pub enum State {
     Active,
     /// It is in force, and the old protocol is spoken no more.
     Final,
+    /// It is decided, and another decision has taken the line away from the protocol that it starts from.
+    Overtaken,
     /// It was called off.
     Cancelled,
 }
@@ -50,6 +49,7 @@ impl State {
             Self::LockedIn => "locked in",
             Self::Active => "active",
             Self::Final => "final",
+            Self::Overtaken => "overtaken",
             Self::Cancelled => "cancelled",
         }
     }
@@ -74,6 +74,8 @@ pub struct Held {
     pub(super) decided: BTreeMap<Decision, Arc<Certificate>>,
     /// Nothing could decide it any more when this was looked at last.
     pub(super) rejected: bool,
+    /// The epoch in which this node learnt that it is decided, in this run.
+    pub(super) learnt: Option<u64>,
 }
 
 impl Held {
@@ -85,6 +87,7 @@ impl Held {
             liars: BTreeMap::new(),
             decided: BTreeMap::new(),
             rejected: false,
+            learnt: None,
         }
     }
 
@@ -113,20 +116,19 @@ impl Held {
         self.decided.get(&decision)
     }
 
+    /// Whether it was decided and not called off.
+    pub(super) fn is_in_effect(&self) -> bool {
+        self.decided.contains_key(&Decision::LockIn)
+            && !self.decided.contains_key(&Decision::Cancel)
+    }
+
     /// Electors who said two things, and the proofs.
     pub fn liars(&self) -> impl Iterator<Item = (&KeyId, &Arc<DoubleVote>)> {
         self.liars.iter()
     }
 
-    /// How it stands in an epoch. `torn` are electors who are also for a rival of it, and count for neither; `height` is
-    /// what the operator's source of heights says.
-    pub fn state(
-        &self,
-        weights: &Weights,
-        torn: &BTreeSet<KeyId>,
-        epoch: u64,
-        height: Option<u64>,
-    ) -> State {
+    /// How it stands in an epoch, as if no other were decided; `height` is what the operator's source of heights says.
+    pub(super) fn state(&self, weights: &Weights, epoch: u64, height: Option<u64>) -> State {
         if self.decided.contains_key(&Decision::Cancel) {
             return State::Cancelled;
         }
@@ -147,11 +149,11 @@ impl Held {
         if epoch < self.proposal.opens {
             return State::Announced;
         }
-        State::Open(self.count(weights, torn).outlook(&self.proposal))
+        State::Open(self.count(weights).outlook(&self.proposal))
     }
 
     /// Whether its time has come, if it was decided.
-    fn is_in_force(&self, epoch: u64, height: Option<u64>) -> bool {
+    pub(super) fn is_in_force(&self, epoch: u64, height: Option<u64>) -> bool {
         let come = epoch >= self.proposal.activation.earliest();
         match self.proposal.activation {
             Activation::Epoch(_) => come,
@@ -162,8 +164,8 @@ impl Held {
     }
 
     /// Counts its ballots.
-    pub fn count(&self, weights: &Weights, torn: &BTreeSet<KeyId>) -> Count {
-        self.tally(weights).count(&self.stances(torn))
+    pub fn count(&self, weights: &Weights) -> Count {
+        self.tally(weights).count(&self.stances())
     }
 
     /// The decision that its ballots prove, if they do and nobody has proved it yet.
@@ -171,7 +173,7 @@ impl Held {
         &self,
         electorate: &Electorate,
         outlook: Outlook,
-        torn: &BTreeSet<KeyId>,
+        epoch: u64,
         rules: &Rules,
     ) -> Option<Certificate> {
         let (decision, last) = match outlook {
@@ -179,7 +181,8 @@ impl Held {
             Outlook::Decided => (Decision::LockIn, self.proposal.lock_deadline),
             Outlook::Rejected | Outlook::Unready | Outlook::Undecided => return None,
         };
-        if self.decided.contains_key(&decision) {
+        // Once the vote is over only certificates decide: what else lies here, others may not have.
+        if self.decided.contains_key(&decision) || epoch > last.saturating_add(SKEW) {
             return None;
         }
         let proves = |stance: &Stance| match decision {
@@ -190,7 +193,6 @@ impl Held {
             proves(&cast.ballot.stance)
                 && cast.ballot.epoch <= last
                 && !self.liars.contains_key(key)
-                && !torn.contains(key)
         });
         let ballots = ballots.map(|(_, cast)| cast.signed.as_ref());
         let network = &self.proposal.network;
@@ -202,18 +204,12 @@ impl Held {
         Tally { proposal: &self.proposal, weights }
     }
 
-    /// What counts: the last ballot of every elector who has not lied about this proposal. Who is torn is for neither.
-    fn stances(&self, torn: &BTreeSet<KeyId>) -> BTreeMap<KeyId, Stance> {
+    /// What counts: the last ballot of every elector who has not lied about this proposal.
+    fn stances(&self) -> BTreeMap<KeyId, Stance> {
         self.ballots
             .iter()
             .filter(|(key, _)| !self.liars.contains_key(key))
-            .filter(|(key, cast)| !(torn.contains(key) && cast.ballot.stance.is_for()))
             .map(|(key, cast)| (*key, cast.ballot.stance))
             .collect()
-    }
-
-    /// Electors who are for it.
-    pub(super) fn supporters(&self) -> impl Iterator<Item = &KeyId> {
-        self.ballots.iter().filter(|(_, cast)| cast.ballot.stance.is_for()).map(|(key, _)| key)
     }
 }

@@ -1,20 +1,12 @@
 //! Which protocol each line of software speaks, and by which decisions it came to that. Pure.
+//!
+//! It follows from the decisions alone, in the order in which they come into force, and not from the order in which
+//! somebody heard of them: each takes effect if the line speaks what it starts from by then. So two that start from the
+//! same protocol cannot both: the first overtakes the other, for everybody who knows both.
 
-use std::collections::BTreeMap;
+use updraft_protocol::{Digest, vote::FIRST_PROTOCOL};
 
-use updraft_protocol::{ComponentName, Digest};
-
-/// How far a change of protocol has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// The old one is spoken as well, until this epoch.
-    Grace {
-        /// The last epoch of the old protocol.
-        until: u64,
-    },
-    /// Only the new one is spoken.
-    Settled,
-}
+use super::held::Held;
 
 /// One line of software.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,15 +23,47 @@ impl Line {
     }
 }
 
-/// The lines that these changes make: activation, proposal, line, from, to.
-pub(super) fn lines(
-    changes: impl IntoIterator<Item = (u64, Digest, ComponentName, u32, u32)>,
-) -> BTreeMap<ComponentName, Line> {
-    let mut changes: Vec<_> = changes.into_iter().collect();
-    changes.sort();
-    let mut lines: BTreeMap<ComponentName, Line> = BTreeMap::new();
-    for (_, proposal, name, from, to) in changes {
-        lines.entry(name).or_default().changes.push((proposal, from, to));
+/// The decisions about one line that take effect.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Chain<'a> {
+    /// Those in force, the oldest first.
+    pub(super) past: Vec<&'a Held>,
+    /// Those to come, the next first.
+    pub(super) ahead: Vec<&'a Held>,
+}
+
+impl<'a> Chain<'a> {
+    /// Of everything that was decided about a line and not called off.
+    pub(super) fn of(
+        decided: impl Iterator<Item = &'a Held>,
+        epoch: u64,
+        height: Option<u64>,
+    ) -> Self {
+        let (mut reached, mut to_come): (Vec<&Held>, Vec<&Held>) =
+            decided.partition(|held| held.is_in_force(epoch, height));
+        let order = |held: &&Held| (held.proposal.activation.earliest(), held.id());
+        reached.sort_by_key(order);
+        to_come.sort_by_key(order);
+        let mut protocol = FIRST_PROTOCOL;
+        let mut takes_effect = |held: &&Held| {
+            let fits = held.proposal.from == protocol;
+            if fits {
+                protocol = held.proposal.to;
+            }
+            fits
+        };
+        reached.retain(&mut takes_effect);
+        to_come.retain(&mut takes_effect);
+        Self { past: reached, ahead: to_come }
     }
-    lines
+
+    /// Whether a decision takes effect, or has.
+    pub(super) fn has(&self, id: &Digest) -> bool {
+        self.past.iter().chain(&self.ahead).any(|held| held.id() == *id)
+    }
+
+    pub(super) fn line(&self) -> Line {
+        let change = |held: &&Held| (held.id(), held.proposal.from, held.proposal.to);
+        Line { changes: self.past.iter().map(change).collect() }
+    }
 }

@@ -11,16 +11,25 @@ use std::{
 use updraft_protocol::{
     Ballot, Certificate, ComponentName, Digest, DoubleVote, Electorate, KeyId, NetworkId, Proposal,
     Root, Sentence, Signed, Stance, Verified,
-    vote::{Activation, Decision, Outlook, Rules, Weights},
+    vote::{Activation, Outlook, Rules, Weights},
 };
 
 use super::{
     fork::{Change, Forks},
     held::{Cast, Held, SKEW, State},
-    lines::{self, Line},
+    lines::{Chain, Line},
     refusal::Refusal,
-    roster::Roster,
+    roster::{Electors, Roster},
 };
+
+/// Ballots by which an elector may be ahead of the epochs of a vote. So many may be cast at once; beyond that it is one
+/// for each epoch, or one elector could keep the whole network busy.
+const AT_ONCE: u64 = 16;
+
+/// The highest number that a ballot of this epoch may have.
+pub(super) fn most_ballots(proposal: &Proposal, epoch: u64) -> u64 {
+    epoch.saturating_sub(proposal.opens).saturating_add(AT_ONCE)
+}
 
 /// What changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,16 +59,6 @@ pub enum Event {
     Decided(Arc<Certificate>),
     /// So much is against it that nothing can decide it any more.
     Rejected(Digest),
-    /// The root has replaced its electorate and does not count it: it is known no more, and what was said about it is
-    /// to be struck off.
-    StruckOff {
-        /// The proposal.
-        proposal: Digest,
-        /// What people called it.
-        number: u32,
-        /// Whether it had been decided.
-        was_decided: bool,
-    },
 }
 
 /// When something came.
@@ -75,11 +74,12 @@ pub(super) enum Arrival {
 #[derive(Debug, Clone)]
 pub struct Governance {
     network: NetworkId,
-    rules: Rules,
-    roster: Roster,
+    pub(super) rules: Rules,
+    pub(super) roster: Roster,
     pub(super) held: BTreeMap<Digest, Held>,
-    /// Proposals that electors have voted on and that have not come: at most one an elector.
-    unknown: BTreeMap<KeyId, Digest>,
+    /// Proposals that electors have voted on and that have not come, and the epoch of the ballot: at most one an
+    /// elector.
+    pub(super) unknown: BTreeMap<KeyId, (Digest, u64)>,
 }
 
 impl Governance {
@@ -94,43 +94,6 @@ impl Governance {
         };
         governance.follow(first);
         governance
-    }
-
-    /// Takes the next root. It is above the votes: those of former electorates that it does not count are struck off,
-    /// in force or not.
-    pub fn follow(&mut self, root: &Root) -> Vec<Event> {
-        let before = self.roster.current();
-        self.roster.follow(root, &self.rules);
-        if self.roster.current() != before {
-            // On what the others voted is no sign that this one misses something.
-            self.unknown.clear();
-        }
-        let roster = &self.roster;
-        let uncounted = |id: &Digest, held: &mut Held| !roster.counts(held.proposal.electorate, id);
-        let gone: Vec<(Digest, Held)> = self.held.extract_if(.., uncounted).collect();
-        let struck_off = |(proposal, held): &(Digest, Held)| Event::StruckOff {
-            proposal: *proposal,
-            number: held.proposal.number,
-            was_decided: held.decided.contains_key(&Decision::LockIn),
-        };
-        let mut events: Vec<Event> = gone.iter().map(struck_off).collect();
-        if !events.is_empty() {
-            // Who was torn between one of them and a rival is so no more.
-            let left: Vec<Digest> = self.held.keys().copied().collect();
-            left.iter().for_each(|id| self.look_at(id, Arrival::Before, &mut events));
-        }
-        events
-    }
-
-    /// Whether what an electorate says about a proposal counts under the root. What is held does.
-    fn counts(&self, of: u64, proposal: &Digest) -> Result<(), Refusal> {
-        if self.roster.counts(of, proposal) {
-            return Ok(());
-        }
-        match self.roster.current() {
-            Some(current) if of < current => Err(Refusal::FormerElectorate { of, current }),
-            _ => Err(Refusal::UnknownElectorate(of)),
-        }
     }
 
     /// What is long enough here, and how much one operator may weigh.
@@ -161,16 +124,16 @@ impl Governance {
     /// Whether a key may open proposals now.
     pub fn is_elector(&self, key: &KeyId) -> bool {
         let current = self.roster.current().and_then(|epoch| self.roster.of(epoch));
-        current.is_some_and(|electors| electors.electorate.elector(key).is_some())
+        let may = |electors: &Electors| {
+            let epoch = electors.electorate.epoch;
+            electors.electorate.elector(key).is_some() && self.roster.hears(key, epoch)
+        };
+        current.is_some_and(may)
     }
 
     /// The heights at which decided votes come into force.
     pub fn heights(&self) -> impl Iterator<Item = u64> {
-        let decided = self.held.values().filter(|held| {
-            held.decided.contains_key(&Decision::LockIn)
-                && !held.decided.contains_key(&Decision::Cancel)
-        });
-        decided.filter_map(|held| match held.proposal.activation {
+        self.in_effect().filter_map(|held| match held.proposal.activation {
             Activation::Height { height, .. } => Some(height),
             Activation::Epoch(_) => None,
         })
@@ -198,21 +161,10 @@ impl Governance {
     /// How a proposal stands.
     pub fn state(&self, id: &Digest, epoch: u64, height: Option<u64>) -> Option<State> {
         let held = self.held.get(id)?;
-        let weights = self.weights(held)?;
-        Some(held.state(weights, &self.torn(held), epoch, height))
-    }
-
-    /// Electors who are for a proposal and for a rival of it that is still open: they count for neither.
-    pub fn torn(&self, held: &Held) -> BTreeSet<KeyId> {
-        let rivals = self.held.values().filter(|other| {
-            other.id() != held.id()
-                && other.proposal.is_rival_of(&held.proposal)
-                && other.decided.is_empty()
-                && other.proposal.opens <= held.proposal.lock_deadline
-                && held.proposal.opens <= other.proposal.lock_deadline
-        });
-        let others: BTreeSet<&KeyId> = rivals.flat_map(Held::supporters).collect();
-        held.supporters().filter(|key| others.contains(key)).copied().collect()
+        let state = held.state(self.weights(held)?, epoch, height);
+        let decided = matches!(state, State::LockedIn | State::Active | State::Final);
+        let takes_effect = || self.chain(&held.proposal.line, epoch, height).has(id);
+        Some(if decided && !takes_effect() { State::Overtaken } else { state })
     }
 
     /// Takes a proposal of an elector who has no other one open.
@@ -240,6 +192,9 @@ impl Governance {
             if epoch > proposal.lock_deadline {
                 return Err(self.outside(&proposal, epoch));
             }
+            if proposal.opens > epoch.saturating_add(self.rules.max_life) {
+                return Err(Refusal::FromTheFuture(proposal.opens));
+            }
             let by = proposal.by;
             let is_open = |held: &Held| {
                 held.proposal.by == by
@@ -251,7 +206,7 @@ impl Governance {
             }
         }
         let id = signed.digest();
-        self.unknown.retain(|_, proposal| *proposal != id);
+        self.unknown.retain(|_, (proposal, _)| *proposal != id);
         self.held.insert(id, Held::new(signed.clone(), proposal));
         Ok(vec![Event::Proposed(id)])
     }
@@ -285,6 +240,9 @@ impl Governance {
         if let Arrival::Now(epoch) = arrival {
             self.in_time(held, &ballot, epoch)?;
         }
+        if u64::from(ballot.seq) > most_ballots(&held.proposal, ballot.epoch) {
+            return Err(Refusal::TooMany(ballot.seq));
+        }
         if let Stance::Ready { artifact, .. } = ballot.stance
             && !held.proposal.artifacts.contains(&artifact)
         {
@@ -305,7 +263,10 @@ impl Governance {
         let held = self.held.get_mut(&proposal);
         let before = held.and_then(|held| held.ballots.insert(by, cast)).map(|cast| cast.signed);
         let mut events = vec![Event::Voted { proposal, by, before }];
-        self.look_at(&proposal, arrival, &mut events);
+        // What was kept is looked at when all of it is here: half of it may look like a decision.
+        if let Arrival::Now(epoch) = arrival {
+            self.look_at(&proposal, epoch, &mut events);
+        }
         Ok(events)
     }
 
@@ -341,15 +302,6 @@ impl Governance {
         self.counts(of, &id)?;
         let electors = self.roster.of(of).ok_or(Refusal::UnknownElectorate(of))?;
         let proposal = certificate.judge(&self.network, &electors.electorate, &self.rules)?;
-        let rival = self.held.values().any(|held| {
-            held.id() != id
-                && held.proposal.is_rival_of(&proposal)
-                && held.decided.contains_key(&Decision::LockIn)
-                && !held.decided.contains_key(&Decision::Cancel)
-        });
-        if rival && decision == Decision::LockIn {
-            return Err(Refusal::RivalDecided);
-        }
         let held = self
             .held
             .entry(id)
@@ -360,34 +312,36 @@ impl Governance {
 
     /// Weight of the electors in force who vote on proposals that this node does not know, of how much: more than a
     /// third means that it has missed something, or that its software is too old.
-    pub fn unknown_weight(&self) -> Option<(u128, u128)> {
+    pub fn unknown_weight(&self, epoch: u64) -> Option<(u128, u128)> {
         let electors = self.roster.of(self.roster.current()?)?;
         let weights = &electors.weights;
-        Some((weights.together(self.unknown.keys()), weights.total()))
+        // After a week it is over, or has come.
+        let week = self.rules.max_life / 52;
+        let lately = self.unknown.iter().filter(|(_, (_, cast))| cast + week >= epoch);
+        Some((weights.together(lately.map(|(key, _)| key)), weights.total()))
     }
 
     /// The protocol of every line, by the decisions that are in force in this epoch.
     pub fn lines(&self, epoch: u64, height: Option<u64>) -> BTreeMap<ComponentName, Line> {
-        let in_force = self.in_force(epoch, height);
-        lines::lines(in_force.map(|held| {
-            let proposal = &held.proposal;
-            let at = proposal.activation.earliest();
-            (at, held.id(), proposal.line.clone(), proposal.from, proposal.to)
-        }))
+        let names: BTreeSet<&ComponentName> =
+            self.in_effect().map(|held| &held.proposal.line).collect();
+        let line = |name: &ComponentName| self.chain(name, epoch, height).line();
+        names.into_iter().map(|name| (name.clone(), line(name))).collect()
+    }
+
+    /// The decisions about one line that take effect.
+    fn chain(&self, line: &ComponentName, epoch: u64, height: Option<u64>) -> Chain<'_> {
+        let decided = self.in_effect().filter(|held| held.proposal.line == *line);
+        Chain::of(decided, epoch, height)
+    }
+
+    /// Everything that was decided and not called off.
+    fn in_effect(&self) -> impl Iterator<Item = &Held> {
+        self.held.values().filter(|held| held.is_in_effect())
     }
 
     /// Which rules of the network itself this node follows in an epoch, which it had, and which are to come.
     pub fn forks(&self, line: &ComponentName, epoch: u64, height: Option<u64>) -> Forks {
-        let decided = |wanted: fn(State) -> bool| {
-            let fits = |held: &&Held| {
-                held.proposal.line == *line
-                    && !held.decided.is_empty()
-                    && self.state(&held.id(), epoch, height).is_some_and(wanted)
-            };
-            let mut found: Vec<&Held> = self.held.values().filter(fits).collect();
-            found.sort_by_key(|held| (held.proposal.activation.earliest(), held.id()));
-            found
-        };
         let mut applied = Vec::new();
         let mut current = self.network.fork_digest(&applied);
         let mut changes = |found: Vec<&Held>| -> Vec<Change> {
@@ -396,43 +350,52 @@ impl Governance {
                 applied.push(held.id());
                 current = self.network.fork_digest(&applied);
                 let at = held.proposal.activation.earliest();
-                Change { before, after: current, at, grace_end: held.proposal.grace_end }
+                // Whoever learns of it when it is over has others around him who have not, either.
+                let late = held.learnt.filter(|learnt| *learnt > at);
+                let late = late.map_or(0, |learnt| learnt.saturating_add(self.rules.min_grace));
+                let grace_end = held.proposal.grace_end.max(late);
+                Change { before, after: current, at, grace_end }
             };
             found.into_iter().map(change).collect()
         };
-        let past = changes(decided(|state| matches!(state, State::Active | State::Final)));
-        let ahead = changes(decided(|state| state == State::LockedIn));
+        let chain = self.chain(line, epoch, height);
+        let (past, ahead) = (changes(chain.past), changes(chain.ahead));
         let now = self.network.fork_digest(&[]);
         let current = past.last().map_or(now, |change| change.after);
         Forks { current, past, ahead }
     }
 
-    fn in_force(&self, epoch: u64, height: Option<u64>) -> impl Iterator<Item = &Held> {
-        let decided = self.held.values().filter(|held| !held.decided.is_empty());
-        decided.filter(move |held| {
-            let state = self.state(&held.id(), epoch, height);
-            matches!(state, Some(State::Active | State::Final))
-        })
+    /// Notes when this node learnt of a decision: those who have not heard of it get their grace from then on.
+    pub fn note_learnt(&mut self, id: &Digest, epoch: u64) {
+        if let Some(held) = self.held.get_mut(id) {
+            held.learnt.get_or_insert(epoch);
+        }
+    }
+
+    /// Looks at everything that is undecided, once all that was kept is here.
+    pub fn settle(&mut self, epoch: u64) -> Vec<Event> {
+        let mut events = Vec::new();
+        let all: Vec<Digest> = self.held.keys().copied().collect();
+        for id in all {
+            self.look_at(&id, epoch, &mut events);
+        }
+        events
     }
 
     /// Whether the ballots of a proposal decide it now.
-    fn look_at(&mut self, id: &Digest, arrival: Arrival, events: &mut Vec<Event>) {
+    fn look_at(&mut self, id: &Digest, epoch: u64, events: &mut Vec<Event>) {
         let Some(held) = self.held.get(id) else { return };
         let Some(electors) = self.roster.of(held.proposal.electorate) else { return };
-        let torn = self.torn(held);
-        let outlook = held.count(&electors.weights, &torn).outlook(&held.proposal);
-        if let Some(certificate) = held.prove(&electors.electorate, outlook, &torn, &self.rules) {
+        let outlook = held.count(&electors.weights).outlook(&held.proposal);
+        if let Some(certificate) = held.prove(&electors.electorate, outlook, epoch, &self.rules) {
             if let Ok(decided) = self.offer_certificate(&Arc::new(certificate)) {
                 events.extend(decided);
             }
             return;
         }
-        let open = match arrival {
-            Arrival::Now(epoch) => epoch <= held.proposal.lock_deadline.saturating_add(SKEW),
-            Arrival::Before => true,
-        };
+        let open = epoch <= held.proposal.lock_deadline.saturating_add(SKEW);
         let undecided = held.decided.is_empty() && !held.rejected;
-        if outlook == Outlook::Rejected && open && undecided && torn.is_empty() {
+        if outlook == Outlook::Rejected && open && undecided {
             events.push(Event::Rejected(*id));
             if let Some(held) = self.held.get_mut(id) {
                 held.rejected = true;
@@ -467,7 +430,7 @@ impl Governance {
         let current = self.roster.current().unwrap_or(0);
         match self.verify(signed, current) {
             Ok(ballot) => {
-                self.unknown.insert(ballot.by, claim.proposal);
+                self.unknown.insert(ballot.by, (claim.proposal, claim.epoch));
                 Refusal::UnknownProposal
             }
             Err(refusal) => refusal,
@@ -485,6 +448,10 @@ impl Governance {
         if electors.electorate.elector(&speaker).is_none() {
             return Err(Refusal::NotAnElector(speaker));
         }
-        Ok(electors.electorate.verify(signed, &self.network)?)
+        let said = electors.electorate.verify(signed, &self.network)?;
+        if !self.roster.hears(&speaker, electorate) {
+            return Err(Refusal::NotAnElector(speaker));
+        }
+        Ok(said)
     }
 }

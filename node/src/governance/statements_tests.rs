@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use updraft_protocol::{
-    Digest, Elector, Electorate, NetworkId, NetworkKind, Proposal, Root, SecretKey, Signed,
-    Statement, Timestamp,
+    Ballot, Digest, Elector, Electorate, NetworkId, NetworkKind, Proposal, RevokedKey, Root,
+    SecretKey, Signed, Stance, Statement, Timestamp,
     threshold::Role,
     vote::{Activation, Fraction},
 };
 
-use crate::governance::{Governance, State};
+use crate::governance::{Event, Governance, Refusal, State};
 
 const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
 
@@ -17,7 +17,7 @@ fn key(n: u8) -> SecretKey {
     SecretKey::from_seed(&[n; 32])
 }
 
-fn governance() -> Governance {
+fn root() -> Root {
     let elector = |n: u8| Elector {
         key: key(n).public(),
         weight: 1,
@@ -29,7 +29,11 @@ fn governance() -> Governance {
     let name = "test".parse().expect("a name");
     let first = Root::first(NETWORK, name, role, Timestamp::from_seconds(1));
     let electorate = Some(Electorate { epoch: 1, electors });
-    Governance::new(&Root { kind: NetworkKind::Development, electorate, ..first })
+    Root { kind: NetworkKind::Development, electorate, ..first }
+}
+
+fn governance() -> Governance {
+    Governance::new(&root())
 }
 
 /// A vote that elector `by` opens, with its last epoch of voting.
@@ -78,6 +82,117 @@ fn of_votes_that_came_to_nothing_the_last_two_of_each_elector_are_kept() {
     let kept: Vec<bool> = votes.iter().chain([&other]).map(kept).collect();
     assert_eq!(kept, [false, false, true, true, true]);
     assert!(!governance.is_kept(&votes[0], 42) && governance.is_kept(&votes[3], 42));
+}
+
+fn ballot(by: u8, about: &Statement, seq: u32, stance: Stance, epoch: u64) -> Statement {
+    let ballot = Ballot {
+        network: NETWORK,
+        by: key(by).public().id(),
+        proposal: id(about),
+        seq,
+        epoch,
+        stance,
+        reason: String::new(),
+    };
+    let mut signed = Signed::unsigned(&ballot).expect("valid");
+    signed.sign(&key(by), &NETWORK);
+    Statement::Ballot(signed)
+}
+
+/// Ready with the artifact that every proposal here names.
+fn ready() -> Stance {
+    Stance::Ready { artifact: Digest::of(b"artifact"), selftest: Digest::of(b"fine") }
+}
+
+#[test]
+fn what_was_kept_decides_nothing_before_all_of_it_is_here() {
+    let vote = proposal(1, 10);
+    let yes: Vec<Statement> = (1..=3).map(|n| ballot(n, &vote, 1, ready(), 6)).collect();
+    // Elector 3 has changed its mind; its first ballot was not struck off before the power went.
+    let no = ballot(3, &vote, 2, Stance::No, 7);
+    let mut governance = governance();
+    for statement in [&vote, &yes[0], &yes[1], &yes[2], &no] {
+        let events = governance.restore(statement).expect("it was taken once");
+        assert!(!events.iter().any(|event| matches!(event, Event::Decided(_))));
+    }
+    assert_eq!(governance.settle(8), [Event::Rejected(id(&vote))], "two of three are too few");
+    assert_eq!(governance.state(&id(&vote), 8, None), Some(State::Rejected));
+}
+
+#[test]
+fn a_decision_that_was_lost_before_it_was_kept_is_made_again_while_the_vote_is_on_and_not_later() {
+    let vote = proposal(1, 10);
+    let restored = || {
+        let mut governance = governance();
+        governance.restore(&vote).expect("kept");
+        for n in 1..=3 {
+            governance.restore(&ballot(n, &vote, 1, ready(), 6)).expect("kept");
+        }
+        governance
+    };
+    let decided = |events: &[Event]| matches!(events, [Event::Decided(_)]);
+    assert!(decided(&restored().settle(11)), "one epoch after the end it is on its way");
+    let mut late = restored();
+    assert!(late.settle(12).is_empty(), "nobody else may have all of them");
+    assert_eq!(late.state(&id(&vote), 12, None), Some(State::Failed));
+}
+
+#[test]
+fn an_elector_cannot_cast_more_ballots_than_its_time_allows() {
+    let vote = proposal(1, 10);
+    let mut governance = governance();
+    governance.offer(&vote, 5).expect("an elector's");
+    let most = ballot(2, &vote, 17, Stance::Yes, 6);
+    let more = ballot(2, &vote, 18, Stance::No, 6);
+    assert_eq!(governance.offer(&more, 6), Err(Refusal::TooMany(18)));
+    governance.offer(&most, 6).expect("sixteen at once, and one for the epoch");
+    governance.offer(&ballot(2, &vote, 18, Stance::No, 7), 7).expect("an epoch later");
+}
+
+#[test]
+fn whom_the_root_takes_back_is_not_heard_any_more_in_what_is_undecided() {
+    let (open, decided) = (proposal(1, 10), proposal(2, 10));
+    let mut governance = governance();
+    for vote in [&open, &decided] {
+        governance.offer(vote, 5).expect("an elector's");
+        governance.offer(&ballot(3, vote, 1, ready(), 6), 6).expect("its vote");
+    }
+    governance.offer(&ballot(1, &decided, 1, ready(), 6), 6).expect("its vote");
+    governance.offer(&ballot(2, &decided, 1, ready(), 6), 6).expect("decides");
+    let first = root();
+    let revoked = RevokedKey {
+        key: key(3).public().id(),
+        reason: "stolen".to_owned(),
+        since: Timestamp::from_seconds(1),
+    };
+    governance.follow(&Root { version: 2, revoked: vec![revoked], ..first });
+    let count = |vote: &Statement| {
+        let held = governance.proposal(&id(vote)).expect("held");
+        governance.vote_count(held).expect("its electors").yes
+    };
+    assert_eq!((count(&open), count(&decided)), (0, 3));
+    assert!(!governance.is_kept(&ballot(3, &open, 1, ready(), 6), 6));
+}
+
+#[test]
+fn a_vote_that_opens_when_nobody_lives_any_more_is_refused() {
+    let mut governance = governance();
+    let far = proposal(1, u64::MAX / 2);
+    assert!(matches!(governance.offer(&far, 5), Err(Refusal::FromTheFuture(_))));
+}
+
+#[test]
+fn whoever_learns_late_of_a_decision_has_others_around_him_who_get_their_grace() {
+    let vote = proposal(1, 10);
+    let mut governance = governance();
+    governance.offer(&vote, 5).expect("an elector's");
+    for n in 1..=3 {
+        governance.offer(&ballot(n, &vote, 1, ready(), 6), 6).expect("its vote");
+    }
+    let line = "updraft".parse().expect("a name");
+    assert_eq!(governance.forks(&line, 50, None).past[0].grace_end, 20);
+    governance.note_learnt(&id(&vote), 50);
+    assert_eq!(governance.forks(&line, 50, None).past[0].grace_end, 51, "a development network's");
 }
 
 #[test]

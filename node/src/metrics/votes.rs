@@ -29,8 +29,17 @@ pub struct ProposalNumbers {
 
 impl ProposalNumbers {
     /// Every state.
-    pub const STATES: [&'static str; 8] =
-        ["announced", "open", "rejected", "failed", "locked_in", "active", "final", "cancelled"];
+    pub const STATES: [&'static str; 9] = [
+        "announced",
+        "open",
+        "rejected",
+        "failed",
+        "locked_in",
+        "active",
+        "final",
+        "overtaken",
+        "cancelled",
+    ];
 }
 
 /// The families, and which proposals they have.

@@ -23,7 +23,9 @@ pub use self::{
     ballot::{Ballot, Stance},
     certificate::{Certificate, Decision, NotDecided},
     double::{DoubleVote, NoDoubleVote},
-    proposal::{Activation, Fraction, InvalidFraction, MalformedProposal, Proposal},
+    proposal::{
+        Activation, FIRST_PROTOCOL, Fraction, InvalidFraction, MalformedProposal, Proposal,
+    },
     rules::Rules,
     tally::{Count, Outlook, Tally, Weight, Weights},
 };

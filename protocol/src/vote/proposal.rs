@@ -20,6 +20,11 @@ use crate::{
 
 use super::rules::Rules;
 
+/// The protocol that every line of software speaks before anything was voted about it.
+pub const FIRST_PROTOCOL: u32 = 1;
+/// The line that nodes themselves are.
+const OWN_LINE: &str = "updraft";
+
 /// A part of a whole, `num / den`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct Fraction {
@@ -74,8 +79,8 @@ impl FromStr for Fraction {
 pub enum Activation {
     /// From this epoch on.
     Epoch(u64),
-    /// When the operator's source of heights has reached this number, but not before this epoch: for software that
-    /// counts blocks and not seconds.
+    /// When the operator's source of heights has reached this number, but not before this epoch: for components that
+    /// count blocks and not seconds.
     Height {
         /// The number.
         height: u64,
@@ -216,6 +221,11 @@ impl Wire for Proposal {
         }
         if self.number == 0 || self.from == self.to {
             return invalid("has number 0, or changes nothing");
+        }
+        // Nodes without a source of heights could not follow, and would not know it.
+        let by_height = matches!(self.activation, Activation::Height { .. });
+        if by_height && self.line.as_str() == OWN_LINE {
+            return invalid("lets the nodes' own protocol come into force at a height");
         }
         let activation = self.activation.earliest();
         let ordered = self.opens < self.lock_deadline

@@ -207,7 +207,7 @@ async fn a_ballot_is_signed_by_somebody_about_this_proposal_or_cast_by_the_node(
 async fn the_status_tells_the_protocol_in_force_and_warns() {
     let desk = Desk::new().await;
     desk.agent.set_status(|status| {
-        status.protocol.active = 3;
+        (status.protocol.active, status.node.protocol) = (3, 3);
         status.protocol.left_behind = true;
         status.protocol.warnings = vec!["it takes no part".to_owned(), "cut off".to_owned()];
         status.votes_open = 2;

@@ -14,7 +14,7 @@ pub struct Proposal {
     pub id: String,
     /// Its name.
     pub digest: String,
-    /// `announced open rejected failed lockedIn active final cancelled`.
+    /// `announced open rejected failed lockedIn active final overtaken cancelled`.
     pub state: String,
     /// Whose protocol: `updraft`, or a component's.
     pub line: String,
