@@ -153,6 +153,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         forks.judge(fork, epoch) == Footing::Unknown
     }
 
+    /// Whether all peers that have said which rules they follow follow others than this node knows.
+    pub(super) fn knows_no_rules_of_others(&self, now: Now) -> bool {
+        let mut peers = self.votes.peers.keys().peekable();
+        peers.peek().is_some() && peers.all(|peer| self.follows_unknown_rules(peer, now))
+    }
+
     /// Whether packs of chunks are given: from the decision on, because clocks differ, and peers ask for none before
     /// their own has come to it.
     pub fn speaks_packs(&self, now: Now) -> bool {

@@ -53,6 +53,26 @@ fn a_peer_that_keeps_to_former_rules_is_answered_through_the_grace_and_no_longer
 }
 
 #[test]
+fn who_comes_back_into_a_network_with_other_rules_installs_nothing_before_it_knows_them() {
+    let mut desk = Desk::speaking(2);
+    desk.caught_up(1);
+    let other = ForkId { digest: ForkDigest([9; 4]), next: None };
+    desk.machine.handle(Input::Forked(1, Some(other)), now(2));
+    let bugfix = Manifest {
+        kind: updraft_protocol::ReleaseKind::Bugfix,
+        ..desk.publisher.manifest("1.0.0")
+    };
+    let manifest = desk.publisher.sign(&bugfix, &[1, 2]);
+    let head = desk.publisher.sign(&desk.publisher.head(1, None, &[&manifest]), &[1, 2]);
+    let fetches = |actions: &[Action<u8>]| actions.iter().any(|a| matches!(a, Action::Fetch(_)));
+    let input = Input::Imported { head, manifest, by: "test".to_owned() };
+    assert!(!fetches(&desk.machine.handle(input, now(3))));
+    assert!(!fetches(&desk.at(600)), "however long it takes");
+    let same = desk.machine.fork_id(now(600));
+    assert!(fetches(&desk.machine.handle(Input::Forked(1, Some(same)), now(600))));
+}
+
+#[test]
 fn a_peer_that_awaits_other_rules_is_asked_for_the_decision() {
     let mut desk = Desk::speaking(2);
     desk.caught_up(1);

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use updraft_protocol::{
-    Ballot, CatchUpAnswer, Digest, Elector, Electorate, ForkId, Gossip, KeyId, Manifest,
-    NetworkKind, Proposal, Root, SecretKey, Signed, Stance, Statement,
+    Ballot, CatchUpAnswer, Digest, Elector, Electorate, ForkDigest, ForkId, Gossip, KeyId,
+    Manifest, NetworkKind, Proposal, Root, SecretKey, Signed, Stance, Statement,
     vote::{Activation, Fraction},
 };
 
