@@ -31,6 +31,8 @@ pub const MAX_CHANNELS: usize = 64;
 pub const MAX_REVOKED_KEYS: usize = 256;
 /// Electors of a network: more than that cannot be held to account by people.
 pub const MAX_ELECTORS: usize = 256;
+/// Votes of former electorates that go on counting: those of all its life, and electorates change once in years.
+pub const MAX_COUNTED: usize = 256;
 /// A proposal of another protocol, with its notes.
 pub const MAX_PROPOSAL: usize = 16 * 1024;
 /// Why a proposal is made, in bytes of UTF-8.

@@ -16,9 +16,10 @@ use updraft_protocol::{
     Listing, Node, PackedAnswer, PackedRequest, Proposal, PublicKey, RevokedKey, Root, SecretKey,
     Statement, TransferAnswer, Tree, Wire, Withdrawn, codec,
     limits::{
-        MAX_ARTIFACTS, MAX_CATCHUP_MARKS, MAX_CERTIFICATE, MAX_CHUNK, MAX_CHUNKS, MAX_ELECTORS,
-        MAX_LISTINGS, MAX_OBJECT, MAX_PACK_BYTES, MAX_PACK_CHUNKS, MAX_PROPOSAL_NOTES, MAX_REASON,
-        MAX_REVOKED_KEYS, MAX_STATEMENTS_PER_ANSWER, MAX_TREE_ENTRIES, MAX_WITHDRAWN,
+        MAX_ARTIFACTS, MAX_CATCHUP_MARKS, MAX_CERTIFICATE, MAX_CHUNK, MAX_CHUNKS, MAX_COUNTED,
+        MAX_ELECTORS, MAX_LISTINGS, MAX_OBJECT, MAX_PACK_BYTES, MAX_PACK_CHUNKS,
+        MAX_PROPOSAL_NOTES, MAX_REASON, MAX_REVOKED_KEYS, MAX_STATEMENTS_PER_ANSWER,
+        MAX_TREE_ENTRIES, MAX_WITHDRAWN,
     },
     vote::Decision,
 };
@@ -114,7 +115,9 @@ fn the_largest_roots_are_read() {
     let mut revoked: Vec<RevokedKey> = (0..MAX_REVOKED_KEYS).map(revoked).collect();
     revoked.sort_by_key(|revoked| revoked.key);
     let electorate = Some(Electorate { epoch: 1, electors });
-    reads_within_its_limit(&Root { electorate, revoked, ..samples::root_1() });
+    let mut counts: Vec<Digest> = (0..MAX_COUNTED).map(|n| Digest::of(&n.to_le_bytes())).collect();
+    counts.sort();
+    reads_within_its_limit(&Root { electorate, counts, revoked, ..samples::root_2() });
 }
 
 fn public(n: usize) -> PublicKey {

@@ -14,7 +14,7 @@ use super::people::{self, NETWORK, key, signed};
 pub(super) struct Story {
     kind: NetworkKind,
     governance: Option<Governance>,
-    roster: u64,
+    roots: Vec<Root>,
     epoch: u64,
     proposals: BTreeMap<String, Arc<Signed<Proposal>>>,
     ballots: BTreeMap<(String, String), Arc<Signed<Ballot>>>,
@@ -35,7 +35,7 @@ impl Story {
         Self {
             kind: NetworkKind::Development,
             governance: None,
-            roster: 0,
+            roots: Vec::new(),
             epoch: 0,
             proposals: BTreeMap::new(),
             ballots: BTreeMap::new(),
@@ -64,10 +64,8 @@ impl Story {
                 self.kind = NetworkKind::Production;
                 String::new()
             }
-            ["electors", ..] => {
-                self.root(&words[1..]);
-                String::new()
-            }
+            ["electors", ref electors @ .., "counting", counted] => self.root(electors, counted),
+            ["electors", ref electors @ ..] => self.root(electors, ""),
             ["at", epoch] => {
                 self.epoch = number(epoch);
                 String::new()
@@ -78,6 +76,15 @@ impl Story {
                 self.proposals.insert(name.to_owned(), signed.clone());
                 let epoch = self.epoch;
                 self.outcome(|machine| machine.offer_proposal(&signed, epoch))
+            }
+            // Somebody who has seen the roots and nothing else.
+            ["newcomer"] => {
+                let mut governance = Governance::new(&self.roots[0]);
+                for root in &self.roots[1..] {
+                    governance.follow(root);
+                }
+                self.governance = Some(governance);
+                String::new()
             }
             ["see", name] => self.state(name),
             ["count", name] => self.count(name),
@@ -111,14 +118,33 @@ impl Story {
         }
     }
 
-    /// The next root, with these electors.
-    fn root(&mut self, electors: &[&str]) {
-        self.roster += 1;
-        let root = Root { kind: self.kind, ..people::root(self.roster, electors) };
-        match &mut self.governance {
-            None => self.governance = Some(Governance::new(&root)),
-            Some(governance) => governance.follow(&root),
-        }
+    /// The number of the electorate in force: that of its root.
+    fn roster(&self) -> u64 {
+        self.roots.len() as u64
+    }
+
+    /// The next root, with these electors, that counts these votes of former ones: names with commas between. Gives what
+    /// it strikes off.
+    fn root(&mut self, electors: &[&str], counted: &str) -> String {
+        let counted = counted.split(',').filter(|name| !name.is_empty());
+        let mut counts: Vec<Digest> = counted.map(|name| self.proposals[name].digest()).collect();
+        counts.sort();
+        let root = Root { kind: self.kind, counts, ..people::root(self.roster() + 1, electors) };
+        self.roots.push(root.clone());
+        let Some(governance) = &mut self.governance else {
+            self.governance = Some(Governance::new(&root));
+            return String::new();
+        };
+        let fallen = governance.follow(&root).into_iter().map(|vote| {
+            let named = self.proposals.iter().find(|(_, said)| said.digest() == vote.proposal);
+            let name = named.map_or("?", |(name, _)| name.as_str());
+            let was = if vote.was_decided { ", which was decided" } else { "" };
+            format!("{name} struck off{was}")
+        });
+        // A root strikes off by digest; a story is told by name.
+        let mut fallen: Vec<String> = fallen.collect();
+        fallen.sort();
+        fallen.join("; ")
     }
 
     /// `FROM to TO, opens O, ends E, active A, grace G`, and `threshold N/D`, `ready N/D`, `line L`, `electorate E`.
@@ -137,7 +163,7 @@ impl Story {
             to: value("to").map_or(2, number),
             release: "2.0.0".parse().expect("a version"),
             artifacts: vec![Digest::of(b"artifact")],
-            electorate: epoch("electorate", self.roster),
+            electorate: epoch("electorate", self.roster()),
             opens: epoch("opens", 10),
             lock_deadline: epoch("ends", 20),
             activation: Activation::Epoch(epoch("active", 30)),

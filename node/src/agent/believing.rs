@@ -49,10 +49,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     ) -> Result<(), Refusal> {
         let changed = self.catalog.offer_root(&root)?;
         let version = changed.version;
-        self.votes.governance.follow(self.catalog.root());
+        let struck_off = self.votes.governance.follow(self.catalog.root());
         self.votes.unheard.clear();
         self.sweep_due = true;
         actions.push(Action::KeepRoot(Arc::new(root), version));
+        // After the root that says so: a node that stops in between still has what its older root counts.
+        struck_off.iter().for_each(|vote| self.strike_off(vote, actions));
         for channel in changed.begun_anew {
             let base = self.catalog.base(&channel).cloned();
             actions.push(Action::BeginAnew(channel, base));

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     catalog::Verdict,
-    governance::{Elector, Event, Governance, Refusal},
+    governance::{Elector, Event, Governance, Refusal, StruckOff},
 };
 
 /// Votes as this node knows them.
@@ -253,6 +253,28 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 Event::Rejected(_) => {}
             }
         }
+    }
+
+    /// Forgets what was said about a vote that the root does not count any more.
+    pub(super) fn strike_off(&mut self, vote: &StruckOff, actions: &mut Vec<Action<P>>) {
+        let StruckOff { proposal, number, was_decided } = *vote;
+        let root = self.catalog.root().version;
+        if was_decided {
+            tracing::warn!(
+                %proposal, number, root,
+                "former electors had decided this, and the root does not count it: it is undone"
+            );
+        } else {
+            tracing::info!(%proposal, number, root, "a vote ends with the electorate that opened it");
+        }
+        let governance = &self.votes.governance;
+        let gone = self.votes.kept.extract_if(.., |_, kept| !governance.knows(kept));
+        let gone: Vec<Arc<Statement>> = gone.map(|(_, statement)| statement).collect();
+        if !gone.is_empty() {
+            actions.push(Action::ForgetStatements(gone));
+        }
+        let state = "struck off";
+        actions.push(Action::Emit(What::ProposalMoved { number, id: proposal, state }));
     }
 
     pub(super) fn number_of(&self, id: &Digest) -> u32 {

@@ -430,5 +430,38 @@ fn what_a_decision_waits_for_is_said_in_words() {
     assert_eq!(desk.machine.readiness(&held, now(11)), Readiness::Unknown);
 }
 
+/// A vote is decided, then the first elector leaves; the root counts these votes of the electorate before.
+fn after_a_decision(counts: impl Fn(&Statement) -> Vec<Digest>) -> (Desk, Vec<Action<u8>>) {
+    let mut desk = Desk::speaking(2);
+    let proposal = desk.proposal(|_| {});
+    desk.decide(&proposal, 11);
+    let first = root(&desk.publisher);
+    let electors = first.electorate.clone().expect("one").electors;
+    let electorate = Some(Electorate { epoch: 2, electors: electors[1..].to_vec() });
+    let prev = Some(desk.publisher.sign(&first, &[100]).digest());
+    let next = Root { version: 2, prev, electorate, counts: counts(&proposal), ..first };
+    let next = desk.publisher.sign(&next, &[100]).as_ref().clone();
+    let actions = desk.machine.take_root(next, now(12)).expect("it follows");
+    (desk, actions)
+}
+
+#[test]
+fn what_the_next_root_does_not_count_is_forgotten_after_the_root_is_kept() {
+    let (counting, _) = after_a_decision(|proposal| vec![digest_of(proposal)]);
+    assert_eq!(counting.state(12), "locked in");
+    let (desk, actions) = after_a_decision(|_| Vec::new());
+    assert!(desk.machine.proposals(now(12)).is_empty() && desk.machine.said(now(12)).is_empty());
+    let place = |wanted: fn(&Action<u8>) -> bool| actions.iter().position(wanted);
+    let kept = place(|action| matches!(action, Action::KeepRoot(..))).expect("it is kept");
+    // Proposal, four ballots, certificate.
+    let forgotten =
+        place(|action| matches!(action, Action::ForgetStatements(gone) if gone.len() == 6));
+    assert!(forgotten.is_some_and(|forgotten| forgotten > kept), "{actions:?}");
+    let told = place(|action| {
+        matches!(action, Action::Emit(What::ProposalMoved { state: "struck off", .. }))
+    });
+    assert!(told.is_some());
+}
+
 #[path = "changing_tests.rs"]
 mod changing;

@@ -204,6 +204,7 @@ impl Refusal {
             Self::Root(RootError::DropsChannel { .. }) => "root_drops_channel",
             Self::Root(RootError::NoBase { .. }) => "root_no_base",
             Self::Root(RootError::Electorate { .. }) => "root_electorate",
+            Self::Root(RootError::Uncounts { .. }) => "root_uncounts",
             Self::FromTheFuture { .. } => "future",
             Self::Expired { .. } => "expired",
             Self::NotListed(_) => "not_listed",
@@ -213,7 +214,7 @@ impl Refusal {
     }
 
     /// Every word that [`Refusal::label`] can give.
-    pub const LABELS: [&'static str; 36] = [
+    pub const LABELS: [&'static str; 37] = [
         "undecodable",
         "wrong_network",
         "other_than_named",
@@ -245,6 +246,7 @@ impl Refusal {
         "root_drops_channel",
         "root_no_base",
         "root_electorate",
+        "root_uncounts",
         "future",
         "expired",
         "not_listed",

@@ -116,6 +116,12 @@ impl Held {
         self.decided.get(&decision)
     }
 
+    /// Whether it was decided and not called off.
+    pub(super) fn is_in_effect(&self) -> bool {
+        self.decided.contains_key(&Decision::LockIn)
+            && !self.decided.contains_key(&Decision::Cancel)
+    }
+
     /// Electors who said two things, and the proofs.
     pub fn liars(&self) -> impl Iterator<Item = (&KeyId, &Arc<DoubleVote>)> {
         self.liars.iter()

@@ -11,7 +11,7 @@ use std::{
 use updraft_protocol::{
     Ballot, Certificate, ComponentName, Digest, DoubleVote, Electorate, KeyId, NetworkId, Proposal,
     Root, Sentence, Signed, Stance, Verified,
-    vote::{Activation, Decision, Outlook, Rules, Weights},
+    vote::{Activation, Outlook, Rules, Weights},
 };
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
     held::{Cast, Held, SKEW, State},
     lines::{Chain, Line},
     refusal::Refusal,
-    roster::Roster,
+    roster::{Electors, Roster},
 };
 
 /// Ballots by which an elector may be ahead of the epochs of a vote. So many may be cast at once; beyond that it is one
@@ -74,12 +74,12 @@ pub(super) enum Arrival {
 #[derive(Debug, Clone)]
 pub struct Governance {
     network: NetworkId,
-    rules: Rules,
-    roster: Roster,
+    pub(super) rules: Rules,
+    pub(super) roster: Roster,
     pub(super) held: BTreeMap<Digest, Held>,
     /// Proposals that electors have voted on and that have not come, and the epoch of the ballot: at most one an
     /// elector.
-    unknown: BTreeMap<KeyId, (Digest, u64)>,
+    pub(super) unknown: BTreeMap<KeyId, (Digest, u64)>,
 }
 
 impl Governance {
@@ -94,15 +94,6 @@ impl Governance {
         };
         governance.follow(first);
         governance
-    }
-
-    /// Takes the next root. Whom it has taken back is not heard any more: his ballots count nothing where nothing is
-    /// decided.
-    pub fn follow(&mut self, root: &Root) {
-        self.roster.follow(root, &self.rules);
-        let roster = &self.roster;
-        let undecided = self.held.values_mut().filter(|held| held.decided.is_empty());
-        undecided.for_each(|held| held.ballots.retain(|key, _| !roster.is_revoked(key)));
     }
 
     /// What is long enough here, and how much one operator may weigh.
@@ -133,17 +124,16 @@ impl Governance {
     /// Whether a key may open proposals now.
     pub fn is_elector(&self, key: &KeyId) -> bool {
         let current = self.roster.current().and_then(|epoch| self.roster.of(epoch));
-        let has = current.is_some_and(|electors| electors.electorate.elector(key).is_some());
-        has && !self.roster.is_revoked(key)
+        let may = |electors: &Electors| {
+            let epoch = electors.electorate.epoch;
+            electors.electorate.elector(key).is_some() && self.roster.hears(key, epoch)
+        };
+        current.is_some_and(may)
     }
 
     /// The heights at which decided votes come into force.
     pub fn heights(&self) -> impl Iterator<Item = u64> {
-        let decided = self.held.values().filter(|held| {
-            held.decided.contains_key(&Decision::LockIn)
-                && !held.decided.contains_key(&Decision::Cancel)
-        });
-        decided.filter_map(|held| match held.proposal.activation {
+        self.in_effect().filter_map(|held| match held.proposal.activation {
             Activation::Height { height, .. } => Some(height),
             Activation::Epoch(_) => None,
         })
@@ -195,10 +185,7 @@ impl Governance {
             return Ok(Vec::new());
         }
         let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
-        let former = self.roster.current().filter(|current| *current > claim.electorate);
-        if let (Some(current), Arrival::Now(_)) = (former, arrival) {
-            return Err(Refusal::FormerElectorate { of: claim.electorate, current });
-        }
+        self.counts(claim.electorate, &signed.digest())?;
         let proposal = self.verify(signed, claim.electorate)?;
         proposal.keeps_to(&self.rules)?;
         if let Arrival::Now(epoch) = arrival {
@@ -312,6 +299,7 @@ impl Governance {
         let claim =
             certificate.proposal.peek().map_err(|error| Refusal::Unverified(error.into()))?;
         let of = claim.electorate;
+        self.counts(of, &id)?;
         let electors = self.roster.of(of).ok_or(Refusal::UnknownElectorate(of))?;
         let proposal = certificate.judge(&self.network, &electors.electorate, &self.rules)?;
         let held = self
@@ -349,10 +337,7 @@ impl Governance {
 
     /// Everything that was decided and not called off.
     fn in_effect(&self) -> impl Iterator<Item = &Held> {
-        self.held.values().filter(|held| {
-            held.decided.contains_key(&Decision::LockIn)
-                && !held.decided.contains_key(&Decision::Cancel)
-        })
+        self.held.values().filter(|held| held.is_in_effect())
     }
 
     /// Which rules of the network itself this node follows in an epoch, which it had, and which are to come.
@@ -464,8 +449,8 @@ impl Governance {
             return Err(Refusal::NotAnElector(speaker));
         }
         let said = electors.electorate.verify(signed, &self.network)?;
-        if self.roster.is_revoked(&said.speaker()) {
-            return Err(Refusal::NotAnElector(said.speaker()));
+        if !self.roster.hears(&speaker, electorate) {
+            return Err(Refusal::NotAnElector(speaker));
         }
         Ok(said)
     }

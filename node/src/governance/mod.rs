@@ -9,6 +9,7 @@
 //! | `held.rs` | one proposal: its ballots, its decisions, and how it stands |
 //! | `count.rs` | how a vote stands, in whole weights and in sentences |
 //! | `roster.rs` | who votes, under which root |
+//! | `former.rs` | which votes of former electorates count: those that the root lists |
 //! | `lines.rs` | which protocol is spoken, and since which decision |
 //! | `fork.rs` | whether a peer follows the same rules |
 //! | `statements.rs` | what is told to others, and how long it is kept |
@@ -18,6 +19,7 @@
 mod count;
 mod elector;
 mod fork;
+mod former;
 mod held;
 mod lines;
 mod machine;
@@ -29,6 +31,7 @@ pub use self::{
     count::VoteCount,
     elector::{CannotVote, Elector},
     fork::{Change, Footing, Forks},
+    former::StruckOff,
     held::{Held, State},
     lines::Line,
     machine::{Event, Governance},

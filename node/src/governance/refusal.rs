@@ -22,8 +22,10 @@ pub enum Refusal {
     /// The trust root has no electorate of this number, or not yet.
     #[error("electorate {0} is not known here")]
     UnknownElectorate(u64),
-    /// It was opened by an electorate that votes no more.
-    #[error("it was opened by electorate {of}, and electorate {current} votes now")]
+    /// It was opened by an electorate that votes no more, and the root does not count it.
+    #[error(
+        "it is of electorate {of}, electorate {current} votes now, and the root does not count it"
+    )]
     FormerElectorate {
         /// The one it names.
         of: u64,
@@ -88,7 +90,10 @@ impl Refusal {
 
     /// Whether a node that follows a newer root could have taken it.
     pub fn may_be_a_newer_root(&self) -> bool {
-        matches!(self, Self::NotAnElector(_) | Self::UnknownElectorate(_))
+        matches!(
+            self,
+            Self::NotAnElector(_) | Self::UnknownElectorate(_) | Self::FormerElectorate { .. }
+        )
     }
 
     /// The word for metrics: a closed list.

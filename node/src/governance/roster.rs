@@ -1,12 +1,12 @@
-//! Who votes: every electorate that a root has named, by its epoch. Pure.
+//! Who votes: every electorate that a root has named, by its epoch, and what former ones have decided. Pure.
 //!
-//! A change of the roster takes effect for proposals that are opened later. So electorates stay for as long as a
-//! certificate may have to be checked by them, which is for ever; they change once in years.
+//! A former electorate decides nothing new: of its votes those count that the newest root lists, whole and as they were,
+//! and no others. For these, electorates stay for ever; they change once in years.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use updraft_protocol::{
-    Electorate, KeyId, Root,
+    Digest, Electorate, KeyId, Root,
     vote::{Rules, Weights},
 };
 
@@ -26,6 +26,8 @@ pub(super) struct Roster {
     by_epoch: BTreeMap<u64, Electors>,
     current: Option<u64>,
     revoked: BTreeSet<KeyId>,
+    /// Votes of former electorates that go on counting: as many as a root may list.
+    counted: BTreeSet<Digest>,
 }
 
 impl Roster {
@@ -33,6 +35,7 @@ impl Roster {
     pub(super) fn follow(&mut self, root: &Root, rules: &Rules) {
         self.current = root.electorate.as_ref().map(|electorate| electorate.epoch);
         self.revoked = root.revoked.iter().map(|revoked| revoked.key).collect();
+        self.counted = root.counts.iter().copied().collect();
         if let Some(electorate) = &root.electorate {
             let weights = Weights::of(electorate, rules);
             let electors = Electors { electorate: electorate.clone(), weights };
@@ -53,9 +56,15 @@ impl Roster {
         self.current
     }
 
-    /// Whether the root has taken a key back: then it is not heard any more, though what it said while it counted is
-    /// in certificates and stays there.
-    pub(super) fn is_revoked(&self, key: &KeyId) -> bool {
-        self.revoked.contains(key)
+    /// Whether what an electorate says about a proposal counts.
+    pub(super) fn counts(&self, electorate: u64, proposal: &Digest) -> bool {
+        self.current == Some(electorate) || self.counted.contains(proposal)
+    }
+
+    /// Whether a key of an electorate is heard in what counts. One that the root has taken back is not heard in the
+    /// electorate in force. In a former one it is: whoever holds it could date a certificate back as well, so not to hear
+    /// it would guard nothing, and only make what is decided depend on whether the root or the ballot came first.
+    pub(super) fn hears(&self, key: &KeyId, electorate: u64) -> bool {
+        self.current != Some(electorate) || !self.revoked.contains(key)
     }
 }

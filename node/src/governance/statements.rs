@@ -68,6 +68,11 @@ impl Governance {
         }
     }
 
+    /// Whether a statement is about a proposal that is known.
+    pub fn knows(&self, statement: &Statement) -> bool {
+        self.subject(statement).is_some()
+    }
+
     /// The proposal that a statement is about.
     fn subject(&self, statement: &Statement) -> Option<&Held> {
         let id = match statement {

@@ -82,8 +82,8 @@ pub(super) fn follow_root(bytes: &[u8]) -> Outcome {
     verdict.as_ref().map_or_else(refused, |_| Outcome::Read)
 }
 
-/// Revoked keys stay revoked, channels stay, one whose keys changed, or that had a base, has one, and numbers of
-/// electorates grow.
+/// Revoked keys stay revoked, channels stay, one whose keys changed, or that had a base, has one, numbers of
+/// electorates grow, and votes that counted go on counting.
 fn forgets_nothing(trusted: &Root, next: &Root) -> bool {
     let revoked =
         trusted.revoked.iter().all(|old| next.revoked.iter().any(|kept| kept.key == old.key));
@@ -96,5 +96,6 @@ fn forgets_nothing(trusted: &Root, next: &Root) -> bool {
     });
     let number = |root: &Root| root.electorate.as_ref().map(|electorate| electorate.epoch);
     let votes = trusted.electorate == next.electorate || number(trusted) < number(next);
-    revoked && goes_on && votes
+    let counts = trusted.counts.iter().all(|proposal| next.counts.contains(proposal));
+    revoked && goes_on && votes && counts
 }

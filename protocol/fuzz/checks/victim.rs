@@ -14,23 +14,25 @@ pub(super) use crate::samples::NETWORK;
 
 /// What somebody trusts.
 pub(super) struct Victim {
-    /// Roots 1 to 3 of the network.
-    pub(super) roots: [Verified<Root>; 3],
+    /// Roots 1 to 4 of the network.
+    pub(super) roots: [Verified<Root>; 4],
     /// Heads 1 to 3 of its channel `stable`.
     pub(super) heads: [Verified<Head>; 3],
 }
 
 pub(super) static VICTIM: LazyLock<Victim> = LazyLock::new(|| {
-    let [first, second, third] = [samples::root_1(), samples::root_2(), samples::root_3()]
-        .map(|root| samples::signed(&root, &[1, 2, 3, 4]));
+    let [first, second, third, fourth] =
+        [samples::root_1(), samples::root_2(), samples::root_3(), samples::root_4()]
+            .map(|root| samples::signed(&root, &[1, 2, 3, 4]));
     let first = root::trust_first(&first, &first.digest()).expect("an honest root");
     let second = root::trust_next(&first, &second).expect("an honest root");
     let third = root::trust_next(&second, &third).expect("an honest root");
+    let fourth = root::trust_next(&third, &fourth).expect("an honest root");
     let heads = [samples::head_1(), samples::head_2(), samples::head_3()].map(|head| {
         let head = samples::signed(&head, &[11, 12]);
         head.verify(&NETWORK, stable(&first)).expect("an honest head")
     });
-    Victim { roots: [first, second, third], heads }
+    Victim { roots: [first, second, third, fourth], heads }
 });
 
 /// Who publishes on the channel of the victim's heads.

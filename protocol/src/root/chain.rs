@@ -78,6 +78,14 @@ pub enum RootError {
         /// Its number.
         version: u64,
     },
+    /// It no longer counts a vote that the root before it counted: what was decided for ever would be undone.
+    #[error("root {version} no longer counts proposal {proposal} of a former electorate")]
+    Uncounts {
+        /// Its number.
+        version: u64,
+        /// The proposal.
+        proposal: Digest,
+    },
     /// Its channel has other keys or had a base, and it does not say where the channel's heads go on.
     #[error("root {version} does not say from which head on `{channel}` goes on")]
     NoBase {
@@ -120,6 +128,7 @@ pub fn trust_next(
     keeps_channels(trusted, &next)?;
     keeps_bases(trusted, &next)?;
     keeps_electorate(trusted, &next)?;
+    keeps_counting(trusted, &next)?;
     Ok(next)
 }
 
@@ -172,6 +181,15 @@ fn keeps_electorate(trusted: &Root, next: &Root) -> Result<(), RootError> {
         return Ok(());
     }
     Err(RootError::Electorate { version: next.version })
+}
+
+/// What counts goes on counting: a node that was away sees the last root only, and must come to what all others have.
+fn keeps_counting(trusted: &Root, next: &Root) -> Result<(), RootError> {
+    let kept: BTreeSet<&Digest> = next.counts.iter().collect();
+    match trusted.counts.iter().find(|proposal| !kept.contains(proposal)) {
+        Some(proposal) => Err(RootError::Uncounts { version: next.version, proposal: *proposal }),
+        None => Ok(()),
+    }
 }
 
 /// Verifies a root by its own root keys.

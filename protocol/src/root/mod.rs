@@ -27,7 +27,9 @@ use crate::{
     codec::{Invalid, Wire},
     digest::Digest,
     key::{KeyId, PublicKey},
-    limits::{DEFAULT_ROOT_LIFETIME, MAX_CHANNELS, MAX_REASON, MAX_REVOKED_KEYS, MAX_ROOT},
+    limits::{
+        DEFAULT_ROOT_LIFETIME, MAX_CHANNELS, MAX_COUNTED, MAX_REASON, MAX_REVOKED_KEYS, MAX_ROOT,
+    },
     name::{ChannelName, NetworkName},
     network::NetworkId,
     signed::Signable,
@@ -135,6 +137,10 @@ pub struct Root {
     pub builder: Option<Role>,
     /// Who votes on upgrades of the protocol.
     pub electorate: Option<Electorate>,
+    /// Proposals of former electorates that go on counting: decided ones, and votes that were open when the electorate
+    /// changed; in ascending order, at most [`MAX_COUNTED`]. Whatever else a former electorate seems to have decided
+    /// counts nothing, whenever it comes: whoever steals its keys later can date it back.
+    pub counts: Vec<Digest>,
     /// Where channels begin that do not begin at number 1, in ascending order.
     pub channel_base: Vec<ChannelBase>,
     /// Keys that were taken back, by id; none of them is in a role.
@@ -159,6 +165,7 @@ impl Root {
             brake: None,
             builder: None,
             electorate: None,
+            counts: Vec::new(),
             channel_base: Vec::new(),
             revoked: Vec::new(),
         }
@@ -172,6 +179,12 @@ impl Root {
     /// Where a channel's chain begins, unless that is number 1.
     pub fn base(&self, channel: &ChannelName) -> Option<&ChannelBase> {
         self.channel_base.iter().find(|base| base.channel == *channel)
+    }
+
+    /// Whether what this electorate decides about this proposal counts: it is the one in force, or the root says so.
+    pub fn counts(&self, electorate: u64, proposal: &Digest) -> bool {
+        let in_force = self.electorate.as_ref().is_some_and(|list| list.epoch == electorate);
+        in_force || self.counts.binary_search(proposal).is_ok()
     }
 
     /// Every role with its name as people read it, but the electorate.
@@ -223,6 +236,7 @@ impl Wire for Root {
         Invalid::if_over("channels", self.release.len(), MAX_CHANNELS)?;
         Invalid::if_unsorted("channels", self.release.iter().map(|entry| &entry.channel))?;
         self.check_roles()?;
+        self.check_counts()?;
         self.check_bases()?;
         self.check_revoked()
     }
@@ -238,6 +252,19 @@ impl Root {
             }
         }
         self.electorate.as_ref().map_or(Ok(()), Electorate::check)
+    }
+
+    /// An electorate stays for ever, so a root without one has never had one; and before the first there is none.
+    fn check_counts(&self) -> Result<(), Invalid> {
+        Invalid::if_over("proposals that count", self.counts.len(), MAX_COUNTED)?;
+        Invalid::if_unsorted("proposals that count", self.counts.iter())?;
+        if !self.counts.is_empty() && (self.version == 1 || self.electorate.is_none()) {
+            return Err(Invalid::new(
+                "root",
+                "counts votes of former electorates and has had none",
+            ));
+        }
+        Ok(())
     }
 
     fn check_bases(&self) -> Result<(), Invalid> {

@@ -185,7 +185,7 @@ fn turned_tree() -> Vec<u8> {
 }
 
 /// Roots behind others than the first, with everything that a root must not forget. The byte before them trusts
-/// root 2 or 3, and lets keys 2, 3, 4 sign.
+/// root 2, 3 or 4, and lets keys 2, 3, 4 sign.
 fn roots() -> Vec<Seed> {
     let third = samples::root_3();
     let prev = Some(samples::signed(&third, &[]).digest());
@@ -197,11 +197,17 @@ fn roots() -> Vec<Seed> {
     };
     let mut changed = samples::root_2();
     changed.release[0].role = samples::role(1, &[11]);
+    let counting = samples::root_4();
+    let prev = Some(samples::signed(&counting, &[]).digest());
+    let fifth = Root { version: 5, prev, ..counting.clone() };
     vec![
         seed("root_3_after_2", 1, &third),
         seed("root_4", 2, &fourth),
         seed("root_4_forgets_keys", 2, &Root { revoked: Vec::new(), ..fourth.clone() }),
         seed("root_4_forgets_bases", 2, &Root { channel_base: Vec::new(), ..fourth }),
+        seed("root_4_counts_votes", 2, &counting),
+        seed("root_5_uncounts_votes", 3, &Root { counts: Vec::new(), ..fifth.clone() }),
+        seed("root_5", 3, &fifth),
         seed("root_2_without_a_channel", 0, &other_keys),
         seed("root_2_of_other_keys_without_a_base", 0, &changed),
     ]

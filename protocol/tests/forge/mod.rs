@@ -69,6 +69,7 @@ pub(crate) fn all() -> Vec<Attack> {
     attacks.extend(shape::of_roles());
     attacks.extend(shape::of_rules());
     attacks.extend(root::of_roles());
+    attacks.extend(root::of_counts());
     attacks.extend(root::of_channels());
     attacks.extend(root::on_what_is_kept());
     attacks.extend(head::of_rules());

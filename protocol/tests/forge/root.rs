@@ -2,7 +2,7 @@
 
 use updraft_protocol::{
     ChannelBase, ChannelRole, Digest, Elector, Electorate, RevokedKey, Root, Signable,
-    limits::{MAX_CHANNELS, MAX_ELECTORS, MAX_REASON, MAX_REVOKED_KEYS},
+    limits::{MAX_CHANNELS, MAX_COUNTED, MAX_ELECTORS, MAX_REASON, MAX_REVOKED_KEYS},
 };
 
 use super::{Attack, trust::by};
@@ -67,6 +67,25 @@ pub(super) fn of_roles() -> Vec<Attack> {
     ]
 }
 
+/// Rules of the votes that go on counting.
+pub(super) fn of_counts() -> Vec<Attack> {
+    let root = samples::root_4();
+    let [one, other] = [0, 1].map(|at: usize| root.counts[at]);
+    let counts = |name, counts| attack(name, Root { counts, ..root.clone() });
+    let many = (0..=MAX_COUNTED).map(|n| Digest::of(&n.to_le_bytes())).collect();
+    vec![
+        attack("honest_root_that_counts_former_votes", root.clone()),
+        counts("counts_unsorted", vec![other, one]),
+        counts("counts_twice", vec![one, one]),
+        counts("counts_too_many", many),
+        attack("counts_in_a_first_root", {
+            let electorate = root.electorate.clone();
+            Root { electorate, counts: vec![one], ..samples::root_1() }
+        }),
+        attack("counts_without_an_electorate", Root { counts: vec![one], ..samples::root_2() }),
+    ]
+}
+
 /// Rules of channels and of the heads that they go on from.
 pub(super) fn of_channels() -> Vec<Attack> {
     let root = samples::root_3();
@@ -123,7 +142,8 @@ pub(super) fn on_what_is_kept() -> Vec<Attack> {
     let mut lower = samples::root_2();
     lower.release[1].role = samples::role(1, &[11, 12, 13]);
     let anew = ChannelBase { seq: 0, head: None, ..after_head_2().remove(0) };
-    vec![
+    let mut attacks = of_what_counts();
+    attacks.extend([
         after_3("honest_root_that_revokes_one_more", Root { revoked: more, ..root_4.clone() }),
         after_3("root_that_forgets_a_revocation", {
             Root { revoked: without_key_1(), ..root_4.clone() }
@@ -154,5 +174,29 @@ pub(super) fn on_what_is_kept() -> Vec<Attack> {
         after_1("root_with_a_new_threshold_and_no_base", lower),
         after_1("honest_root_with_new_keys_and_a_base", new_keys(after_head_2())),
         after_1("honest_root_whose_channel_begins_anew", new_keys(vec![anew])),
+    ]);
+    attacks
+}
+
+/// The fifth root, and the votes that the fourth counts.
+fn of_what_counts() -> Vec<Attack> {
+    let before = [samples::root_1(), samples::root_2(), samples::root_3(), samples::root_4()];
+    let prev = Some(Digest::of(&by_hand::root(&before[3])));
+    let root_5 = Root { version: 5, prev, ..before[3].clone() };
+    let after_4 = |name, counts: Vec<Digest>| {
+        let root = Root { counts, ..root_5.clone() };
+        Attack::after_roots(name, &before, by(&by_hand::root(&root), Root::DOMAIN, &[2, 3]))
+    };
+    let mut more = root_5.counts.clone();
+    more.push(samples::digest(b"decided by electorate 8"));
+    more.sort();
+    let mut another = root_5.counts.clone();
+    another[0] = samples::digest(b"never decided");
+    another.sort();
+    vec![
+        after_4("honest_root_that_counts_one_more", more),
+        after_4("root_that_uncounts_a_vote", vec![root_5.counts[0]]),
+        after_4("root_that_uncounts_every_vote", Vec::new()),
+        after_4("root_that_counts_another_vote_instead", another),
     ]
 }

@@ -126,6 +126,14 @@ fn electorate() -> impl Strategy<Value = Electorate> {
     })
 }
 
+/// An electorate, and votes of those before it that go on counting.
+fn votes() -> impl Strategy<Value = (Option<Electorate>, BTreeSet<Digest>)> {
+    prop_oneof![
+        Just((None, BTreeSet::new())),
+        (electorate().prop_map(Some), btree_set(digest(), 0..4)),
+    ]
+}
+
 /// Keys that are in no role.
 fn revoked() -> impl Strategy<Value = Vec<RevokedKey>> {
     btree_map(25..=32_u8, (reason(), moment()), 0..5).prop_map(|revoked| {
@@ -142,11 +150,13 @@ pub(crate) fn root() -> impl Strategy<Value = Root> {
     let kind = one_of(&[NetworkKind::Production, NetworkKind::Development]);
     let alone = || option::of(subsequence(KEYS.to_vec(), 1..=3).prop_map(|n| samples::role(1, &n)));
     let roles = (role(), option::of(role()), alone(), alone());
-    let rest = (channels(), option::of(electorate()), revoked());
+    let rest = (channels(), votes(), revoked());
     (network(), network_name(), kind, place(), span(), roles, rest).prop_map(
         |(network, name, kind, (version, prev), (issued, expires), roles, rest)| {
             let (root, witness, brake, builder) = roles;
-            let ((release, channel_base), electorate, revoked) = rest;
+            let ((release, channel_base), (electorate, counted), revoked) = rest;
+            // The first root has no former electorate.
+            let counts = if version == 1 { Vec::new() } else { counted.into_iter().collect() };
             Root {
                 network,
                 name,
@@ -161,6 +171,7 @@ pub(crate) fn root() -> impl Strategy<Value = Root> {
                 brake,
                 builder,
                 electorate,
+                counts,
                 channel_base,
                 revoked,
             }

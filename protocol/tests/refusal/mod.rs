@@ -21,7 +21,7 @@ pub(crate) struct Refusal {
 }
 
 /// Every refusal there is but `NotCanonical`, which no type of the wire can earn: the codec's own tests do.
-pub(crate) const ALL: [&str; 49] = [
+pub(crate) const ALL: [&str; 50] = [
     "decode too large",
     "decode unknown kind",
     "decode malformed",
@@ -43,6 +43,7 @@ pub(crate) const ALL: [&str; 49] = [
     "root drops channel",
     "root no base",
     "root electorate",
+    "root uncounts",
     "chain older",
     "chain forked",
     "chain gap",
@@ -117,6 +118,7 @@ impl From<RootError> for Refusal {
             RootError::Forgets { .. } => "root forgets".to_owned(),
             RootError::NoBase { .. } => "root no base".to_owned(),
             RootError::Electorate { .. } => "root electorate".to_owned(),
+            RootError::Uncounts { .. } => "root uncounts".to_owned(),
         };
         let says = match error.source() {
             Some(source) => format!("{error}: {source}"),

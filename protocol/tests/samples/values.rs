@@ -50,6 +50,7 @@ pub(crate) fn root_1() -> Root {
         brake: None,
         builder: None,
         electorate: None,
+        counts: Vec::new(),
         channel_base: Vec::new(),
         revoked: Vec::new(),
     }

@@ -36,12 +36,16 @@ pub(crate) fn electorate() -> Electorate {
     Electorate { epoch: 8, electors }
 }
 
-/// The fourth root: an electorate that can decide something takes the place of the one before.
+/// The fourth root: an electorate that can decide something takes the place of the one before, of whose votes two go on
+/// counting.
 pub(crate) fn root_4() -> Root {
+    let mut counts = vec![digest(b"decided by electorate 7"), digest(b"open in electorate 7")];
+    counts.sort();
     Root {
         version: 4,
         prev: Some(signed(&root_3(), &[]).digest()),
         electorate: Some(electorate()),
+        counts,
         ..root_3()
     }
 }

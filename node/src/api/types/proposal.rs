@@ -226,6 +226,7 @@ pub struct VoteBody {
 pub(crate) fn state_word(state: &str) -> &str {
     match state {
         "locked in" => "lockedIn",
+        "struck off" => "struckOff",
         other => other,
     }
 }

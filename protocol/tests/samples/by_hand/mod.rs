@@ -191,6 +191,7 @@ pub(crate) fn root_with_role(root: &Root, role: &[u8]) -> Vec<u8> {
         .option(root.brake.as_ref().map(honest_role))
         .option(root.builder.as_ref().map(honest_role))
         .option(root.electorate.as_ref().map(electorate))
+        .list(root.counts.iter().map(|proposal| proposal.as_bytes().to_vec()))
         .list(root.channel_base.iter().map(|base| {
             let start = Bytes::default().text(&base.channel).u64(base.seq);
             start.option(base.head.map(|head| head.as_bytes().to_vec())).done()
