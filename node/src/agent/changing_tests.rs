@@ -193,6 +193,32 @@ fn a_release_that_needs_a_protocol_waits_for_the_vote_and_is_installed_by_it() {
 }
 
 #[test]
+fn what_a_vote_has_decided_is_staged_ahead_and_only_the_own_program_has_to_try_itself() {
+    for (line, speaks, trial) in [("demo-app", 2, Trial::Spared), ("updraft", 1, Trial::Demanded)] {
+        let mut desk = Desk::speaking(speaks);
+        desk.caught_up(1);
+        let component: updraft_protocol::ComponentName = line.parse().expect("a name");
+        let runs = desk.publisher.manifest("1.0.0");
+        let installed = InstalledVersion { version: runs.version, tree: runs.tree.object.digest };
+        let followed = desk.machine.components.values_mut().next().expect("it follows one");
+        followed.installed = Some(installed);
+        let manifest =
+            Manifest { component: component.clone(), ..desk.publisher.manifest("2.0.0") };
+        desk.artifact = desk.publisher.sign(&manifest, &[1, 2]);
+        let head = desk.publisher.sign(&desk.publisher.head(1, None, &[&desk.artifact]), &[1, 2]);
+        let message = Gossip::announce(head.as_ref().clone(), Some(desk.artifact.as_ref().clone()));
+        desk.machine.handle(Input::Gossip { token: 1, from: 1, message }, now(2));
+        let proposal = desk.proposal(|proposal| proposal.line = component.clone());
+        let decided = desk.decide(&proposal, 11);
+        let extent = decided.iter().find_map(|action| match action {
+            Action::Fetch(job) => Some(job.extent),
+            _ => None,
+        });
+        assert_eq!(extent, Some(Extent::Stage { protocol: 2, trial }), "{line}");
+    }
+}
+
+#[test]
 fn a_vote_by_height_waits_for_it_and_never_goes_back() {
     let mut desk = Desk::with(2, |rules| rules.knows_heights = true);
     let proposal = desk.proposal(|proposal| {

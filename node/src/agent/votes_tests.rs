@@ -10,8 +10,8 @@ use updraft_protocol::{
 
 use crate::{
     agent::{
-        Action, Component, Duty, Extent, Input, Machine, Now, Rules, Taken, Understood, Upload,
-        What, electing::Readiness, ending, votes::Votes,
+        Action, Component, Duty, Extent, Input, InstalledVersion, Machine, Now, Rules, Taken,
+        Trial, Understood, Upload, What, electing::Readiness, ending, votes::Votes,
     },
     build::Speaks,
     catalog::Verdict,
