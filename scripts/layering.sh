@@ -23,7 +23,7 @@ fi
 # --- 2. Between the rooms of the node ----------------------------------------------------------------------
 # room: rooms that its code may name. `FLOOR` is the ground floor, which knows no room.
 # Tests of a room may also name `testing` and what stands in a row `room (tests)`.
-floor="again build clock config dirs fingerprint identity lock logging metrics problem secret whole"
+floor="again build clock config dirs fingerprint group identity lock logging metrics problem secret whole"
 allowed=$(cat <<'ROWS'
 # The ground floor. Logging and configuration know each other: a filter is validated by who will obey it.
 again:
@@ -31,6 +31,7 @@ build:
 clock:
 dirs:
 fingerprint:
+group:
 lock:
 problem:
 secret:
@@ -44,13 +45,14 @@ bundle: whole
 catalog:
 fetch:
 governance:
-height:
+# … `group` runs a program with all that it starts, for both rooms that run one.
+height: group
 install:
 keys: secret
 network:
 policy:
 store:
-trial:
+trial: group
 # The edge of joining: asks the network, writes what it came to believe into the store; a root in a file of a
 # person is read by the one bounded reader there is, that of publishing.
 join: lock network publish store whole

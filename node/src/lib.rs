@@ -10,6 +10,8 @@
 //! | 6 | [`store`] | it is kept |
 //! | 7 | [`install`] | it goes live, or back |
 //! | – | [`trial`] | it is tried beside what is live, when it is staged for a later day |
+//! | – | [`governance`] | what the network decides about its own rules, by vote |
+//! | – | [`height`] | where the height comes from at which a vote may come into force |
 //! | – | [`agent`] | the corridor: joins the rooms, owns no rule of its own beyond their order |
 //! | – | [`join`] | how a newcomer comes to trust a network |
 //! | – | [`api`], [`cli`], [`cli::devnet`] | windows for programs and people, and a whole network on one desk |
@@ -39,6 +41,7 @@ pub mod clock;
 pub mod config;
 pub mod dirs;
 pub mod fingerprint;
+pub mod group;
 pub mod identity;
 pub mod lock;
 pub mod logging;

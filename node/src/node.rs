@@ -176,8 +176,7 @@ impl Node {
         let metrics = Metrics::register(&mut registry, clock.now(), build);
         let updraft = registry.sub_registry_with_prefix("updraft");
         let network_metrics = NetworkMetrics::register(updraft);
-        let mut network_settings = network_settings(&settings, &opened)?;
-        network_settings.agent = format!("updraft/{}", build.version);
+        let network_settings = network_settings(&settings, &opened, build)?;
         let key = NodeKey::from_seed(*opened.key.expose()).map_err(|error| {
             Problem::from_error(Code::FileUnusable, &error).hint("the file identity.key is damaged")
         })?;
@@ -286,9 +285,15 @@ async fn ready(network: &Network, api: &Serving) -> Ready {
     }
 }
 
-fn network_settings(settings: &Settings, opened: &Opened) -> Result<NetworkSettings, Problem> {
+fn network_settings(
+    settings: &Settings,
+    opened: &Opened,
+    build: Build,
+) -> Result<NetworkSettings, Problem> {
     let p2p = &settings.p2p;
     let mut network = NetworkSettings::new(opened.trust.newest.network);
+    network.agent = format!("updraft/{}", build.version);
+    network.newest_protocol = build.speaks.newest;
     network.listen = addresses("p2p.listen", &p2p.listen)?;
     network.external = addresses("p2p.external", &p2p.external)?;
     network.bootstrap = addresses("p2p.bootstrap", &p2p.bootstrap)?;

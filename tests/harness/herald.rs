@@ -7,8 +7,8 @@ use prometheus_client::registry::Registry;
 use tokio::{runtime::Runtime, sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 use updraft_node::network::{
-    DhtMode, Network, NetworkEvent, NetworkMetrics, NetworkSettings, NodeKey, Reach, Started,
-    Verdict,
+    DhtMode, Network, NetworkEvent, NetworkMetrics, NetworkSettings, NodeKey, Reach, Service,
+    Started, Verdict,
 };
 use updraft_protocol::{Digest, Gossip, NetworkId};
 
@@ -115,6 +115,27 @@ impl Drop for Herald {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// What a node says that it speaks to a peer that meets it.
+#[track_caller]
+pub(crate) fn services(node: &Node, network: NetworkId) -> Vec<Service> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("one");
+    let stop = CancellationToken::new();
+    let met = async {
+        let (peer, mut events) = start(network, &stop).await;
+        let door = node.listen()[0].parse().expect("an address");
+        peer.dial(door).await.expect("the node answers");
+        loop {
+            let event = events.recv().await.expect("it runs");
+            if let NetworkEvent::PeerConnected { services, .. } = event {
+                return services;
+            }
+        }
+    };
+    let services = runtime.block_on(async { timeout(DEADLINE, met).await });
+    stop.cancel();
+    services.expect("a node says what it speaks")
 }
 
 async fn start(

@@ -12,9 +12,12 @@ use std::{
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use updraft_node::network::{
-    Address, InboundRequest, Network, NetworkEvent, NetworkMetrics, NetworkSettings, NodeKey,
-    Reach, Responder, Started,
+use updraft_node::{
+    build::Speaks,
+    network::{
+        Address, InboundRequest, Network, NetworkEvent, NetworkMetrics, NetworkSettings, NodeKey,
+        Reach, Responder, Started,
+    },
 };
 use updraft_protocol::{
     BootstrapAnswer, CatchUpAnswer, CatchUpRequest, ChunkRange, Digest, Gossip, Holding, NetworkId,
@@ -144,6 +147,7 @@ async fn play(
 ) {
     let mut settings = NetworkSettings::new(part.network);
     settings.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")];
+    settings.newest_protocol = Speaks::THIS.newest;
     let metrics = NetworkMetrics::register(&mut Registry::default());
     let started = Network::start(settings, NodeKey::generate(), metrics, part.stop.clone());
     let Started { network, mut events, task } = started.await.expect("it listens");

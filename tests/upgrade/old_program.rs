@@ -3,8 +3,11 @@
 
 use std::{path::Path, process::Command};
 
+use updraft_node::network::Service;
+use updraft_protocol::{Digest, NetworkId};
+
 use super::*;
-use crate::harness::{items, protocol_1, text};
+use crate::harness::{herald::services, items, protocol_1, text};
 
 /// The real program as a release, without the debug information that makes it large.
 fn program(parliament: &Parliament) -> PathBuf {
@@ -78,6 +81,20 @@ fn an_old_program_joins_after_the_switch_becomes_the_new_one_and_takes_part() {
     wait_for(&old, "1.0.0");
     parliament.publish_app("1.1.0");
     wait_for(&old, "1.1.0");
+}
+
+#[test]
+fn only_a_program_that_speaks_packs_offers_them() {
+    let network = Network::found();
+    let trust = network.publisher.get("/api/v1/trust");
+    let id: Digest = text(&trust["networkId"]).parse().expect("32 bytes");
+    let id = NetworkId::from_bytes(*id.as_bytes());
+    let mut old = Node::prepare(network.place(), "old", &Kind::follower());
+    old.say(&["--yes", "join", &network.publisher.ticket()]).good();
+    old.start_as(&protocol_1());
+    let usual = [Service::Bootstrap, Service::CatchUp, Service::Transfer];
+    assert_eq!(services(&old, id), usual);
+    assert_eq!(services(&network.publisher, id), [&usual[..], &[Service::Packed]].concat());
 }
 
 #[test]

@@ -38,6 +38,28 @@ fn who_was_cut_off_over_the_end_of_a_vote_takes_the_decision_that_the_others_mad
 }
 
 #[test]
+fn who_was_away_for_the_whole_vote_acts_by_no_rules_that_are_over() {
+    let parliament = Parliament::found();
+    parliament.publish_app("1.0.0");
+    let mut nodes = parliament.nodes(&ELECTORS);
+    nodes[4].wait_for("1.0.0");
+    nodes[4].stop();
+    parliament.propose(30, 3, 1);
+    nodes[..4].iter().for_each(yes);
+    for node in nodes[..4].iter().chain([&parliament.network.publisher]) {
+        wait_until(node, "final");
+    }
+    parliament.publish_app("1.1.0");
+    nodes[4].start();
+    nodes[4].wait_for("1.1.0");
+    assert_eq!(protocol(&nodes[4])["active"], 2);
+    let logged = nodes[4].logged();
+    let speaks = logged.find("the protocol in force protocol=2");
+    let installs = logged.find("fetching release=demo-app@1.1.0");
+    assert!(speaks.is_some() && speaks < installs, "by which rules?");
+}
+
+#[test]
 fn a_vote_that_neither_side_could_decide_has_failed_on_both_and_stays_so_when_they_meet() {
     let parliament = Parliament::found();
     let mut nodes = parliament.nodes(&ELECTORS);

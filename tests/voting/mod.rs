@@ -1,5 +1,7 @@
 //! Votes as people meet them: commands, one node that votes by itself, and a count that anybody makes again.
 
+mod heights;
+
 use std::fs;
 
 use serde_json::Value;
@@ -26,14 +28,18 @@ fn electing(electors: &[&str]) -> Network {
         all(&network, &[&line]);
     }
     all(&network, &["root sign -k dev --yes", "root apply --yes"]);
-    let key = network.project().join("keys").join(format!("{}.key", electors[0]));
     network.publisher.stop();
-    let voter = Kind::seed()
-        .with("governance.voter", "true")
-        .with("governance.voter_key", format!("\"{}\"", key.display()));
-    network.publisher.configure(&voter);
+    network.publisher.configure(&voter(&network, electors[0]));
     network.publisher.start();
     network
+}
+
+/// A node that stores, serves, and votes with this key.
+fn voter(network: &Network, name: &str) -> Kind {
+    let key = network.project().join("keys").join(format!("{name}.key"));
+    Kind::seed()
+        .with("governance.voter", "true")
+        .with("governance.voter_key", format!("\"{}\"", key.display()))
 }
 
 /// Publishes a release of a line of software.

@@ -93,29 +93,50 @@ impl SwarmPeers {
         request: TransferRequest,
     ) -> Result<TransferAnswer, PeerError> {
         if !self.versions.speaks_packs(peer) {
-            return self.within(1, self.network.transfer(peer, request)).await;
+            return self.singly(peer, request).await;
         }
         match self.packed(peer, PackedRequest::One(request), 1).await? {
-            PackedAnswer::One(answer) => Ok(answer),
-            PackedAnswer::Chunks(_) => {
+            Some(PackedAnswer::One(answer)) => Ok(answer),
+            Some(PackedAnswer::Chunks(_)) => {
                 self.accuse(peer, Lie::WrongAnswer);
                 Err(PeerError::Malformed)
             }
+            None => self.singly(peer, request).await,
         }
     }
 
+    /// Asks in the first version.
+    async fn singly(
+        &self,
+        peer: PeerId,
+        request: TransferRequest,
+    ) -> Result<TransferAnswer, PeerError> {
+        let asked = async {
+            let answer = self.network.transfer(peer, request).await;
+            if matches!(answer, Err(RequestError::Refused { .. })) {
+                self.versions.note_silence(peer);
+            }
+            answer
+        };
+        self.within(1, asked).await
+    }
+
+    /// Asks in the second version; `None` if the peer does not speak it, or not yet: it may not have heard of the
+    /// decision that this node acts by. Then the same may be asked singly.
     async fn packed(
         &self,
         peer: PeerId,
         request: PackedRequest,
         chunks: usize,
-    ) -> Result<PackedAnswer, PeerError> {
+    ) -> Result<Option<PackedAnswer>, PeerError> {
         let asked = async {
-            let answer = self.network.pack(peer, request).await;
-            if matches!(answer, Err(RequestError::Unsupported { .. })) {
-                self.versions.note_refusal(peer);
+            match self.network.pack(peer, request).await {
+                Err(RequestError::Refused { .. } | RequestError::Unsupported { .. }) => {
+                    self.versions.note_refusal(peer);
+                    Ok(None)
+                }
+                answer => answer.map(Some),
             }
-            answer
         };
         self.within(chunks, asked).await
     }
@@ -180,7 +201,17 @@ impl Peers for SwarmPeers {
         indices: Vec<u32>,
     ) -> Result<PackedAnswer, PeerError> {
         let request = PackedRequest::Chunks { blob, ranges: ChunkRange::pack(&indices) };
-        let answer = self.packed(peer, request, indices.len()).await?;
+        let answer = match (self.packed(peer, request, indices.len()).await?, indices.first()) {
+            (Some(answer), _) => answer,
+            // The others are asked for one by one as well, now that it is known.
+            (None, Some(index)) => {
+                match self.singly(peer, TransferRequest::Chunk { blob, index: *index }).await? {
+                    TransferAnswer::Chunk(bytes) => PackedAnswer::Chunks(vec![bytes]),
+                    other => PackedAnswer::One(other),
+                }
+            }
+            (None, None) => PackedAnswer::Chunks(Vec::new()),
+        };
         if let PackedAnswer::Chunks(chunks) = &answer {
             self.pass(chunks.iter().map(Vec::len).sum()).await;
         }
@@ -340,16 +371,5 @@ impl ReadAt for crate::install::Contents {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pack_has_the_time_that_its_chunks_would_have_had_four_at_a_time() {
-        let chunk = Duration::from_secs(20);
-        assert_eq!(patience(chunk, 0), chunk);
-        assert_eq!(patience(chunk, 1), chunk);
-        assert_eq!(patience(chunk, 4), chunk);
-        assert_eq!(patience(chunk, 5), 2 * chunk);
-        assert_eq!(patience(chunk, MAX_PACK_CHUNKS), 16 * chunk);
-    }
-}
+#[path = "adapters_tests.rs"]
+mod tests;

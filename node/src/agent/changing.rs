@@ -18,7 +18,7 @@ use super::{
     event::What,
     lifecycle::{Component, Following, Stage},
     machine::Machine,
-    order::{Extent, RouteChoice},
+    order::{Extent, RouteChoice, Trial},
     status::ProtocolStatus,
     sync::Question,
     updates::Wish,
@@ -151,6 +151,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let epoch = self.epoch(now);
         let forks = self.votes.governance.forks(&own_component(), epoch, self.votes.height);
         forks.judge(fork, epoch) == Footing::Unknown
+    }
+
+    /// Whether all peers that have said which rules they follow follow others than this node knows.
+    pub(super) fn knows_no_rules_of_others(&self, now: Now) -> bool {
+        let mut peers = self.votes.peers.keys().peekable();
+        peers.peek().is_some() && peers.all(|peer| self.follows_unknown_rules(peer, now))
     }
 
     /// Whether packs of chunks are given: from the decision on, because clocks differ, and peers ask for none before
@@ -297,11 +303,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             .map(Held::id)
             .collect();
         for id in ahead {
-            let untried = self.votes.governance.proposal(&id).is_some_and(|held| {
-                self.readiness(held, now) == super::electing::Readiness::Untried
-            });
-            if untried {
-                self.stage_for(&id, now, actions);
+            let Some(held) = self.votes.governance.proposal(&id) else { continue };
+            // What this program is to become has to work; what it only installs may have no self-test.
+            let is_own = held.proposal.line == own_component();
+            let trial = if is_own { Trial::Demanded } else { Trial::Spared };
+            if self.readiness(held, now) == super::electing::Readiness::Untried {
+                self.stage_for(&id, trial, now, actions);
             }
         }
     }
@@ -355,7 +362,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let digest = known.signed.digest();
         match self.staged(&line, &digest) {
             None => {
-                self.stage(&line, &known, behind.protocol, VOTE, now, actions);
+                self.stage(&line, &known, behind.protocol, Trial::Demanded, VOTE, now, actions);
             }
             // What is live already would only be installed again and again.
             Some(Ok(_)) if self.is_live(&line, &known) => {}

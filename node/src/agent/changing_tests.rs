@@ -53,6 +53,26 @@ fn a_peer_that_keeps_to_former_rules_is_answered_through_the_grace_and_no_longer
 }
 
 #[test]
+fn who_comes_back_into_a_network_with_other_rules_installs_nothing_before_it_knows_them() {
+    let mut desk = Desk::speaking(2);
+    desk.caught_up(1);
+    let other = ForkId { digest: ForkDigest([9; 4]), next: None };
+    desk.machine.handle(Input::Forked(1, Some(other)), now(2));
+    let bugfix = Manifest {
+        kind: updraft_protocol::ReleaseKind::Bugfix,
+        ..desk.publisher.manifest("1.0.0")
+    };
+    let manifest = desk.publisher.sign(&bugfix, &[1, 2]);
+    let head = desk.publisher.sign(&desk.publisher.head(1, None, &[&manifest]), &[1, 2]);
+    let fetches = |actions: &[Action<u8>]| actions.iter().any(|a| matches!(a, Action::Fetch(_)));
+    let input = Input::Imported { head, manifest, by: "test".to_owned() };
+    assert!(!fetches(&desk.machine.handle(input, now(3))));
+    assert!(!fetches(&desk.at(600)), "however long it takes");
+    let same = desk.machine.fork_id(now(600));
+    assert!(fetches(&desk.machine.handle(Input::Forked(1, Some(same)), now(600))));
+}
+
+#[test]
 fn a_peer_that_awaits_other_rules_is_asked_for_the_decision() {
     let mut desk = Desk::speaking(2);
     desk.caught_up(1);
@@ -170,6 +190,32 @@ fn a_release_that_needs_a_protocol_waits_for_the_vote_and_is_installed_by_it() {
         1,
         "that is another line"
     );
+}
+
+#[test]
+fn what_a_vote_has_decided_is_staged_ahead_and_only_the_own_program_has_to_try_itself() {
+    for (line, speaks, trial) in [("demo-app", 2, Trial::Spared), ("updraft", 1, Trial::Demanded)] {
+        let mut desk = Desk::speaking(speaks);
+        desk.caught_up(1);
+        let component: updraft_protocol::ComponentName = line.parse().expect("a name");
+        let runs = desk.publisher.manifest("1.0.0");
+        let installed = InstalledVersion { version: runs.version, tree: runs.tree.object.digest };
+        let followed = desk.machine.components.values_mut().next().expect("it follows one");
+        followed.installed = Some(installed);
+        let manifest =
+            Manifest { component: component.clone(), ..desk.publisher.manifest("2.0.0") };
+        desk.artifact = desk.publisher.sign(&manifest, &[1, 2]);
+        let head = desk.publisher.sign(&desk.publisher.head(1, None, &[&desk.artifact]), &[1, 2]);
+        let message = Gossip::announce(head.as_ref().clone(), Some(desk.artifact.as_ref().clone()));
+        desk.machine.handle(Input::Gossip { token: 1, from: 1, message }, now(2));
+        let proposal = desk.proposal(|proposal| proposal.line = component.clone());
+        let decided = desk.decide(&proposal, 11);
+        let extent = decided.iter().find_map(|action| match action {
+            Action::Fetch(job) => Some(job.extent),
+            _ => None,
+        });
+        assert_eq!(extent, Some(Extent::Stage { protocol: 2, trial }), "{line}");
+    }
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(super) enum Ended {
     Input(Box<Input<PeerId>>),
     /// A bundle was taken into the store, or not.
     Imported { result: Box<Result<Imported, Problem>>, by: String, reply: Reply<Published> },
+    /// The question for the height was answered; `None` if by nothing that is one.
+    Height(Option<u64>),
     /// Nobody needs to hear of it.
     Nothing,
 }

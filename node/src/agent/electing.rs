@@ -12,6 +12,7 @@ use super::{
     action::{Action, Now},
     believing::tell,
     machine::Machine,
+    order::Trial,
     view::distrusted,
     voting,
 };
@@ -127,7 +128,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let artifact = known.signed.digest();
         match self.staged(&held.proposal.line, &artifact) {
             None => Readiness::Untried,
-            Some(Ok(staged)) => Readiness::Proven { artifact, selftest: staged.printed },
+            Some(Ok(staged)) => (staged.tried.as_ref()).map_or(Readiness::Untried, |tried| {
+                Readiness::Proven { artifact, selftest: tried.printed }
+            }),
             Some(Err(reason)) => Readiness::Failed(reason.clone()),
         }
     }
@@ -152,7 +155,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         for id in wanted {
             let Some(held) = self.votes.governance.proposal(&id) else { continue };
             match self.readiness(held, now) {
-                Readiness::Untried => self.stage_for(&id, now, actions),
+                Readiness::Untried => self.stage_for(&id, Trial::Demanded, now, actions),
                 Readiness::Proven { artifact, selftest } => {
                     let stance = Stance::Ready { artifact, selftest };
                     // Refused when it has said so, or when the vote has just ended.
@@ -172,10 +175,16 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     /// Stages the release that a proposal names, unless that is under way.
-    pub(super) fn stage_for(&mut self, id: &Digest, now: Now, actions: &mut Vec<Action<P>>) {
+    pub(super) fn stage_for(
+        &mut self,
+        id: &Digest,
+        trial: Trial,
+        now: Now,
+        actions: &mut Vec<Action<P>>,
+    ) {
         let Some(held) = self.votes.governance.proposal(id) else { return };
         let (line, protocol) = (held.proposal.line.clone(), held.proposal.to);
         let Some(known) = self.named_release(held).cloned() else { return };
-        self.stage(&line, &known, protocol, super::changing::VOTE, now, actions);
+        self.stage(&line, &known, protocol, trial, super::changing::VOTE, now, actions);
     }
 }

@@ -85,16 +85,16 @@ pub enum What {
         /// Peers they came from.
         peers: usize,
     },
-    /// A release lies ready for a later day, and its self-test has passed.
+    /// A release lies ready for a later day, and its self-test has passed if it had to.
     ReleaseStaged {
         /// Of what.
         component: ComponentName,
         /// Which.
         version: ReleaseVersion,
-        /// The protocol it was tried for.
+        /// The protocol it was staged for.
         protocol: u32,
-        /// What it said.
-        said: String,
+        /// What its self-test said; `None` if it was spared one.
+        said: Option<String>,
     },
     /// An update failed.
     UpdateFailed {
@@ -247,9 +247,12 @@ impl What {
                 from_to(from, to),
                 count_peers(*peers)
             ),
-            Self::ReleaseStaged { component, version, protocol, said } => {
-                format!("{component}@{version} is ready for protocol {protocol}: {said}")
-            }
+            Self::ReleaseStaged { component, version, protocol, said } => match said {
+                Some(said) => {
+                    format!("{component}@{version} is ready for protocol {protocol}: {said}")
+                }
+                None => format!("{component}@{version} lies staged for protocol {protocol}"),
+            },
             Self::UpdateFailed { component, to, error } => {
                 format!("{component}@{to} failed: {error}")
             }

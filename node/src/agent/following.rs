@@ -2,6 +2,7 @@
 //! and which program to be.
 
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     action::Input,
@@ -56,29 +57,45 @@ impl Agent {
     /// When the height is to be asked for, if anything depends on it.
     pub(super) fn height_is_due(&self) -> Option<Instant> {
         let wanted = self.settings.governance.height.is_some() && self.machine.waits_for_a_height();
-        wanted.then_some(self.next_height)
+        wanted.then_some(self.next_height).flatten()
     }
 
-    /// Asks for the height, if it is time. The next question waits for this answer's turn.
+    /// Asks for the height, if it is time. There is no other question before this one was answered, however long the
+    /// answer takes.
     pub(super) fn look_for_the_height(&mut self) {
         let now = Instant::now();
         if self.height_is_due().is_none_or(|due| due > now) {
             return;
         }
-        self.next_height = now + self.settings.governance.height_interval;
         let source = match &self.settings.governance.height {
             Some(HeightSource::Command(argv)) => height::Source::Command(argv.clone()),
             Some(HeightSource::Url(url)) => height::Source::Url(url.clone()),
             None => return,
         };
+        self.next_height = None;
         self.effects.spawn(async move {
-            match height::read(&source).await {
-                Ok(height) => Ended::Input(Box::new(Input::Height(height))),
-                Err(error) => {
+            // Aborted with this effect, because the handle is dropped with it.
+            let asked =
+                AbortOnDropHandle::new(tokio::spawn(async move { height::read(&source).await }));
+            match asked.await {
+                Ok(Ok(height)) => Ended::Height(Some(height)),
+                Ok(Err(error)) => {
                     tracing::warn!(error = %chain(&error), "the height is not known");
-                    Ended::Nothing
+                    Ended::Height(None)
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the question for the height ended without an answer");
+                    Ended::Height(None)
                 }
             }
         });
+    }
+
+    /// The question for the height has been answered, or not: from here the time to the next one runs.
+    pub(super) async fn on_height_said(&mut self, height: Option<u64>) {
+        self.next_height = Some(Instant::now() + self.settings.governance.height_interval);
+        if let Some(height) = height {
+            self.feed(Input::Height(height)).await;
+        }
     }
 }

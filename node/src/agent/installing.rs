@@ -77,8 +77,14 @@ fn make_ready(
     }
 }
 
-/// Makes a release ready for a later day, and lends its folder to whoever tries it.
-pub(super) fn stage(
+/// Makes a release ready for a later day.
+pub(super) fn stage(context: &Context, job: &Job, fetched: &Fetched) -> Result<(), JobError> {
+    let installer = installer(context, &job.component)?;
+    make_ready(context, &mut lock(&installer), job, fetched).map(drop)
+}
+
+/// The same, and lends its folder to whoever tries it.
+pub(super) fn stage_and_lend(
     context: &Context,
     job: &Job,
     fetched: &Fetched,

@@ -81,7 +81,7 @@ pub use self::{
     operation::{Operation, OperationId, OperationKind, Outcome, Phase},
     order::{
         Answer, BlobFile, CheckReport, Consent, Extent, HistoryLine, InstallOrder, Peer, Plan,
-        Published, Release, RollbackOrder, RouteChoice,
+        Published, Release, RollbackOrder, RouteChoice, Trial,
     },
     proposals::{BallotLine, ElectorLine, OwnPart, ProposalLine, ProposalWish},
     restore::Trust,

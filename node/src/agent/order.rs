@@ -45,11 +45,23 @@ pub enum Extent {
     Install,
     /// Fetch into the store only.
     Download,
-    /// Fetch, stage beside what is live, and try it there for a protocol; nothing is switched.
+    /// Fetch and stage beside what is live, for a protocol; nothing is switched.
     Stage {
         /// The version of the protocol.
         protocol: u32,
+        /// Whether it has to try itself there.
+        trial: Trial,
     },
+}
+
+/// Whether a release that is staged has to try itself. Whoever says *ready* because of it, or becomes it, has to know;
+/// whoever follows a decision installs it either way, and it may have no self-test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trial {
+    /// Its self-test runs, and has to pass.
+    Demanded,
+    /// It is built and compared with its signed listing; nothing of it runs.
+    Spared,
 }
 
 /// Which routes may be taken.

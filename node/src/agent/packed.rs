@@ -18,8 +18,19 @@ const MAX_ASSESSED: usize = 256;
 #[derive(Debug, Clone)]
 pub(super) struct Versions {
     packs: Packs,
-    /// Whether a peer offers packs, once it has said what it speaks.
-    offers: Arc<Mutex<BTreeMap<PeerId, bool>>>,
+    /// What a peer offers, once it has said what it speaks.
+    offers: Arc<Mutex<BTreeMap<PeerId, Offer>>>,
+}
+
+/// How chunks are had of a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Offer {
+    /// One by one: its program knows nothing else.
+    Singles,
+    /// In packs.
+    Packs,
+    /// One by one for now: its program knows packs, and it has refused one.
+    RefusedPacks,
 }
 
 impl Versions {
@@ -29,7 +40,7 @@ impl Versions {
 
     /// Whether a peer may be asked for packs now.
     pub(super) fn speaks_packs(&self, peer: PeerId) -> bool {
-        self.packs.in_force() && lock(&self.offers).get(&peer) == Some(&true)
+        self.packs.in_force() && lock(&self.offers).get(&peer) == Some(&Offer::Packs)
     }
 
     /// Whether it matters and is not known what a peer offers.
@@ -42,14 +53,22 @@ impl Versions {
     pub(super) fn note(&self, peer: PeerId, offers_packs: Option<bool>) {
         let (Some(offers_packs), mut offers) = (offers_packs, lock(&self.offers)) else { return };
         if offers.len() < MAX_ASSESSED {
-            offers.entry(peer).or_insert(offers_packs);
+            offers.entry(peer).or_insert(if offers_packs { Offer::Packs } else { Offer::Singles });
         }
     }
 
-    /// A peer that was asked for packs does not know them.
+    /// A peer does not answer in packs: it does not know them, or has not heard yet that they are in force.
     pub(super) fn note_refusal(&self, peer: PeerId) {
-        if let Some(offers) = lock(&self.offers).get_mut(&peer) {
-            *offers = false;
+        if let Some(offer) = lock(&self.offers).get_mut(&peer) {
+            *offer = Offer::RefusedPacks;
+        }
+    }
+
+    /// A peer does not answer what is asked singly. If it did not answer in packs either, that was not because of the
+    /// packs: it was busy, or it gives nothing but packs any more.
+    pub(super) fn note_silence(&self, peer: PeerId) {
+        if let Some(offer @ Offer::RefusedPacks) = lock(&self.offers).get_mut(&peer) {
+            *offer = Offer::Packs;
         }
     }
 }
@@ -92,6 +111,18 @@ mod tests {
         versions.note_refusal(peer);
         versions.note(peer, Some(true));
         assert!(!versions.speaks_packs(peer));
+    }
+
+    #[test]
+    fn who_answers_neither_way_is_asked_for_packs_again_and_an_old_program_never() {
+        let (packs, new, old) = (Packs::default(), peer(), peer());
+        packs.set(true);
+        let versions = Versions::new(packs);
+        versions.note(new, Some(true));
+        versions.note(old, Some(false));
+        versions.note_refusal(new);
+        [new, old].into_iter().for_each(|peer| versions.note_silence(peer));
+        assert_eq!([new, old].map(|peer| versions.speaks_packs(peer)), [true, false]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! What is made ready for a later day: staged beside what runs, and tried there. Pure.
+//! What is made ready for a later day: staged beside what runs, and tried there if whoever asks demands it. Pure.
 //!
 //! ```text
-//! Due ─> UnderWay ─> Over(it works, or it does not and why)
+//! Due ─> UnderWay ─> Over(it lies ready, or it is no good and why)
 //!  ^        │
 //!  └─────── a failure that is not the release's: nobody gave it, no room, paused meanwhile
 //! ```
@@ -23,29 +23,28 @@ use super::{
     lifecycle::Following,
     machine::Machine,
     operation::{OperationId, Outcome},
-    order::{Extent, RouteChoice},
+    order::{Extent, RouteChoice, Trial},
     told::problem,
     updates::Wish,
 };
 use crate::{
     catalog::{Freshness, Known},
     problem::{Code, Problem},
+    trial::Tried,
 };
 
 /// What lies staged from an earlier run and nobody has asked for within this time after the start is removed.
 const UNCLAIMED: Duration = Duration::from_secs(3_600);
 
-/// A release that lies ready and works.
+/// A release that lies ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Staged {
     /// Its version.
     pub version: ReleaseVersion,
-    /// The protocol it was tried for.
+    /// The protocol it was staged for.
     pub protocol: u32,
-    /// Digest of what its self-test printed.
-    pub printed: Digest,
-    /// The last line of that, for people.
-    pub said: String,
+    /// What its self-test has shown; `None` if it was spared one.
+    pub tried: Option<Tried>,
 }
 
 /// A release that somebody wants ready.
@@ -54,6 +53,7 @@ pub(super) struct Ahead {
     version: ReleaseVersion,
     channel: ChannelName,
     protocol: u32,
+    trial: Trial,
     by: String,
     /// The newest operation for it.
     operation: OperationId,
@@ -72,32 +72,49 @@ impl Ahead {
     const fn is_wanted(&self) -> bool {
         !matches!(self.stand, Stand::Over(Err(_)))
     }
+
+    /// Whether it is what somebody asks for. What has passed or may pass its self-test serves those who spare it one,
+    /// too; what has not is no worse for them than before.
+    fn serves(&self, protocol: u32, trial: Trial) -> bool {
+        let stronger = self.trial == Trial::Demanded && self.is_wanted();
+        self.protocol == protocol && (self.trial == trial || stronger)
+    }
 }
 
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
-    /// Wants a release staged and tried for a protocol; begins as soon as the component is at rest. Asking again for
-    /// the same is free: it gives the operation that there is, and does not try again what failed for good.
+    /// Wants a release staged for a protocol, and tried for it if that is demanded; begins as soon as the component is
+    /// at rest. Asking again for the same is free: it gives the operation that there is, and does not try again what
+    /// failed for good.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what, for which protocol, how, for whom, and when"
+    )]
     pub fn stage(
         &mut self,
         component: &ComponentName,
         release: &Known,
         protocol: u32,
+        trial: Trial,
         by: &str,
         now: Now,
         actions: &mut Vec<Action<P>>,
     ) -> OperationId {
         let key = (component.clone(), release.signed.digest());
-        if let Some(ahead) = self.ahead.get(&key).filter(|ahead| ahead.protocol == protocol) {
+        if let Some(ahead) = self.ahead.get(&key).filter(|ahead| ahead.serves(protocol, trial)) {
             return ahead.operation;
         }
         self.know(component);
         let channel = release.manifest.channel.clone();
-        let wish = staging(&channel, protocol, by);
+        let wish = staging(&channel, protocol, trial, by);
         let operation = self.note(component, release, &wish, now);
-        let version = release.manifest.version.clone();
-        let ahead =
-            Ahead { version, channel, protocol, by: by.to_owned(), operation, stand: Stand::Due };
-        self.ahead.insert(key, ahead);
+        let (version, by) = (release.manifest.version.clone(), by.to_owned());
+        let stand = Stand::Due;
+        let ahead = Ahead { version, channel, protocol, trial, by, operation, stand };
+        if let Some(before) = self.ahead.insert(key, ahead)
+            && matches!(before.stand, Stand::Due)
+        {
+            self.never_begun(&before, "it is wanted for something else by now", now);
+        }
         self.begin_staging(now, actions);
         operation
     }
@@ -131,6 +148,25 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Stand::Over(_) => {}
         }
         actions.push(Action::KeepAhead(component.clone(), self.wanted_ahead(component)));
+    }
+
+    /// The same for everything that `by` asked for and that is not wanted any more.
+    pub fn unstage_unless(
+        &mut self,
+        by: &str,
+        wanted: impl Fn(&ComponentName, &Digest) -> bool,
+        now: Now,
+        actions: &mut Vec<Action<P>>,
+    ) {
+        let own = self.ahead.iter().filter(|(_, ahead)| ahead.by == by);
+        let gone: Vec<(ComponentName, Digest)> = own
+            .map(|(key, _)| key)
+            .filter(|(component, release)| !wanted(component, release))
+            .cloned()
+            .collect();
+        for (component, release) in gone {
+            self.unstage(&component, &release, now, actions);
+        }
     }
 
     /// The versions of a component that are to stay although they are not live.
@@ -197,7 +233,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if !may_begin || is_barred {
             return;
         }
-        let wish = staging(&ahead.channel, ahead.protocol, &ahead.by);
+        let wish = staging(&ahead.channel, ahead.protocol, ahead.trial, &ahead.by);
         let mut id = ahead.operation;
         if self.operations.get(id).is_none_or(|operation| operation.ended.is_some()) {
             id = self.note(&component, &known, &wish, now);
@@ -225,7 +261,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     component: job.component.clone(),
                     version: staged.version.clone(),
                     protocol: staged.protocol,
-                    said: staged.said.clone(),
+                    said: staged.tried.as_ref().map(|tried| tried.said.clone()),
                 }));
                 self.end_well(&job, now);
                 self.is_over(&job, Ok(staged));
@@ -296,11 +332,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 }
 
-fn staging(channel: &ChannelName, protocol: u32, by: &str) -> Wish {
+fn staging(channel: &ChannelName, protocol: u32, trial: Trial, by: &str) -> Wish {
     Wish {
         channel: channel.clone(),
         route: RouteChoice::Cheapest,
-        extent: Extent::Stage { protocol },
+        extent: Extent::Stage { protocol, trial },
         by: by.to_owned(),
     }
 }

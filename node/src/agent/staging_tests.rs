@@ -1,7 +1,11 @@
 //! What is made ready for a later day: when it is tried, when it is not, and what is forgotten.
 
 use super::*;
-use crate::{agent::staging::Staged, catalog::Known};
+use crate::{
+    agent::{order::Trial, staging::Staged},
+    catalog::Known,
+    trial::Tried,
+};
 
 const BY: &str = "vote";
 
@@ -29,15 +33,30 @@ fn stage(
     protocol: u32,
     at: u64,
 ) -> (OperationId, Vec<Action<u8>>) {
+    stage_as(world, known, protocol, Trial::Demanded, at)
+}
+
+fn stage_as(
+    world: &mut World,
+    known: &Known,
+    protocol: u32,
+    trial: Trial,
+    at: u64,
+) -> (OperationId, Vec<Action<u8>>) {
     let mut actions = Vec::new();
     let name = known.manifest.component.clone();
-    let id = world.machine.stage(&name, known, protocol, BY, now(at), &mut actions);
+    let id = world.machine.stage(&name, known, protocol, trial, BY, now(at), &mut actions);
     (id, actions)
 }
 
 fn tried(known: &Known, protocol: u32) -> Staged {
     let printed = Digest::of(b"works");
-    Staged { version: known.manifest.version.clone(), protocol, printed, said: "works".to_owned() }
+    let tried = Some(Tried { printed, said: "works".to_owned() });
+    Staged { version: known.manifest.version.clone(), protocol, tried }
+}
+
+fn spared(known: &Known) -> Staged {
+    Staged { version: known.manifest.version.clone(), protocol: 2, tried: None }
 }
 
 /// Lets the bytes come.
@@ -221,4 +240,71 @@ fn what_nobody_claims_after_a_restart_goes_within_an_hour() {
     assert_eq!(kept_ahead(&world.machine.handle(Input::Tick, now(3_599))), None);
     assert_eq!(kept_ahead(&world.machine.handle(Input::Tick, now(3_600))), Some(vec![]));
     assert_eq!(kept_ahead(&world.machine.handle(Input::Tick, now(3_700))), None, "once");
+}
+
+#[test]
+fn what_was_only_staged_is_tried_when_that_is_demanded_and_what_was_tried_is_staged_as_well() {
+    let (mut world, known) = elector();
+    let (id, actions) = stage_as(&mut world, &known, 2, Trial::Spared, 1);
+    assert_eq!(
+        job(&actions).expect("begun").extent,
+        Extent::Stage { protocol: 2, trial: Trial::Spared }
+    );
+    fetch(&mut world, &actions, 2);
+    let actions = end(&mut world, id, Ok(spared(&known)), 3);
+    let told = actions.iter().find_map(|action| match action {
+        Action::Emit(what @ What::ReleaseStaged { .. }) => Some(what.in_words()),
+        _ => None,
+    });
+    assert_eq!(told.as_deref(), Some("updraft@2.0.0 lies staged for protocol 2"));
+    assert_eq!(stage_as(&mut world, &known, 2, Trial::Spared, 4).0, id, "asking again is free");
+    let (other, actions) = stage(&mut world, &known, 2, 5);
+    assert_ne!(other, id);
+    fetch(&mut world, &actions, 6);
+    end(&mut world, other, Ok(tried(&known, 2)), 7);
+    assert_eq!(stage_as(&mut world, &known, 2, Trial::Spared, 8).0, other, "it serves both");
+}
+
+#[test]
+fn a_release_without_a_self_test_is_staged_for_who_spares_it_one() {
+    let (mut world, known) = elector();
+    let (id, actions) = stage(&mut world, &known, 2, 1);
+    fetch(&mut world, &actions, 2);
+    end(&mut world, id, Err(JobError::Unfit("no self-test is known".into())), 3);
+    let (other, actions) = stage_as(&mut world, &known, 2, Trial::Spared, 4);
+    assert_ne!(other, id);
+    fetch(&mut world, &actions, 5);
+    end(&mut world, other, Ok(spared(&known)), 6);
+    let staged = world.machine.staged(&updraft(), &known.signed.digest());
+    assert_eq!(staged, Some(&Ok(spared(&known))));
+}
+
+#[test]
+fn who_is_replaced_before_it_has_begun_is_told_so() {
+    let mut world = World::new(Duty::Full);
+    let gossip = world.release("1.0.0", |_| {});
+    world.hear(gossip, 0);
+    let known = newest(&world);
+    let (first, actions) = stage(&mut world, &known, 2, 1);
+    assert!(actions.is_empty(), "the component is busy");
+    stage(&mut world, &known, 3, 2);
+    assert!(matches!(outcome(&world, first), Outcome::Failed(_)));
+}
+
+#[test]
+fn what_one_of_them_wants_no_more_goes_and_what_others_asked_for_stays() {
+    let (mut world, known) = elector();
+    let digest = known.signed.digest();
+    let (id, actions) = stage(&mut world, &known, 2, 1);
+    fetch(&mut world, &actions, 2);
+    end(&mut world, id, Ok(tried(&known, 2)), 3);
+    let mut actions = Vec::new();
+    world.machine.unstage_unless("somebody else", |_, _| false, now(4), &mut actions);
+    let wanted =
+        |component: &ComponentName, release: &Digest| *component == updraft() && *release == digest;
+    world.machine.unstage_unless(BY, wanted, now(4), &mut actions);
+    assert!(actions.is_empty() && world.machine.staged(&updraft(), &digest).is_some());
+    world.machine.unstage_unless(BY, |_, _| false, now(5), &mut actions);
+    assert_eq!(kept_ahead(&actions), Some(vec![]));
+    assert_eq!(world.machine.staged(&updraft(), &digest), None);
 }

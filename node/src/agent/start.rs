@@ -152,7 +152,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<Ending>), Pr
         started: now,
         next_check: now + jittered(identity.check_interval),
         next_status: now,
-        next_height: now,
+        next_height: Some(now),
         status_is_old: true,
         identity,
         audit: super::audit::Audit::new(settings.log.audit_file.clone()),

@@ -34,6 +34,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// Whether what is said beside heads is still to come: nothing is installed by itself before some peer has told
     /// all it knows, because a release may be paused, its channel frozen, or its keys revoked.
     pub(super) fn waits_for_statements(&self, now: Now) -> bool {
+        // Whoever comes back into a network that has changed its rules does nothing by those it remembers.
+        if self.knows_no_rules_of_others(now) {
+            return true;
+        }
         !self.caught_up.statements
             && self.sync.peers().next().is_some()
             && self.met.is_some_and(|met| now.elapsed < met + PATIENCE)

@@ -93,8 +93,8 @@ pub(super) struct Agent {
     pub(super) started: Instant,
     pub(super) next_check: Instant,
     pub(super) next_status: Instant,
-    /// When the height is asked for next, if anything depends on it.
-    pub(super) next_height: Instant,
+    /// When the height is asked for next, if anything depends on it; `None` while it is being asked for.
+    pub(super) next_height: Option<Instant>,
     /// Whether something has happened since the status was made.
     pub(super) status_is_old: bool,
 }
@@ -270,6 +270,7 @@ impl Agent {
                 }
             }
             Ok(Ended::Imported { result, by, reply }) => self.on_imported(*result, by, reply).await,
+            Ok(Ended::Height(height)) => self.on_height_said(height).await,
             Ok(Ended::Nothing) => {}
             // Effects catch their own panics; one that is cut off means that the runtime ends.
             Err(error) => tracing::error!(%error, "an effect ended without a result"),

@@ -1,4 +1,5 @@
-//! Stages a release for a later day and tries it there: what blocks runs on threads, the self-test runs beside them.
+//! Stages a release for a later day and tries it there if it has to: what blocks runs on threads, the self-test runs
+//! beside them.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -9,17 +10,17 @@ use super::{
     context::{Context, lock},
     effects::on_thread,
     installing,
-    order::Extent,
+    order::{Extent, Trial},
     staging::Staged,
     task::Agent,
 };
 use crate::{
     problem::chain,
-    trial::{self, Trial, TrialError, Tried},
+    trial::{self, TrialError, Tried},
 };
 
 impl Agent {
-    /// Builds a release whose bytes are here beside what is live, and tries it.
+    /// Builds a release whose bytes are here beside what is live, and tries it if it has to.
     pub(super) fn stage(&mut self, job: Job, fetched: Fetched) {
         let context = self.context.clone();
         let (id, selftest) = (job.id, self.settings.component(&job.component).selftest);
@@ -27,7 +28,17 @@ impl Agent {
         context.called_off(id);
         self.spawn_job(move |result| Input::Staged(id, result), async move {
             let try_it = |trial| async move { trial::run(&trial, trial::LIMIT).await };
-            stage_and_try(&context, job, fetched, selftest, try_it).await
+            match job.extent {
+                Extent::Stage { protocol, trial: Trial::Spared } => {
+                    stage_only(&context, job, fetched, protocol).await
+                }
+                Extent::Stage { protocol, trial: Trial::Demanded } => {
+                    stage_and_try(&context, job, fetched, protocol, selftest, try_it).await
+                }
+                Extent::Install | Extent::Download => {
+                    Err(JobError::Failed("the job is not one of staging".to_owned()))
+                }
+            }
         });
     }
 
@@ -46,22 +57,37 @@ impl Agent {
     }
 }
 
+/// Nothing of it runs.
+async fn stage_only(
+    context: &Context,
+    job: Job,
+    fetched: Fetched,
+    protocol: u32,
+) -> Result<Staged, JobError> {
+    let (id, version) = (job.id, job.manifest.version.clone());
+    on_thread({
+        let context = context.clone();
+        move || installing::stage(&context, &job, &fetched)
+    })
+    .await?;
+    // Much may have been said while files were written.
+    match context.called_off(id) {
+        Some(reason) => Err(JobError::Failed(reason)),
+        None => Ok(Staged { version, protocol, tried: None }),
+    }
+}
+
 async fn stage_and_try<F>(
     context: &Context,
     job: Job,
     fetched: Fetched,
+    protocol: u32,
     selftest: Vec<String>,
-    try_it: impl FnOnce(Trial) -> F,
+    try_it: impl FnOnce(trial::Trial) -> F,
 ) -> Result<Staged, JobError>
 where
     F: Future<Output = Result<Tried, TrialError>>,
 {
-    let protocol = match job.extent {
-        Extent::Stage { protocol } => protocol,
-        Extent::Install | Extent::Download => {
-            return Err(JobError::Failed("the job is not one of staging".to_owned()));
-        }
-    };
     let (component, version) = (job.component.clone(), job.manifest.version.clone());
     let id = job.id;
     let (folder, command) = on_thread({
@@ -73,7 +99,7 @@ where
     if let Some(reason) = context.called_off(id) {
         return Err(JobError::Failed(reason));
     }
-    let trial = Trial {
+    let trial = trial::Trial {
         folder,
         command,
         protocol,
@@ -89,7 +115,7 @@ where
     let taken_back = taken_back.await;
     let tried = tried.map_err(|error| unfit(&error))?;
     taken_back?;
-    Ok(Staged { version, protocol, printed: tried.printed, said: tried.said })
+    Ok(Staged { version, protocol, tried: Some(tried) })
 }
 
 /// Stages a release and finds the program that tries it. Blocks.
@@ -99,7 +125,7 @@ fn lend(
     fetched: &Fetched,
     selftest: &[String],
 ) -> Result<(PathBuf, Vec<String>), JobError> {
-    let (folder, tree) = installing::stage(context, job, fetched)?;
+    let (folder, tree) = installing::stage_and_lend(context, job, fetched)?;
     let command = trial::command(&tree, &job.component, selftest).map_err(|error| unfit(&error))?;
     Ok((folder, command))
 }

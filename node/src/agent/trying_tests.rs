@@ -17,7 +17,7 @@ use updraft_protocol::{
 
 use super::*;
 use crate::{
-    agent::{OperationId, RouteChoice, limiter::Limiter},
+    agent::{OperationId, RouteChoice, limiter::Limiter, order},
     build::Build,
     clock::Clock,
     fetch,
@@ -26,6 +26,7 @@ use crate::{
     network::{DhtMode, Network, NetworkMetrics, NetworkSettings, NodeKey},
     store::{Store, StoreOptions, VerifyOnStart},
     testing,
+    trial::Trial,
 };
 
 /// A node that has a release of `updraft` staged.
@@ -124,7 +125,7 @@ impl Desk {
             base: None,
             route: RouteChoice::Cheapest,
             excluded: BTreeSet::new(),
-            extent: Extent::Stage { protocol: 2 },
+            extent: Extent::Stage { protocol: 2, trial: order::Trial::Demanded },
             ahead: BTreeSet::new(),
         };
         Self { context, job, place, stop }
@@ -136,7 +137,8 @@ impl Desk {
     ) -> Result<Staged, JobError> {
         // Nothing is fetched: what is there is all that there is.
         let (job, fetched) = (self.job.clone(), Fetched::default());
-        stage_and_try(&self.context, job, fetched, Vec::new(), async |trial| program(trial)).await
+        stage_and_try(&self.context, job, fetched, 2, Vec::new(), async |trial| program(trial))
+            .await
     }
 
     fn versions(&self) -> Vec<String> {
@@ -163,7 +165,8 @@ async fn what_lies_staged_is_tried_without_a_byte_fetched_and_can_go_live_afterw
     let staged = staged.await.expect("it works");
     let command = vec!["updraft".to_owned(), "--selftest".to_owned()];
     assert_eq!(asked, Some((command, 2, "2.0.0".to_owned())));
-    assert_eq!((staged.printed, staged.protocol), (Digest::of(b"fine\n"), 2));
+    let printed = staged.tried.as_ref().map(|tried| tried.printed);
+    assert_eq!((printed, staged.protocol), (Some(Digest::of(b"fine\n")), 2));
     assert!(!desk.place.path().join("updraft/current").exists(), "nothing is switched");
     let job = Job { extent: Extent::Install, ..desk.job.clone() };
     let installed =
@@ -223,7 +226,7 @@ async fn without_a_known_program_the_reason_says_where_one_is_looked_for() {
     let desk = Desk::new().await;
     let attempt = async |job: Job, named: Vec<String>| {
         let fetched = Fetched::default();
-        let run = stage_and_try(&desk.context, job, fetched, named, async |_| {
+        let run = stage_and_try(&desk.context, job, fetched, 2, named, async |_| {
             panic!("nothing that is known runs")
         });
         run.await.expect_err("there is no such program").to_string()
@@ -246,4 +249,22 @@ async fn a_staged_slot_that_rotted_is_not_used_and_the_next_attempt_fetches() {
     let failed = desk.run(passes).await.expect_err("it is not what was signed");
     assert!(matches!(failed, JobError::Failed(_)), "another attempt may help: {failed}");
     assert!(!installing::is_staged(&desk.context, &desk.job), "so that it is fetched");
+}
+
+#[tokio::test]
+async fn what_is_spared_its_self_test_is_staged_without_a_program_that_would_be_one() {
+    let desk = Desk::new().await;
+    let digest = desk.job.manifest.tree.object.digest;
+    let job = Job { component: "other".parse().expect("a name"), ..desk.job.clone() };
+    let installer = desk.context.installer(&name()).expect("open");
+    lock(&desk.context.installers).insert(job.component.clone(), installer);
+    let staged = stage_only(&desk.context, job.clone(), Fetched::default(), 2).await;
+    let expected = Staged { version: job.manifest.version.clone(), protocol: 2, tried: None };
+    assert_eq!(staged, Ok(expected));
+    let installer = desk.context.installer(&name()).expect("open");
+    let slots = lock(&installer).state().slots().clone();
+    assert_eq!(slots.get(&job.manifest.version).map(|slot| slot.tree), Some(digest));
+    desk.context.call_off(job.id, "its channel is frozen".to_owned());
+    let failed = stage_only(&desk.context, job, Fetched::default(), 2).await;
+    assert_eq!(failed, Err(JobError::Failed("its channel is frozen".to_owned())));
 }

@@ -3,15 +3,15 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use updraft_protocol::{
-    Ballot, CatchUpAnswer, Digest, Elector, Electorate, ForkId, Gossip, KeyId, Manifest,
-    NetworkKind, Proposal, Root, SecretKey, Signed, Stance, Statement,
+    Ballot, CatchUpAnswer, Digest, Elector, Electorate, ForkDigest, ForkId, Gossip, KeyId,
+    Manifest, NetworkKind, Proposal, Root, SecretKey, Signed, Stance, Statement,
     vote::{Activation, Fraction},
 };
 
 use crate::{
     agent::{
-        Action, Component, Duty, Extent, Input, Machine, Now, Rules, Taken, Understood, Upload,
-        What, electing::Readiness, ending, votes::Votes,
+        Action, Component, Duty, Extent, Input, InstalledVersion, Machine, Now, Rules, Taken,
+        Trial, Understood, Upload, What, electing::Readiness, ending, votes::Votes,
     },
     build::Speaks,
     catalog::Verdict,

@@ -1,16 +1,29 @@
-//! The height room: where heights come from, for votes that come into force at one: a program or an address of the operator's that says a
-//! number. What it says is bounded and read as a number, and nothing else of it matters.
+//! The height room: where heights come from, for votes that come into force at one: a program or an address of the
+//! operator's that says a number. What it says is bounded and read as a number, and nothing else of it matters.
+//!
+//! The program gets nothing of the node's: no input, no variables but the path of programs, and it ends with the
+//! question, together with whatever it started. Asks once; how often, and what a height is good for, is others' to say.
 
-use std::{process::Stdio, time::Duration};
+use std::{
+    env, io,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{Request, Uri, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use tokio::{io::AsyncReadExt, net::TcpStream, process::Command, time::timeout};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpStream, unix::pipe},
+    time::timeout,
+};
+
+use crate::group::Group;
 
 /// A source has to answer within this.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Bytes of an answer that are looked at.
+/// Bytes of an answer. A longer one is refused: the beginning of a number is another number.
 const MAX_ANSWER: usize = 256;
 
 /// Where heights come from.
@@ -35,7 +48,7 @@ pub enum NoHeight {
         program: String,
         /// Why.
         #[source]
-        error: std::io::Error,
+        error: io::Error,
     },
     /// The program failed.
     #[error("`{program}` ended with {status}")]
@@ -53,12 +66,18 @@ pub enum NoHeight {
         /// Why.
         reason: String,
     },
+    /// It said more than a number has.
+    #[error("it said more than {MAX_ANSWER} bytes")]
+    TooLong,
     /// It said something else.
     #[error("`{0}` is no number")]
     NoNumber(String),
 }
 
-/// Asks for the height now.
+/// Asks for the height now. Ends within ten seconds; dropping the future ends the program that was asked.
+///
+/// # Errors
+/// If nobody says a number in time.
 pub async fn read(source: &Source) -> Result<u64, NoHeight> {
     let asked = async {
         match source {
@@ -67,6 +86,9 @@ pub async fn read(source: &Source) -> Result<u64, NoHeight> {
         }
     };
     let said = timeout(PATIENCE, asked).await.map_err(|_| NoHeight::TooSlow)??;
+    if said.len() > MAX_ANSWER {
+        return Err(NoHeight::TooLong);
+    }
     let text = String::from_utf8_lossy(&said);
     let first = text.split_whitespace().next().unwrap_or_default();
     first.parse().map_err(|_| NoHeight::NoNumber(first.chars().take(40).collect()))
@@ -75,20 +97,44 @@ pub async fn read(source: &Source) -> Result<u64, NoHeight> {
 async fn run(argv: &[String]) -> Result<Vec<u8>, NoHeight> {
     let program = argv.first().cloned().unwrap_or_default();
     let not_run = |error| NoHeight::NotRun { program: program.clone(), error };
-    let mut child = Command::new(&program)
-        .args(argv.get(1..).unwrap_or_default())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(not_run)?;
-    let mut said = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        stdout.take(MAX_ANSWER as u64).read_to_end(&mut said).await.map_err(not_run)?;
+    let argv = argv.to_vec();
+    let started = tokio::task::spawn_blocking(move || start(&argv)).await;
+    let (mut running, said) = started.unwrap_or_else(|error| Err(error.into())).map_err(not_run)?;
+    let said = pipe::Receiver::from_owned_fd(said.into()).map_err(not_run)?;
+    let ended = running.ended().map_err(not_run)?;
+    let ended = async {
+        let ended = ended.await;
+        // Whoever it left behind would keep its output open.
+        running.kill();
+        ended
+    };
+    // Closed when enough was read, so that a program without an end has one.
+    let reading = async {
+        let mut answer = Vec::new();
+        // One more than allowed is read, so that a longer answer is seen to be one.
+        let most = u64::try_from(MAX_ANSWER + 1).unwrap_or(u64::MAX);
+        said.take(most).read_to_end(&mut answer).await.map(|_| answer)
+    };
+    let (ended, answer) = tokio::join!(ended, reading);
+    let status = ended.and_then(|()| running.reap()).map_err(not_run)?;
+    if status.success() {
+        answer.map_err(not_run)
+    } else {
+        Err(NoHeight::Failed { program, status })
     }
-    let status = child.wait().await.map_err(not_run)?;
-    if status.success() { Ok(said) } else { Err(NoHeight::Failed { program, status }) }
+}
+
+/// Blocks for a moment.
+fn start(argv: &[String]) -> io::Result<(Group<()>, io::PipeReader)> {
+    let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let (said, stdout) = io::pipe()?;
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().stdin(Stdio::null()).stdout(stdout).stderr(Stdio::null());
+    if let Some(path) = env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    // The command holds the writing end; it goes at the end of this function, so that the reader sees an end.
+    Ok((Group::start(&mut command, ())?, said))
 }
 
 async fn get(url: &str) -> Result<Vec<u8>, NoHeight> {

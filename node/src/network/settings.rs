@@ -64,12 +64,12 @@ impl NetworkSettings {
     pub const MAX_AGENT: usize = 256;
 
     /// The defaults of the configuration reference, with nothing to listen on and nobody to dial, under the rules with
-    /// which the network began.
+    /// which the network began. What newer rules need is offered only by who is told that its program speaks them.
     pub fn new(network: NetworkId) -> Self {
         const PEERS_MAX: NonZeroU32 = NonZeroU32::new(64).expect("64 is not zero");
         Self {
             forks: Forks::only(network.fork_digest(&[])),
-            newest_protocol: 2,
+            newest_protocol: 1,
             agent: concat!("updraft/", env!("CARGO_PKG_VERSION")).to_owned(),
             listen: Vec::new(),
             external: Vec::new(),

@@ -1,23 +1,13 @@
 //! Runs a program once: in time, with bounded output, and with all that it started.
-//!
-//! The program leads a group of its own. The group is ended before its leader is reaped: as long as the leader has
-//! not been waited for, nobody else can have its number.
 
 use std::{
     env, io,
-    os::fd::{AsFd as _, OwnedFd},
-    os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    os::unix::process::ExitStatusExt as _,
     pin::pin,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus, Stdio},
     time::Duration,
 };
 
-use rustix::{
-    io::Errno,
-    process::{
-        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
-    },
-};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
@@ -27,6 +17,10 @@ use tokio::{
 use updraft_protocol::Digest;
 
 use super::{LastWords, MAX_OUTPUT, Trial, TrialError, Tried};
+use crate::group::Group;
+
+/// The program of a trial, which is lent a home.
+type Running = Group<TempDir>;
 
 /// What output may still take once the program and its group have ended; only somebody who left the group holds it.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
@@ -43,9 +37,7 @@ pub async fn run(trial: &Trial, limit: Duration) -> Result<Tried, TrialError> {
     let name = trial.command.first().cloned().unwrap_or_default();
     let (mut running, streams) = start(trial, &name).await?;
     let watch = |source| TrialError::Watch { program: name.clone(), source };
-    let handle = running.handle().map_err(watch)?;
-    // Ends with the program, and so at the latest when this future is dropped.
-    let mut ended = tokio::task::spawn_blocking(move || wait(&handle));
+    let mut ended = running.ended().map_err(watch)?;
     let mut out = Vec::new();
     let mut said = Vec::new();
     let in_time = {
@@ -58,7 +50,7 @@ pub async fn run(trial: &Trial, limit: Duration) -> Result<Tried, TrialError> {
             loop {
                 tokio::select! {
                     // Cancel-safe: a thread waits on. What was read lies in the buffers outside.
-                    ended = &mut ended => return ended.unwrap_or_else(|error| Err(error.into())),
+                    ended = &mut ended => return ended,
                     () = &mut printing, if !is_silent => is_silent = true,
                 }
             }
@@ -73,17 +65,6 @@ pub async fn run(trial: &Trial, limit: Duration) -> Result<Tried, TrialError> {
     in_time.map_err(|_| TrialError::TooSlow { program: name.clone(), limit })?.map_err(watch)?;
     let status = running.reap().map_err(watch)?;
     judge(name, status, &out, &said)
-}
-
-/// Waits until a program has ended, and leaves it to be waited for.
-fn wait(program: &OwnedFd) -> io::Result<()> {
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-    loop {
-        match waitid(WaitId::PidFd(program.as_fd()), options) {
-            Err(Errno::INTR) => {}
-            ended => return Ok(ended.map(drop)?),
-        }
-    }
 }
 
 fn judge(program: String, status: ExitStatus, out: &[u8], err: &[u8]) -> Result<Tried, TrialError> {
@@ -156,57 +137,11 @@ fn spawn(trial: &Trial) -> Result<(Running, [io::PipeReader; 2]), TrialError> {
         .env("UPDRAFT_PROTOCOL", trial.protocol.to_string())
         .stdin(Stdio::null())
         .stdout(stdout)
-        .stderr(stderr)
-        .process_group(0);
+        .stderr(stderr);
     if let Some(path) = env::var_os("PATH") {
         command.env("PATH", path);
     }
     // The command holds the writing ends; it goes at the end of this function, so that readers see an end.
-    let child = command.spawn().map_err(cannot)?;
-    let group = Pid::from_child(&child);
-    Ok((Running { child: Some(child), group, home: Some(home) }, [out, err]))
-}
-
-/// A program that has been started. Ends with this value, and so does everything in its group.
-#[derive(Debug)]
-struct Running {
-    /// `None` once it was waited for.
-    child: Option<Child>,
-    group: Pid,
-    home: Option<TempDir>,
-}
-
-impl Running {
-    /// A handle that is the program's alone, whoever gets its number later.
-    fn handle(&self) -> io::Result<OwnedFd> {
-        Ok(pidfd_open(self.group, PidfdFlags::empty())?)
-    }
-
-    /// Ends whoever is left of the group. Must not be called after its leader was waited for.
-    fn kill(&self) {
-        if self.child.is_some() {
-            // Nobody left is as good as killed.
-            let _ = kill_process_group(self.group, Signal::KILL);
-        }
-    }
-
-    /// How it ended. It has, so this does not wait.
-    fn reap(&mut self) -> io::Result<ExitStatus> {
-        let child = self.child.take();
-        child.map_or_else(|| Err(io::Error::other("it was waited for already")), |mut c| c.wait())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.kill();
-        let (child, home) = (self.child.take(), self.home.take());
-        // Neither a process that takes its time to die nor a full home may hold up a worker of the runtime.
-        std::thread::spawn(move || {
-            if let Some(mut child) = child {
-                let _ = child.wait();
-            }
-            drop(home);
-        });
-    }
+    let running = Group::start(&mut command, home).map_err(cannot)?;
+    Ok((running, [out, err]))
 }

@@ -222,17 +222,17 @@ impl Wire for Proposal {
         if self.number == 0 || self.from == self.to {
             return invalid("has number 0, or changes nothing");
         }
-        // Nodes without a source of heights could not follow, and would not know it.
-        let by_height = matches!(self.activation, Activation::Height { .. });
-        if by_height && self.line.as_str() == OWN_LINE {
-            return invalid("lets the nodes' own protocol come into force at a height");
-        }
         let activation = self.activation.earliest();
         let ordered = self.opens < self.lock_deadline
             && self.lock_deadline < activation
             && activation < self.grace_end;
         if !ordered {
             return invalid("does not open, close, activate and end in this order");
+        }
+        // Nodes without a source of heights could not follow, and would not know it.
+        let by_height = matches!(self.activation, Activation::Height { .. });
+        if by_height && self.line.as_str() == OWN_LINE {
+            return invalid("lets the nodes' own protocol come into force at a height");
         }
         let Fraction { num, den } = self.threshold;
         // Two thirds and no less; all of it could never be exceeded.

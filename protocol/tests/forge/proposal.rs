@@ -59,6 +59,14 @@ pub(super) fn of_times() -> Vec<Attack> {
         let activation = Activation::Height { height: 0, not_before };
         alone(name, |proposal| Proposal { activation, ..proposal })
     };
+    let at_a_height = |name, line: &str| {
+        let Activation::Epoch(not_before) = samples::proposal().activation else {
+            panic!("an epoch")
+        };
+        let activation = Activation::Height { height: 7, not_before };
+        let line = line.parse().expect("a name");
+        alone(name, |proposal| Proposal { activation, line, ..proposal })
+    };
     let Proposal { lock_deadline, grace_end, .. } = samples::proposal();
     let unknown = {
         let bytes = by_hand::votes::proposal(&samples::proposal());
@@ -76,6 +84,8 @@ pub(super) fn of_times() -> Vec<Attack> {
             u64::MAX - 1,
             u64::MAX,
         ),
+        at_a_height("honest_proposal_of_a_component_at_a_height", "demo-app"),
+        at_a_height("proposal_of_the_nodes_own_protocol_at_a_height", "updraft"),
         times("proposal_that_closes_as_it_opens", 5, 5, 7, 8),
         times("proposal_that_closes_before_it_opens", 6, 5, 7, 8),
         times("proposal_in_force_as_it_closes", 5, 6, 6, 8),

@@ -40,6 +40,7 @@ pub(super) fn network_id() -> NetworkId {
 pub(super) fn settings() -> NetworkSettings {
     let mut settings = NetworkSettings::new(network_id());
     settings.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")];
+    settings.newest_protocol = 2;
     // Tests connect whom they want to be connected.
     settings.peers_min = 0;
     settings
