@@ -146,7 +146,10 @@ fn what_the_certificate_names_takes_the_place_of_the_program_and_no_namesake_of_
         Action::Fetch(job) => Some((job.release, job.extent)),
         _ => None,
     });
-    assert_eq!(staged, Some((artifact.digest(), Extent::Stage { protocol: 2 })));
+    assert_eq!(
+        staged,
+        Some((artifact.digest(), Extent::Stage { protocol: 2, trial: Trial::Demanded }))
+    );
 }
 
 #[test]

@@ -279,6 +279,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         self.keep_time(&mut actions);
         self.follow_rules(now, &mut actions);
         self.call_off(now, &mut actions);
+        self.let_go_of_what_is_over(now, &mut actions);
         self.stage_ahead(now, &mut actions);
         match self.left_behind(now) {
             // It says nothing and begins nothing: what it would do, it would do by rules that are over.
