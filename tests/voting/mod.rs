@@ -1,6 +1,7 @@
 //! Votes as people meet them: commands, one node that votes by itself, and a count that anybody makes again.
 
 mod heights;
+mod replaced;
 
 use std::fs;
 

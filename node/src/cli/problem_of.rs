@@ -295,6 +295,7 @@ impl From<DraftError> for Problem {
                 "let it go on from the newest, then all sign again: `updraft root base {channel}={newest}`; or \
                  keep to it on purpose, with the signatures: `updraft root base {channel}={base}`"
             )),
+            DraftError::NotCounted(_) => problem.hint("`updraft root diff` says what it counts"),
             DraftError::NoChannel(_) | DraftError::NoRole(_) | DraftError::NotInRole(_) => {
                 problem.hint("`updraft root show` shows the roles, their channels and their keys")
             }

@@ -111,6 +111,9 @@ fn others(trust: &Trust, names: &Names, output: &Output) {
             call(key)
         ));
     }
+    for vote in &trust.counts {
+        output.line(&format!("counts      vote {vote}, of former electors"));
+    }
     for base in &trust.bases {
         output.line(&match &base.head {
             Some(head) => format!("goes on     {} from head {}, {head}", base.channel, base.seq),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use updraft_protocol::{
     ChannelBase, ChannelName, Head, KeyId, Manifest, NetworkKind, OperatorName, Role, Root, Signed,
     Timestamp,
+    limits::MAX_COUNTED,
     vote::{Fraction, Rules, Weights},
 };
 
@@ -12,6 +13,8 @@ use super::{lifetime::Lifetime, sign::name_of};
 
 /// The least part of all weight that any proposal may ask for.
 const LEAST: Fraction = Fraction { num: 2, den: 3 };
+/// Votes of former electors from which on people are told that there is an end.
+const MANY_COUNTED: usize = MAX_COUNTED / 4 * 3;
 
 /// A release on offer and the signatures it carries.
 #[derive(Debug, Clone)]
@@ -46,6 +49,7 @@ pub fn review(picture: &Picture<'_>) -> Vec<String> {
     shared_keys(picture, &mut lines);
     witnesses(picture, &mut lines);
     lines.extend(of_electorate(picture.root));
+    lines.extend(of_counts(picture.root));
     ends(picture, &mut lines);
     bases(picture, &mut lines);
     signatures(picture, &mut lines);
@@ -179,6 +183,17 @@ pub fn of_electorate(root: &Root) -> Vec<String> {
     lines
 }
 
+/// What to say of the votes that the root counts; `None` as long as there is room for more.
+fn of_counts(root: &Root) -> Option<String> {
+    let counts = root.counts.len();
+    (counts >= MANY_COUNTED).then(|| {
+        format!(
+            "root {} counts {counts} votes of former electors, and no root counts more than {MAX_COUNTED}: change the              electorate only when nothing is open, and less often",
+            root.version
+        )
+    })
+}
+
 /// Channels that the root put somewhere, where nobody has signed since.
 fn bases(picture: &Picture<'_>, lines: &mut Vec<String>) {
     let version = picture.root.version;
@@ -237,7 +252,7 @@ fn signatures(picture: &Picture<'_>, lines: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use updraft_protocol::{
-        Elector, Electorate, NetworkId, PublicKey, Role, SecretKey, root::trust_first,
+        Digest, Elector, Electorate, NetworkId, PublicKey, Role, SecretKey, root::trust_first,
     };
 
     use super::*;
@@ -273,7 +288,7 @@ mod tests {
             network: root.network,
             channel: channel.parse().expect("a channel"),
             seq: 4,
-            prev: Some(updraft_protocol::Digest::of(b"3")),
+            prev: Some(Digest::of(b"3")),
             time: ISSUED,
             expires: ISSUED.plus(30),
             releases: Vec::new(),
@@ -311,6 +326,17 @@ mod tests {
         ] {
             assert!(said.contains(part), "{part} in\n{said}");
         }
+    }
+
+    #[test]
+    fn a_root_that_counts_many_votes_is_said_to_have_little_room() {
+        let mut network = root(NetworkKind::Development, (1, &[1]), (1, &[1]));
+        let counted = |n: usize| (0..n).map(|n| Digest::of(&n.to_le_bytes())).collect();
+        network.counts = counted(MANY_COUNTED - 1);
+        assert!(!lines(&network, &BTreeMap::new(), ISSUED).contains("former electors"));
+        network.counts = counted(MANY_COUNTED);
+        let said = lines(&network, &BTreeMap::new(), ISSUED);
+        assert!(said.contains("counts 192 votes of former electors"), "{said}");
     }
 
     #[test]
@@ -375,7 +401,7 @@ mod tests {
     fn a_channel_that_the_root_put_somewhere_wants_a_head() {
         let mut network = root(NetworkKind::Production, (2, &[1, 2, 3]), (2, &[4, 5, 6]));
         let channel: ChannelName = "stable".parse().expect("a channel");
-        let digest = Some(updraft_protocol::Digest::of(b"head 3"));
+        let digest = Some(Digest::of(b"head 3"));
         let base = |seq, head| ChannelBase { channel: channel.clone(), seq, head };
         network.channel_base = vec![base(0, None)];
         assert!(lines(&network, &BTreeMap::new(), ISSUED).contains("stable begins anew"));

@@ -6,7 +6,7 @@ use super::*;
 use crate::publish::{
     ledger::{OnlyRoots, WithRoots},
     review::{Offered, Picture, review},
-    rootdraft::{Bases, Change, Leaving, RootDraft, Target},
+    rootdraft::{Bases, Change, Known, Leaving, RootDraft, Target},
 };
 
 fn add(n: u8) -> Change {
@@ -14,14 +14,15 @@ fn add(n: u8) -> Change {
 }
 
 /// The root after `first`, in which key 5 publishes instead of key 4, from `base` on.
-fn rotated(first: &Signed<Root>, newest: Bases, base: Option<ChannelBase>) -> Signed<Root> {
+fn rotated(first: &Signed<Root>, bases: Bases, base: Option<ChannelBase>) -> Signed<Root> {
+    let known = Known { bases, ..Known::default() };
     let trusted = trust_first(first, &first.digest()).expect("trusted");
     let now = Timestamp::from_seconds(NOW);
     let mut draft = RootDraft::begin(&trusted, "rotate", now).expect("begun");
     let (target, key4) = (Target::Release(None), PublicKey::id(&key(4).public()));
     let leave = Change::Remove { target, key: key4, leaving: Leaving::Rotated };
     for change in [add(5), leave].into_iter().chain(base.map(Change::Base)) {
-        draft.edit(&trusted, &change, &newest).expect("edited");
+        draft.edit(&trusted, &change, &known).expect("edited");
     }
     draft.sign(&trusted, &[key(1)]).expect("signed");
     draft.judge(&trusted).expect("in force");

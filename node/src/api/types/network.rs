@@ -150,6 +150,8 @@ pub struct Trust {
     pub roles: Vec<Role>,
     /// Who votes on upgrades of the protocol.
     pub electors: Vec<Elector>,
+    /// Digests of former electorates' proposals that go on counting.
+    pub counts: Vec<String>,
     /// Where channels begin that do not begin at number 1.
     pub bases: Vec<Base>,
     /// Keys that count nowhere any more.
@@ -245,6 +247,7 @@ impl Trust {
             expires_at: time(root.expires),
             roles: roles.collect(),
             electors: electors(root),
+            counts: root.counts.iter().map(ToString::to_string).collect(),
             bases: root
                 .channel_base
                 .iter()

@@ -12,7 +12,9 @@ use std::{
 use serde_json::json;
 use updraft_protocol::{Digest, Root, Signed, codec};
 
-use super::{Books, Desk, DraftFile, read, read_any, sign::caution_of_moves};
+use super::{
+    Books, Desk, DraftFile, read, read_any, sign::caution_of_moves, votes::caution_of_votes,
+};
 use crate::{
     cli::{
         Answer, Context, Exit,
@@ -55,10 +57,12 @@ pub(super) fn apply(files: &[PathBuf], context: &Context) -> Result<Exit, Proble
         if !matches!(desk.books, Books::Project) {
             draft.goes_on_as_meant(root, &desk.bases(trusted)?)?;
         }
-        for line in words::diff(root, &draft, &desk.names()) {
+        let votes = desk.votes(trusted)?;
+        for line in words::diff(root, &draft, &desk.names(), &votes) {
             context.output.say(&clean(&line));
         }
         caution_of_moves(draft.root(), trusted, context);
+        caution_of_votes(&draft, trusted, &votes, context);
         let question = format!("This changes {} for everybody.", root.name);
         if context.ask_for_name(&question, root.name.as_str()) == Answer::No {
             return Err(Problem::new(Code::Failed, "nothing was changed"));

@@ -18,7 +18,7 @@ use crate::{
     problem::{Code, Problem},
     publish::{
         ledger::Trusted,
-        rootdraft::{Change, DraftError, Leaving, RootDraft, Target},
+        rootdraft::{Change, DraftError, Known, Leaving, RootDraft, Target},
     },
 };
 
@@ -54,7 +54,7 @@ pub(super) fn add_key(
     vote: (Option<u32>, Option<OperatorName>),
     context: &Context,
 ) -> Result<Exit, Problem> {
-    change(edit, context, |desk, _| {
+    change(edit, context, |desk, _, _| {
         let key = public_key(key, &desk.publisher)?;
         Ok(vec![Change::adding(edit.role.clone(), key, vote.clone())?])
     })
@@ -67,7 +67,7 @@ pub(super) fn remove_key(
     since: Option<Since>,
     context: &Context,
 ) -> Result<Exit, Problem> {
-    change(edit, context, |desk, draft| {
+    change(edit, context, |desk, draft, _| {
         let now = Clock::system().now();
         let leaving = match reason {
             "rotated" => Leaving::Rotated,
@@ -82,7 +82,7 @@ pub(super) fn remove_key(
 }
 
 pub(super) fn threshold(edit: &Edit, threshold: u16, context: &Context) -> Result<Exit, Problem> {
-    change(edit, context, |_, _| {
+    change(edit, context, |_, _, _| {
         Ok(vec![Change::Threshold { target: edit.role.clone(), threshold }])
     })
 }
@@ -94,7 +94,7 @@ pub(super) fn base(
     context: &Context,
 ) -> Result<Exit, Problem> {
     let edit = Edit { role: Target::Root, base: BaseChoice { base }, draft };
-    change(&edit, context, |_, _| Ok(Vec::new()))
+    change(&edit, context, |_, _, _| Ok(Vec::new()))
 }
 
 pub(super) fn expire(when: When, file: &DraftFile, context: &Context) -> Result<Exit, Problem> {
@@ -103,7 +103,7 @@ pub(super) fn expire(when: When, file: &DraftFile, context: &Context) -> Result<
         base: BaseChoice { base: Vec::new() },
         draft: DraftFile { draft: file.draft.clone() },
     };
-    change(&edit, context, |_, _| {
+    change(&edit, context, |_, _, _| {
         let now = Clock::system().now();
         Ok(vec![Change::Expire { at: when.moment(now), now }])
     })
@@ -130,20 +130,20 @@ pub(super) fn cancel(file: &DraftFile, context: &Context) -> Result<Exit, Proble
 }
 
 /// Makes changes to the draft, then chooses bases, and says what the draft is now.
-fn change(
+pub(super) fn change(
     edit: &Edit,
     context: &Context,
-    what: impl FnOnce(&Desk, &RootDraft) -> Result<Vec<Change>, Problem>,
+    what: impl FnOnce(&Desk, &RootDraft, &Known) -> Result<Vec<Change>, Problem>,
 ) -> Result<Exit, Problem> {
     let desk = Desk::here(context)?;
     let path = desk.path(&edit.draft);
     desk.trusting(|trusted| {
         let mut draft = read(&path, trusted.root())?;
         let had = draft.signed().signatures().len();
-        let newest = desk.bases(trusted)?;
-        let changes = what(&desk, &draft)?;
+        let known = desk.known(trusted)?;
+        let changes = what(&desk, &draft, &known)?;
         for change in &changes {
-            draft.edit(trusted.root(), change, &newest)?;
+            draft.edit(trusted.root(), change, &known)?;
         }
         // A threshold that leaves no spare key is an error at once; a key that leaves may be followed by one
         // that joins, so there it is said, and refused when somebody signs.
@@ -152,7 +152,7 @@ fn change(
         }
         for (channel, seq) in &edit.base.base {
             let chosen = chosen_base(trusted, channel, *seq)?;
-            draft.edit(trusted.root(), &Change::Base(chosen), &newest)?;
+            draft.edit(trusted.root(), &Change::Base(chosen), &known)?;
         }
         write(&path, &draft)?;
         if had > draft.signed().signatures().len() {

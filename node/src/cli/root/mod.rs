@@ -6,6 +6,7 @@ mod apply;
 mod edit;
 mod review;
 mod sign;
+mod votes;
 
 use std::{
     collections::BTreeMap,
@@ -25,6 +26,7 @@ use super::{
     trust,
 };
 use crate::{
+    api::ProposalName,
     problem::{Code, Problem},
     publish::{
         ledger::{Ledger, OnlyRoots, Trusted, WithRoots},
@@ -110,6 +112,25 @@ pub enum Command {
         /// CHANNEL=SEQ, 0 for anew
         #[arg(required = true, value_name = "CHANNEL=SEQ", value_parser = channel_and_number)]
         base: Vec<(updraft_protocol::ChannelName, u64)>,
+        /// Which draft
+        #[command(flatten)]
+        draft: DraftFile,
+    },
+    /// Let a vote of electors who are replaced go on counting
+    ///
+    /// When the draft replaces the electorate, what is open or decided is listed by itself, as far as it is known here;
+    /// `updraft root diff` says which votes. What a root counts, all later ones count.
+    Count {
+        /// p-N, the beginning of its digest, or the whole digest of one that is not known here
+        vote: ProposalName,
+        /// Which draft
+        #[command(flatten)]
+        draft: DraftFile,
+    },
+    /// Let a vote of electors who are replaced end, or undo what they decided
+    Uncount {
+        /// p-N, or the beginning of its digest
+        vote: ProposalName,
         /// Which draft
         #[command(flatten)]
         draft: DraftFile,
@@ -200,6 +221,8 @@ pub(super) fn run(command: Command, context: &Context) -> Result<Exit, Problem> 
             edit::threshold(&edit::Edit { role, base, draft }, threshold, context)
         }
         Command::Base { base, draft } => edit::base(base, draft, context),
+        Command::Count { vote, draft } => votes::count(&vote, draft, context),
+        Command::Uncount { vote, draft } => votes::uncount(&vote, draft, context),
         Command::Expire { role: _, when, draft } => edit::expire(when, &draft, context),
         Command::Diff { draft } => sign::diff(&draft, context),
         Command::Sign { key, copies, draft } => sign::sign(&key, &copies, &draft, context),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use updraft_protocol::{Root, SecretKey, Verified, threshold::enough};
 
-use super::{Desk, DraftFile, read, write};
+use super::{Desk, DraftFile, read, votes::caution_of_votes, write};
 use crate::{
     cli::{
         Answer, Context, Exit,
@@ -18,7 +18,7 @@ use crate::{
     publish::{
         ledger::Trusted,
         review::{of_electorate, of_witnesses},
-        rootdraft::{Move, RootDraft, moves, words},
+        rootdraft::{Move, RootDraft, Votes, moves, words},
         sign::Standing,
     },
 };
@@ -40,7 +40,8 @@ pub(super) fn tell_changes(
     path: &Path,
     context: &Context,
 ) -> Result<Exit, Problem> {
-    let lines = words::diff(trusted.root(), draft, &desk.names());
+    let votes = desk.votes(trusted)?;
+    let lines = words::diff(trusted.root(), draft, &desk.names(), &votes);
     match context.output.format() {
         Format::Json => {
             let mut members = in_json(draft, trusted.root(), desk);
@@ -50,18 +51,19 @@ pub(super) fn tell_changes(
         }
         Format::Text => {
             lines.iter().for_each(|line| context.output.line(&clean(line)));
-            caution(draft, trusted, context);
+            caution(draft, trusted, &votes, context);
         }
     }
     Ok(Exit::Done)
 }
 
 /// What speaks against signing a draft as it is.
-fn caution(draft: &RootDraft, trusted: &Trusted<'_>, context: &Context) {
+fn caution(draft: &RootDraft, trusted: &Trusted<'_>, votes: &Votes, context: &Context) {
     if let Err(error) = draft.is_safe() {
         context.output.warn(&format!("{error}: nobody can sign it like that"));
     }
     caution_of_moves(draft.root(), trusted, context);
+    caution_of_votes(draft, trusted, votes, context);
     let (before, after) = (&trusted.root().witness, &draft.root().witness);
     if before != after
         && let Some(weakness) = after.as_ref().and_then(of_witnesses)
@@ -134,10 +136,11 @@ fn sign_at(
         }
         draft.is_safe()?;
         context.output.say("Will sign:");
-        for line in words::diff(root, &draft, &desk.names()) {
+        let votes = desk.votes(trusted)?;
+        for line in words::diff(root, &draft, &desk.names(), &votes) {
             context.output.say(&clean(&line));
         }
-        caution(&draft, trusted, context);
+        caution(&draft, trusted, &votes, context);
         let keys = unlock(desk, &draft, root, keys)?;
         if context.ask("Sign it?") == Answer::No {
             return Err(Problem::new(Code::Failed, "nothing was signed")
@@ -236,6 +239,7 @@ fn in_json(draft: &RootDraft, root: &Verified<Root>, desk: &Desk) -> serde_json:
         "words": fingerprint.words(),
         "message": draft.message(),
         "expires": draft.root().expires.to_string(),
+        "counts": draft.root().counts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "safe": draft.is_safe().is_ok(),
         "complete": standing.is_complete(),
         "old": side(&standing.old),

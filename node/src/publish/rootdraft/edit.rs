@@ -8,15 +8,27 @@ use std::{
 };
 
 use updraft_protocol::{
-    ChannelBase, ChannelName, ChannelRole, Elector, Electorate, KeyId, OperatorName, PublicKey,
-    RevokedKey, Role, Root, Timestamp,
+    ChannelBase, ChannelName, ChannelRole, Digest, Elector, Electorate, KeyId, OperatorName,
+    PublicKey, RevokedKey, Role, Root, Timestamp,
 };
 
-use super::{DraftError, is_line};
+use super::{
+    DraftError, is_line,
+    votes::{self, Votes},
+};
 
 /// The newest believed head of each channel, to go on from when its keys change; a channel without one begins
 /// anew.
 pub type Bases = BTreeMap<ChannelName, ChannelBase>;
+
+/// What this machine knows of the network, for whoever edits a draft here.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Where channels would go on.
+    pub bases: Bases,
+    /// What is voted on, and what was decided.
+    pub votes: Votes,
+}
 
 /// Which keys a change is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +139,10 @@ pub enum Change {
         /// Now, which has to be before it.
         now: Timestamp,
     },
+    /// A vote of the electorate in force, or of one before it, goes on counting when there is another.
+    Count(Digest),
+    /// It does not, after all.
+    Uncount(Digest),
     /// A channel goes on from this head, because people say so; its keys may change or not.
     Base(ChannelBase),
 }
@@ -156,7 +172,7 @@ pub(super) fn edited(
     root: &Root,
     trusted: &Root,
     change: &Change,
-    newest: &Bases,
+    known: &Known,
     chosen: &BTreeSet<ChannelName>,
 ) -> Result<Root, DraftError> {
     let mut next = root.clone();
@@ -167,6 +183,8 @@ pub(super) fn edited(
         Change::Threshold { target, threshold } => set_threshold(&mut next, target, *threshold)?,
         Change::Expire { at, now } if at <= now => return Err(DraftError::Past(*at)),
         Change::Expire { at, .. } => next.expires = *at,
+        Change::Count(vote) => votes::count(&mut next, vote)?,
+        Change::Uncount(vote) => votes::uncount(&mut next, trusted, vote)?,
         Change::Base(base) => {
             if next.release_role(&base.channel).is_none() {
                 return Err(DraftError::NoChannel(base.channel.clone()));
@@ -175,8 +193,9 @@ pub(super) fn edited(
             next.channel_base.push(base.clone());
         }
     }
-    settle_bases(&mut next, trusted, newest, chosen);
+    settle_bases(&mut next, trusted, &known.bases, chosen);
     settle_epoch(&mut next, trusted);
+    votes::settle(&mut next, root, trusted, &known.votes);
     Ok(next)
 }
 

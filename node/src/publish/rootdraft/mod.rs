@@ -11,21 +11,24 @@
 mod edit;
 mod file;
 mod standing;
+mod votes;
 pub mod words;
 
 use std::collections::BTreeSet;
 
 use updraft_protocol::{
-    ChannelBase, ChannelName, KeyId, NetworkKind, Root, SecretKey, Signed, Timestamp, Verified,
+    ChannelBase, ChannelName, Digest, KeyId, NetworkKind, Root, SecretKey, Signed, Timestamp,
+    Verified,
     codec::{EncodeError, Invalid},
     limits::{DEFAULT_ROOT_LIFETIME, DEV_ROOT_LIFETIME, MAX_REASON},
     root::{RootError, trust_next},
 };
 
 pub use self::{
-    edit::{Bases, Change, Leaving, Target},
+    edit::{Bases, Change, Known, Leaving, Target},
     file::MAX_DRAFT,
     standing::RootStanding,
+    votes::{Progress, Vote, Votes, left_out},
 };
 use super::founding::Quorum;
 
@@ -116,6 +119,12 @@ pub enum DraftError {
         /// The newest head that is trusted here.
         newest: u64,
     },
+    /// A vote that the trusted root counts: what was decided would be undone for some and not for others.
+    #[error("vote {0} is counted by the root in force, and what counts goes on counting")]
+    Counted(Digest),
+    /// A vote that the draft does not list.
+    #[error("the draft does not count vote {0}")]
+    NotCounted(Digest),
     /// A root that is over before it begins.
     #[error("the root would expire at {0}, which is past")]
     Past(Timestamp),
@@ -207,7 +216,7 @@ impl RootDraft {
         Ok(())
     }
 
-    /// Changes it. `newest` are the heads that channels would go on from. Signatures are dropped, unless what is
+    /// Changes it. `known` are the heads that channels would go on from, and the votes that there are. Signatures are dropped, unless what is
     /// signed stays the same.
     ///
     /// # Errors
@@ -216,14 +225,14 @@ impl RootDraft {
         &mut self,
         trusted: &Verified<Root>,
         change: &Change,
-        newest: &Bases,
+        known: &Known,
     ) -> Result<(), DraftError> {
         self.follows(trusted)?;
         let mut chosen = self.chosen.clone();
         if let Change::Base(base) = change {
             chosen.insert(base.channel.clone());
         }
-        let root = edit::edited(&self.root, trusted, change, newest, &chosen)?;
+        let root = edit::edited(&self.root, trusted, change, known, &chosen)?;
         let signed = Signed::unsigned(&root)?;
         // Who leaves a channel that comes back later chooses anew.
         chosen.retain(|channel| root.base(channel).is_some());

@@ -9,7 +9,7 @@ use updraft_protocol::{
     root::{RootError, trust_first},
 };
 
-use super::{Bases, Change, DraftError, Leaving, RootDraft, Target, words};
+use super::{Bases, Change, DraftError, Known, Leaving, RootDraft, Target, Votes, words};
 use crate::publish::founding::{Holders, first_root};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
@@ -62,6 +62,14 @@ fn heads() -> Bases {
     Bases::from([(stable(), ChannelBase { channel: stable(), seq: 7, head })])
 }
 
+fn known_at(bases: &Bases) -> Known {
+    Known { bases: bases.clone(), votes: Votes::new() }
+}
+
+fn known() -> Known {
+    known_at(&heads())
+}
+
 fn begun(trusted: &Verified<Root>) -> RootDraft {
     RootDraft::begin(trusted, "rotate carol", NOW).expect("begun")
 }
@@ -83,7 +91,7 @@ fn revoke(text: &str, n: u8) -> Change {
 fn edited(trusted: &Verified<Root>, changes: &[Change]) -> RootDraft {
     let mut draft = begun(trusted);
     for change in changes {
-        draft.edit(trusted, change, &heads()).expect("edited");
+        draft.edit(trusted, change, &known()).expect("edited");
     }
     draft
 }
@@ -92,7 +100,7 @@ fn edited(trusted: &Verified<Root>, changes: &[Change]) -> RootDraft {
 fn refused(trusted: &Verified<Root>, changes: &[Change], last: &Change) -> DraftError {
     let mut draft = edited(trusted, changes);
     let before = draft.clone();
-    let error = draft.edit(trusted, last, &heads()).expect_err("refused");
+    let error = draft.edit(trusted, last, &known()).expect_err("refused");
     assert_eq!(draft, before, "what is refused changes nothing");
     error
 }
@@ -137,7 +145,7 @@ fn an_edit_drops_the_signatures_for_what_it_was() {
     let root = trusted();
     let mut draft = edited(&root, &[add("witness", 7)]);
     draft.sign(&root, &[key(1), key(2)]).expect("signed");
-    draft.edit(&root, &add("brake", 8), &heads()).expect("edited");
+    draft.edit(&root, &add("brake", 8), &known()).expect("edited");
     assert!(draft.signed().signatures().is_empty());
 }
 
@@ -201,7 +209,7 @@ fn a_channel_with_other_keys_goes_on_from_its_newest_head_unless_somebody_choose
     assert_eq!(draft.root().channel_base.len(), 1, "the other channels have the same keys");
     let chosen = ChannelBase { channel: stable(), seq: 3, head: Some(Digest::of(b"head 3")) };
     let mut draft = edited(&root, &[rotated[0].clone(), Change::Base(chosen.clone())]);
-    draft.edit(&root, &rotated[1], &heads()).expect("edited");
+    draft.edit(&root, &rotated[1], &known()).expect("edited");
     assert_eq!(draft.root().base(&stable()), Some(&chosen), "a choice stays");
     let back = edited(&root, &[add("release:stable", 5), remove("release:stable", 5)]);
     assert_eq!(back.root().base(&stable()), None, "nothing changed after all");
@@ -226,7 +234,7 @@ fn people_may_say_where_a_channel_goes_on_although_its_keys_stay() {
     let root = trusted();
     let draft = edited(&root, &[Change::Base(base(3)), add("brake", 9)]);
     assert_eq!(draft.root().base(&stable()), Some(&base(3)), "it stays when more is changed");
-    let lines = words::diff(&root, &draft, &BTreeMap::new());
+    let lines = words::diff(&root, &draft, &BTreeMap::new(), &Votes::new());
     let said = lines.iter().find(|line| line.contains("stable goes on from head 3"));
     assert!(said.is_some_and(|line| line.contains("its keys stay")), "{lines:#?}");
     let nightly = ChannelBase { channel: "nightly".parse().expect("a channel"), ..base(3) };
@@ -242,7 +250,7 @@ fn people_may_say_where_a_channel_goes_on_although_its_keys_stay() {
     let chosen = [Change::Base(base(3)), rotate[0].clone(), rotate[1].clone()];
     let kept = edited(&second, &chosen);
     assert_eq!(kept.root().base(&stable()), Some(&base(3)));
-    let lines = words::diff(&second, &kept, &BTreeMap::new());
+    let lines = words::diff(&second, &kept, &BTreeMap::new(), &Votes::new());
     assert!(lines.iter().any(|line| line.contains("stable goes on from head 3")), "{lines:#?}");
 }
 
@@ -261,14 +269,14 @@ fn a_head_that_came_after_the_draft_is_given_up_only_by_choice() {
 
     // To keep to it on purpose signs nothing anew, and travels with the file.
     let same = Change::Base(heads()[&stable()].clone());
-    draft.edit(&root, &same, &newer).expect("edited");
+    draft.edit(&root, &same, &known_at(&newer)).expect("edited");
     assert_eq!(draft.signed().signatures().len(), 1, "what is signed is the same");
     let told = RootDraft::parse(&draft.to_text().expect("text")).expect("a draft");
     assert_eq!(told, draft);
     assert_eq!(told.goes_on_as_meant(&root, &newer), Ok(()));
     // Whatever else is edited takes up the newest.
     let mut draft = edited(&root, &rotate);
-    draft.edit(&root, &add("brake", 9), &newer).expect("edited");
+    draft.edit(&root, &add("brake", 9), &known_at(&newer)).expect("edited");
     assert_eq!(draft.goes_on_as_meant(&root, &newer), Ok(()));
     assert_eq!(draft.root().base(&stable()), Some(&base(9)));
 }
@@ -366,11 +374,11 @@ fn every_change_is_said_in_words() {
         (revoke("root", 3), "! carol "),
         (Change::Expire { at: NOW.plus(60), now: NOW }, &NOW.plus(60).to_string()),
     ] {
-        let lines = words::diff(&root, &edited(&root, &[change]), &names);
+        let lines = words::diff(&root, &edited(&root, &[change]), &names, &Votes::new());
         assert!(lines.iter().any(|line| line.contains(says)), "{says}: {lines:#?}");
         assert!(lines[2].contains("rotate carol"));
     }
-    let nothing = words::diff(&root, &begun(&root), &names);
+    let nothing = words::diff(&root, &begun(&root), &names, &Votes::new());
     assert!(nothing.iter().any(|line| line.contains("no key, role or threshold changes")));
 }
 
@@ -411,6 +419,6 @@ fn a_draft_that_leaves_a_channel_without_keys_is_signed_by_nobody() {
     let mut draft = edited(&root, &[remove("release:beta", 4)]);
     let refused = draft.sign(&root, &[key(1)]).expect_err("channels stay for ever");
     assert!(matches!(&refused, DraftError::NobodyLeft(channel) if channel.as_str() == "beta"));
-    draft.edit(&root, &add("release:beta", 5), &heads()).expect("another key");
+    draft.edit(&root, &add("release:beta", 5), &known()).expect("another key");
     draft.sign(&root, &[key(1)]).expect("signed");
 }

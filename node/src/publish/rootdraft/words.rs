@@ -3,16 +3,23 @@
 
 use std::collections::BTreeMap;
 
-use updraft_protocol::{ChannelBase, Elector, KeyId, NetworkKind, Role, RoleName, Root, Verified};
+use updraft_protocol::{
+    ChannelBase, Digest, Elector, KeyId, NetworkKind, Role, RoleName, Root, Verified,
+};
 
-use super::{Move, RootDraft, moves};
+use super::{Move, Progress, RootDraft, Votes, left_out, moves, votes::replaces};
 use crate::fingerprint::Fingerprint;
 
 /// What people call keys.
 pub type Names = BTreeMap<KeyId, String>;
 
 /// One line for each thing that changes, after a line that says what this is.
-pub fn diff(trusted: &Verified<Root>, draft: &RootDraft, names: &Names) -> Vec<String> {
+pub fn diff(
+    trusted: &Verified<Root>,
+    draft: &RootDraft,
+    names: &Names,
+    known: &Votes,
+) -> Vec<String> {
     let next = draft.root();
     let kind = match next.kind {
         NetworkKind::Production => "",
@@ -30,6 +37,7 @@ pub fn diff(trusted: &Verified<Root>, draft: &RootDraft, names: &Names) -> Vec<S
     let before = lines.len();
     roles(trusted, next, names, &mut lines);
     electors(trusted, next, names, &mut lines);
+    counts(trusted, next, known, &mut lines);
     for revoked in &next.revoked {
         if !trusted.revoked.contains(revoked) {
             let (reason, since) = (&revoked.reason, revoked.since);
@@ -122,6 +130,33 @@ fn electors(trusted: &Root, next: &Root, names: &Names, lines: &mut Vec<String>)
     }
 }
 
+/// Which votes go on counting, and which do not.
+fn counts(trusted: &Root, next: &Root, known: &Votes, lines: &mut Vec<String>) {
+    let words = |id: &Digest| match known.get(id) {
+        Some(vote) => format!("vote {vote}   {id}"),
+        None => format!("vote {id}, which is not known here,"),
+    };
+    for id in next.counts.iter().filter(|id| !trusted.counts.contains(id)) {
+        lines.push(format!("  + electorate: {} goes on counting", words(id)));
+    }
+    for id in trusted.counts.iter().filter(|id| !next.counts.contains(id)) {
+        lines.push(format!("  ! electorate: {} no longer counts", words(id)));
+    }
+    for (id, vote) in left_out(trusted, next, known) {
+        lines.push(match vote.progress {
+            Progress::Decided => format!("  ! electorate: {} is undone", words(id)),
+            _ => format!("  - electorate: {} ends with its electors", words(id)),
+        });
+    }
+    if replaces(next, trusted) {
+        let others = next.counts.len();
+        lines.push(match others {
+            0 => "  ~ electorate: no vote of former electors counts".to_owned(),
+            _ => format!("  ~ electorate: of former electors {} and no others", counted(others)),
+        });
+    }
+}
+
 fn bases(trusted: &Root, next: &Root, lines: &mut Vec<String>) {
     for Move { base, rekeyed } in moves(trusted, next) {
         let ChannelBase { channel, seq, head } = base;
@@ -143,6 +178,10 @@ fn bases(trusted: &Root, next: &Root, lines: &mut Vec<String>) {
 fn of_key(mark: &str, id: &KeyId, names: &Names, say: impl FnOnce(&str) -> String) -> String {
     let name = names.get(id).map_or("a key without a name here", String::as_str);
     format!("  {mark} {}   {}", say(name), Fingerprint::of_key(*id))
+}
+
+fn counted(votes: usize) -> String {
+    if votes == 1 { "1 vote counts".to_owned() } else { format!("{votes} votes count") }
 }
 
 fn plural(count: usize, word: &str) -> String {
