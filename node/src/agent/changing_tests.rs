@@ -288,3 +288,11 @@ fn a_statement_of_the_operator_about_a_vote_is_told_and_refused_with_its_reason(
     let refusal = desk.machine.say_on_a_vote(late, now(60)).expect_err("it is over");
     assert!(matches!(refusal, governance::Refusal::OutsideTheVote { .. }));
 }
+
+#[test]
+fn that_it_goes_on_although_it_was_to_be_replaced_is_remembered_with_the_reason() {
+    let mut desk = Desk::speaking(2);
+    assert_eq!(desk.machine.not_started_again(), None);
+    desk.machine.handle(Input::NotStartedAgain("three times".to_owned()), now(1));
+    assert_eq!(desk.machine.not_started_again(), Some("three times"));
+}
