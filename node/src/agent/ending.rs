@@ -51,7 +51,7 @@ impl Agent {
     pub(super) async fn on_start_again(&mut self, reply: Reply<PathBuf>) {
         let program = match self.live_program(&own_component()).await {
             Some(program) => Ok(program),
-            None => this_program(&self.identity.node.version),
+            None => this_program(self.identity.node.version),
         };
         let ended = match program {
             Ok(program) => self.end_as(program.clone()).await.map(|()| program.path),
