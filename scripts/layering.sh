@@ -26,7 +26,7 @@ fi
 floor="again build clock config dirs fingerprint group identity lock logging metrics problem secret whole"
 allowed=$(cat <<'ROWS'
 # The ground floor. Logging and configuration know each other: a filter is validated by who will obey it.
-again:
+again: whole
 build:
 clock:
 dirs:

@@ -8,7 +8,7 @@ use crate::harness::{
     arg,
     network::Network,
     node::{Kind, Node},
-    until,
+    run, until, updraft,
 };
 
 fn tell(node: &Node) {
@@ -93,5 +93,82 @@ fn a_node_starts_again_as_itself_and_not_for_ever() {
     });
     node.say(&["status"]).good();
     assert!(variable(&node, "UPDRAFT_STARTS").is_some_and(|starts| starts.starts_with("3@")));
+    node.stop();
+}
+
+/// Publishes a release of `updraft` with this program, and installs it.
+fn install(network: &Network, node: &Node, script: &str) {
+    let place = network.place().join("releases/updraft");
+    fs::create_dir_all(&place).expect("own folder");
+    let program = place.join("updraft");
+    fs::write(&program, script).expect("own folder");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("own file");
+    let release = ["publish", arg(&place), "--component", "updraft", "--as", "9.0.0"];
+    network.at_project(&[&["--yes", "--json"], &release[..]].concat()).good();
+    node.wait_until_known("9.0.0");
+    node.say(&["--yes", "install", "updraft"]).good();
+}
+
+#[test]
+fn a_node_whose_successor_dies_at_once_stays_what_it_is_after_three_attempts() {
+    let network = Network::found();
+    let mut node = network.join("node-1", &Kind::obedient());
+    install(&network, &node, "#!/bin/sh\nexit 3\n");
+    for _ in 0..3 {
+        tell(&node);
+        let process = format!("/proc/{}/stat", node.pid());
+        until("the process ends with its program", || {
+            fs::read_to_string(&process).expect("our child").contains(") Z ").then_some(())
+        });
+        // What a service manager does, with an environment that knows nothing.
+        node.kill();
+        node.start();
+        assert_eq!(variable(&node, "UPDRAFT_STARTS"), None);
+    }
+    tell(&node);
+    until("the fourth time is refused", || {
+        let said = "has started again 3 times within 10 minutes, the last time as 9.0.0";
+        node.logged().contains(said).then_some(())
+    });
+    node.say(&["status"]).good();
+    node.stop();
+}
+
+#[test]
+fn a_node_that_would_lose_its_key_does_not_start_again_and_names_the_remedy() {
+    let network = Network::found();
+    let password = network.place().join("password");
+    fs::write(&password, "secret\n").expect("own folder");
+    let mut generate = updraft(network.place());
+    generate.current_dir(network.project()).args(["key", "generate", "wit"]);
+    run(generate.env("UPDRAFT_KEY_PASSWORD_FILE", &password)).good();
+    let key = network.project().join("keys/wit.key");
+    let mut node = network.join("node-1", &Kind::obedient());
+    node.stop();
+    node.configure(&Kind::obedient().with("trust.witness_key", format!("\"{}\"", key.display())));
+    let wrapper = |name: &str, lines: &str| {
+        let path = network.place().join(name);
+        let real = env!("CARGO_BIN_EXE_updraft");
+        fs::write(&path, format!("#!/bin/sh\n{lines}\nexec {real} \"$@\"\n")).expect("own folder");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("own file");
+        path
+    };
+    let by_file = format!("export UPDRAFT_KEY_PASSWORD_FILE={}", password.display());
+    let by_descriptor = "export UPDRAFT_KEY_PASSWORD_FD=3\nexec 3<<END\nsecret\nEND";
+
+    node.start_as(&wrapper("by-descriptor", by_descriptor));
+    tell(&node);
+    until("it is refused", || {
+        let logged = node.logged();
+        (logged.contains("could not unlock the key of trust.witness_key")
+            && logged.contains("a file named by UPDRAFT_KEY_PASSWORD_FILE"))
+        .then_some(())
+    });
+    node.say(&["status"]).good();
+    node.stop();
+
+    node.start_as(&wrapper("by-file", &by_file));
+    tell(&node);
+    wait_for_start(&node, 1);
     node.stop();
 }

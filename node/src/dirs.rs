@@ -103,6 +103,11 @@ impl Dirs {
         self.data.join("api.token")
     }
 
+    /// How often the node has become another program lately.
+    pub fn starts_file(&self) -> PathBuf {
+        self.data.join("starts")
+    }
+
     /// Where a running node writes its HTTP address.
     pub fn http_address_file(&self) -> PathBuf {
         self.data.join("http.addr")

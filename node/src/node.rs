@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use updraft_protocol::SecretKey;
 
 use crate::{
-    again::{StartAgain, Starts},
+    again::{self, Again, Keys, StartAgain, Starts},
     agent::{self, AgentHandle, Ending, Parts, Trust},
     api::{self, ApiSettings, MetricsAccess, Serving, SocketFile, TokenHash},
     build::Build,
@@ -20,7 +20,7 @@ use crate::{
     dirs::Dirs,
     identity::{self, ApiToken, IdentityError},
     join,
-    keys::{KeyError, KeyFolder, PasswordSource},
+    keys::{KeyError, KeyFolder, Lock, PasswordSource},
     lock::{DataLock, LockError},
     metrics::Metrics,
     network::{
@@ -77,6 +77,7 @@ pub struct Opened {
     witness: Option<Arc<SecretKey>>,
     voter: Option<Arc<SecretKey>>,
     bootstrap: Vec<String>,
+    again: Again,
 }
 
 /// Opens the data directory of a node: the lock, the identity, the store, the trust root. Blocks.
@@ -116,11 +117,16 @@ pub fn open(
     let bootstrap = join::bootstrap(&dirs.data)
         .map_err(|error| Problem::from_error(Code::FileUnusable, &error))?;
     let witness = own_key("trust.witness_key", settings.trust.witness_key.as_deref());
-    let witness = unlock(witness, dirs, passwords)?;
+    let (witness, witness_stays) = unlock(witness, dirs, passwords)?;
     let voter = own_key("governance.voter_key", settings.governance.voter_key.as_deref())
         .filter(|_| settings.governance.voter);
-    let voter = unlock(voter, dirs, passwords)?;
-    Ok(Opened { lock, store, trust, key, token, witness, voter, bootstrap })
+    let (voter, voter_stays) = unlock(voter, dirs, passwords)?;
+    let file = dirs.starts_file();
+    let starts = again::kept::read(&file)
+        .map_err(|error| Problem::from_error(Code::FileUnusable, &error))?;
+    let keys = if witness_stays == Keys::Stay { voter_stays } else { witness_stays };
+    let again = Again { starts, file, keys };
+    Ok(Opened { lock, store, trust, key, token, witness, voter, bootstrap, again })
 }
 
 /// A setting that names a key of this node, and the key.
@@ -130,19 +136,24 @@ fn own_key<'a>(setting: &'static str, named: Option<&'a str>) -> OwnKey<'a> {
     named.map(|named| (setting, named))
 }
 
-/// A key that this node signs with by itself, unlocked.
+/// A key that this node signs with by itself, unlocked, and whether another program could unlock it as well.
 fn unlock(
     own: OwnKey<'_>,
     dirs: &Dirs,
     passwords: &PasswordSource,
-) -> Result<Option<Arc<SecretKey>>, Problem> {
-    let Some((setting, named)) = own else { return Ok(None) };
+) -> Result<(Option<Arc<SecretKey>>, Keys), Problem> {
+    let Some((setting, named)) = own else { return Ok((None, Keys::Stay)) };
     let folder = KeyFolder::new(dirs.keys());
-    let load = |named: &str| -> Result<SecretKey, KeyError> {
-        folder.load(&named.parse()?)?.unlock_with(passwords)
+    let load = |named: &str| -> Result<(SecretKey, Lock), KeyError> {
+        let file = folder.load(&named.parse()?)?;
+        Ok((file.unlock_with(passwords)?, file.lock()))
     };
     match load(named) {
-        Ok(key) => Ok(Some(Arc::new(key))),
+        Ok((key, lock)) => {
+            let stays = lock == Lock::None || passwords.can_be_had_again();
+            let keys = if stays { Keys::Stay } else { Keys::AreLost(setting) };
+            Ok((Some(Arc::new(key)), keys))
+        }
         Err(error) => {
             let detail = format!("{setting}: the key `{named}` cannot be used");
             Err(Problem::new(Code::KeyLocked, detail).because(Some(&error)).hint(
@@ -192,7 +203,7 @@ impl Node {
             network_events: events,
             clock: clock.clone(),
             build,
-            starts,
+            again: Again { starts: starts.or_later(opened.again.starts), ..opened.again },
             witness: opened.witness,
             voter: opened.voter,
             metrics: metrics.clone(),

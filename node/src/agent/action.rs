@@ -82,6 +82,8 @@ pub enum Input<P> {
     Staged(OperationId, Result<Staged, JobError>),
     /// A seed's copy of a release is complete, or not.
     Mirrored(Digest, Result<Vec<Digest>, JobError>),
+    /// The node was to become another program, and goes on as the one that it is, for this reason.
+    NotStartedAgain(String),
     /// Nothing; time passed.
     Tick,
 }

@@ -1,27 +1,22 @@
-//! Which protocols are in force here, what a node does when that changes, and when its own program cannot follow.
-//!
-//! A node never acts by rules that are over: a program that does not speak what is in force only fetches one that does,
-//! by the way of asking that no vote can change.
+//! Which protocols are in force here, and what a node does when that changes. A program that cannot follow is the
+//! business of `behind.rs`: a node never acts by rules that are over.
 
 use std::{
     collections::BTreeSet,
     fmt::{Debug, Display},
 };
 
-use updraft_protocol::{
-    ComponentName, Digest, ForkDigest, ForkId, ReleaseVersion, Timestamp, vote::Activation,
-};
+use updraft_protocol::{ComponentName, Digest, ForkDigest, ForkId, Timestamp, vote::Activation};
 
 use super::{
     action::{Action, Now},
     ending::own_component,
     event::What,
-    lifecycle::{Component, Following, Stage},
+    lifecycle::{Component, Following},
     machine::Machine,
-    order::{Extent, RouteChoice, Trial},
+    order::Trial,
     status::ProtocolStatus,
     sync::Question,
-    updates::Wish,
 };
 use crate::{
     build::FIRST_PROTOCOL,
@@ -66,45 +61,11 @@ pub enum Understood {
     No,
 }
 
-/// Why a node stays out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftBehind {
-    /// The proposal that put the protocol in force.
-    pub proposal: Digest,
-    /// What people call it.
-    pub number: u32,
-    /// The protocol.
-    pub protocol: u32,
-    /// The release of this program that its certificate names.
-    pub release: ReleaseVersion,
-    /// Whether the program speaks it, and its operator has told it not to.
-    pub told_not_to: bool,
-}
-
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// The protocol of a line that is in force.
     pub fn protocol_of(&self, line: &ComponentName, now: Now) -> u32 {
         let lines = self.votes.governance.lines(self.epoch(now), self.votes.height);
         lines.get(line).and_then(|line| line.protocol()).unwrap_or(FIRST_PROTOCOL)
-    }
-
-    /// Why this node stays out, if it does.
-    pub fn left_behind(&self, now: Now) -> Option<LeftBehind> {
-        let (line, epoch) = (own_component(), self.epoch(now));
-        let lines = self.votes.governance.lines(epoch, self.votes.height);
-        let (proposal, _, protocol) = *lines.get(&line)?.changes.last()?;
-        let speaks = self.rules.speaks.includes(protocol);
-        if speaks && self.rules.auto_activate {
-            return None;
-        }
-        let held = self.votes.governance.proposal(&proposal)?;
-        Some(LeftBehind {
-            proposal,
-            number: held.proposal.number,
-            protocol,
-            release: held.proposal.release.clone(),
-            told_not_to: speaks,
-        })
     }
 
     /// How this node speaks now.
@@ -292,6 +253,34 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
     }
 
+    /// Lets go of what was staged for votes that came to nothing, or are over.
+    pub(super) fn let_go_of_what_is_over(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
+        let (epoch, height) = (self.epoch(now), self.votes.height);
+        let governance = &self.votes.governance;
+        let wanted: BTreeSet<(ComponentName, Digest)> = governance
+            .proposals()
+            .filter(|held| match governance.state(&held.id(), epoch, height) {
+                Some(State::Announced | State::Open(_)) => self.own_stance(&held.id()).is_some(),
+                Some(State::LockedIn | State::Active | State::Final) => self.will_need(held),
+                _ => false,
+            })
+            .flat_map(|held| {
+                let line = &held.proposal.line;
+                held.proposal.artifacts.iter().map(move |artifact| (line.clone(), *artifact))
+            })
+            .collect();
+        let behind = self.left_behind(now).is_some();
+        self.unstage_unless(
+            VOTE,
+            // What a node that is left behind tries is its own business.
+            |line, release| {
+                (behind && *line == own_component()) || wanted.contains(&(line.clone(), *release))
+            },
+            now,
+            actions,
+        );
+    }
+
     /// Brings the releases of decided votes here, and installs them when their time has come.
     pub(super) fn follow_decisions(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
         let (epoch, height) = (self.epoch(now), self.votes.height);
@@ -339,90 +328,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         follows && self.rules.auto_activate && has.is_some_and(|has| *has < held.proposal.release)
     }
 
-    /// Fetches and installs a program that speaks what is in force, and becomes it.
-    pub(super) fn catch_up_with_the_rest(
-        &mut self,
-        behind: &LeftBehind,
-        now: Now,
-        actions: &mut Vec<Action<P>>,
-    ) {
-        if behind.told_not_to {
-            return;
-        }
-        let line = own_component();
-        // Whoever is this very program already would not become another by starting again.
-        let other =
-            self.installed_version(&line).filter(|installed| **installed != self.rules.program);
-        if other.is_some_and(|other| *other >= behind.release) && !self.votes.starting_again {
-            self.votes.starting_again = true;
-            actions.push(Action::StartAgain(line));
-            return;
-        }
-        let Some(known) = self.successor(behind, now).cloned() else { return };
-        let digest = known.signed.digest();
-        match self.staged(&line, &digest) {
-            None => {
-                self.stage(&line, &known, behind.protocol, Trial::Demanded, VOTE, now, actions);
-            }
-            // What is live already would only be installed again and again.
-            Some(Ok(_)) if self.is_live(&line, &known) => {}
-            Some(Ok(_)) if self.is_at_rest(&line, &digest, now) => {
-                let wish = Wish {
-                    channel: known.manifest.channel.clone(),
-                    route: RouteChoice::Cheapest,
-                    extent: Extent::Install,
-                    by: VOTE.to_owned(),
-                };
-                self.begin(&line, &known, wish, now, actions);
-            }
-            _ => {}
-        }
-    }
-
-    /// The release of this program that the certificate names; if that cannot be had, the newest after it on the channel
-    /// that this program follows. No other channel's keys were asked for.
-    pub(super) fn successor(&self, behind: &LeftBehind, now: Now) -> Option<&Known> {
-        let line = own_component();
-        let runs = |known: &&Known| {
-            let manifest = &known.manifest;
-            manifest.component == line
-                && manifest.target.runs_on(&self.rules.target)
-                && manifest.needs_protocol.is_none_or(|needs| needs <= behind.protocol)
-                && self.distrust(&manifest.channel, known, now).is_none()
-        };
-        let held = self.votes.governance.proposal(&behind.proposal)?;
-        let named = held.proposal.artifacts.iter();
-        let mut named = named.filter_map(|digest| self.catalog.manifest(digest));
-        if let Some(named) = named.find(runs) {
-            return Some(named);
-        }
-        let followed = self.components.get(&line).filter(|c| c.following == Following::Yes);
-        let channel = followed.map_or(&self.rules.channel, |component| &component.channel);
-        self.catalog
-            .candidates(&line, channel, &self.rules.target)
-            .filter(runs)
-            .filter(|known| known.manifest.version > behind.release)
-            .max_by_key(|known| known.manifest.version.clone())
-    }
-
-    fn installed_version(&self, line: &ComponentName) -> Option<&ReleaseVersion> {
-        let component = self.components.get(line)?;
-        component.installed.as_ref().map(|installed| &installed.version)
-    }
-
-    fn is_live(&self, line: &ComponentName, known: &Known) -> bool {
-        let installed =
-            self.components.get(line).and_then(|component| component.installed.as_ref());
-        installed.is_some_and(|live| live.tree == known.manifest.tree.object.digest)
-    }
-
-    fn is_at_rest(&self, line: &ComponentName, release: &Digest, now: Now) -> bool {
-        let component = self.components.get(line);
-        component.is_some_and(|component| {
-            matches!(component.stage(), Stage::Idle) || component.may_begin(release, now.elapsed)
-        })
-    }
-
     /// When the next epoch of a vote begins in which something changes by itself.
     pub(super) fn next_epoch_of_votes(&self, now: Now) -> Option<Timestamp> {
         let governance = &self.votes.governance;
@@ -458,35 +363,5 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             );
         }
         warnings
-    }
-
-    fn left_behind_in_words(&self, behind: &LeftBehind, now: Now) -> String {
-        let LeftBehind { number, protocol, release, .. } = behind;
-        if behind.told_not_to {
-            return format!(
-                "protocol {protocol} is in force since p-{number}, and governance.auto_activate = false keeps this \
-                 node from speaking it: it takes no part until that is true"
-            );
-        }
-        let speaks = self.rules.speaks.newest;
-        let begin = format!(
-            "protocol {protocol} is in force since p-{number}, and this program speaks up to {speaks}: it takes no part"
-        );
-        match self.successor(behind, now) {
-            Some(known) => match self.staged(&own_component(), &known.signed.digest()) {
-                Some(Err(reason)) => format!(
-                    "{begin}, and {} does not help: {reason}",
-                    known.manifest.release_name()
-                ),
-                _ => format!(
-                    "{begin} until {} is installed, which is under way",
-                    known.manifest.release_name()
-                ),
-            },
-            None => format!(
-                "{begin}, and no release updraft@{release} or newer for {} is on offer: install one by hand",
-                self.rules.target
-            ),
-        }
     }
 }

@@ -146,7 +146,10 @@ fn what_the_certificate_names_takes_the_place_of_the_program_and_no_namesake_of_
         Action::Fetch(job) => Some((job.release, job.extent)),
         _ => None,
     });
-    assert_eq!(staged, Some((artifact.digest(), Extent::Stage { protocol: 2 })));
+    assert_eq!(
+        staged,
+        Some((artifact.digest(), Extent::Stage { protocol: 2, trial: Trial::Demanded }))
+    );
 }
 
 #[test]
@@ -284,4 +287,12 @@ fn a_statement_of_the_operator_about_a_vote_is_told_and_refused_with_its_reason(
     let late = Arc::new(desk.ballot(12, &proposal, 1, Stance::Yes, 11));
     let refusal = desk.machine.say_on_a_vote(late, now(60)).expect_err("it is over");
     assert!(matches!(refusal, governance::Refusal::OutsideTheVote { .. }));
+}
+
+#[test]
+fn that_it_goes_on_although_it_was_to_be_replaced_is_remembered_with_the_reason() {
+    let mut desk = Desk::speaking(2);
+    assert_eq!(desk.machine.not_started_again(), None);
+    desk.machine.handle(Input::NotStartedAgain("three times".to_owned()), now(1));
+    assert_eq!(desk.machine.not_started_again(), Some("three times"));
 }

@@ -119,13 +119,19 @@ pub(super) fn is_staged(context: &Context, job: &Job) -> bool {
     slots.is_some_and(|slot| slot.tree == job.manifest.tree.object.digest)
 }
 
-/// The program that a component's live version has under the name of the component, by way of `current`.
-pub(super) fn live_program(context: &Context, component: &ComponentName) -> Option<PathBuf> {
+/// The program of a component's live version, by way of `current`, and the version: the one that is named in the
+/// settings, as `components.updraft.selftest` does, or the one that is called as the component.
+pub(super) fn live_program(
+    context: &Context,
+    component: &ComponentName,
+    named: &[String],
+) -> Option<(PathBuf, ReleaseVersion)> {
     let installer = context.installer(component)?;
     let installer = lock(&installer);
-    let tree = installer.listing(&installer.installed()?.version).ok()?;
-    let command = crate::trial::command(&tree, component, &[]).ok()?;
-    Some(installer.current_path().join(command.first()?))
+    let version = installer.installed()?.version;
+    let tree = installer.listing(&version).ok()?;
+    let command = crate::trial::command(&tree, component, named).ok()?;
+    Some((installer.current_path().join(command.first()?), version))
 }
 
 /// Goes back to a kept version, whose files are read again first.

@@ -76,6 +76,8 @@ pub struct Machine<P> {
     pub(super) met: Option<Duration>,
     /// What is proposed and decided.
     pub(super) votes: Votes<P>,
+    /// Why this node was not replaced by the program that was to take its place.
+    pub(super) not_started_again: Option<String>,
     /// The signed time that is kept.
     kept_time: Timestamp,
 }
@@ -118,6 +120,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             unclaimed_swept: false,
             met: None,
             votes,
+            not_started_again: None,
         }
     }
 
@@ -225,6 +228,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Input::Installed(job, result) => self.on_installed(job, result, now),
             Input::Staged(job, result) => self.on_staged(job, result, now),
             Input::Mirrored(release, result) => self.on_mirrored(release, result, now),
+            Input::NotStartedAgain(reason) => self.on_not_started_again(reason, now),
             Input::Tick => {
                 self.catalog.forget_what_ran_out(now.wall);
                 self.forget_votes(now)
@@ -279,6 +283,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         self.keep_time(&mut actions);
         self.follow_rules(now, &mut actions);
         self.call_off(now, &mut actions);
+        self.let_go_of_what_is_over(now, &mut actions);
         self.stage_ahead(now, &mut actions);
         match self.left_behind(now) {
             // It says nothing and begins nothing: what it would do, it would do by rules that are over.
@@ -301,6 +306,16 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             actions.push(Action::Sweep);
         }
         actions
+    }
+
+    fn on_not_started_again(&mut self, reason: String, _: Now) -> Vec<Action<P>> {
+        self.not_started_again = Some(reason);
+        Vec::new()
+    }
+
+    /// Why this node goes on although another program was to take its place, if one was.
+    pub fn not_started_again(&self) -> Option<&str> {
+        self.not_started_again.as_deref()
     }
 
     /// Signed time is kept in steps: what is lost by a power cut is at most one of them.

@@ -17,6 +17,7 @@ mod action;
 mod adapters;
 mod asks;
 mod audit;
+mod behind;
 mod believing;
 mod changing;
 mod context;
@@ -73,7 +74,8 @@ use updraft_protocol::{
 use self::order::{Order, Reply};
 pub use self::{
     action::{Action, Fetched, Input, Installation, Job, JobError, Leg, Now},
-    changing::{LeftBehind, Listening, Speech, Understood},
+    behind::LeftBehind,
+    changing::{Listening, Speech, Understood},
     ending::Ending,
     event::{Event, What},
     lifecycle::{Component, Following, InstalledVersion},

@@ -7,7 +7,7 @@ use crate::{
     trial::Tried,
 };
 
-const BY: &str = "vote";
+const BY: &str = "test";
 
 fn updraft() -> ComponentName {
     "updraft".parse().expect("a name")

@@ -33,7 +33,7 @@ use super::{
     votes::Votes,
 };
 use crate::{
-    again::Starts,
+    again::{Again, LASTING},
     build::{Build, FIRST_PROTOCOL},
     catalog::{Catalog, Refusal, Witness, Word},
     clock::Clock,
@@ -65,8 +65,8 @@ pub struct Parts {
     pub clock: Clock,
     /// What this program is.
     pub build: Build,
-    /// How often this process has become another program.
-    pub starts: Starts,
+    /// What decides whether this process may become another program.
+    pub again: Again,
     /// The unlocked key of `trust.witness_key`.
     pub witness: Option<Arc<SecretKey>>,
     /// The unlocked key of `governance.voter_key`.
@@ -146,7 +146,8 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<Ending>), Pr
         checks: Vec::new(),
         importing: 0,
         ending: None,
-        starts: parts.starts,
+        lasts_at: (!parts.again.starts.is_none()).then_some(now + LASTING),
+        again: parts.again,
         sent: 0,
         totals: Totals::default(),
         started: now,

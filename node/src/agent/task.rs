@@ -28,7 +28,7 @@ use super::{
     serving::{Generosity, Terms},
     status::{NodeStatus, RootStatus, Status},
 };
-use crate::again::Starts;
+use crate::again::Again;
 use crate::network::{GossipToken, InboundRequest, NetworkEvent, PeerId};
 
 /// How long a check for news waits for slow peers.
@@ -86,8 +86,10 @@ pub(super) struct Agent {
     pub(super) importing: usize,
     /// How it is to end, once that is decided.
     pub(super) ending: Option<Ending>,
-    /// How often this process has become another program.
-    pub(super) starts: Starts,
+    /// What decides whether this process may become another program.
+    pub(super) again: Again,
+    /// When this program has lasted, if that was in doubt.
+    pub(super) lasts_at: Option<Instant>,
     pub(super) sent: u64,
     pub(super) totals: super::status::Totals,
     pub(super) started: Instant,
@@ -147,11 +149,18 @@ impl Agent {
         let machine = self.started + self.machine.next_wakeup(self.now());
         let checks = self.checks.iter().map(|check| check.until).min();
         let height = self.height_is_due();
-        [Some(machine), Some(self.next_check), Some(self.next_status), checks, height]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(machine)
+        [
+            Some(machine),
+            Some(self.next_check),
+            Some(self.next_status),
+            checks,
+            height,
+            self.lasts_at,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(machine)
     }
 
     async fn on_time(&mut self) {
@@ -169,6 +178,9 @@ impl Agent {
         self.carry_out(actions).await;
         self.answer_checks().await;
         self.look_for_the_height();
+        if self.lasts_at.is_some_and(|at| now >= at) {
+            self.has_lasted().await;
+        }
         if now >= self.next_status {
             self.serve_what_is_said();
             self.make_up_for_lost_peers().await;

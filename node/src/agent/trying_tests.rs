@@ -172,8 +172,10 @@ async fn what_lies_staged_is_tried_without_a_byte_fetched_and_can_go_live_afterw
     let installed =
         installing::install(&desk.context, &job, &Fetched::default()).expect("goes live");
     assert_eq!(installed.installed.version, staged.version);
-    let program = installing::live_program(&desk.context, &name()).expect("it has one");
+    let (program, version) =
+        installing::live_program(&desk.context, &name(), &[]).expect("it has one");
     assert_eq!(program, desk.place.path().join("updraft/current/updraft"));
+    assert_eq!(version, staged.version);
     assert_eq!(desk.run(passes).await, Ok(staged), "what is live is tried where it is");
 }
 
@@ -267,4 +269,22 @@ async fn what_is_spared_its_self_test_is_staged_without_a_program_that_would_be_
     desk.context.call_off(job.id, "its channel is frozen".to_owned());
     let failed = stage_only(&desk.context, job, Fetched::default(), 2).await;
     assert_eq!(failed, Err(JobError::Failed("its channel is frozen".to_owned())));
+}
+
+#[tokio::test]
+async fn the_program_that_the_settings_name_is_the_one_to_become() {
+    let desk = Desk::new().await;
+    let job = Job { extent: Extent::Install, ..desk.job.clone() };
+    installing::install(&desk.context, &job, &Fetched::default()).expect("goes live");
+    // A component whose release has no program of its name.
+    let other: ComponentName = "other".parse().expect("a name");
+    let installer = desk.context.installer(&name()).expect("open");
+    lock(&desk.context.installers).insert(other.clone(), installer);
+    assert_eq!(installing::live_program(&desk.context, &other, &[]), None);
+    let named = ["updraft".to_owned(), "--check".to_owned()];
+    let found = installing::live_program(&desk.context, &other, &named);
+    assert_eq!(
+        found.map(|(program, _)| program),
+        Some(desk.place.path().join("updraft/current/updraft"))
+    );
 }

@@ -2,7 +2,7 @@
 
 use updraft_protocol::{Ballot, Proposal, Statement, vote::Activation};
 
-use super::changing::LeftBehind;
+use super::behind::LeftBehind;
 use crate::{
     governance::{CannotVote, Refusal},
     problem::{Code, Problem},

@@ -87,6 +87,14 @@ impl PasswordSource {
         Self { file, new_file, asking }
     }
 
+    /// Whether the password that is used now can be had again by another program in the same process. A descriptor has
+    /// been read to its end then, even one that passes for a file, and a person may not be there.
+    pub fn can_be_had_again(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| {
+            !file.starts_with("/dev") && !file.starts_with("/proc") && file.is_file()
+        })
+    }
+
     /// The password of the key `name`; `None` if there is no way to get one.
     ///
     /// # Errors
@@ -243,6 +251,22 @@ mod tests {
         assert_eq!(typed(b"secr\x03et\n"), None);
         assert_eq!(typed(b"\x04"), None);
         assert_eq!(typed(b"secret"), None);
+    }
+
+    #[test]
+    fn only_a_password_in_a_file_can_be_had_again() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let of = |name: &str, value: &Path| {
+            let source = PasswordSource::from_lookup(Asking::Allowed, |asked| {
+                (asked == name).then(|| value.to_owned())
+            });
+            source.can_be_had_again()
+        };
+        assert!(of("UPDRAFT_KEY_PASSWORD_FILE", file.path()));
+        assert!(!of("UPDRAFT_KEY_PASSWORD_FILE", Path::new("/dev/fd/0")));
+        assert!(!of("UPDRAFT_KEY_PASSWORD_FILE", file.path().parent().expect("a folder")));
+        assert!(!of("UPDRAFT_KEY_PASSWORD_FD", Path::new("3")));
+        assert!(!of("NOTHING", file.path()), "a person was asked");
     }
 
     #[test]

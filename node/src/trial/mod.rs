@@ -6,7 +6,8 @@
 //!
 //! The program is code of somebody's whose signature is believed, so this is no prison: it runs as the node's user.
 //! It gets nothing of the node's but the number of a protocol: no input, no variables, no descriptors, a home that is
-//! empty and goes with it. It gets [`LIMIT`] of time, and whatever it started ends with it. Decides nothing about
+//! empty and goes with it. It gets [`LIMIT`] of time, and its group of processes ends with it; what it starts in a
+//! session of its own (`setsid`) does not, and is somebody's whose signature is believed. Decides nothing about
 //! releases, and knows no other room; whoever lends the folder reads its files again afterwards.
 
 mod program;

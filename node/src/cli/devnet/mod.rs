@@ -5,6 +5,7 @@
 
 mod demo;
 mod desk;
+mod hint;
 mod process;
 mod story;
 mod table;

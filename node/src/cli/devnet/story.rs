@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{
     desk::{Desk, Part},
+    hint::{Scene, how_to_vote},
     process::{self, NodeProcess},
     table,
     watch::{self, Row, Totals},
@@ -171,7 +172,6 @@ impl<'a> Story<'a> {
         }
         run(&["--yes", "root", "sign", "-k", "dev"]).await?;
         run(&["--yes", "root", "apply"]).await?;
-        self.say("Every node votes: `updraft propose` in the network's folder, with `-k node-1`");
         Ok(())
     }
 
@@ -310,12 +310,28 @@ impl<'a> Story<'a> {
 
     /// Shows what happens until somebody stops it.
     async fn go_on(mut self) -> Result<(), Problem> {
+        self.tell_how_to_vote();
         self.say("The network runs until Ctrl-C");
         loop {
             let rows = self.look().await?;
             self.show(&rows)?;
             tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    fn tell_how_to_vote(&self) {
+        let [publisher, node, ..] = self.seats.as_slice() else { return };
+        if self.cast.part != Part::Elector {
+            return;
+        }
+        let network = self.desk.network();
+        let lines = how_to_vote(&Scene {
+            network: &network,
+            publisher: &publisher.data,
+            node: (&node.data, &node.name),
+            published: self.releases.as_ref().map(|releases| releases.component.as_str()),
+        });
+        lines.iter().for_each(|line| self.say(line));
     }
 
     async fn look(&mut self) -> Result<Vec<Row>, Problem> {
