@@ -138,7 +138,7 @@ fn what_people_strike_off_stays_so_and_they_read_what_becomes_of_it() {
 fn what_a_root_counts_is_kept_and_nobody_strikes_it_off() {
     let root = trusted();
     let by_hand = Change::Count(id("by hand"));
-    let said_of_it = said(&root, &draft_of(&root, &[by_hand.clone()]));
+    let said_of_it = said(&root, &draft_of(&root, std::slice::from_ref(&by_hand)));
     assert!(said_of_it.contains("which is not known here, goes on counting"), "{said_of_it}");
     let next = in_force(&root, &[enrol(9), by_hand.clone()]);
     assert_eq!(next.counts, sorted(&["open", "decided", "by hand"]));
