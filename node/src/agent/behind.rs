@@ -147,6 +147,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let begin = format!(
             "protocol {protocol} is in force since p-{number}, and this program speaks up to {speaks}: it takes no part"
         );
+        if let Some(reason) = self.not_started_again() {
+            return format!(
+                "{begin}; the one that does is installed and was not started: {reason}"
+            );
+        }
         match self.successor(behind, now) {
             Some(known) => match self.staged(&own_component(), &known.signed.digest()) {
                 Some(Err(reason)) => format!(
