@@ -110,7 +110,9 @@ fn every_kind_of_activation_and_stance_keeps_its_number() {
     let epoch = Activation::Epoch(samples::EPOCH + 1_000);
     let height = Activation::Height { height: 7, not_before: samples::EPOCH + 1_000 };
     for activation in [epoch, height] {
-        let proposal = Proposal { activation, ..samples::proposal() };
+        // The nodes' own line waits for no height.
+        let line = samples::name("demo-app");
+        let proposal = Proposal { activation, line, ..samples::proposal() };
         assert_eq!(codec::encode(&proposal), Ok(by_hand::votes::proposal(&proposal)));
     }
     let stances = [Stance::Yes, Stance::No, Stance::Abstain, samples::ready(), Stance::Cancel];
