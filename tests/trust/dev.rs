@@ -135,6 +135,8 @@ fn no_command_that_touches_trust_forgets_to_name_a_network_for_trying_out() {
         "root apply --yes",
         "root review",
         "root begin -m more",
+        "root count p-1",
+        "root uncount p-1",
         "root cancel",
     ] {
         let words: Vec<_> = line.split(' ').collect();
