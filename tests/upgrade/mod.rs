@@ -4,6 +4,7 @@ mod old_program;
 mod partition;
 mod strangers;
 mod switch;
+mod together;
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 

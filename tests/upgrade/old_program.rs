@@ -10,7 +10,7 @@ use super::*;
 use crate::harness::{herald::services, items, protocol_1, text};
 
 /// The real program as a release, without the debug information that makes it large.
-fn program(parliament: &Parliament) -> PathBuf {
+pub(super) fn program(parliament: &Parliament) -> PathBuf {
     let folder = parliament.network.place().join("program");
     fs::create_dir_all(&folder).expect("own folder");
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("own folder");
@@ -22,13 +22,13 @@ fn program(parliament: &Parliament) -> PathBuf {
 }
 
 /// What a node says of itself, by the way that people ask: its port changes with its program.
-fn status(node: &Node) -> Option<Value> {
+pub(super) fn status(node: &Node) -> Option<Value> {
     let said = node.say(&["--json", "status"]);
     serde_json::from_str(&said.out).ok()
 }
 
 #[track_caller]
-fn wait_for(node: &Node, version: &str) {
+pub(super) fn wait_for(node: &Node, version: &str) {
     until(&format!("{} runs {version}", node.name), || {
         let status = status(node)?;
         let mut components = items(&status["components"]).iter();
