@@ -9,6 +9,8 @@ use crate::harness::herald::Herald;
 
 /// Keys that nobody has given a vote.
 const STRANGERS: u8 = 200;
+/// Of them, how many one peer speaks for.
+const EACH: u8 = 40;
 
 #[test]
 fn two_hundred_unknown_identities_vote_and_change_nothing() {
@@ -44,10 +46,18 @@ fn two_hundred_unknown_identities_vote_and_change_nothing() {
         signed.sign(key, &known.network);
         Statement::Ballot(signed)
     };
-    let herald = Herald::beside(publisher, known.network);
-    for n in 0..STRANGERS {
-        let key = SecretKey::from_seed(&[n; 32]);
-        herald.say(&Gossip::Statement(ballot(&key)));
+    let heard =
+        || publisher.metric_or_zero("updraft_refusals_total{reason=\"vote_not_an_elector\"} ");
+    // Whoever brings a hundred useless messages is sent away, so several bring some each.
+    for first in (0..STRANGERS).step_by(EACH.into()) {
+        let herald = Herald::beside(publisher, known.network);
+        let before = heard();
+        for n in first..first + EACH {
+            let key = SecretKey::from_seed(&[n; 32]);
+            herald.say(&Gossip::Statement(ballot(&key)));
+        }
+        // The network room judges a few of one peer at a time, and drops what comes while it does.
+        until("what was said is heard and refused", || (heard() > before).then_some(()));
     }
     // By hand it is no better, and the answer says so.
     let kind = "application/vnd.updraft.statement";
@@ -55,11 +65,6 @@ fn two_hundred_unknown_identities_vote_and_change_nothing() {
     let bytes = codec::encode(&ballot(&stranger)).expect("small");
     let refused = publisher.request("POST /api/v1/proposals/p-1/ballots", kind, &bytes);
     assert_eq!((refused.status, &refused.refused()["code"]), (403, &"UD0902".into()));
-    until("what was said was heard and refused", || {
-        let refusals =
-            publisher.metric_or_zero("updraft_refusals_total{reason=\"vote_not_an_elector\"} ");
-        (refusals > 1).then_some(())
-    });
     for node in nodes.iter().chain([publisher]) {
         let after = vote(node).expect("known");
         assert_eq!((&after["weights"], &after["state"]), (&before["weights"], &"open".into()));
