@@ -158,7 +158,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         now: Now,
         actions: &mut Vec<Action<P>>,
     ) {
-        let own = self.ahead.iter().filter(|(_, ahead)| ahead.by == by);
+        // What is under way ends first: to call it off would look like a failure to whoever watches.
+        let ended = |ahead: &Ahead| !matches!(ahead.stand, Stand::UnderWay);
+        let own = self.ahead.iter().filter(|(_, ahead)| ahead.by == by && ended(ahead));
         let gone: Vec<(ComponentName, Digest)> = own
             .map(|(key, _)| key)
             .filter(|(component, release)| !wanted(component, release))
