@@ -171,6 +171,8 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<Ending>), Pr
     if agent.identity.generosity == Generosity::All && !provided.is_empty() {
         agent.carry_out(vec![super::action::Action::Provide(provided)]).await;
     }
+    // Whoever asks first sees what is known, and no empty page.
+    agent.publish_status().await;
     let task = tokio::spawn(agent.run());
     Ok((AgentHandle { orders, status: status_view, events }, task))
 }
