@@ -105,8 +105,6 @@ fn the_largest_roots_are_read() {
     let channel =
         |n: usize| ChannelRole { channel: samples::name(&format!("c{n:02}")), role: role.clone() };
     reads_within_its_limit(&Root { release: (0..60).map(channel).collect(), ..samples::root_1() });
-    let mut electors: Vec<Elector> = (0..MAX_ELECTORS).map(elector).collect();
-    electors.sort_by_key(|elector| elector.key.id());
     let revoked = |n: usize| RevokedKey {
         key: public(n + MAX_ELECTORS).id(),
         reason: "r".repeat(100),
@@ -114,7 +112,7 @@ fn the_largest_roots_are_read() {
     };
     let mut revoked: Vec<RevokedKey> = (0..MAX_REVOKED_KEYS).map(revoked).collect();
     revoked.sort_by_key(|revoked| revoked.key);
-    let electorate = Some(Electorate { epoch: 1, electors });
+    let electorate = Some(Electorate::new(1, (0..MAX_ELECTORS).map(elector).collect()));
     let mut counts: Vec<Digest> = (0..MAX_COUNTED).map(|n| Digest::of(&n.to_le_bytes())).collect();
     counts.sort();
     reads_within_its_limit(&Root { electorate, counts, revoked, ..samples::root_2() });

@@ -81,7 +81,7 @@ fn no_command_that_touches_trust_forgets_to_name_a_network_for_trying_out() {
         root.builder = Some(role(1, keys(&["builder-1", "builder-2"])));
         let elector = |key| Elector { key, weight: 1, operator: "ann".parse().expect("a name") };
         let electors = keys(&["ann"]).into_iter().map(elector).collect();
-        root.electorate = Some(Electorate { epoch: 1, electors });
+        root.electorate = Some(Electorate::new(1, electors));
     });
     let network = &governed.network;
     let (one, two) = (network.release("1.0.0"), network.release("1.1.0"));

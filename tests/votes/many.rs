@@ -258,7 +258,7 @@ fn two_hundred_and_fifty_six_electors_are_heard_by_a_hundred_nodes_within_five_s
     let proposal = proposal();
     let signed_proposal = signed(&proposal, &elector(0));
     let about = signed_proposal.digest();
-    world.say(0, Statement::Proposal(signed_proposal.as_ref().clone()), 0);
+    world.say(0, Statement::Proposal(signed_proposal), 0);
     world.run(2_000_000);
     let mut votes: Vec<(u64, usize)> =
         (0..ELECTORS).map(|elector| (2_000_000 + random(VOTING), elector)).collect();
@@ -279,7 +279,7 @@ fn two_hundred_and_fifty_six_electors_are_heard_by_a_hundred_nodes_within_five_s
             reason: String::new(),
         };
         let ballot = signed(&ballot, &elector(voter));
-        world.say(voter % NODES, Statement::Ballot(ballot.as_ref().clone()), at);
+        world.say(voter % NODES, Statement::Ballot(ballot), at);
     }
     let done = world.run(u64::MAX);
     for node in &world.nodes {

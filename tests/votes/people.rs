@@ -1,7 +1,5 @@
 //! Who votes in stories and random runs, and their keys.
 
-use std::sync::Arc;
-
 use updraft_protocol::{
     Digest, Elector, Electorate, NetworkId, NetworkKind, Root, SecretKey, Signable, Signed,
     Timestamp, threshold::Role,
@@ -14,20 +12,19 @@ pub(super) fn key(name: &str) -> SecretKey {
     SecretKey::from_seed(Digest::of(name.as_bytes()).as_bytes())
 }
 
-pub(super) fn signed<T: Signable>(value: &T, by: &str) -> Arc<Signed<T>> {
+pub(super) fn signed<T: Signable>(value: &T, by: &str) -> Signed<T> {
     let mut signed = Signed::unsigned(value).unwrap_or_else(|error| panic!("{error}"));
     signed.sign(&key(by), &NETWORK);
-    Arc::new(signed)
+    signed
 }
 
 /// A root with an electorate of this number: `name`, `name*weight`, `name*weight@operator`.
 pub(super) fn root(epoch: u64, electors: &[&str]) -> Root {
-    let mut electors: Vec<Elector> = electors.iter().map(|word| elector(word)).collect();
-    electors.sort_by_key(|elector| elector.key.id());
     let role = Role::new(1, vec![key("root").public()]).expect("a role");
     let name = "told".parse().expect("a name");
     let first = Root::first(NETWORK, name, role, Timestamp::from_seconds(1));
-    let electorate = Some(Electorate { epoch, electors });
+    let electorate =
+        Some(Electorate::new(epoch, electors.iter().map(|word| elector(word)).collect()));
     Root { kind: NetworkKind::Development, electorate, ..first }
 }
 

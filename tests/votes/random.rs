@@ -9,7 +9,8 @@ use std::{collections::BTreeMap, fmt, fs, path::Path, str::FromStr, sync::Arc};
 use proptest::{prelude::*, strategy::ValueTree};
 use updraft_node::governance::{CannotVote, Elector, Event, Governance, State};
 use updraft_protocol::{
-    Ballot, Certificate, Digest, Electorate, KeyId, NetworkKind, Proposal, Signed, Stance,
+    Ballot, Certificate, ComponentName, Digest, Electorate, KeyId, NetworkKind, Proposal, Signed,
+    Stance, Statement,
     vote::{Activation, Decision, FIRST_PROTOCOL, Fraction, Rules},
 };
 
@@ -119,12 +120,13 @@ impl FromStr for Action {
     }
 }
 
-/// What travels.
-#[derive(Debug, Clone)]
-enum Message {
-    Proposal(Arc<Signed<Proposal>>),
-    Ballot(Arc<Signed<Ballot>>),
-    Certificate(Arc<Certificate>),
+/// What all proposals are about.
+fn line() -> ComponentName {
+    "updraft".parse().expect("a name")
+}
+
+fn is_certificate(message: &Statement) -> bool {
+    matches!(message, Statement::Certificate(_))
 }
 
 /// A network of some nodes, and everything that was ever said on it.
@@ -134,7 +136,7 @@ struct World {
     electors: Vec<Elector>,
     electorate: Electorate,
     proposals: Vec<Digest>,
-    messages: Vec<Message>,
+    messages: Vec<Arc<Statement>>,
     /// What each node held for decided, in every state it was in.
     decided: BTreeMap<(usize, Digest), Vec<Decision>>,
 }
@@ -158,7 +160,7 @@ impl World {
                 network: NETWORK,
                 by: key(opener).public().id(),
                 number: u32::try_from(number).expect("small") + 1,
-                line: "updraft".parse().expect("a name"),
+                line: line(),
                 from: if number == 2 { 2 } else { 1 },
                 to: 3,
                 release: "2.0.0".parse().expect("a version"),
@@ -174,10 +176,11 @@ impl World {
             };
             let signed = people::signed(&proposal, opener);
             world.proposals.push(signed.digest());
-            world.messages.push(Message::Proposal(signed.clone()));
+            let statement = Arc::new(Statement::Proposal(signed));
             for node in &mut world.nodes {
-                node.offer_proposal(&signed, 10).expect("an elector's");
+                node.offer(&statement, 10).expect("an elector's");
             }
+            world.messages.push(statement);
         }
         world
     }
@@ -200,7 +203,7 @@ impl World {
                     stance: word.stance(),
                     reason: String::new(),
                 };
-                let message = Message::Ballot(people::signed(&ballot, name));
+                let message = Arc::new(Statement::Ballot(people::signed(&ballot, name)));
                 self.messages.push(message.clone());
                 self.hear(node % NODES, &message);
             }
@@ -233,25 +236,21 @@ impl World {
             Err(CannotVote::NotAnElector(_) | CannotVote::Unknown) => panic!("{cast:?}"),
             Err(_) => return,
         };
-        let message = Message::Ballot(people::signed(&ballot, ELECTORS[elector]));
+        let message = Arc::new(Statement::Ballot(people::signed(&ballot, ELECTORS[elector])));
         self.messages.push(message.clone());
         self.hear(node, &message);
     }
 
-    fn hear(&mut self, node: usize, message: &Message) {
-        let machine = &mut self.nodes[node];
-        let heard = match message {
-            Message::Proposal(proposal) => machine.offer_proposal(proposal, self.epoch),
-            Message::Ballot(ballot) => machine.offer_ballot(ballot, self.epoch),
-            Message::Certificate(certificate) => machine.offer_certificate(certificate),
-        };
+    fn hear(&mut self, node: usize, message: &Statement) {
+        let heard = self.nodes[node].offer(message, self.epoch);
         for event in heard.into_iter().flatten() {
             if let Event::Decided(certificate) = event {
                 let id = certificate.proposal.digest();
                 let judged = certificate.judge(&NETWORK, &self.electorate, &Rules::of(DEVELOPMENT));
                 judged.expect("whatever is taken for decided is proved");
                 self.decided.entry((node, id)).or_default().push(certificate.decision);
-                self.messages.push(Message::Certificate(certificate));
+                let certificate = Box::new(certificate.as_ref().clone());
+                self.messages.push(Arc::new(Statement::Certificate(certificate)));
             }
         }
     }
@@ -283,14 +282,12 @@ impl World {
                 }
             }
             // Each change begins where the one before it has led.
-            for (name, line) in node.lines(self.epoch, None) {
-                let mut protocol = FIRST_PROTOCOL;
-                for (_, from, to) in &line.changes {
-                    if *from != protocol {
-                        return Err(format!("node {number}: {name} speaks {protocol}, not {from}"));
-                    }
-                    protocol = *to;
+            let mut protocol = FIRST_PROTOCOL;
+            for (_, from, to) in &node.line(&line(), self.epoch, None).changes {
+                if *from != protocol {
+                    return Err(format!("node {number}: the line speaks {protocol}, not {from}"));
                 }
+                protocol = *to;
             }
         }
         Ok(())
@@ -300,11 +297,11 @@ impl World {
     fn forge(&mut self) {
         let mut forged = Vec::new();
         for message in &self.messages {
-            let Message::Proposal(proposal) = message else { continue };
+            let Statement::Proposal(proposal) = &**message else { continue };
             for decision in [Decision::LockIn, Decision::Cancel] {
-                let mut best: BTreeMap<KeyId, (u8, Arc<Signed<Ballot>>)> = BTreeMap::new();
+                let mut best: BTreeMap<KeyId, (u8, &Signed<Ballot>)> = BTreeMap::new();
                 for message in &self.messages {
-                    let Message::Ballot(signed) = message else { continue };
+                    let Statement::Ballot(signed) = &**message else { continue };
                     let ballot = signed.peek().expect("said before");
                     let worth = match (decision, ballot.stance) {
                         (Decision::LockIn, Stance::Ready { .. }) => 2,
@@ -313,15 +310,15 @@ impl World {
                     };
                     let better = best.get(&ballot.by).is_none_or(|(known, _)| *known < worth);
                     if ballot.proposal == proposal.digest() && better {
-                        best.insert(ballot.by, (worth, signed.clone()));
+                        best.insert(ballot.by, (worth, signed));
                     }
                 }
-                let ballots = best.values().map(|(_, signed)| signed.as_ref());
+                let ballots = best.values().map(|(_, signed)| *signed);
                 let made =
                     Certificate::new(decision, proposal, ballots, &NETWORK, &self.electorate);
                 let Ok(made) = made else { continue };
                 if made.judge(&NETWORK, &self.electorate, &Rules::of(DEVELOPMENT)).is_ok() {
-                    forged.push(Message::Certificate(Arc::new(made)));
+                    forged.push(Arc::new(Statement::Certificate(Box::new(made))));
                 }
             }
         }
@@ -335,14 +332,14 @@ impl World {
         for node in 0..NODES {
             let mut order = latest.clone();
             order.rotate_left(node * latest.len() / NODES);
-            for message in order.iter().filter(|m| matches!(m, Message::Certificate(_))) {
+            for message in order.iter().filter(|m| is_certificate(m)) {
                 self.hear(node, message);
             }
         }
         loop {
             let before = self.messages.len();
             for message in self.messages.clone() {
-                if let Message::Certificate(_) = message {
+                if is_certificate(&message) {
                     (0..NODES).for_each(|node| self.hear(node, &message));
                 }
             }
@@ -357,8 +354,7 @@ impl World {
             if self.epoch <= 21 {
                 continue;
             }
-            let line = "updraft".parse().expect("a name");
-            let rules = |node: usize| self.nodes[node].forks(&line, self.epoch, None).id();
+            let rules = |node: usize| self.nodes[node].forks(&line(), self.epoch, None).id();
             if let Some(other) = (1..NODES).find(|node| rules(*node) != rules(0)) {
                 let (one, other) = (rules(0), rules(other));
                 return Err(format!("epoch {}: rules {one:?} and {other:?}", self.epoch));

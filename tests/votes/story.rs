@@ -1,10 +1,10 @@
 //! One story: its words, and the machine that it is told to.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use updraft_node::governance::{Event, Governance, Refusal};
+use updraft_node::governance::{Event, Governance};
 use updraft_protocol::{
-    Ballot, Certificate, Digest, NetworkKind, Proposal, Root, Signed, Stance,
+    Ballot, Certificate, Digest, NetworkKind, Proposal, Root, Signed, Stance, Statement,
     vote::{Activation, Decision, Fraction},
 };
 
@@ -16,8 +16,8 @@ pub(super) struct Story {
     governance: Option<Governance>,
     roots: Vec<Root>,
     epoch: u64,
-    proposals: BTreeMap<String, Arc<Signed<Proposal>>>,
-    ballots: BTreeMap<(String, String), Arc<Signed<Ballot>>>,
+    proposals: BTreeMap<String, Signed<Proposal>>,
+    ballots: BTreeMap<(String, String), Signed<Ballot>>,
     seqs: BTreeMap<(String, String), u32>,
 }
 
@@ -74,8 +74,7 @@ impl Story {
                 let proposal = self.proposal(name, by, &words[4..]);
                 let signed = signed(&proposal, by);
                 self.proposals.insert(name.to_owned(), signed.clone());
-                let epoch = self.epoch;
-                self.outcome(|machine| machine.offer_proposal(&signed, epoch))
+                self.outcome(&Statement::Proposal(signed))
             }
             // Somebody who has seen the roots and nothing else.
             ["newcomer"] => {
@@ -97,21 +96,19 @@ impl Story {
             }
             ["again", by, name] => {
                 let said = self.ballots[&(by.to_owned(), name.to_owned())].clone();
-                let epoch = self.epoch;
-                self.outcome(|machine| machine.offer_ballot(&said, epoch))
+                self.outcome(&Statement::Ballot(said))
             }
             ["certificate", decision, name, "of", ref voters @ ..] => {
                 let decision = match decision {
                     "lock-in" => Decision::LockIn,
                     _ => Decision::Cancel,
                 };
-                let of =
-                    |by: &&str| self.ballots[&((*by).to_owned(), name.to_owned())].as_ref().clone();
+                let of = |by: &&str| self.ballots[&((*by).to_owned(), name.to_owned())].clone();
                 let mut ballots: Vec<_> = voters.iter().map(of).collect();
                 ballots.sort_by_key(|signed| signed.peek().map(|ballot| ballot.by).ok());
-                let proposal = self.proposals[name].as_ref().clone();
-                let certificate = Arc::new(Certificate { decision, proposal, ballots });
-                self.outcome(|machine| machine.offer_certificate(&certificate))
+                let proposal = self.proposals[name].clone();
+                let certificate = Certificate { decision, proposal, ballots };
+                self.outcome(&Statement::Certificate(Box::new(certificate)))
             }
             [by, stance, name, ref more @ ..] => self.ballot(by, stance, name, more),
             _ => panic!("`{deed}: {more}`: what is that?"),
@@ -205,18 +202,13 @@ impl Story {
         };
         let said = signed(&ballot, by);
         self.seqs.insert(place.clone(), seq);
-        let epoch = self.epoch;
-        let outcome = self.outcome(|machine| machine.offer_ballot(&said, epoch));
-        self.ballots.insert(place, said);
-        outcome
+        self.ballots.insert(place, said.clone());
+        self.outcome(&Statement::Ballot(said))
     }
 
-    fn outcome(
-        &mut self,
-        offer: impl FnOnce(&mut Governance) -> Result<Vec<Event>, Refusal>,
-    ) -> String {
+    fn outcome(&mut self, statement: &Statement) -> String {
         let machine = self.governance.as_mut().expect("electors first");
-        match offer(machine) {
+        match machine.offer(statement, self.epoch) {
             Err(refusal) => format!("refused, {refusal}"),
             Ok(events) if events.is_empty() => "known".to_owned(),
             Ok(events) => {

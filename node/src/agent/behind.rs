@@ -34,9 +34,9 @@ pub struct LeftBehind {
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// Why this node stays out, if it does.
     pub fn left_behind(&self, now: Now) -> Option<LeftBehind> {
-        let (line, epoch) = (own_component(), self.epoch(now));
-        let lines = self.votes.governance.lines(epoch, self.votes.height);
-        let (proposal, _, protocol) = *lines.get(&line)?.changes.last()?;
+        let epoch = self.epoch(now);
+        let line = self.votes.governance.line(&own_component(), epoch, self.votes.height);
+        let (proposal, _, protocol) = *line.changes.last()?;
         let speaks = self.rules.speaks.includes(protocol);
         if speaks && self.rules.auto_activate {
             return None;

@@ -10,6 +10,7 @@ use updraft_protocol::{ComponentName, Digest, ForkDigest, ForkId, Timestamp, vot
 
 use super::{
     action::{Action, Now},
+    electing::Readiness,
     ending::own_component,
     event::What,
     lifecycle::{Component, Following},
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     build::FIRST_PROTOCOL,
     catalog::Known,
-    governance::{Footing, Held, State},
+    governance::{Footing, Forks, Held, State},
 };
 
 /// Who asks for what a vote has decided.
@@ -64,8 +65,18 @@ pub enum Understood {
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// The protocol of a line that is in force.
     pub fn protocol_of(&self, line: &ComponentName, now: Now) -> u32 {
-        let lines = self.votes.governance.lines(self.epoch(now), self.votes.height);
-        lines.get(line).and_then(|line| line.protocol()).unwrap_or(FIRST_PROTOCOL)
+        let line = self.votes.governance.line(line, self.epoch(now), self.votes.height);
+        line.protocol().unwrap_or(FIRST_PROTOCOL)
+    }
+
+    /// The rules of this network: those it had, has and will have.
+    fn forks(&self, now: Now) -> Forks {
+        self.votes.governance.forks(&own_component(), self.epoch(now), self.votes.height)
+    }
+
+    /// Every proposal that is known, and how it stands now.
+    pub(super) fn standing(&self, now: Now) -> impl Iterator<Item = (&Held, State)> {
+        self.votes.governance.standing(self.epoch(now), self.votes.height)
     }
 
     /// How this node speaks now.
@@ -79,7 +90,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// What this node says of its rules.
     pub fn fork_id(&self, now: Now) -> ForkId {
-        self.votes.governance.forks(&own_component(), self.epoch(now), self.votes.height).id()
+        self.forks(now).id()
     }
 
     /// The network's protocol, as people see it.
@@ -102,7 +113,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         let Some(fork) = self.votes.peers.get(peer) else { return true };
         let epoch = self.epoch(now);
-        let forks = self.votes.governance.forks(&own_component(), epoch, self.votes.height);
+        let forks = self.forks(now);
         !matches!(forks.judge(fork, epoch), Footing::Behind { until } if epoch > until)
     }
 
@@ -110,7 +121,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     pub fn follows_unknown_rules(&self, peer: &P, now: Now) -> bool {
         let Some(fork) = self.votes.peers.get(peer) else { return false };
         let epoch = self.epoch(now);
-        let forks = self.votes.governance.forks(&own_component(), epoch, self.votes.height);
+        let forks = self.forks(now);
         forks.judge(fork, epoch) == Footing::Unknown
     }
 
@@ -123,13 +134,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// Whether packs of chunks are given: from the decision on, because clocks differ, and peers ask for none before
     /// their own has come to it.
     pub fn speaks_packs(&self, now: Now) -> bool {
-        let (line, epoch) = (own_component(), self.epoch(now));
-        let governance = &self.votes.governance;
-        governance.proposals().any(|held| {
-            let decided = matches!(
-                governance.state(&held.id(), epoch, self.votes.height),
-                Some(State::LockedIn | State::Active | State::Final)
-            );
+        let line = own_component();
+        self.standing(now).any(|(held, state)| {
+            let decided = matches!(state, State::LockedIn | State::Active | State::Final);
             held.proposal.line == line && held.proposal.to >= PACKS_SINCE && decided
         })
     }
@@ -137,15 +144,13 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// The last epoch in which chunks are given one by one, once they come in packs.
     pub fn speaks_singly(&self, now: Now) -> bool {
         let epoch = self.epoch(now);
-        let lines = self.votes.governance.lines(epoch, self.votes.height);
-        let changes =
-            lines.get(&own_component()).map(|line| line.changes.as_slice()).unwrap_or_default();
-        let since =
-            changes.iter().rposition(|(_, from, to)| *from < PACKS_SINCE && *to >= PACKS_SINCE);
-        let Some((proposal, _, _)) = since.and_then(|at| changes.get(at)) else { return true };
+        let line = self.votes.governance.line(&own_component(), epoch, self.votes.height);
+        let mut changes = line.changes.iter().rev();
+        let since = changes.find(|(_, from, to)| *from < PACKS_SINCE && *to >= PACKS_SINCE);
+        let Some((proposal, _, _)) = since else { return true };
         let held = self.votes.governance.proposal(proposal);
         held.is_none_or(|held| epoch <= held.proposal.grace_end)
-            || self.protocol_of(&own_component(), now) < PACKS_SINCE
+            || line.protocol().is_some_and(|protocol| protocol < PACKS_SINCE)
     }
 
     /// A peer has said which rules it follows.
@@ -156,7 +161,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         self.votes.peers.insert(peer, fork);
         let epoch = self.epoch(now);
-        let forks = self.votes.governance.forks(&own_component(), epoch, self.votes.height);
+        let forks = self.forks(now);
         // It may know of a decision that this node has missed.
         let knows_more = fork.next.is_some() && fork.next != forks.id().next;
         if knows_more || forks.judge(&fork, epoch) == Footing::Unknown {
@@ -204,7 +209,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         self.notice_moves(now, actions);
         let epoch = self.epoch(now);
-        let forks = self.votes.governance.forks(&own_component(), epoch, self.votes.height);
+        let forks = self.forks(now);
         let also: BTreeSet<ForkDigest> = forks.also(epoch).take(MAX_ALSO).collect();
         let listening = Listening { current: forks.current, also };
         let speech = self.speech(now);
@@ -231,15 +236,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// Tells watchers of every proposal that stands otherwise than it stood.
     fn notice_moves(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
-        let (epoch, height) = (self.epoch(now), self.votes.height);
-        let governance = &self.votes.governance;
-        let states: Vec<(Digest, u32, State)> = governance
-            .proposals()
-            .filter_map(|held| {
-                let state = governance.state(&held.id(), epoch, height)?;
-                Some((held.id(), held.proposal.number, state))
-            })
-            .collect();
+        let of = |(held, state): (&Held, State)| (held.id(), held.proposal.number, state);
+        let states: Vec<(Digest, u32, State)> = self.standing(now).map(of).collect();
         let known: BTreeSet<Digest> = states.iter().map(|(id, ..)| *id).collect();
         self.votes.states.retain(|id, _| known.contains(id));
         for (id, number, state) in states {
@@ -255,16 +253,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// Lets go of what was staged for votes that came to nothing, or are over.
     pub(super) fn let_go_of_what_is_over(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
-        let (epoch, height) = (self.epoch(now), self.votes.height);
-        let governance = &self.votes.governance;
-        let wanted: BTreeSet<(ComponentName, Digest)> = governance
-            .proposals()
-            .filter(|held| match governance.state(&held.id(), epoch, height) {
-                Some(State::Announced | State::Open(_)) => self.own_stance(&held.id()).is_some(),
-                Some(State::LockedIn | State::Active | State::Final) => self.will_need(held),
+        let wanted: BTreeSet<(ComponentName, Digest)> = self
+            .standing(now)
+            .filter(|(held, state)| match state {
+                State::Announced | State::Open(_) => self.own_stance(&held.id()).is_some(),
+                State::LockedIn | State::Active | State::Final => self.will_need(held),
                 _ => false,
             })
-            .flat_map(|held| {
+            .flat_map(|(held, _)| {
                 let line = &held.proposal.line;
                 held.proposal.artifacts.iter().map(move |artifact| (line.clone(), *artifact))
             })
@@ -283,20 +279,17 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// Brings the releases of decided votes here, and installs them when their time has come.
     pub(super) fn follow_decisions(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
-        let (epoch, height) = (self.epoch(now), self.votes.height);
-        let governance = &self.votes.governance;
-        let ahead: Vec<Digest> = governance
-            .proposals()
-            .filter(|held| self.will_need(held))
-            .filter(|held| governance.state(&held.id(), epoch, height) == Some(State::LockedIn))
-            .map(Held::id)
+        let ahead: Vec<Digest> = self
+            .standing(now)
+            .filter(|(held, state)| *state == State::LockedIn && self.will_need(held))
+            .map(|(held, _)| held.id())
             .collect();
         for id in ahead {
             let Some(held) = self.votes.governance.proposal(&id) else { continue };
             // What this program is to become has to work; what it only installs may have no self-test.
             let is_own = held.proposal.line == own_component();
             let trial = if is_own { Trial::Demanded } else { Trial::Spared };
-            if self.readiness(held, now) == super::electing::Readiness::Untried {
+            if self.readiness(held, now) == Readiness::Untried {
                 self.stage_for(&id, trial, now, actions);
             }
         }
@@ -304,15 +297,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// Whether a vote that is in force names a release of a component.
     pub(super) fn is_voted(&self, component: &Component, known: &Known, now: Now) -> bool {
-        let (epoch, height) = (self.epoch(now), self.votes.height);
-        let governance = &self.votes.governance;
-        governance.proposals().any(|held| {
+        self.standing(now).any(|(held, state)| {
             held.proposal.line == component.name
                 && held.proposal.artifacts.contains(&known.signed.digest())
-                && matches!(
-                    governance.state(&held.id(), epoch, height),
-                    Some(State::Active | State::Final)
-                )
+                && matches!(state, State::Active | State::Final)
         })
     }
 
@@ -341,11 +329,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if let Some(behind) = self.left_behind(now) {
             warnings.push(self.left_behind_in_words(&behind, now));
         }
-        let (epoch, height) = (self.epoch(now), self.votes.height);
-        for held in self.votes.governance.proposals() {
-            let state = self.votes.governance.state(&held.id(), epoch, height);
+        for (held, state) in self.standing(now) {
             let by_height = matches!(held.proposal.activation, Activation::Height { .. });
-            if state == Some(State::LockedIn) && by_height && !self.rules.knows_heights {
+            if state == State::LockedIn && by_height && !self.rules.knows_heights {
                 warnings.push(format!(
                     "p-{} comes into force at a height, and this node does not know heights: set \
                      governance.height_command or governance.height_url",

@@ -17,7 +17,6 @@ use super::{
     order::{Extent, HistoryLine, Published, Reply},
     restore,
     task::Agent,
-    votes::Votes,
 };
 use crate::{
     catalog,
@@ -97,11 +96,7 @@ impl Agent {
         let (clock, skew) = (self.context.clock.now(), self.settings.trust.max_clock_skew);
         match tokio::task::spawn_blocking(move || restore::from_the_disk(&store, clock, skew)).await
         {
-            Ok(Ok((catalog, governance, kept))) => {
-                let elector = self.machine.votes.elector.clone();
-                let votes = Votes::new(governance, kept).with_elector(elector);
-                self.machine.believe_again(catalog, votes);
-            }
+            Ok(Ok((catalog, votes))) => self.machine.believe_again(catalog, votes),
             Ok(Err(error)) => {
                 tracing::error!(error = %chain(&error), "what was kept cannot be read")
             }

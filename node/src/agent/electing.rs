@@ -11,6 +11,7 @@ use updraft_protocol::{Ballot, Digest, Signed, Stance, Statement};
 use super::{
     action::{Action, Now},
     believing::tell,
+    changing::VOTE,
     machine::Machine,
     order::Trial,
     view::distrusted,
@@ -140,18 +141,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if self.votes.elector.is_none() || !self.rules.signal_ready || !self.caught_up.statements {
             return;
         }
-        let epoch = self.epoch(now);
-        let governance = &self.votes.governance;
-        let is_open = |held: &&Held| {
-            matches!(governance.state(&held.id(), epoch, None), Some(State::Open(_)))
+        let is_for = |id: &Digest| {
+            let waits = self.votes.under_way.contains(id) || self.votes.unheard.contains(id);
+            !waits && self.own_stance(id) == Some(Stance::Yes)
         };
-        let is_for = |held: &&Held| {
-            let id = held.id();
-            let waits = self.votes.under_way.contains(&id) || self.votes.unheard.contains(&id);
-            !waits && self.own_stance(&id) == Some(Stance::Yes)
-        };
-        let wanted: Vec<Digest> =
-            governance.proposals().filter(is_open).filter(is_for).map(Held::id).collect();
+        let open = self.standing(now).filter(|(_, state)| matches!(state, State::Open(_)));
+        let wanted: Vec<Digest> = open.map(|(held, _)| held.id()).filter(is_for).collect();
         for id in wanted {
             let Some(held) = self.votes.governance.proposal(&id) else { continue };
             match self.readiness(held, now) {
@@ -185,6 +180,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let Some(held) = self.votes.governance.proposal(id) else { return };
         let (line, protocol) = (held.proposal.line.clone(), held.proposal.to);
         let Some(known) = self.named_release(held).cloned() else { return };
-        self.stage(&line, &known, protocol, trial, super::changing::VOTE, now, actions);
+        self.stage(&line, &known, protocol, trial, VOTE, now, actions);
     }
 }

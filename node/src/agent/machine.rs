@@ -156,7 +156,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     pub fn believe_again(&mut self, catalog: Catalog, votes: Votes<P>) {
         self.catalog = catalog.with_own_key(self.witness.as_ref().map(Witness::key));
         let peers = std::mem::take(&mut self.votes.peers);
-        self.votes = Votes { peers, height: self.votes.height, ..votes };
+        let elector = self.votes.elector.take();
+        self.votes = Votes { peers, elector, ..votes };
     }
 
     /// Notes where a job is, for people.
@@ -231,7 +232,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Input::NotStartedAgain(reason) => self.on_not_started_again(reason, now),
             Input::Tick => {
                 self.catalog.forget_what_ran_out(now.wall);
-                self.forget_votes(now)
+                self.forget_votes(now).into_iter().collect()
             }
         };
         self.finish(actions, now)

@@ -29,7 +29,7 @@ enum Offer {
     Singles,
     /// In packs.
     Packs,
-    /// One by one for now: its program knows packs, and it has refused one.
+    /// One by one in this job: its program knows packs, and it has refused one.
     RefusedPacks,
 }
 

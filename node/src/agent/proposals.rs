@@ -133,10 +133,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// Every proposal that is known, the newest first.
     pub fn proposals(&self, now: Now) -> Vec<ProposalLine> {
         let mut lines: Vec<ProposalLine> = self
-            .votes
-            .governance
-            .proposals()
-            .filter_map(|held| self.proposal_line(held, now))
+            .standing(now)
+            .filter_map(|(held, state)| self.proposal_line(held, state, now))
             .collect();
         lines.sort_by_key(|line| std::cmp::Reverse((line.opens, line.proposal.number, line.id)));
         lines
@@ -144,20 +142,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// Votes that this node's operator could still cast.
     pub fn votes_open(&self, now: Now) -> usize {
-        let (epoch, governance) = (self.epoch(now), &self.votes.governance);
-        let open = |held: &&Held| {
-            matches!(governance.state(&held.id(), epoch, None), Some(State::Open(_)))
-        };
-        governance.proposals().filter(open).count()
+        self.standing(now).filter(|(_, state)| matches!(state, State::Open(_))).count()
     }
 
     /// How each proposal stands, in numbers.
     pub fn proposal_numbers(&self, now: Now) -> Vec<ProposalNumbers> {
-        let (epoch, governance) = (self.epoch(now), &self.votes.governance);
-        let numbers = |held: &Held| {
-            let state = governance.state(&held.id(), epoch, self.votes.height)?;
+        let numbers = |(held, state): (&Held, State)| {
             let quorum = matches!(state, State::Open(_)).then(|| {
-                let count = governance.vote_count(held)?;
+                let count = self.votes.governance.vote_count(held)?;
                 Some(ratio(count.yes, count.needed))
             });
             let state = match state {
@@ -165,16 +157,15 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 other => other.word(),
             };
             let name = format!("p-{}.{}", held.proposal.number, held.id().short());
-            Some(ProposalNumbers { name, state, quorum: quorum.flatten() })
+            ProposalNumbers { name, state, quorum: quorum.flatten() }
         };
-        governance.proposals().filter_map(numbers).collect()
+        self.standing(now).map(numbers).collect()
     }
 
-    fn proposal_line(&self, held: &Held, now: Now) -> Option<ProposalLine> {
+    fn proposal_line(&self, held: &Held, state: State, now: Now) -> Option<ProposalLine> {
         let governance = &self.votes.governance;
         let (rules, proposal) = (governance.rules(), &held.proposal);
         let weights = governance.weights(held)?;
-        let state = governance.state(&held.id(), self.epoch(now), self.votes.height)?;
         let at = |epoch: u64| Timestamp::from_seconds(rules.begin_of(epoch));
         let certificates =
             [Decision::LockIn, Decision::Cancel].into_iter().filter_map(|decision| {

@@ -9,9 +9,11 @@ use updraft_protocol::{
     threshold,
 };
 
+use super::votes::Votes;
 use crate::{
     catalog::{Beginnings, Catalog, Link, Refusal},
     governance::Governance,
+    network::PeerId,
     problem::{Code, Problem, chain},
     store::{Store, StoreError},
 };
@@ -79,21 +81,18 @@ pub(super) fn from_the_disk(
     store: &Store,
     clock: Timestamp,
     skew: Duration,
-) -> Result<(Catalog, Governance, Vec<Arc<Statement>>), Problem> {
+) -> Result<(Catalog, Votes<PeerId>), Problem> {
     let lost = || Problem::new(Code::TrustDamaged, "the kept trust root is gone");
     let trust = Trust::load(store)?.ok_or_else(lost)?;
     let unusable = |error: StoreError| Problem::from_error(Code::FileUnusable, &error);
-    let (governance, votes) = restore_votes(store, &trust).map_err(unusable)?;
+    let votes = restore_votes(store, &trust).map_err(unusable)?;
     let catalog = restore_catalog(store, trust, clock, skew).map_err(unusable)?;
-    Ok((catalog, governance, votes))
+    Ok((catalog, votes))
 }
 
-/// Everything that was said about votes, in an order in which nothing comes before what it is about. What does not stand
-/// any more is struck off.
-pub(super) fn restore_votes(
-    store: &Store,
-    trust: &Trust,
-) -> Result<(Governance, Vec<Arc<Statement>>), StoreError> {
+/// Everything that was said about votes, in an order in which nothing comes before what it is about, and the height that
+/// was kept. What does not stand any more is struck off.
+pub(super) fn restore_votes(store: &Store, trust: &Trust) -> Result<Votes<PeerId>, StoreError> {
     let mut governance = trust.governance();
     let mut statements: Vec<Statement> =
         store.statements()?.into_iter().filter(Statement::is_about_a_vote).collect();
@@ -110,14 +109,11 @@ pub(super) fn restore_votes(
             Ok(_) => kept.push(Arc::new(statement)),
             Err(refusal) => {
                 tracing::warn!(kind = statement.kind(), %refusal, "what was said about a vote is struck off");
-                // A later root may count a decision that this one does not.
-                if !matches!(statement, Statement::Certificate(_)) {
-                    store.remove_statement(&statement)?;
-                }
+                store.remove_statement(&statement)?;
             }
         }
     }
-    Ok((governance, kept))
+    Ok(Votes::new(governance, kept).with_height(store.height()?))
 }
 
 /// Everything that was believed before. What no longer verifies is left out and asked for again; a channel whose

@@ -264,9 +264,8 @@ fn rules(parts: &Parts, duty: Duty) -> Rules {
 /// What was kept of votes.
 async fn votes(parts: &Parts) -> Result<Votes<PeerId>, Problem> {
     let (store, trust) = (parts.store.clone(), parts.trust.clone());
-    let kept = on_thread(move || Ok((restore_votes(&store, &trust)?, store.height()?)));
-    let ((governance, kept), height) = kept.await?;
-    Ok(Votes::new(governance, kept).with_elector(elector(parts).await?).with_height(height))
+    let kept = on_thread(move || restore_votes(&store, &trust)).await?;
+    Ok(kept.with_elector(elector(parts).await?))
 }
 
 /// What this node kept of its ballots, if it votes.

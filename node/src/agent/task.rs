@@ -28,8 +28,10 @@ use super::{
     serving::{Generosity, Terms},
     status::{NodeStatus, RootStatus, Status},
 };
-use crate::again::Again;
-use crate::network::{GossipToken, InboundRequest, NetworkEvent, PeerId};
+use crate::{
+    again::Again,
+    network::{GossipToken, InboundRequest, NetworkEvent, PeerId},
+};
 
 /// How long a check for news waits for slow peers.
 pub(super) const CHECK_PATIENCE: Duration = Duration::from_secs(5);

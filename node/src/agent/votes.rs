@@ -16,6 +16,7 @@ use super::{
     event::What,
     machine::Machine,
     sync::Question,
+    voting,
 };
 use crate::{
     catalog::Verdict,
@@ -217,7 +218,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             match event {
                 Event::Proposed(id) => {
                     if let Some(held) = self.votes.governance.proposal(&id) {
-                        let words = super::voting::proposal_in_words(&held.proposal);
+                        let words = voting::proposal_in_words(&held.proposal);
                         let number = held.proposal.number;
                         actions.push(Action::Emit(What::ProposalOpened { number, id, words }));
                     }
@@ -267,12 +268,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         } else {
             tracing::info!(%proposal, number, root, "a vote ends with the electorate that opened it");
         }
-        let governance = &self.votes.governance;
-        let gone = self.votes.kept.extract_if(.., |_, kept| !governance.knows(kept));
-        let gone: Vec<Arc<Statement>> = gone.map(|(_, statement)| statement).collect();
-        if !gone.is_empty() {
-            actions.push(Action::ForgetStatements(gone));
-        }
+        actions.extend(self.keep_only(Governance::knows));
         let state = "struck off";
         actions.push(Action::Emit(What::ProposalMoved { number, id: proposal, state }));
     }
@@ -290,13 +286,17 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     /// Strikes off what stands for nothing any more.
-    pub(super) fn forget_votes(&mut self, now: Now) -> Vec<Action<P>> {
+    pub(super) fn forget_votes(&mut self, now: Now) -> Option<Action<P>> {
         let epoch = self.epoch(now);
         self.votes.governance.forget(epoch);
+        self.keep_only(|governance, statement| governance.is_kept(statement, epoch))
+    }
+
+    fn keep_only(&mut self, stays: impl Fn(&Governance, &Statement) -> bool) -> Option<Action<P>> {
         let governance = &self.votes.governance;
-        let gone = self.votes.kept.extract_if(.., |_, kept| !governance.is_kept(kept, epoch));
+        let gone = self.votes.kept.extract_if(.., |_, kept| !stays(governance, kept));
         let gone: Vec<Arc<Statement>> = gone.map(|(_, statement)| statement).collect();
-        if gone.is_empty() { Vec::new() } else { vec![Action::ForgetStatements(gone)] }
+        (!gone.is_empty()).then_some(Action::ForgetStatements(gone))
     }
 
     /// What is said beside heads and still matters to others, for peers that ask.

@@ -49,11 +49,6 @@ impl Elector {
         self.key
     }
 
-    /// Its stance on a proposal, if it has one.
-    pub fn stance(&self, proposal: &Digest) -> Option<Stance> {
-        self.last.get(proposal).map(|(_, stance)| *stance)
-    }
-
     /// Casts a ballot; taken for said from here on. To be kept, then signed, then said.
     pub fn cast(
         &mut self,
@@ -84,7 +79,8 @@ impl Elector {
         }
         // Peers may know of ballots that a store which was lost, or is an older copy, does not.
         let heard = held.ballots.get(&self.key).map(|cast| (cast.ballot.seq, cast.ballot.stance));
-        let last = self.last.get(proposal).copied().max_by_seq(heard);
+        let kept = self.last.get(proposal).copied();
+        let last = heard.into_iter().chain(kept).max_by_key(|(seq, _)| *seq);
         // What was kept and is not heard of was lost before it was said.
         if last.is_some_and(|(_, last)| last == stance) && heard == last {
             return Err(CannotVote::SaidSo);
@@ -98,19 +94,5 @@ impl Elector {
         }
         self.last.insert(*proposal, (seq, stance));
         Ok(Ballot { network, by: self.key, proposal: *proposal, seq, epoch, stance, reason })
-    }
-}
-
-/// The later one of two ballots.
-trait MaxBySeq {
-    fn max_by_seq(self, other: Self) -> Self;
-}
-
-impl MaxBySeq for Option<(u32, Stance)> {
-    fn max_by_seq(self, other: Self) -> Self {
-        match (self, other) {
-            (Some(a), Some(b)) => Some(if b.0 > a.0 { b } else { a }),
-            (a, b) => a.or(b),
-        }
     }
 }

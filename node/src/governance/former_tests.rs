@@ -135,7 +135,12 @@ fn the_root_strikes_off_what_it_does_not_count_and_says_what_that_was() {
     expected.sort_by_key(|vote| vote.proposal);
     assert_eq!(struck_off, expected);
     assert_eq!(governance.proposals().count(), 0);
-    assert!(governance.lines(30, None).is_empty(), "the old protocol is in force again");
+    let line = "updraft".parse().expect("a name");
+    assert_eq!(
+        governance.line(&line, 30, None).protocol(),
+        None,
+        "the old protocol is in force again"
+    );
     for statement in said(&decided, &ENOUGH) {
         assert!(!governance.knows(&statement) && !governance.is_kept(&statement, NOW));
     }

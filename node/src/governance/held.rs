@@ -34,11 +34,6 @@ pub enum State {
 }
 
 impl State {
-    /// Whether ballots for or against it still matter.
-    pub const fn is_open(&self) -> bool {
-        matches!(self, Self::Announced | Self::Open(_))
-    }
-
     /// The word for it.
     pub const fn word(&self) -> &'static str {
         match self {

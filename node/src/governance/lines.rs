@@ -57,9 +57,9 @@ impl<'a> Chain<'a> {
         Self { past: reached, ahead: to_come }
     }
 
-    /// Whether a decision takes effect, or has.
-    pub(super) fn has(&self, id: &Digest) -> bool {
-        self.past.iter().chain(&self.ahead).any(|held| held.id() == *id)
+    /// The decisions that take effect, or have.
+    pub(super) fn ids(&self) -> impl Iterator<Item = Digest> {
+        self.past.iter().chain(&self.ahead).map(|held| held.id())
     }
 
     pub(super) fn line(&self) -> Line {

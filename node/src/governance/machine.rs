@@ -85,15 +85,14 @@ pub struct Governance {
 impl Governance {
     /// Begins with a network's first root and nothing else.
     pub fn new(first: &Root) -> Self {
-        let mut governance = Self {
+        let rules = Rules::of(first.kind);
+        Self {
             network: first.network,
-            rules: Rules::of(first.kind),
-            roster: Roster::default(),
+            roster: Roster::new(first, &rules),
+            rules,
             held: BTreeMap::new(),
             unknown: BTreeMap::new(),
-        };
-        governance.follow(first);
-        governance
+        }
     }
 
     /// What is long enough here, and how much one operator may weigh.
@@ -161,21 +160,41 @@ impl Governance {
     /// How a proposal stands.
     pub fn state(&self, id: &Digest, epoch: u64, height: Option<u64>) -> Option<State> {
         let held = self.held.get(id)?;
+        self.state_of(held, epoch, height, || {
+            self.chain(&held.proposal.line, epoch, height).ids().any(|other| other == *id)
+        })
+    }
+
+    /// Every proposal that is known, by name, and how it stands.
+    pub fn standing(
+        &self,
+        epoch: u64,
+        height: Option<u64>,
+    ) -> impl Iterator<Item = (&Held, State)> {
+        let lines: BTreeSet<&ComponentName> =
+            self.in_effect().map(|held| &held.proposal.line).collect();
+        let in_order = lines.into_iter().map(|line| self.chain(line, epoch, height));
+        let take_effect: BTreeSet<Digest> =
+            in_order.flat_map(|chain| chain.ids().collect::<Vec<_>>()).collect();
+        self.held.iter().filter_map(move |(id, held)| {
+            let state = self.state_of(held, epoch, height, || take_effect.contains(id))?;
+            Some((held, state))
+        })
+    }
+
+    fn state_of(
+        &self,
+        held: &Held,
+        epoch: u64,
+        height: Option<u64>,
+        takes_effect: impl FnOnce() -> bool,
+    ) -> Option<State> {
         let state = held.state(self.weights(held)?, epoch, height);
         let decided = matches!(state, State::LockedIn | State::Active | State::Final);
-        let takes_effect = || self.chain(&held.proposal.line, epoch, height).has(id);
         Some(if decided && !takes_effect() { State::Overtaken } else { state })
     }
 
     /// Takes a proposal of an elector who has no other one open.
-    pub fn offer_proposal(
-        &mut self,
-        signed: &Arc<Signed<Proposal>>,
-        epoch: u64,
-    ) -> Result<Vec<Event>, Refusal> {
-        self.take_proposal(signed, Arrival::Now(epoch))
-    }
-
     pub(super) fn take_proposal(
         &mut self,
         signed: &Arc<Signed<Proposal>>,
@@ -212,14 +231,6 @@ impl Governance {
     }
 
     /// Takes a ballot of an elector, if it is its newest.
-    pub fn offer_ballot(
-        &mut self,
-        signed: &Arc<Signed<Ballot>>,
-        epoch: u64,
-    ) -> Result<Vec<Event>, Refusal> {
-        self.take_ballot(signed, Arrival::Now(epoch))
-    }
-
     pub(super) fn take_ballot(
         &mut self,
         signed: &Arc<Signed<Ballot>>,
@@ -255,7 +266,7 @@ impl Governance {
                 let earlier = held.ballots.get(&by).map(|cast| cast.signed.as_ref().clone());
                 let Some(earlier) = earlier else { return Err(Refusal::Outdated) };
                 let proof = Arc::new(DoubleVote::new(earlier, signed.as_ref().clone()));
-                return self.offer_double(&proof);
+                return self.take_double(&proof);
             }
             Some(_) | None => {}
         }
@@ -271,7 +282,7 @@ impl Governance {
     }
 
     /// Takes a proof that an elector has said two things.
-    pub fn offer_double(&mut self, proof: &Arc<DoubleVote>) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn take_double(&mut self, proof: &Arc<DoubleVote>) -> Result<Vec<Event>, Refusal> {
         let about = proof.proposal().ok_or(Refusal::UnknownProposal)?;
         let held = self.held.get(&about).ok_or(Refusal::UnknownProposal)?;
         let of = held.proposal.electorate;
@@ -286,7 +297,7 @@ impl Governance {
     }
 
     /// Takes a decision that carries its proof, whatever this node had counted, and whenever it comes.
-    pub fn offer_certificate(
+    pub(super) fn take_certificate(
         &mut self,
         certificate: &Arc<Certificate>,
     ) -> Result<Vec<Event>, Refusal> {
@@ -321,12 +332,9 @@ impl Governance {
         Some((weights.together(lately.map(|(key, _)| key)), weights.total()))
     }
 
-    /// The protocol of every line, by the decisions that are in force in this epoch.
-    pub fn lines(&self, epoch: u64, height: Option<u64>) -> BTreeMap<ComponentName, Line> {
-        let names: BTreeSet<&ComponentName> =
-            self.in_effect().map(|held| &held.proposal.line).collect();
-        let line = |name: &ComponentName| self.chain(name, epoch, height).line();
-        names.into_iter().map(|name| (name.clone(), line(name))).collect()
+    /// Which protocol a line speaks, by the decisions that are in force in this epoch.
+    pub fn line(&self, name: &ComponentName, epoch: u64, height: Option<u64>) -> Line {
+        self.chain(name, epoch, height).line()
     }
 
     /// The decisions about one line that take effect.
@@ -388,7 +396,7 @@ impl Governance {
         let Some(electors) = self.roster.of(held.proposal.electorate) else { return };
         let outlook = held.count(&electors.weights).outlook(&held.proposal);
         if let Some(certificate) = held.prove(&electors.electorate, outlook, epoch, &self.rules) {
-            if let Ok(decided) = self.offer_certificate(&Arc::new(certificate)) {
+            if let Ok(decided) = self.take_certificate(&Arc::new(certificate)) {
                 events.extend(decided);
             }
             return;

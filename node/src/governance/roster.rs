@@ -3,7 +3,7 @@
 //! A former electorate decides nothing new: of its votes those count that the newest root lists, whole and as they were,
 //! and no others. For these, electorates stay for ever; they change once in years.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use updraft_protocol::{
     Digest, Electorate, KeyId, Root,
@@ -21,22 +21,29 @@ pub(super) struct Electors {
 }
 
 /// All of them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Roster {
     by_epoch: BTreeMap<u64, Electors>,
-    current: Option<u64>,
-    revoked: BTreeSet<KeyId>,
-    /// Votes of former electorates that go on counting: as many as a root may list.
-    counted: BTreeSet<Digest>,
+    /// The newest: it says who votes now, who is heard, and which votes of former electorates go on counting.
+    root: Root,
 }
 
 impl Roster {
+    /// Begins with a network's first root.
+    pub(super) fn new(first: &Root, rules: &Rules) -> Self {
+        let mut roster = Self { by_epoch: BTreeMap::new(), root: first.clone() };
+        roster.enrol(rules);
+        roster
+    }
+
     /// Takes the electorate of the next root. Roots are offered in order.
     pub(super) fn follow(&mut self, root: &Root, rules: &Rules) {
-        self.current = root.electorate.as_ref().map(|electorate| electorate.epoch);
-        self.revoked = root.revoked.iter().map(|revoked| revoked.key).collect();
-        self.counted = root.counts.iter().copied().collect();
-        if let Some(electorate) = &root.electorate {
+        self.root = root.clone();
+        self.enrol(rules);
+    }
+
+    fn enrol(&mut self, rules: &Rules) {
+        if let Some(electorate) = &self.root.electorate {
             let weights = Weights::of(electorate, rules);
             let electors = Electors { electorate: electorate.clone(), weights };
             self.by_epoch.insert(electorate.epoch, electors);
@@ -53,18 +60,18 @@ impl Roster {
 
     /// The epoch of the electorate that opens proposals now.
     pub(super) fn current(&self) -> Option<u64> {
-        self.current
+        self.root.electorate.as_ref().map(|electorate| electorate.epoch)
     }
 
     /// Whether what an electorate says about a proposal counts.
     pub(super) fn counts(&self, electorate: u64, proposal: &Digest) -> bool {
-        self.current == Some(electorate) || self.counted.contains(proposal)
+        self.root.counts(electorate, proposal)
     }
 
     /// Whether a key of an electorate is heard in what counts. One that the root has taken back is not heard in the
     /// electorate in force. In a former one it is: whoever holds it could date a certificate back as well, so not to hear
     /// it would guard nothing, and only make what is decided depend on whether the root or the ballot came first.
     pub(super) fn hears(&self, key: &KeyId, electorate: u64) -> bool {
-        self.current != Some(electorate) || !self.revoked.contains(key)
+        self.current() != Some(electorate) || !self.root.has_taken_back(key)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use updraft_protocol::{Digest, Signed, Stance, Statement, vote::Decision};
+use updraft_protocol::{Digest, Stance, Statement, vote::Decision};
 
 use super::{
     held::{Held, SKEW},
@@ -28,9 +28,9 @@ impl Governance {
         match statement {
             Statement::Proposal(signed) => self.take_proposal(&Arc::new(signed.clone()), arrival),
             Statement::Ballot(signed) => self.take_ballot(&Arc::new(signed.clone()), arrival),
-            Statement::DoubleVote(proof) => self.offer_double(&Arc::new(proof.clone())),
+            Statement::DoubleVote(proof) => self.take_double(&Arc::new(proof.clone())),
             Statement::Certificate(certificate) => {
-                self.offer_certificate(&Arc::new(certificate.as_ref().clone()))
+                self.take_certificate(&Arc::new(certificate.as_ref().clone()))
             }
             _ => Err(Refusal::NotAboutAVote),
         }
@@ -63,7 +63,10 @@ impl Governance {
             Statement::Certificate(_) => true,
             // Its certificate holds all that is left of it.
             _ if !held.decided.is_empty() && epoch > held.proposal.grace_end => false,
-            Statement::Ballot(signed) => held.is_last_ballot(signed),
+            Statement::Ballot(signed) => signed.peek().is_ok_and(|ballot| {
+                let last = held.ballot_of(&ballot.by);
+                last.is_some_and(|(_, last)| last.digest() == signed.digest())
+            }),
             _ => true,
         }
     }
@@ -103,12 +106,6 @@ impl Governance {
             }
         }
         self.held.retain(|id, _| !gone.contains(id));
-    }
-}
-
-impl Held {
-    fn is_last_ballot(&self, signed: &Signed<updraft_protocol::Ballot>) -> bool {
-        self.ballots.values().any(|cast| cast.signed.digest() == signed.digest())
     }
 }
 

@@ -363,9 +363,7 @@ mod tests {
             weight: *weight,
             operator: operator.parse().expect("a name"),
         };
-        let mut electors: Vec<_> = (0..).zip(electors).map(elector).collect();
-        electors.sort_by_key(|elector| elector.key.id());
-        Electorate { epoch: 1, electors }
+        Electorate::new(1, (0..).zip(electors).map(elector).collect())
     }
 
     #[test]

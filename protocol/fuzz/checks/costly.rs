@@ -115,9 +115,8 @@ fn judge(bytes: &[u8]) {
         weight: 1,
         operator: samples::name(&format!("operator-{n}")),
     };
-    let mut electors: Vec<Elector> = (0..=255).map(elector).collect();
-    electors.sort_by_key(|elector| elector.key.id());
-    let electorate = Electorate { epoch: samples::proposal().electorate, electors };
+    let electors = (0..=255).map(elector).collect();
+    let electorate = Electorate::new(samples::proposal().electorate, electors);
     let rules = Rules::of(NetworkKind::Production);
     certificate.judge(&samples::NETWORK, &electorate, &rules).expect("all of them are ready");
 }

@@ -52,7 +52,6 @@ pub(super) fn open_vote(bytes: &[u8]) -> Outcome {
     let kept = proposal.keeps_to(&rules());
     assert_eq!(kept.is_ok(), is_long_enough(&proposal), "{kept:?}");
     assert!(proposal.cancel_deadline(&rules()) < proposal.activation.earliest());
-    assert!(!proposal.is_rival_of(&samples::proposal()) || proposal.from == 1);
     kept.as_ref().map_or_else(refused, |()| Outcome::Read)
 }
 

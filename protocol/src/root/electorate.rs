@@ -34,6 +34,12 @@ pub struct Electorate {
 }
 
 impl Electorate {
+    /// These electors, in the order that a root demands.
+    pub fn new(epoch: u64, mut electors: Vec<Elector>) -> Self {
+        electors.sort_by_key(|elector| elector.key.id());
+        Self { epoch, electors }
+    }
+
     /// Weight of all electors together.
     pub fn total_weight(&self) -> u64 {
         self.electors.iter().map(|elector| u64::from(elector.weight)).sum()
@@ -41,7 +47,8 @@ impl Electorate {
 
     /// The elector of this key.
     pub fn elector(&self, key: &KeyId) -> Option<&Elector> {
-        self.electors.iter().find(|elector| elector.key.id() == *key)
+        let at = self.electors.binary_search_by_key(key, |elector| elector.key.id());
+        at.ok().map(|at| &self.electors[at])
     }
 
     /// Believes what an elector says alone, in `network`.

@@ -187,6 +187,11 @@ impl Root {
         in_force || self.counts.binary_search(proposal).is_ok()
     }
 
+    /// Whether a key was taken back.
+    pub fn has_taken_back(&self, key: &KeyId) -> bool {
+        self.revoked.binary_search_by_key(key, |revoked| revoked.key).is_ok()
+    }
+
     /// Every role with its name as people read it, but the electorate.
     pub fn roles(&self) -> impl Iterator<Item = (RoleName<'_>, &Role)> {
         let release =

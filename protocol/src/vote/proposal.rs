@@ -200,11 +200,6 @@ impl Proposal {
     pub fn cancel_deadline(&self, rules: &Rules) -> u64 {
         self.activation.earliest().saturating_sub(rules.cancel_margin.saturating_add(1))
     }
-
-    /// Whether both would change the same thing: of them one can be decided.
-    pub fn is_rival_of(&self, other: &Self) -> bool {
-        (&self.line, self.from) == (&other.line, other.from)
-    }
 }
 
 impl Wire for Proposal {

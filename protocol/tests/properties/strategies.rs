@@ -120,9 +120,7 @@ fn electorate() -> impl Strategy<Value = Electorate> {
             weight,
             operator: samples::name(&operator),
         };
-        let mut electors: Vec<Elector> = electors.into_iter().map(elector).collect();
-        electors.sort_by_key(|elector| elector.key.id());
-        Electorate { epoch, electors }
+        Electorate::new(epoch, electors.into_iter().map(elector).collect())
     })
 }
 

@@ -148,9 +148,7 @@ fn electorate() -> impl Strategy<Value = Electorate> {
             weight,
             operator: samples::name(&format!("operator-{operator}")),
         };
-        let mut electors: Vec<Elector> = keys.into_iter().zip(drawn).map(elector).collect();
-        electors.sort_by_key(|elector| elector.key.id());
-        Electorate { epoch: 8, electors }
+        Electorate::new(8, keys.into_iter().zip(drawn).map(elector).collect())
     })
 }
 

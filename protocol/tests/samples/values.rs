@@ -61,8 +61,7 @@ pub(crate) fn root_1() -> Root {
 pub(crate) fn root_3() -> Root {
     let elector =
         |n, weight, operator| Elector { key: public(n), weight, operator: name(operator) };
-    let mut electors = vec![elector(51, 3, "north"), elector(52, 1, "south-2")];
-    electors.sort_by_key(|elector| elector.key.id());
+    let electors = vec![elector(51, 3, "north"), elector(52, 1, "south-2")];
     let revoked = |n, reason: &str| RevokedKey {
         key: public(n).id(),
         reason: reason.to_owned(),
@@ -76,7 +75,7 @@ pub(crate) fn root_3() -> Root {
         witness: Some(role(2, &[21, 22, 23])),
         brake: Some(role(1, &[31, 32])),
         builder: Some(role(1, &[41])),
-        electorate: Some(Electorate { epoch: 7, electors }),
+        electorate: Some(Electorate::new(7, electors)),
         channel_base: vec![
             ChannelBase { channel: name(BETA), seq: 0, head: None },
             ChannelBase {

@@ -23,7 +23,7 @@ pub(crate) fn electorate() -> Electorate {
         weight,
         operator: name::<updraft_protocol::OperatorName>(operator),
     };
-    let mut electors = vec![
+    let electors = vec![
         elector(51, 3, "north"),
         elector(52, 2, "north"),
         elector(53, 3, "south-2"),
@@ -32,8 +32,7 @@ pub(crate) fn electorate() -> Electorate {
         elector(56, 1, "isle"),
         elector(57, 1, "isle"),
     ];
-    electors.sort_by_key(|elector| elector.key.id());
-    Electorate { epoch: 8, electors }
+    Electorate::new(8, electors)
 }
 
 /// The fourth root: an electorate that can decide something takes the place of the one before, of whose votes two go on

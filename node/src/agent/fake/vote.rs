@@ -60,10 +60,8 @@ impl Vote {
             weight: 1,
             operator: operator.parse().expect("a name"),
         };
-        let mut electors: Vec<Elector> =
-            ["ann", "ben", "cleo"].into_iter().enumerate().map(elector).collect();
-        electors.sort_by_key(|elector| elector.key.id());
-        Electorate { epoch: 1, electors }
+        let electors = ["ann", "ben", "cleo"].into_iter().enumerate().map(elector);
+        Electorate::new(1, electors.collect())
     }
 
     /// The first root, which names the electorate, signed by key 1.

@@ -206,7 +206,7 @@ fn add(
     key: &PublicKey,
 ) -> Result<(), DraftError> {
     let id = key.id();
-    if root.revoked.iter().any(|revoked| revoked.key == id) {
+    if root.has_taken_back(&id) {
         return Err(DraftError::Revoked(id));
     }
     for target in each(root, trusted, target) {
@@ -224,7 +224,7 @@ fn add(
 
 fn enrol(root: &mut Root, elector: &Elector) -> Result<(), DraftError> {
     let id = elector.key.id();
-    if root.revoked.iter().any(|revoked| revoked.key == id) {
+    if root.has_taken_back(&id) {
         return Err(DraftError::Revoked(id));
     }
     let electorate =
