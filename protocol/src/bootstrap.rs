@@ -2,7 +2,9 @@
 //! force, and how to come by the software that speaks them.
 //!
 //! **Frozen.** No vote may change it, and it is answered to peers under any rules. So it carries the first version of
-//! catch-up and of transfer for ever: a later version of either is a type of its own, beside these and not in them.
+//! catch-up and of transfer for ever: a later version of either is a type of its own, beside these and not in them. The
+//! same is true of what catch-up carries: a kind of statement that is added later travels by a later version of it, because
+//! whoever cannot read one statement of a page loses all of it.
 
 use bincode::{Decode, Encode};
 

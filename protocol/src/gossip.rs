@@ -28,8 +28,8 @@ pub enum Gossip {
     },
     /// The network has a new root. Whoever is further behind asks the sender for those between.
     Root(Signed<Root>),
-    /// Something said beside heads. A proof of two heads so large that it does not fit into a message travels
-    /// by catch-up alone.
+    /// Something said beside heads. What is too large for a message travels by catch-up alone: a proof of two long heads,
+    /// a certificate of many ballots.
     Statement(Statement),
 }
 

@@ -12,19 +12,19 @@ use bincode::{Decode, Encode};
 use crate::{
     codec::{self, DecodeError, EncodeError, Invalid, Wire},
     digest::Digest,
-    key::{KeyId, PublicKey, SecretKey},
+    key::{KeyId, SecretKey},
     limits::MAX_SIGNATURES,
     network::NetworkId,
     threshold::{self, Authority, Signature, ThresholdNotMet},
 };
 
-/// Bytes of a signature list: its length and at most [`MAX_SIGNATURES`] of 32 + 64 bytes.
-const MAX_SIGNATURE_BYTES: usize = 16 + MAX_SIGNATURES * 96;
-
 /// A type that is signed.
 pub trait Signable: Wire {
     /// Type and version as signed, `updraft/<type>/v<n>`.
     const DOMAIN: &'static str;
+
+    /// Signatures that a copy may bear.
+    const MOST_SIGNATURES: usize = MAX_SIGNATURES;
 
     /// The network this value is for.
     fn network(&self) -> &NetworkId;
@@ -51,10 +51,11 @@ pub struct Signed<T> {
 
 impl<T: Signable> Wire for Signed<T> {
     const NAME: &'static str = T::NAME;
-    const MAX: usize = T::MAX + MAX_SIGNATURE_BYTES;
+    /// With the length of the list of signatures, each of which takes 32 + 64 bytes.
+    const MAX: usize = T::MAX + 16 + T::MOST_SIGNATURES * 96;
 
     fn check(&self) -> Result<(), Invalid> {
-        Invalid::if_over("signatures", self.signatures.len(), MAX_SIGNATURES)?;
+        Invalid::if_over("signatures", self.signatures.len(), T::MOST_SIGNATURES)?;
         Invalid::if_over("payload bytes", self.payload.len(), T::MAX)
     }
 }
@@ -115,17 +116,6 @@ impl<T: Signable> Signed<T> {
         self.signatures.retain(|own| taken.iter().all(|theirs| theirs.key != own.key));
         self.signatures.extend(taken);
         self.signatures.sort_by_key(|signature| signature.key);
-    }
-
-    /// A copy that only `key` has signed, with its first valid signature; `None` if it has none.
-    pub fn only_by(&self, key: &PublicKey, network: &NetworkId) -> Option<Self> {
-        let (id, message) = (key.id(), self.message(network));
-        let valid = |signature: &&Signature| {
-            signature.key == id && key.verifies(&message, &signature.bytes)
-        };
-        let signature = self.signatures.iter().find(valid)?;
-        let (payload, signatures) = (self.payload.clone(), vec![*signature]);
-        Some(Self { payload, signatures, kind: PhantomData })
     }
 
     /// Digest of the payload. Signatures do not change it, so one value has one name whoever signed.

@@ -198,9 +198,8 @@ fn the_largest_proposal_ballot_and_certificate_are_read() {
     };
     reads_within_its_limit(&proposal);
     reads_within_its_limit(&ballot(0));
-    let strangers: Vec<u8> = (1..=32).collect();
     let other = Ballot { seq: 2, ..ballot(0) };
-    let [one, other] = [ballot(0), other].map(|ballot| samples::signed(&ballot, &strangers));
+    let [one, other] = [ballot(0), other].map(|ballot| samples::signed(&ballot, &[51]));
     reads_within_its_limit(&Statement::DoubleVote(DoubleVote::new(one, other)));
     let ballots = (0..MAX_ELECTORS).map(|n| samples::signed(&ballot(n), &[51]));
     let certificate = Certificate {

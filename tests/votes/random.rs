@@ -4,7 +4,12 @@
 //!
 //! A run is a list of actions. One that broke a promise is a file in `replays/`, and is run again for ever.
 
-use std::{collections::BTreeMap, fmt, fs, path::Path, str::FromStr, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{Arc, LazyLock},
+};
 
 use proptest::{prelude::*, strategy::ValueTree};
 use updraft_node::governance::{CannotVote, Elector, Event, Governance, State};
@@ -14,7 +19,10 @@ use updraft_protocol::{
     vote::{Activation, Decision, FIRST_PROTOCOL, Fraction, Rules},
 };
 
-use super::people::{self, NETWORK, key};
+use super::{
+    actions::{Action, Word, from_words, in_words},
+    people::{self, NETWORK, key},
+};
 
 const DEVELOPMENT: NetworkKind = NetworkKind::Development;
 /// Nodes; each is where some electors vote.
@@ -28,98 +36,6 @@ const PROPOSALS: usize = 3;
 /// Runs of one `cargo test`; `UPDRAFT_VOTE_RUNS` says otherwise.
 const RUNS: u32 = 10_000;
 
-/// One thing that happens.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Action {
-    /// Time goes on by so many epochs.
-    Wait(u64),
-    /// An elector votes on a proposal at its node.
-    Vote(usize, usize, Word),
-    /// A liar says something with a number and an epoch of its choice, to one node.
-    Lie(usize, usize, Word, u32, u64, usize),
-    /// The message of this place among all so far reaches a node.
-    Tell(usize, usize),
-    /// The last messages, so many of them, reach everybody.
-    Spread(usize),
-}
-
-/// How somebody stands.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Word {
-    Yes,
-    No,
-    Ready,
-    Cancel,
-}
-
-const WORDS: [(Word, &str); 4] =
-    [(Word::Yes, "yes"), (Word::No, "no"), (Word::Ready, "ready"), (Word::Cancel, "cancel")];
-
-impl Word {
-    fn stance(self) -> Stance {
-        match self {
-            Self::Yes => Stance::Yes,
-            Self::No => Stance::No,
-            Self::Cancel => Stance::Cancel,
-            Self::Ready => {
-                Stance::Ready { artifact: Digest::of(b"artifact"), selftest: Digest::of(b"ok") }
-            }
-        }
-    }
-}
-
-impl fmt::Display for Word {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = WORDS.iter().find(|(word, _)| word == self).map_or("", |(_, name)| *name);
-        f.write_str(name)
-    }
-}
-
-impl FromStr for Word {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let word = WORDS.iter().find(|(_, name)| *name == text).map(|(word, _)| *word);
-        word.ok_or_else(|| format!("`{text}` is no stance"))
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Wait(epochs) => write!(f, "wait {epochs}"),
-            Self::Vote(elector, proposal, word) => write!(f, "vote {elector} {proposal} {word}"),
-            Self::Lie(liar, proposal, word, seq, epoch, node) => {
-                write!(f, "lie {liar} {proposal} {word} {seq} {epoch} {node}")
-            }
-            Self::Tell(message, node) => write!(f, "tell {message} {node}"),
-            Self::Spread(messages) => write!(f, "spread {messages}"),
-        }
-    }
-}
-
-impl FromStr for Action {
-    type Err = String;
-
-    fn from_str(line: &str) -> Result<Self, String> {
-        let wrong = || format!("`{line}` is no action");
-        let words: Vec<&str> = line.split(' ').collect();
-        let number = |at: usize| words.get(at).and_then(|word| word.parse().ok()).ok_or_else(wrong);
-        let word = |at: usize| words.get(at).ok_or_else(wrong)?.parse();
-        Ok(match words[0] {
-            "wait" => Self::Wait(number(1)? as u64),
-            "vote" => Self::Vote(number(1)?, number(2)?, word(3)?),
-            "lie" => {
-                let seq = u32::try_from(number(4)?).map_err(|_| wrong())?;
-                Self::Lie(number(1)?, number(2)?, word(3)?, seq, number(5)? as u64, number(6)?)
-            }
-            "tell" => Self::Tell(number(1)?, number(2)?),
-            "spread" => Self::Spread(number(1)?),
-            _ => return Err(wrong()),
-        })
-    }
-}
-
 /// What all proposals are about.
 fn line() -> ComponentName {
     "updraft".parse().expect("a name")
@@ -130,6 +46,7 @@ fn is_certificate(message: &Statement) -> bool {
 }
 
 /// A network of some nodes, and everything that was ever said on it.
+#[derive(Clone)]
 struct World {
     epoch: u64,
     nodes: Vec<Governance>,
@@ -142,7 +59,13 @@ struct World {
 }
 
 impl World {
+    /// The same beginning for every run.
     fn new() -> Self {
+        static BEGINNING: LazyLock<World> = LazyLock::new(World::begin);
+        BEGINNING.clone()
+    }
+
+    fn begin() -> Self {
         let root = people::root(1, &ELECTORS);
         let keys: Vec<KeyId> = ELECTORS.iter().map(|name| key(name).public().id()).collect();
         let mut world = Self {
@@ -264,8 +187,9 @@ impl World {
         for (number, node) in self.nodes.iter().enumerate() {
             for held in node.proposals() {
                 let state = self.state(number, &held.id());
-                // Each was judged when it came.
-                let proved = |decision| held.certificate(decision).is_some();
+                // Of each decision that it told of, the proof was judged.
+                let told = self.decided.get(&(number, held.id()));
+                let proved = |decision| told.is_some_and(|told| told.contains(&decision));
                 let in_force = matches!(state, State::LockedIn | State::Active | State::Final);
                 if in_force && !proved(Decision::LockIn) {
                     return Err(format!("node {number}: in force without a certificate"));
@@ -273,12 +197,10 @@ impl World {
                 if state == State::Cancelled && !proved(Decision::Cancel) {
                     return Err(format!("node {number}: called off without a certificate"));
                 }
-                let mut voters: Vec<KeyId> =
-                    held.ballots().map(|ballot| ballot.peek().expect("read before").by).collect();
-                let all = voters.len();
-                voters.dedup();
-                if voters.len() != all {
-                    return Err(format!("node {number}: an elector has two ballots"));
+                let count = node.count(held).expect("its electors");
+                let said = count.affirmative + count.against + count.abstain + count.cancel;
+                if said > count.total || count.ready > count.affirmative {
+                    return Err(format!("node {number}: an elector counts twice: {count:?}"));
                 }
             }
             // Each change begins where the one before it has led.
@@ -313,10 +235,8 @@ impl World {
                         best.insert(ballot.by, (worth, signed));
                     }
                 }
-                let ballots = best.values().map(|(_, signed)| *signed);
-                let made =
-                    Certificate::new(decision, proposal, ballots, &NETWORK, &self.electorate);
-                let Ok(made) = made else { continue };
+                let ballots = best.into_values().map(|(_, signed)| signed.clone()).collect();
+                let made = Certificate { decision, proposal: proposal.clone(), ballots };
                 if made.judge(&NETWORK, &self.electorate, &Rules::of(DEVELOPMENT)).is_ok() {
                     forged.push(Arc::new(Statement::Certificate(Box::new(made))));
                 }
@@ -435,10 +355,6 @@ fn action(mood: Mood) -> impl Strategy<Value = Action> {
     ]
 }
 
-fn in_words(actions: &[Action]) -> String {
-    actions.iter().map(|action| format!("{action}\n")).collect()
-}
-
 fn runs() -> u32 {
     std::env::var("UPDRAFT_VOTE_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(RUNS)
 }
@@ -454,6 +370,7 @@ proptest! {
     fn whatever_happens_nobody_believes_what_is_not_proved_and_all_agree_in_the_end(
         actions in story(),
     ) {
+        prop_assert_eq!(&from_words(&in_words(&actions)), &Ok(actions.clone()));
         if let Err(wrong) = World::run(&actions) {
             prop_assert!(false, "{wrong}\nto be kept as a file in replays/:\n{}", in_words(&actions));
         }
@@ -483,12 +400,7 @@ fn what_broke_a_promise_once_does_not_break_it_again() {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         let text = fs::read_to_string(&path).expect("a replay");
-        let actions: Result<Vec<Action>, String> = text
-            .lines()
-            .filter(|line| !line.is_empty() && !line.starts_with('#'))
-            .map(str::parse)
-            .collect();
-        let run = actions.and_then(|actions| World::run(&actions).map(drop));
+        let run = from_words(&text).and_then(|actions| World::run(&actions).map(drop));
         run.unwrap_or_else(|wrong| panic!("{}: {wrong}", path.display()));
     }
 }

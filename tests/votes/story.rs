@@ -171,7 +171,7 @@ impl Story {
         }
     }
 
-    /// `#N` gives the ballot a number, `@N` an epoch, `because WORD` a reason.
+    /// `#N` gives the ballot a number, `@N` an epoch.
     fn ballot(&mut self, by: &str, stance: &str, name: &str, more: &[&str]) -> String {
         let stance = match stance {
             "yes" => Stance::Yes,
@@ -198,7 +198,7 @@ impl Story {
             seq,
             epoch: given('@').map_or(self.epoch, number),
             stance,
-            reason: given('!').unwrap_or_default().to_owned(),
+            reason: String::new(),
         };
         let said = signed(&ballot, by);
         self.seqs.insert(place.clone(), seq);
@@ -240,8 +240,7 @@ impl Story {
     fn count(&self, name: &str) -> String {
         let machine = self.machine();
         let held = machine.proposal(&self.proposals[name].digest()).expect("known");
-        let weights = machine.weights(held).expect("its electors");
-        let count = held.count(weights);
+        let count = machine.count(held).expect("its electors");
         let parts = u128::from(machine.rules().operator_share);
         let whole = |weight: u128| match weight % parts {
             0 => (weight / parts).to_string(),

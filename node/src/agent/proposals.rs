@@ -149,8 +149,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     pub fn proposal_numbers(&self, now: Now) -> Vec<ProposalNumbers> {
         let numbers = |(held, state): (&Held, State)| {
             let quorum = matches!(state, State::Open(_)).then(|| {
-                let count = self.votes.governance.vote_count(held)?;
-                Some(ratio(count.yes, count.needed))
+                let (governance, proposal) = (&self.votes.governance, &held.proposal);
+                let VoteCount { yes, needed, .. } = governance.vote_count(held)?;
+                // Whole weights are rounded, and what decides is not.
+                let is_enough = governance.count(held)?.is_enough(proposal);
+                Some(if is_enough { ratio(yes, needed).max(1.0) } else { ratio(yes, needed) })
             });
             let state = match state {
                 State::LockedIn => "locked_in",

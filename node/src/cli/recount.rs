@@ -117,7 +117,7 @@ impl Recount {
         let held = self.governance.proposal(&ballot.proposal).ok_or(Refusal::UnknownProposal)?;
         let (opens, cast) = (held.proposal.opens, ballot.epoch);
         let ends = match ballot.stance {
-            Stance::Cancel => held.proposal.cancel_deadline(self.governance.rules()),
+            Stance::Cancel => held.proposal.last_epoch(Decision::Cancel, self.governance.rules()),
             _ => held.proposal.lock_deadline,
         };
         if cast < opens || cast > ends {

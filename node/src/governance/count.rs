@@ -3,7 +3,7 @@
 
 use updraft_protocol::{
     Proposal,
-    vote::{Fraction, Outlook},
+    vote::{Count, Fraction, Outlook},
 };
 
 use super::{
@@ -26,7 +26,8 @@ pub struct VoteCount {
     pub cancel: u64,
     /// All weight.
     pub total: u64,
-    /// The least weight that decides it.
+    /// The least weight that decides it. Where a cap cuts weights, a part of one less may do: whether it is enough says
+    /// [`Governance::count`].
     pub needed: u64,
 }
 
@@ -41,9 +42,14 @@ impl VoteCount {
 }
 
 impl Governance {
-    /// What the ballots of a proposal weigh; `None` without its electorate.
+    /// What decides a proposal; `None` without its electorate.
+    pub fn count(&self, held: &Held) -> Option<Count> {
+        Some(held.count(self.weights(held)?))
+    }
+
+    /// The same as people see it.
     pub fn vote_count(&self, held: &Held) -> Option<VoteCount> {
-        let count = held.count(self.weights(held)?);
+        let count = self.count(held)?;
         let share = u128::from(self.rules().operator_share.max(1));
         let whole = |weight: u128| u64::try_from(weight / share).unwrap_or(u64::MAX);
         let Fraction { num, den } = held.proposal.threshold;
@@ -74,8 +80,7 @@ impl Governance {
             _ => return missing,
         }
         let least = count.ready_needed(&held.proposal);
-        // Whole weights are rounded, and the count is not.
-        if ready < least || state == State::Open(Outlook::Unready) {
+        if self.count(held).is_some_and(|count| !count.is_ready(&held.proposal)) {
             missing.push(format!("{ready} are ready, {least} are needed"));
         }
         missing

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use updraft_protocol::{Ballot, Digest, KeyId, NetworkId, Stance};
+use updraft_protocol::{Ballot, Digest, KeyId, NetworkId, Stance, vote::Decision};
 
 use super::{
     held::State,
@@ -67,14 +67,13 @@ impl Elector {
         let state = governance.state(proposal, epoch, None).ok_or(CannotVote::Unknown)?;
         let may = match stance {
             Stance::Cancel => {
-                epoch >= held.proposal.opens
-                    && epoch <= held.proposal.cancel_deadline(governance.rules())
-                    && matches!(state, State::Open(_) | State::LockedIn)
+                epoch >= held.proposal.opens && matches!(state, State::Open(_) | State::LockedIn)
             }
-            // Ballots of others may still be on their way; one of now would be too late.
-            _ => matches!(state, State::Open(_)) && epoch <= held.proposal.lock_deadline,
+            _ => matches!(state, State::Open(_)),
         };
-        if !may {
+        // Ballots of others may still be on their way; one of now would be too late.
+        let last = held.proposal.last_epoch(Decision::about(&stance), governance.rules());
+        if !may || epoch > last {
             return Err(CannotVote::Closed(state.word()));
         }
         // Peers may know of ballots that a store which was lost, or is an older copy, does not.

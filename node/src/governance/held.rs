@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use updraft_protocol::{
-    Ballot, Certificate, Digest, DoubleVote, Electorate, KeyId, Proposal, Signed, Stance, Verified,
-    vote::{Activation, Count, Decision, Outlook, Rules, Tally, Weights},
+    Ballot, Certificate, Digest, DoubleVote, KeyId, Proposal, Signed, Stance, Verified,
+    vote::{Activation, Count, Decision, Outlook, Rules, Weights},
 };
 
 /// Epochs by which clocks may differ: a ballot may come so much before its time, and so much after the vote.
@@ -159,23 +159,18 @@ impl Held {
     }
 
     /// Counts its ballots.
-    pub fn count(&self, weights: &Weights) -> Count {
-        self.tally(weights).count(&self.stances())
+    pub(super) fn count(&self, weights: &Weights) -> Count {
+        weights.count(&self.stances())
     }
 
     /// The decision that its ballots prove, if they do and nobody has proved it yet.
-    pub(super) fn prove(
-        &self,
-        electorate: &Electorate,
-        outlook: Outlook,
-        epoch: u64,
-        rules: &Rules,
-    ) -> Option<Certificate> {
-        let (decision, last) = match outlook {
-            Outlook::Cancelled => (Decision::Cancel, self.proposal.cancel_deadline(rules)),
-            Outlook::Decided => (Decision::LockIn, self.proposal.lock_deadline),
+    pub(super) fn prove(&self, outlook: Outlook, epoch: u64, rules: &Rules) -> Option<Certificate> {
+        let decision = match outlook {
+            Outlook::Cancelled => Decision::Cancel,
+            Outlook::Decided => Decision::LockIn,
             Outlook::Rejected | Outlook::Unready | Outlook::Undecided => return None,
         };
+        let last = self.proposal.last_epoch(decision, rules);
         // Once the vote is over only certificates decide: what else lies here, others may not have.
         if self.decided.contains_key(&decision) || epoch > last.saturating_add(SKEW) {
             return None;
@@ -189,14 +184,8 @@ impl Held {
                 && cast.ballot.epoch <= last
                 && !self.liars.contains_key(key)
         });
-        let ballots = ballots.map(|(_, cast)| cast.signed.as_ref());
-        let network = &self.proposal.network;
-        // All of them were verified when they came.
-        Certificate::new(decision, &self.signed, ballots, network, electorate).ok()
-    }
-
-    fn tally<'a>(&'a self, weights: &'a Weights) -> Tally<'a> {
-        Tally { proposal: &self.proposal, weights }
+        let ballots = ballots.map(|(_, cast)| cast.signed.as_ref().clone()).collect();
+        Some(Certificate { decision, proposal: self.signed.as_ref().clone(), ballots })
     }
 
     /// What counts: the last ballot of every elector who has not lied about this proposal.

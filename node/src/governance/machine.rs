@@ -11,7 +11,7 @@ use std::{
 use updraft_protocol::{
     Ballot, Certificate, ComponentName, Digest, DoubleVote, Electorate, KeyId, NetworkId, Proposal,
     Root, Sentence, Signed, Stance, Verified,
-    vote::{Activation, Outlook, Rules, Weights},
+    vote::{Activation, Decision, Outlook, Rules, Weights},
 };
 
 use super::{
@@ -205,7 +205,7 @@ impl Governance {
         }
         let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
         self.counts(claim.electorate, &signed.digest())?;
-        let proposal = self.verify(signed, claim.electorate)?;
+        let proposal = self.verify(signed, claim.by, claim.electorate)?;
         proposal.keeps_to(&self.rules)?;
         if let Arrival::Now(epoch) = arrival {
             if epoch > proposal.lock_deadline {
@@ -247,7 +247,7 @@ impl Governance {
         if held.liars.contains_key(&claim.by) {
             return Err(Refusal::Liar);
         }
-        let ballot = self.verify(signed, held.proposal.electorate)?;
+        let ballot = self.verify(signed, claim.by, held.proposal.electorate)?;
         if let Arrival::Now(epoch) = arrival {
             self.in_time(held, &ballot, epoch)?;
         }
@@ -395,7 +395,7 @@ impl Governance {
         let Some(held) = self.held.get(id) else { return };
         let Some(electors) = self.roster.of(held.proposal.electorate) else { return };
         let outlook = held.count(&electors.weights).outlook(&held.proposal);
-        if let Some(certificate) = held.prove(&electors.electorate, outlook, epoch, &self.rules) {
+        if let Some(certificate) = held.prove(outlook, epoch, &self.rules) {
             if let Ok(decided) = self.take_certificate(&Arc::new(certificate)) {
                 events.extend(decided);
             }
@@ -415,10 +415,7 @@ impl Governance {
         if ballot.epoch > epoch.saturating_add(SKEW) {
             return Err(Refusal::FromTheFuture(ballot.epoch));
         }
-        let ends = match ballot.stance {
-            Stance::Cancel => held.proposal.cancel_deadline(&self.rules),
-            _ => held.proposal.lock_deadline,
-        };
+        let ends = held.proposal.last_epoch(Decision::about(&ballot.stance), &self.rules);
         // Late is what comes late: what was held back until after the vote would be dated back as well.
         let cast = ballot.epoch.max(epoch.saturating_sub(SKEW));
         let opens = held.proposal.opens;
@@ -436,7 +433,7 @@ impl Governance {
     /// Remembers that an elector in force votes on something that is not known here.
     fn note_unknown(&mut self, signed: &Signed<Ballot>, claim: &Ballot) -> Refusal {
         let current = self.roster.current().unwrap_or(0);
-        match self.verify(signed, current) {
+        match self.verify(signed, claim.by, current) {
             Ok(ballot) => {
                 self.unknown.insert(ballot.by, (claim.proposal, claim.epoch));
                 Refusal::UnknownProposal
@@ -448,11 +445,10 @@ impl Governance {
     fn verify<T: Sentence>(
         &self,
         signed: &Signed<T>,
+        speaker: KeyId,
         electorate: u64,
     ) -> Result<Verified<T>, Refusal> {
         let electors = self.roster.of(electorate).ok_or(Refusal::UnknownElectorate(electorate))?;
-        let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
-        let speaker = claim.speaker();
         if electors.electorate.elector(&speaker).is_none() {
             return Err(Refusal::NotAnElector(speaker));
         }

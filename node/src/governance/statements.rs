@@ -41,9 +41,8 @@ impl Governance {
         let Some(held) = self.subject(statement) else { return false };
         let in_time = |last: u64| epoch <= last.saturating_add(SKEW);
         let open = held.decided.is_empty() && in_time(held.proposal.lock_deadline);
-        let cancel_deadline = held.proposal.cancel_deadline(self.rules());
-        let may_be_cancelled =
-            !held.decided.contains_key(&Decision::Cancel) && in_time(cancel_deadline);
+        let cancelling = held.proposal.last_epoch(Decision::Cancel, self.rules());
+        let may_be_cancelled = !held.decided.contains_key(&Decision::Cancel) && in_time(cancelling);
         match statement {
             Statement::Proposal(_) => open,
             Statement::Ballot(signed) => match signed.peek() {

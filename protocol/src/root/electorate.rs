@@ -27,7 +27,7 @@ pub struct Elector {
 /// Everybody who votes, from one epoch on.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Electorate {
-    /// Grows with every change of the list; a vote names the epoch it was cast in.
+    /// The number of the list, which grows with every change of it; a proposal names the one that votes on it.
     pub epoch: u64,
     /// The electors, by key id.
     pub electors: Vec<Elector>,
@@ -62,18 +62,6 @@ impl Electorate {
         let elector = self.elector(&speaker).ok_or_else(nobody)?;
         let role = Role::new(1, vec![elector.key]).map_err(|_| nobody())?;
         signed.verify_sentence(network, &role)
-    }
-
-    /// What an elector says alone with its own valid signature and no other: what somebody added on the way is not
-    /// handed on. Does not say that it is for this network; [`Electorate::verify`] does.
-    pub fn bare<T: Sentence>(
-        &self,
-        signed: &Signed<T>,
-        network: &NetworkId,
-    ) -> Result<Signed<T>, VerifyError> {
-        let speaker = signed.peek()?.speaker();
-        let bare = self.elector(&speaker).and_then(|elector| signed.only_by(&elector.key, network));
-        bare.ok_or(VerifyError::Threshold(ThresholdNotMet { have: 0, need: 1 }))
     }
 
     pub(super) fn check(&self) -> Result<(), Invalid> {

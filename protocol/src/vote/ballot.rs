@@ -86,6 +86,8 @@ impl Wire for Ballot {
 
 impl Signable for Ballot {
     const DOMAIN: &'static str = "updraft/ballot/v1";
+    // The elector's. What somebody added on the way would be kept, passed on and put into certificates.
+    const MOST_SIGNATURES: usize = 1;
 
     fn network(&self) -> &NetworkId {
         &self.network

@@ -2,9 +2,6 @@
 //!
 //! Whoever has the root chain needs nothing else to check it, now or in ten years. It is signed by nobody: anybody who
 //! holds the ballots can make it, and two of them for one proposal say the same.
-//!
-//! Signed objects may carry signatures that mean nothing. Here they may not: anybody on the way can add them, and a
-//! certificate of such ballots would outgrow its limit, and take its reader a second to check.
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
@@ -22,19 +19,11 @@ use crate::{
 
 use super::{
     ballot::{Ballot, Stance},
+    decision::Decision,
     proposal::{MalformedProposal, Proposal},
     rules::Rules,
-    tally::{Tally, Weights},
+    tally::Weights,
 };
-
-/// What was decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub enum Decision {
-    /// The new protocol will be spoken.
-    LockIn,
-    /// It will not, after all.
-    Cancel,
-}
 
 /// A decision and the ballots that prove it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -88,23 +77,6 @@ pub enum NotDecided {
 }
 
 impl Certificate {
-    /// Puts it together from what was received: by key id, and of all signatures each elector's own. Says nothing about
-    /// whether the ballots decide anything; [`Certificate::judge`] does.
-    pub fn new<'a>(
-        decision: Decision,
-        proposal: &Signed<Proposal>,
-        ballots: impl IntoIterator<Item = &'a Signed<Ballot>>,
-        network: &NetworkId,
-        electorate: &Electorate,
-    ) -> Result<Self, VerifyError> {
-        let mut by_key = BTreeMap::new();
-        for signed in ballots {
-            by_key.insert(signed.peek()?.by, electorate.bare(signed, network)?);
-        }
-        let proposal = electorate.bare(proposal, network)?;
-        Ok(Self { decision, proposal, ballots: by_key.into_values().collect() })
-    }
-
     /// Its name: what it decides about which proposal. Certificates that say the same have one name.
     pub fn id(&self) -> Digest {
         let mut hasher = Hasher::new();
@@ -125,10 +97,7 @@ impl Certificate {
             return Err(NotDecided::Electorate { of: proposal.electorate, have: electorate.epoch });
         }
         proposal.keeps_to(rules)?;
-        let last = match self.decision {
-            Decision::LockIn => proposal.lock_deadline,
-            Decision::Cancel => proposal.cancel_deadline(rules),
-        };
+        let last = proposal.last_epoch(self.decision, rules);
         let mut ballots: BTreeMap<KeyId, Stance> = BTreeMap::new();
         for signed in &self.ballots {
             let ballot = electorate.verify(signed, network)?;
@@ -151,8 +120,7 @@ impl Certificate {
             }
             ballots.insert(ballot.by, ballot.stance);
         }
-        let weights = Weights::of(electorate, rules);
-        let count = Tally { proposal: &proposal, weights: &weights }.count(&ballots);
+        let count = Weights::of(electorate, rules).count(&ballots);
         let decided = match self.decision {
             Decision::LockIn => count.is_decided(&proposal),
             Decision::Cancel => count.is_cancelled(&proposal),
@@ -169,12 +137,9 @@ impl Wire for Certificate {
         self.proposal.check()?;
         Invalid::if_over("ballots", self.ballots.len(), MAX_ELECTORS)?;
         self.ballots.iter().try_for_each(Wire::check)?;
-        let ballots = self.ballots.iter().map(Signed::signatures);
-        if ballots.chain([self.proposal.signatures()]).any(|signatures| signatures.len() != 1) {
-            return Err(Invalid::new(
-                "certificate",
-                "holds something without exactly one signature",
-            ));
+        let mut signatures = self.ballots.iter().map(Signed::signatures);
+        if self.proposal.signatures().is_empty() || signatures.any(<[_]>::is_empty) {
+            return Err(Invalid::new("certificate", "holds something that nobody has signed"));
         }
         Ok(())
     }

@@ -7,13 +7,14 @@
 //! | it is decided | [`Certificate`] | `certificate.rs` |
 //! | it voted twice | [`DoubleVote`] | `double.rs` |
 //!
-//! Counting is in `tally.rs`, and nowhere else; what is long enough and what is enough, in `rules.rs`. A vote is
+//! Counting, and what is enough, is in `tally.rs` and nowhere else; what is long enough, in `rules.rs`. A vote is
 //! counted against the roster of the electorate that the proposal names, and its total weight is what a majority is
 //! of: whoever is silent has not agreed. **The certificate decides, not anybody's own count**: whoever holds one has
 //! all that is needed to check it, and two of them for one proposal say the same.
 
 mod ballot;
 mod certificate;
+mod decision;
 mod double;
 mod proposal;
 mod rules;
@@ -21,11 +22,12 @@ mod tally;
 
 pub use self::{
     ballot::{Ballot, Stance},
-    certificate::{Certificate, Decision, NotDecided},
+    certificate::{Certificate, NotDecided},
+    decision::Decision,
     double::{DoubleVote, NoDoubleVote},
     proposal::{
         Activation, FIRST_PROTOCOL, Fraction, InvalidFraction, MalformedProposal, Proposal,
     },
     rules::Rules,
-    tally::{Count, Outlook, Tally, Weight, Weights},
+    tally::{Count, Outlook, Weight, Weights},
 };

@@ -18,7 +18,7 @@ use crate::{
     version::ReleaseVersion,
 };
 
-use super::rules::Rules;
+use super::{decision::Decision, rules::Rules};
 
 /// The protocol that every line of software speaks before anything was voted about it.
 pub const FIRST_PROTOCOL: u32 = 1;
@@ -196,9 +196,15 @@ impl Proposal {
         Ok(())
     }
 
-    /// The last epoch in which electors can still call it off.
-    pub fn cancel_deadline(&self, rules: &Rules) -> u64 {
-        self.activation.earliest().saturating_sub(rules.cancel_margin.saturating_add(1))
+    /// The last epoch in which ballots about this decision are cast. At a height, calling off ends before the first
+    /// epoch in which that height may count, however late it comes.
+    pub fn last_epoch(&self, decision: Decision, rules: &Rules) -> u64 {
+        match decision {
+            Decision::LockIn => self.lock_deadline,
+            Decision::Cancel => {
+                self.activation.earliest().saturating_sub(rules.cancel_margin.saturating_add(1))
+            }
+        }
     }
 }
 
@@ -243,6 +249,8 @@ impl Wire for Proposal {
 
 impl Signable for Proposal {
     const DOMAIN: &'static str = "updraft/proposal/v1";
+    // The elector's. What somebody added on the way would be kept, passed on and put into certificates.
+    const MOST_SIGNATURES: usize = 1;
 
     fn network(&self) -> &NetworkId {
         &self.network

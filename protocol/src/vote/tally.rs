@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{key::KeyId, name::OperatorName, root::Electorate, signed::Verified};
+use crate::{key::KeyId, name::OperatorName, root::Electorate};
 
 use super::{
     ballot::Stance,
@@ -62,24 +62,28 @@ impl Weights {
         operators.into_iter().map(|weight| weight.min(self.total)).sum()
     }
 
-    /// The most that all electors could count together.
-    pub fn reachable(&self) -> Weight {
-        self.together(self.electors.keys())
-    }
-
     /// Whether this key may vote.
     pub fn has(&self, key: &KeyId) -> bool {
         self.electors.contains_key(key)
     }
-}
 
-/// Counts the ballots about one proposal.
-#[derive(Debug, Clone, Copy)]
-pub struct Tally<'a> {
-    /// The proposal.
-    pub proposal: &'a Verified<Proposal>,
-    /// What its electors count.
-    pub weights: &'a Weights,
+    /// Counts stances, one an elector; those of keys that may not vote count nothing.
+    pub fn count(&self, stances: &BTreeMap<KeyId, Stance>) -> Count {
+        let of = |is: &dyn Fn(&Stance) -> bool| {
+            let keys = stances.iter().filter(|(_, stance)| is(stance)).map(|(key, _)| key);
+            self.together(keys)
+        };
+        let against = |key: &KeyId| matches!(stances.get(key), Some(Stance::No | Stance::Cancel));
+        Count {
+            affirmative: of(&Stance::is_for),
+            ready: of(&|stance| matches!(stance, Stance::Ready { .. })),
+            against: of(&|stance| matches!(stance, Stance::No)),
+            cancel: of(&|stance| matches!(stance, Stance::Cancel)),
+            abstain: of(&|stance| matches!(stance, Stance::Abstain)),
+            total: self.total(),
+            possible: self.together(self.electors.keys().filter(|key| !against(key))),
+        }
+    }
 }
 
 /// How it stands.
@@ -116,30 +120,6 @@ pub enum Outlook {
     Undecided,
 }
 
-impl Tally<'_> {
-    /// Counts stances, one an elector; those of keys that may not vote count nothing.
-    pub fn count(&self, stances: &BTreeMap<KeyId, Stance>) -> Count {
-        let of = |is: &dyn Fn(&Stance) -> bool| {
-            let keys = stances.iter().filter(|(_, stance)| is(stance)).map(|(key, _)| key);
-            self.weights.together(keys)
-        };
-        let possible = {
-            let against =
-                |key: &KeyId| matches!(stances.get(key), Some(Stance::No | Stance::Cancel));
-            self.weights.together(self.weights.electors.keys().filter(|key| !against(key)))
-        };
-        Count {
-            affirmative: of(&Stance::is_for),
-            ready: of(&|stance| matches!(stance, Stance::Ready { .. })),
-            against: of(&|stance| matches!(stance, Stance::No)),
-            cancel: of(&|stance| matches!(stance, Stance::Cancel)),
-            abstain: of(&|stance| matches!(stance, Stance::Abstain)),
-            total: self.weights.total(),
-            possible,
-        }
-    }
-}
-
 impl Count {
     /// Whether it decides the proposal.
     ///
@@ -154,11 +134,13 @@ impl Count {
         proposal.threshold.is_less_than(self.cancel, self.total)
     }
 
-    fn is_enough(&self, proposal: &Proposal) -> bool {
+    /// Whether enough are for it.
+    pub fn is_enough(&self, proposal: &Proposal) -> bool {
         proposal.threshold.is_less_than(self.affirmative, self.total)
     }
 
-    fn is_ready(&self, proposal: &Proposal) -> bool {
+    /// Whether enough are ready, if enough are for it.
+    pub fn is_ready(&self, proposal: &Proposal) -> bool {
         let Fraction { num, den } = proposal.threshold;
         let (ready, needed) = (self.ready * u128::from(den), self.total * u128::from(num));
         proposal.min_ready.is_reached_by(ready, needed)

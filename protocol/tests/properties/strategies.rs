@@ -333,7 +333,7 @@ pub(crate) fn chunk_list() -> impl Strategy<Value = ChunkList> {
 pub(crate) fn signed<T: Signable + std::fmt::Debug>(
     value: impl Strategy<Value = T>,
 ) -> impl Strategy<Value = Signed<T>> {
-    (value, subsequence(KEYS.to_vec(), 0..4))
+    (value, subsequence(KEYS.to_vec(), 0..=T::MOST_SIGNATURES.min(3)))
         .prop_map(|(value, keys)| samples::signed(&value, &keys))
 }
 
