@@ -38,8 +38,8 @@ impl Vote {
             lock_deadline: opens + 3_600,
             activation: Activation::Epoch(opens + 7_200),
             grace_end: opens + 10_800,
-            threshold: Fraction { num: 2, den: 3 },
-            min_ready: Fraction { num: 9, den: 10 },
+            threshold: Fraction::TWO_THIRDS,
+            min_ready: Fraction::NINE_TENTHS,
             notes: "packs of chunks".to_owned(),
         };
         Self { proposal, stances: BTreeMap::new() }
