@@ -45,7 +45,10 @@ impl Choice {
             Change::Uncount(vote) if trusted.counts.contains(vote) => {
                 return Err(DraftError::Counted(*vote));
             }
-            Change::Uncount(vote) if !root.counts.contains(vote) => {
+            // What was listed while there was nobody to vote is not in the root.
+            Change::Uncount(vote)
+                if !root.counts.contains(vote) && !self.counted.contains(vote) =>
+            {
                 return Err(DraftError::NotCounted(*vote));
             }
             Change::Uncount(vote) => {

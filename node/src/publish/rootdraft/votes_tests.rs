@@ -201,6 +201,10 @@ fn what_people_chose_outlives_electors_that_leave_and_come_and_travels_with_the_
     }
     assert!(draft.root().electorate.is_none() && draft.root().counts.is_empty());
     draft = RootDraft::parse(&draft.to_text().expect("text")).expect("a draft");
+    let mut other = draft.clone();
+    other.edit(&root, &Change::Uncount(id("by hand")), &known()).expect("it was listed");
+    other.edit(&root, &enrol(10), &known()).expect("edited");
+    assert_eq!(other.root().counts, sorted(&["decided"]));
     draft.edit(&root, &enrol(10), &known()).expect("edited");
     assert_eq!(draft.root().counts, sorted(&["decided", "by hand"]));
     draft.edit(&root, &Change::Count(id("open")), &known()).expect("edited");
