@@ -45,8 +45,9 @@ bundle: whole
 catalog:
 fetch:
 governance:
-# … `group` runs a program with all that it starts, for both rooms that run one.
-height: group
+# … `group` runs a program with all that it starts, for both rooms that run one. Where heights come from is written
+# in the configuration, and one type says so to both.
+height: config group
 install:
 keys: secret
 network:

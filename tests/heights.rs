@@ -10,13 +10,16 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
-use updraft_node::height::{NoHeight, Source, read};
+use updraft_node::{
+    config::HeightSource,
+    height::{NoHeight, read},
+};
 
-fn command(script: &str) -> Source {
-    Source::Command(["/bin/sh", "-c", script].map(str::to_owned).to_vec())
+fn command(script: &str) -> HeightSource {
+    HeightSource::Command(["/bin/sh", "-c", script].map(str::to_owned).to_vec())
 }
 
-async fn address(answer: &'static str) -> Source {
+async fn address(answer: &'static str) -> HeightSource {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let at = listener.local_addr().expect("an address");
     tokio::spawn(async move {
@@ -25,7 +28,7 @@ async fn address(answer: &'static str) -> Source {
         let _ = stream.read(&mut request).await.expect("a request");
         stream.write_all(answer.as_bytes()).await.expect("taken");
     });
-    Source::Url(format!("http://{at}/height?of=chain"))
+    HeightSource::Url(format!("http://{at}/height?of=chain"))
 }
 
 #[tokio::test]
@@ -41,7 +44,7 @@ async fn what_is_no_number_is_refused_with_what_it_was() {
         (command("echo up"), "`up` is no number"),
         (command("true"), "`` is no number"),
         (command("echo 7; exit 3"), "`/bin/sh` ended with exit status: 3"),
-        (Source::Command(vec!["/nowhere".to_owned()]), "`/nowhere` cannot be run"),
+        (HeightSource::Command(vec!["/nowhere".to_owned()]), "`/nowhere` cannot be run"),
         (command("printf %0300d 1"), "it said more than 256 bytes"),
     ] {
         let error = read(&source).await.expect_err(expected).to_string();

@@ -284,7 +284,7 @@ fn two_hundred_and_fifty_six_electors_are_heard_by_a_hundred_nodes_within_five_s
     let done = world.run(u64::MAX);
     for node in &world.nodes {
         let line = &node.machine.proposals(now(done))[0];
-        assert_eq!(line.state, "locked in");
+        assert_eq!(line.state.word(), "locked in");
         assert_eq!((line.count.ready, line.count.total), (256, 256), "every ballot is everywhere");
     }
     let seconds = (done - begun) as f64 / 1e6;

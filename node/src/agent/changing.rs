@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeSet,
     fmt::{Debug, Display},
+    mem::discriminant,
 };
 
 use updraft_protocol::{ComponentName, Digest, ForkDigest, ForkId, Timestamp, vote::Activation};
@@ -241,11 +242,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let known: BTreeSet<Digest> = states.iter().map(|(id, ..)| *id).collect();
         self.votes.states.retain(|id, _| known.contains(id));
         for (id, number, state) in states {
-            let before = self.votes.states.insert(id, state.word());
+            // How an open vote would end is no news.
+            let kind = discriminant(&state);
+            let before = self.votes.states.insert(id, kind);
             // That it is decided is told with its certificate.
             let told = matches!(state, State::LockedIn | State::Cancelled | State::Announced);
-            if before != Some(state.word()) && !told && before.is_some() {
-                let state = state.word();
+            if before.is_some_and(|before| before != kind) && !told {
                 actions.push(Action::Emit(What::ProposalMoved { number, id, state }));
             }
         }

@@ -56,8 +56,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 Activation::Height { height, not_before: activation }
             }),
             grace_end,
-            threshold: wish.threshold.unwrap_or(Fraction { num: 2, den: 3 }),
-            min_ready: wish.min_ready.unwrap_or(Fraction { num: 9, den: 10 }),
+            threshold: wish.threshold.unwrap_or(Fraction::TWO_THIRDS),
+            min_ready: wish.min_ready.unwrap_or(Fraction::NINE_TENTHS),
             notes: wish.notes,
         };
         let refused = |error: &dyn Display| {

@@ -4,6 +4,8 @@
 
 use updraft_protocol::{ChannelName, ComponentName, Digest, KeyId, ReleaseVersion, Timestamp};
 
+use super::VoteState;
+
 /// One event.
 #[derive(Debug, Clone)]
 pub struct Event {
@@ -169,7 +171,14 @@ pub enum What {
         /// Its name.
         id: Digest,
         /// How it stands.
-        state: &'static str,
+        state: VoteState,
+    },
+    /// A vote ends with the electorate that opened it, or what it decided is undone: the root does not count it.
+    ProposalStruckOff {
+        /// What people call it.
+        number: u32,
+        /// Its name.
+        id: Digest,
     },
     /// This node's program cannot follow what is in force, or may not.
     LeftBehind {
@@ -214,7 +223,7 @@ impl What {
             Self::PauseLifted { .. } => "release.resumed",
             Self::BuildsDiffer { .. } => "trust.buildsDiffer",
             Self::ProposalOpened { .. } => "proposal.opened",
-            Self::ProposalMoved { .. } => "proposal.changed",
+            Self::ProposalMoved { .. } | Self::ProposalStruckOff { .. } => "proposal.changed",
             Self::LeftBehind { .. } => "node.leftBehind",
         }
     }
@@ -272,7 +281,10 @@ impl What {
                 format!("{} is paused no longer", scope(channel, release.as_ref()))
             }
             Self::ProposalOpened { words, .. } => format!("a vote is opened: {words}"),
-            Self::ProposalMoved { number, state, .. } => format!("p-{number} is {state}"),
+            Self::ProposalMoved { number, state, .. } => {
+                format!("p-{number} is {}", state.word())
+            }
+            Self::ProposalStruckOff { number, .. } => format!("p-{number} is struck off"),
             Self::LeftBehind { detail } => detail.clone(),
             Self::BuildsDiffer { component, version, by, signed, built } => format!(
                 "builder {by} got {built} from the sources of {component}@{version}, which is signed as {signed}"

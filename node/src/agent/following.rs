@@ -11,7 +11,6 @@ use super::{
     task::Agent,
 };
 use crate::{
-    config::HeightSource,
     height,
     network::{Forks, InboundRequest, PeerId, Way},
     problem::chain,
@@ -67,11 +66,7 @@ impl Agent {
         if self.height_is_due().is_none_or(|due| due > now) {
             return;
         }
-        let source = match &self.settings.governance.height {
-            Some(HeightSource::Command(argv)) => height::Source::Command(argv.clone()),
-            Some(HeightSource::Url(url)) => height::Source::Url(url.clone()),
-            None => return,
-        };
+        let Some(source) = self.settings.governance.height.clone() else { return };
         self.next_height = None;
         self.effects.spawn(async move {
             // Aborted with this effect, because the handle is dropped with it.

@@ -98,7 +98,7 @@ pub use self::{
     },
     votes::{Taken, Votes},
 };
-pub use crate::governance::VoteCount;
+pub use crate::governance::{State as VoteState, VoteCount};
 use crate::problem::{Code, Problem};
 
 /// Orders that may wait for the agent.

@@ -1,10 +1,13 @@
 //! Votes as people see them: how they stand, by whom, and what is missing. Decides nothing.
 
-use std::fmt::{Debug, Display};
+use std::{
+    fmt::{Debug, Display},
+    sync::Arc,
+};
 
 use updraft_protocol::{
-    ComponentName, Digest, KeyId, OperatorName, Proposal, ReleaseVersion, Stance, Statement,
-    Timestamp, codec,
+    Ballot, Certificate, ComponentName, Digest, DoubleVote, KeyId, OperatorName, Proposal,
+    ReleaseVersion, Signed, Stance, Timestamp,
     vote::{Activation, Decision, Fraction, Weights},
 };
 
@@ -21,10 +24,10 @@ pub struct ProposalLine {
     pub id: Digest,
     /// What it says.
     pub proposal: Proposal,
-    /// Its encoding, signed.
-    pub bytes: Vec<u8>,
-    /// `announced`, `open`, `rejected`, `failed`, `locked in`, `active`, `final`, `cancelled`.
-    pub state: &'static str,
+    /// As it was signed.
+    pub signed: Arc<Signed<Proposal>>,
+    /// How it stands.
+    pub state: State,
     /// When voting begins.
     pub opens: Timestamp,
     /// When it is over.
@@ -45,8 +48,8 @@ pub struct ProposalLine {
     pub own: Option<OwnPart>,
     /// How far its release has come on this node, as a sentence.
     pub readiness: String,
-    /// Certificates that are known: what was decided, and their encoding.
-    pub certificates: Vec<(Decision, Vec<u8>)>,
+    /// Certificates that are known: one for each decision.
+    pub certificates: Vec<Arc<Certificate>>,
 }
 
 /// An elector and its last ballot.
@@ -62,8 +65,8 @@ pub struct ElectorLine {
     pub ballot: Option<BallotLine>,
     /// Why its ballot does not count.
     pub void: Option<String>,
-    /// The proof that it has lied, encoded.
-    pub proof: Option<Vec<u8>>,
+    /// The proof that it has lied.
+    pub proof: Option<Arc<DoubleVote>>,
 }
 
 /// A ballot.
@@ -77,8 +80,8 @@ pub struct BallotLine {
     pub at: Timestamp,
     /// Why.
     pub reason: String,
-    /// Its encoding, signed.
-    pub bytes: Vec<u8>,
+    /// As it was signed.
+    pub signed: Arc<Signed<Ballot>>,
 }
 
 /// This node's part in a vote.
@@ -125,10 +128,6 @@ fn ratio(part: u64, whole: u64) -> f64 {
     f64::from(u32::try_from(millionths).unwrap_or(u32::MAX)) / 1_000_000.0
 }
 
-fn encoded(statement: &Statement) -> Vec<u8> {
-    codec::encode(statement).expect("what was decoded and verified can be encoded")
-}
-
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// Every proposal that is known, the newest first.
     pub fn proposals(&self, now: Now) -> Vec<ProposalLine> {
@@ -155,12 +154,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 let is_enough = governance.count(held)?.is_enough(proposal);
                 Some(if is_enough { ratio(yes, needed).max(1.0) } else { ratio(yes, needed) })
             });
-            let state = match state {
-                State::LockedIn => "locked_in",
-                other => other.word(),
-            };
             let name = format!("p-{}.{}", held.proposal.number, held.id().short());
-            ProposalNumbers { name, state, quorum: quorum.flatten() }
+            ProposalNumbers { name, state: state.snake_case(), quorum: quorum.flatten() }
         };
         self.standing(now).map(numbers).collect()
     }
@@ -170,16 +165,13 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let (rules, proposal) = (governance.rules(), &held.proposal);
         let weights = governance.weights(held)?;
         let at = |epoch: u64| Timestamp::from_seconds(rules.begin_of(epoch));
-        let certificates =
-            [Decision::LockIn, Decision::Cancel].into_iter().filter_map(|decision| {
-                let certificate = held.certificate(decision)?.as_ref().clone();
-                Some((decision, encoded(&Statement::Certificate(Box::new(certificate)))))
-            });
+        let decisions = [Decision::LockIn, Decision::Cancel].into_iter();
+        let certificates = decisions.filter_map(|decision| held.certificate(decision).cloned());
         Some(ProposalLine {
             id: held.id(),
             proposal: Proposal::clone(proposal),
-            bytes: encoded(&Statement::Proposal(held.signed.as_ref().clone())),
-            state: state.word(),
+            signed: held.signed.clone(),
+            state,
             opens: at(proposal.opens),
             closes: at(proposal.lock_deadline.saturating_add(1)),
             activates: at(proposal.activation.earliest()),
@@ -203,10 +195,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let Some(electorate) = governance.electors_of(held) else { return Vec::new() };
         let line = |elector: &updraft_protocol::Elector| {
             let key = elector.key.id();
-            let proof = held
-                .liars()
-                .find(|(liar, _)| **liar == key)
-                .map(|(_, proof)| encoded(&Statement::DoubleVote(proof.as_ref().clone())));
+            let proof =
+                held.liars().find(|(liar, _)| **liar == key).map(|(_, proof)| proof.clone());
             let cast = held.ballot_of(&key);
             let void = proof
                 .is_some()
@@ -220,7 +210,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     seq: ballot.seq,
                     at: Timestamp::from_seconds(rules.begin_of(ballot.epoch)),
                     reason: ballot.reason.clone(),
-                    bytes: encoded(&Statement::Ballot(signed.as_ref().clone())),
+                    signed: signed.clone(),
                 }),
                 void,
                 proof,
@@ -270,5 +260,19 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             }
             Readiness::Failed(why) => format!("{release} was tried here: {why}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_is_counted_under_the_name_that_metrics_have_for_it() {
+        assert_eq!(State::ALL.map(|state| state.snake_case()), ProposalNumbers::STATES);
+        for state in State::ALL {
+            assert_eq!(State::from_camel_case(state.camel_case()), Some(state));
+        }
+        assert_eq!(State::from_camel_case("locked in"), None);
     }
 }

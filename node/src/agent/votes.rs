@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::{Debug, Display},
+    mem::Discriminant,
     sync::Arc,
 };
 
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     catalog::Verdict,
-    governance::{Elector, Event, Governance, Refusal, StruckOff},
+    governance::{Elector, Event, Governance, Refusal, State, StruckOff},
 };
 
 /// Votes as this node knows them.
@@ -36,7 +37,7 @@ pub struct Votes<P> {
     /// Which rules peers say they follow.
     pub(super) peers: BTreeMap<P, ForkId>,
     /// How each proposal stood when this was looked at last.
-    pub(super) states: BTreeMap<Digest, &'static str>,
+    pub(super) states: BTreeMap<Digest, Discriminant<State>>,
     /// What the network was told last to listen to.
     pub(super) listening: Option<Listening>,
     /// How it was told last to speak.
@@ -244,11 +245,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     self.conclude(Statement::Certificate(certificate), actions);
                     self.keep_a_height_that_decides(&id, actions);
                     let number = self.number_of(&id);
-                    let what = match decided {
-                        Decision::LockIn => "locked in",
-                        Decision::Cancel => "cancelled",
+                    let state = match decided {
+                        Decision::LockIn => State::LockedIn,
+                        Decision::Cancel => State::Cancelled,
                     };
-                    actions.push(Action::Emit(What::ProposalMoved { number, id, state: what }));
+                    actions.push(Action::Emit(What::ProposalMoved { number, id, state }));
                 }
                 // How it stands now is looked at whenever anything has happened.
                 Event::Rejected(_) => {}
@@ -269,8 +270,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             tracing::info!(%proposal, number, root, "a vote ends with the electorate that opened it");
         }
         actions.extend(self.keep_only(Governance::knows));
-        let state = "struck off";
-        actions.push(Action::Emit(What::ProposalMoved { number, id: proposal, state }));
+        actions.push(Action::Emit(What::ProposalStruckOff { number, id: proposal }));
     }
 
     pub(super) fn number_of(&self, id: &Digest) -> u32 {

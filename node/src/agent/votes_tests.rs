@@ -164,7 +164,7 @@ impl Desk {
     }
 
     fn state(&self, at: u64) -> &'static str {
-        self.machine.proposals(now(at))[0].state
+        self.machine.proposals(now(at))[0].state.word()
     }
 
     fn at(&mut self, seconds: u64) -> Vec<Action<u8>> {
@@ -457,9 +457,7 @@ fn what_the_next_root_does_not_count_is_forgotten_after_the_root_is_kept() {
     let forgotten =
         place(|action| matches!(action, Action::ForgetStatements(gone) if gone.len() == 6));
     assert!(forgotten.is_some_and(|forgotten| forgotten > kept), "{actions:?}");
-    let told = place(|action| {
-        matches!(action, Action::Emit(What::ProposalMoved { state: "struck off", .. }))
-    });
+    let told = place(|action| matches!(action, Action::Emit(What::ProposalStruckOff { .. })));
     assert!(told.is_some());
 }
 

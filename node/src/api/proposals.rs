@@ -27,9 +27,6 @@ use crate::{
     problem::{Code, Problem},
 };
 
-/// How proposals end of which nothing comes.
-const CAME_TO_NOTHING: [&str; 3] = ["rejected", "failed", "cancelled"];
-
 #[derive(Debug, Deserialize)]
 pub(super) struct ListQuery {
     #[serde(default)]
@@ -43,7 +40,7 @@ pub(super) async fn list(
     Asked(query): Asked<ListQuery>,
 ) -> Answered<Json<Page<Proposal>>> {
     let lines = api.agent().proposals().await?;
-    let shown = lines.iter().filter(|line| query.all || !CAME_TO_NOTHING.contains(&line.state));
+    let shown = lines.iter().filter(|line| query.all || !line.state.came_to_nothing());
     Ok(Json(Page { items: shown.map(Proposal::from).collect(), next: None }))
 }
 

@@ -12,7 +12,6 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::types::state_word;
 use crate::agent::{Event, What};
 
 /// Events kept.
@@ -170,7 +169,10 @@ fn data(what: &What) -> Value {
             "id": format!("p-{number}"), "digest": id.to_string(), "words": words,
         }),
         What::ProposalMoved { number, id, state } => json!({
-            "id": format!("p-{number}"), "digest": id.to_string(), "state": state_word(state),
+            "id": format!("p-{number}"), "digest": id.to_string(), "state": state.camel_case(),
+        }),
+        What::ProposalStruckOff { number, id } => json!({
+            "id": format!("p-{number}"), "digest": id.to_string(), "state": "struckOff",
         }),
         What::LeftBehind { detail } => json!({ "detail": detail }),
         What::BuildsDiffer { component, version, by, signed, built } => json!({

@@ -15,6 +15,7 @@ use crate::{
         ProposalName,
         types::{Ballots, Page, Proposal},
     },
+    governance::State,
     problem::Problem,
 };
 
@@ -88,10 +89,7 @@ pub(super) fn row(proposal: &Proposal, now: Timestamp) -> [String; 9] {
 
 /// The state of a proposal in a person's words.
 pub(super) fn state(word: &str) -> &str {
-    match word {
-        "lockedIn" => "locked in",
-        other => other,
-    }
+    State::from_camel_case(word).map_or(word, |state| state.word())
 }
 
 /// The next moment that matters to a proposal, or the last one.

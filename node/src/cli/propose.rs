@@ -32,10 +32,6 @@ use crate::{
     publish::sign::name_of,
 };
 
-/// What a proposal asks for unless it says otherwise.
-const THRESHOLD: Fraction = Fraction { num: 2, den: 3 };
-const MIN_READY: Fraction = Fraction { num: 9, den: 10 };
-
 /// Propose that the network speaks another protocol
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -59,12 +55,12 @@ pub struct Args {
     /// Activate at this height of the operators' chain, not before the time
     #[arg(long, value_name = "N")]
     pub height: Option<u64>,
-    /// More than this part of all weight has to be for it; at least 2/3
-    #[arg(long, value_name = "N/M", default_value_t = THRESHOLD)]
-    pub threshold: Fraction,
-    /// At least this part of that weight has to be ready
-    #[arg(long, value_name = "N/M", default_value_t = MIN_READY)]
-    pub min_ready: Fraction,
+    /// More than this part of all weight has to be for it; the least (2/3) if left out
+    #[arg(long, value_name = "N/M")]
+    pub threshold: Option<Fraction>,
+    /// At least this part of that weight has to be ready; 9/10 if left out
+    #[arg(long, value_name = "N/M")]
+    pub min_ready: Option<Fraction>,
     /// Why, in words: a file, or - for standard input
     #[arg(long, value_name = "FILE")]
     pub notes: Option<PathBuf>,
@@ -157,8 +153,8 @@ fn drafted(
         lead_seconds: seconds(args.lead),
         grace_seconds: seconds(args.grace),
         height: args.height,
-        threshold: Some(args.threshold.to_string()),
-        min_ready: Some(args.min_ready.to_string()),
+        threshold: args.threshold.as_ref().map(ToString::to_string),
+        min_ready: args.min_ready.as_ref().map(ToString::to_string),
         notes: notes.to_owned(),
     };
     let draft: ProposalDraft = node.post("/api/v1/proposals/draft", &body)?;
@@ -189,6 +185,7 @@ fn is_as_asked(
         Activation::Height { height, .. } => Some(height),
     };
     let electorate = root.electorate.as_ref().map(|electorate| electorate.epoch);
+    let min_ready = args.min_ready.unwrap_or(Fraction::NINE_TENTHS);
     for (what, is_so) in [
         ("its network", proposal.network == root.network),
         ("who proposes", proposal.by == *by),
@@ -199,8 +196,8 @@ fn is_as_asked(
         ("the lead", lasts(args.lead, proposal.lock_deadline, activation)),
         ("the grace", lasts(args.grace, activation, proposal.grace_end)),
         ("the height", height == args.height),
-        ("the threshold", proposal.threshold == args.threshold),
-        ("how many have to be ready", proposal.min_ready == args.min_ready),
+        ("the threshold", proposal.threshold == args.threshold.unwrap_or(Fraction::TWO_THIRDS)),
+        ("how many have to be ready", proposal.min_ready == min_ready),
         ("the notes", proposal.notes == notes),
         ("the electorate", electorate == Some(proposal.electorate)),
     ] {
@@ -269,8 +266,8 @@ mod tests {
             lead: None,
             grace: None,
             height: None,
-            threshold: THRESHOLD,
-            min_ready: MIN_READY,
+            threshold: None,
+            min_ready: None,
             notes: None,
             key: "ann".to_owned(),
         }

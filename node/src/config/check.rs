@@ -4,12 +4,14 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
-use updraft_protocol::{ChannelName, ComponentName, Target, limits};
+use updraft_protocol::{ChannelName, ComponentName, Target, TreePath, limits};
 
 use super::{
     fault::Fault,
     merge::{Merged, Origin},
-    reader::{Reader, has_peer, is_address, is_host, is_listen_address, is_peer_id},
+    reader::{
+        Reader, has_peer, is_address, is_host, is_http_address, is_listen_address, is_peer_id,
+    },
     settings::{
         AutoUpdate, Component, DhtMode, Governance, HeightSource, Http, Log, LogFormat, Metrics,
         Node, P2p, Role, Settings, Store, Transfer, Trust, VerifyOnStart,
@@ -211,15 +213,15 @@ fn governance(r: &mut Reader<'_>) -> Option<Governance> {
     );
     let auto_activate = r.flag("governance.auto_activate");
     let signal_ready = r.flag("governance.signal_ready");
-    let command = r.list(
+    let command = r.command(
         "governance.height_command",
         "a program and its arguments, for example [\"/usr/bin/chain\", \"height\"]",
-        |text| !text.contains('\0'),
+        |program| !program.is_empty(),
     );
     let url = r.text(
         "governance.height_url",
-        "an address that begins with http://, or \"\" for none",
-        |text| (text.is_empty() || text.starts_with("http://")).then(|| text.to_owned()),
+        "an address such as \"http://127.0.0.1:8080/height\", or \"\" for none",
+        |text| (text.is_empty() || is_http_address(text)).then(|| text.to_owned()),
     );
     let (least, most) = (Duration::from_secs(1), Duration::from_secs(3_600));
     let height_interval = r.duration("governance.height_interval", least, most);
@@ -227,6 +229,13 @@ fn governance(r: &mut Reader<'_>) -> Option<Governance> {
         r.contradiction(
             "governance.voter",
             "`governance.voter = true` needs a key to vote with: set `governance.voter_key`"
+                .to_owned(),
+        );
+    }
+    if voter == Some(false) && matches!(voter_key, Some(Some(_))) {
+        r.contradiction(
+            "governance.voter_key",
+            "`governance.voter_key` votes only with `governance.voter = true`: set it, or take the key out"
                 .to_owned(),
         );
     }
@@ -338,7 +347,11 @@ fn component(
     });
     let own = standard.root.join(name.as_str());
     let root = r.optional(&key("root"), own.clone(), |r, key| r.path(key, own.clone()));
-    let selftest = r.optional(&key("selftest"), standard.selftest, |r, key| r.command(key));
+    let selftest = r.optional(&key("selftest"), standard.selftest, |r, key| {
+        let expected =
+            "a path inside the release and arguments, for example [\"bin/app\", \"--selftest\"]";
+        r.command(key, expected, |program| program.parse::<TreePath>().is_ok())
+    });
     Some(Component {
         channel: channel?,
         auto_update: auto_update?,

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use updraft_protocol::{TreePath, limits};
+use updraft_protocol::limits;
 
 use super::{
     fault::Fault,
@@ -146,17 +146,19 @@ impl Reader<'_> {
         })
     }
 
-    /// A program inside a release and its arguments, or nothing.
-    pub(super) fn command(&mut self, key: &str) -> Option<Vec<String>> {
-        let expected =
-            "a path inside the release and arguments, for example [\"bin/app\", \"--selftest\"]";
-        let is_inside = |items: &[String]| {
-            items.first().is_none_or(|program| program.parse::<TreePath>().is_ok())
-        };
-        let is_argument = |item: &String| item.len() <= MAX_ARGUMENT && !item.contains('\0');
+    /// A program that fits and its arguments, or nothing.
+    pub(super) fn command(
+        &mut self,
+        key: &str,
+        expected: &str,
+        fits: impl Fn(&str) -> bool,
+    ) -> Option<Vec<String>> {
+        let runs = |items: &[String]| items.first().is_none_or(|program| fits(program));
         self.read(key, expected, |written| match written {
             Written::List(items)
-                if items.len() <= MAX_LIST && is_inside(items) && items.iter().all(is_argument) =>
+                if items.len() <= MAX_LIST
+                    && runs(items)
+                    && items.iter().all(|item| is_argument(item)) =>
             {
                 Some(items.clone())
             }
@@ -203,6 +205,31 @@ pub(super) fn is_peer_id(text: &str) -> bool {
     let base58 =
         |byte: u8| byte.is_ascii_alphanumeric() && !matches!(byte, b'0' | b'O' | b'I' | b'l');
     (46..=52).contains(&text.len()) && text.bytes().all(base58)
+}
+
+/// One argument of a program, or the program.
+fn is_argument(text: &str) -> bool {
+    text.len() <= MAX_ARGUMENT && !text.contains('\0')
+}
+
+/// An address of a plain HTTP service: a host, perhaps a port, and what is asked there. Without a name and a password:
+/// nothing would send them.
+pub(super) fn is_http_address(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("http://") else { return false };
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let is_port = |port: &str| port.parse::<NonZeroU16>().is_ok_and(|_| !port.starts_with('+'));
+    let is_one = host.starts_with('[') == host.ends_with(']')
+        && (host.starts_with('[') || !host.contains(':'));
+    let is_said = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    is_host(host)
+        && is_one
+        && port.is_none_or(is_port)
+        && text.len() <= MAX_ARGUMENT
+        && text.bytes().all(is_said)
 }
 
 pub(super) fn is_host(text: &str) -> bool {

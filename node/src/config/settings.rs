@@ -187,7 +187,7 @@ pub struct Governance {
 pub enum HeightSource {
     /// A program that prints a number, and its arguments.
     Command(Vec<String>),
-    /// An address that answers with a number.
+    /// An address that answers with a number; `http` only.
     Url(String),
 }
 

@@ -105,8 +105,29 @@ fn every_key() -> Vec<(&'static str, String, Vec<&'static str>)> {
         ("governance.voter_key", r#""ann""#, &[r#""keys/ann.key""#, "1"]),
         ("governance.auto_activate", "false", &[r#""no""#]),
         ("governance.signal_ready", "false", &[r#""no""#]),
-        ("governance.height_command", r#"["/bin/echo", "7"]"#, &[r#""/bin/echo 7""#, "7"]),
-        ("governance.height_url", r#""http://127.0.0.1:1/height""#, &[r#""https://a""#, "7"]),
+        (
+            "governance.height_command",
+            r#"["/bin/echo", "7"]"#,
+            &[r#""/bin/echo 7""#, "7", r#"[""]"#, r#"["", "7"]"#, r#"["/bin/echo", "\u0000"]"#],
+        ),
+        (
+            "governance.height_url",
+            r#""http://127.0.0.1:1/height""#,
+            &[
+                r#""https://a""#,
+                "7",
+                r#""http://""#,
+                r#""http:///height""#,
+                r#""http://:80/""#,
+                r#""http://a:0/""#,
+                r#""http://a:port/""#,
+                r#""http://a b/""#,
+                r#""http://a/b c""#,
+                r#""http://ann:secret@a/""#,
+                r#""http://[::1/""#,
+                r#""http://::1/""#,
+            ],
+        ),
         ("governance.height_interval", r#""1s""#, &[r#""0s""#, r#""2h""#]),
         ("auto_update.enabled", "false", &["1"]),
         ("auto_update.check_interval", r#""1m""#, &[r#""59s""#, r#""5w""#]),
@@ -173,8 +194,12 @@ fn every_key_of_the_defaults_is_in_the_table_of_this_test() {
 #[test]
 fn every_key_takes_a_good_value_and_remembers_its_place() {
     for (key, good, _) in every_key() {
-        // Whoever votes needs a key.
-        let more = if key == "governance.voter" { "voter_key = \"ann\"\n" } else { "" };
+        // Whoever votes needs a key, and a key is there to vote.
+        let more = match key {
+            "governance.voter" => "voter_key = \"ann\"\n",
+            "governance.voter_key" => "voter = true\n",
+            _ => "",
+        };
         let loaded = Desk::with_file(&(file_with(key, &good) + more)).loaded();
         let slot = loaded.merged.get(key).expect("written");
         assert_eq!(slot.written.to_string(), good, "{key}");
@@ -401,6 +426,29 @@ fn fewer_peers_wanted_than_allowed() {
         refusal.starts_with("user/updraft.toml:2:1: `p2p.peers_min = 9` is above"),
         "{refusal}"
     );
+}
+
+#[test]
+fn what_nothing_can_obey_about_votes_is_refused() {
+    let long = "x".repeat(4_097);
+    for (text, says) in [
+        ("voter = true".to_owned(), "needs a key to vote with"),
+        ("voter_key = \"ann\"".to_owned(), "votes only with `governance.voter = true`"),
+        (
+            "height_command = [\"a\"]\nheight_url = \"http://a\"".to_owned(),
+            "heights come from one place",
+        ),
+        (format!("height_command = [\"a\", \"{long}\"]"), "is not a program"),
+        (format!("height_url = \"http://a/{long}\""), "is not an address"),
+    ] {
+        let refusal = Desk::with_file(&format!("[governance]\n{text}")).refusal();
+        assert!(refusal.contains(says), "{says}: {refusal}");
+    }
+    for url in ["http://a", "http://[::1]:80/x?y=1", "http://node.lan:8080"] {
+        let file = format!("[governance]\nheight_url = \"{url}\"");
+        let height = Desk::with_file(&file).loaded().settings.governance.height;
+        assert_eq!(height, Some(HeightSource::Url(url.to_owned())));
+    }
 }
 
 #[test]

@@ -34,19 +34,63 @@ pub enum State {
 }
 
 impl State {
-    /// The word for it.
+    /// Each of them; an open vote as it begins.
+    pub const ALL: [Self; 9] = [
+        Self::Announced,
+        Self::Open(Outlook::Undecided),
+        Self::Rejected,
+        Self::Failed,
+        Self::LockedIn,
+        Self::Active,
+        Self::Final,
+        Self::Overtaken,
+        Self::Cancelled,
+    ];
+
+    /// The word for it, for people.
     pub const fn word(&self) -> &'static str {
+        match self {
+            Self::LockedIn => "locked in",
+            one_word => one_word.camel_case(),
+        }
+    }
+
+    /// The name of it in JSON.
+    pub const fn camel_case(&self) -> &'static str {
         match self {
             Self::Announced => "announced",
             Self::Open(_) => "open",
             Self::Rejected => "rejected",
             Self::Failed => "failed",
-            Self::LockedIn => "locked in",
+            Self::LockedIn => "lockedIn",
             Self::Active => "active",
             Self::Final => "final",
             Self::Overtaken => "overtaken",
             Self::Cancelled => "cancelled",
         }
+    }
+
+    /// The name of it in metrics.
+    pub const fn snake_case(&self) -> &'static str {
+        match self {
+            Self::LockedIn => "locked_in",
+            one_word => one_word.camel_case(),
+        }
+    }
+
+    /// What another node calls so in JSON; how an open vote would end is not in it.
+    pub fn from_camel_case(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.camel_case() == name)
+    }
+
+    /// Whether it is over and nothing was decided, or that was called off.
+    pub const fn came_to_nothing(&self) -> bool {
+        matches!(self, Self::Rejected | Self::Failed | Self::Cancelled)
+    }
+
+    /// Whether it is decided and was not called off, in force or not.
+    pub const fn is_decided(&self) -> bool {
+        matches!(self, Self::LockedIn | Self::Active | Self::Final | Self::Overtaken)
     }
 }
 

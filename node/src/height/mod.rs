@@ -19,21 +19,12 @@ use tokio::{
     time::timeout,
 };
 
-use crate::group::Group;
+use crate::{config::HeightSource, group::Group};
 
 /// A source has to answer within this.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of an answer. A longer one is refused: the beginning of a number is another number.
 const MAX_ANSWER: usize = 256;
-
-/// Where heights come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// A program that prints a number, and its arguments.
-    Command(Vec<String>),
-    /// An address that answers with a number; `http` only.
-    Url(String),
-}
 
 /// Why there is no number.
 #[derive(Debug, thiserror::Error)]
@@ -78,11 +69,11 @@ pub enum NoHeight {
 ///
 /// # Errors
 /// If nobody says a number in time.
-pub async fn read(source: &Source) -> Result<u64, NoHeight> {
+pub async fn read(source: &HeightSource) -> Result<u64, NoHeight> {
     let asked = async {
         match source {
-            Source::Command(argv) => run(argv).await,
-            Source::Url(url) => get(url).await,
+            HeightSource::Command(argv) => run(argv).await,
+            HeightSource::Url(url) => get(url).await,
         }
     };
     let said = timeout(PATIENCE, asked).await.map_err(|_| NoHeight::TooSlow)??;

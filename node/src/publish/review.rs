@@ -11,8 +11,6 @@ use updraft_protocol::{
 
 use super::{lifetime::Lifetime, sign::name_of};
 
-/// The least part of all weight that any proposal may ask for.
-const LEAST: Fraction = Fraction { num: 2, den: 3 };
 /// Votes of former electors from which on people are told that there is an end.
 const MANY_COUNTED: usize = MAX_COUNTED / 4 * 3;
 
@@ -162,11 +160,9 @@ pub fn of_electorate(root: &Root) -> Vec<String> {
             "the electorate has {few} operators: fewer than three are no vote, find others"
         ));
     }
-    let decides = |keys: &dyn Fn(&OperatorName) -> bool| {
-        let in_it = operators.iter().filter(|(operator, _)| keys(operator));
-        LEAST.is_less_than(weights.together(in_it.flat_map(|(_, (_, keys))| keys)), weights.total())
-    };
-    if !decides(&|_| true) {
+    // No proposal may ask for less.
+    let decides = |weight| Fraction::TWO_THIRDS.is_less_than(weight, weights.total());
+    if !decides(weights.count(&BTreeMap::new()).possible) {
         lines.push(format!(
             "the electorate can decide nothing: even if all agree, what counts of their votes is not more than 2/3 of \
              {total}; spread the weight over more operators, five or more with 1/{share} each"
@@ -174,7 +170,8 @@ pub fn of_electorate(root: &Root) -> Vec<String> {
         return lines;
     }
     for silent in operators.keys() {
-        if !decides(&|operator| operator != *silent) {
+        let others = operators.iter().filter(|(operator, _)| *operator != silent);
+        if !decides(weights.together(others.flat_map(|(_, (_, keys))| keys))) {
             lines.push(format!(
                 "nothing can be decided without operator {silent}: one that is silent stops every vote; spread the weight"
             ));
@@ -188,7 +185,8 @@ fn of_counts(root: &Root) -> Option<String> {
     let counts = root.counts.len();
     (counts >= MANY_COUNTED).then(|| {
         format!(
-            "root {} counts {counts} votes of former electors, and no root counts more than {MAX_COUNTED}: change the              electorate only when nothing is open, and less often",
+            "root {} counts {counts} votes of former electors, and no root counts more than {MAX_COUNTED}: change the \
+             electorate only when nothing is open, and less often",
             root.version
         )
     })
@@ -337,6 +335,8 @@ mod tests {
         network.counts = counted(MANY_COUNTED);
         let said = lines(&network, &BTreeMap::new(), ISSUED);
         assert!(said.contains("counts 192 votes of former electors"), "{said}");
+        let end = "256: change the electorate only when nothing is open, and less often";
+        assert!(said.ends_with(end), "{said}");
     }
 
     #[test]

@@ -35,6 +35,11 @@ pub struct Fraction {
 }
 
 impl Fraction {
+    /// More than this part of all weight has to be for any proposal.
+    pub const TWO_THIRDS: Self = Self { num: 2, den: 3 };
+    /// At least this part of that has to be ready, unless a proposal says otherwise.
+    pub const NINE_TENTHS: Self = Self { num: 9, den: 10 };
+
     /// Whether `part` of `whole` is more than this.
     pub fn is_less_than(&self, part: u128, whole: u128) -> bool {
         part * u128::from(self.den) > whole * u128::from(self.num)
@@ -236,8 +241,9 @@ impl Wire for Proposal {
             return invalid("lets the nodes' own protocol come into force at a height");
         }
         let Fraction { num, den } = self.threshold;
+        let is_enough = Fraction::TWO_THIRDS.is_reached_by(u128::from(num), u128::from(den));
         // Two thirds and no less; all of it could never be exceeded.
-        if den == 0 || num >= den || u64::from(num) * 3 < u64::from(den) * 2 {
+        if den == 0 || num >= den || !is_enough {
             return invalid("has a threshold below two thirds, or one that cannot be exceeded");
         }
         if self.min_ready.den == 0 || self.min_ready.num > self.min_ready.den {

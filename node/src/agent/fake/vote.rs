@@ -1,15 +1,15 @@
 //! A vote as three electors of a development network would hold it: really signed, and counted by the one count.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use updraft_protocol::{
     Ballot, ChannelRole, Digest, Elector, Electorate, KeyId, NetworkId, NetworkKind, Proposal,
-    Role, Root, SecretKey, Sentence, Signed, Stance, Statement, Timestamp, codec, root,
-    vote::{Activation, Fraction, Rules, Weights},
+    Role, Root, SecretKey, Sentence, Signed, Stance, Timestamp, root,
+    vote::{Activation, Fraction, Outlook, Rules, Weights},
 };
 
 use super::STARTED;
-use crate::agent::{BallotLine, ElectorLine, ProposalLine, VoteCount};
+use crate::agent::{BallotLine, ElectorLine, ProposalLine, VoteCount, VoteState};
 
 /// Every elector weighs 1 and is its own operator.
 const ELECTORS: [u8; 3] = [21, 22, 23];
@@ -38,8 +38,8 @@ impl Vote {
             lock_deadline: opens + 3_600,
             activation: Activation::Epoch(opens + 7_200),
             grace_end: opens + 10_800,
-            threshold: Fraction { num: 2, den: 3 },
-            min_ready: Fraction { num: 9, den: 10 },
+            threshold: Fraction::TWO_THIRDS,
+            min_ready: Fraction::NINE_TENTHS,
             notes: "packs of chunks".to_owned(),
         };
         Self { proposal, stances: BTreeMap::new() }
@@ -120,7 +120,6 @@ impl Vote {
     pub(crate) fn line(&self) -> ProposalLine {
         let signed = self.signed();
         let at = Timestamp::from_seconds;
-        let encoded = |statement| codec::encode(&statement).expect("within limits");
         let elector_of = |key: KeyId| (0..3).find(|n| Self::key(*n).public().id() == key);
         let electors = Self::electorate().electors.into_iter().map(|elector| {
             let key = elector.key.id();
@@ -132,7 +131,7 @@ impl Vote {
                     seq,
                     at: at(ballot.epoch),
                     reason: ballot.reason.clone(),
-                    bytes: encoded(Statement::Ballot(Self::sign(&ballot, n))),
+                    signed: Arc::new(Self::sign(&ballot, n)),
                 }
             });
             let (weight, operator) = (elector.weight, elector.operator);
@@ -141,8 +140,8 @@ impl Vote {
         ProposalLine {
             id: signed.digest(),
             proposal: self.proposal.clone(),
-            bytes: encoded(Statement::Proposal(signed)),
-            state: "open",
+            signed: Arc::new(signed),
+            state: VoteState::Open(Outlook::Undecided),
             opens: at(self.proposal.opens),
             closes: at(self.proposal.lock_deadline + 1),
             activates: at(self.proposal.activation.earliest()),

@@ -10,7 +10,7 @@ use crate::agent::{Event, What};
 /// What every wait here may take at most.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-fn tell(desk: &Desk, what: What) {
+pub(super) fn tell(desk: &Desk, what: What) {
     desk.agent.events.send(Event { time: STARTED, what }).expect("the feed listens");
 }
 
@@ -61,7 +61,7 @@ impl Stream {
 }
 
 /// Waits until the feed has told so many events since the start.
-async fn told(desk: &Desk, count: usize) {
+pub(super) async fn told(desk: &Desk, count: usize) {
     let deadline = tokio::time::Instant::now() + DEADLINE;
     loop {
         let events = array(desk, "/api/v1/events").await;
@@ -73,7 +73,7 @@ async fn told(desk: &Desk, count: usize) {
     }
 }
 
-async fn array(desk: &Desk, path: &str) -> Value {
+pub(super) async fn array(desk: &Desk, path: &str) -> Value {
     let request = request(Method::GET, path)
         .header("host", "localhost")
         .header("authorization", format!("Bearer {TOKEN}"))

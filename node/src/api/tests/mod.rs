@@ -98,7 +98,7 @@ impl Desk {
         self.ask(Method::GET, path, "").await
     }
 
-    async fn send(&self, request: Request<String>) -> Answer {
+    async fn send(&self, request: Request<impl Into<Bytes>>) -> Answer {
         let stream = TcpStream::connect(self.address).await.expect("it listens");
         Answer::read(exchange(stream, request).await).await
     }
@@ -115,11 +115,11 @@ fn request(method: Method, path: &str) -> axum::http::request::Builder {
 
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    request: Request<String>,
+    request: Request<impl Into<Bytes>>,
 ) -> Response<Incoming> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("http");
     tokio::spawn(connection);
-    sender.send_request(request.map(|body| Full::new(Bytes::from(body)))).await.expect("an answer")
+    sender.send_request(request.map(|body| Full::new(body.into()))).await.expect("an answer")
 }
 
 /// An answer, read whole.

@@ -251,6 +251,10 @@ async fn releases_are_listed_shown_and_read_as_signed() {
     );
     assert_eq!(trust["kind"], "development");
     assert_eq!(trust["roles"][1]["channel"], "stable");
+    let mut older = trust;
+    older.as_object_mut().expect("members").remove("counts").expect("it is told");
+    let told = serde_json::from_value::<crate::api::types::Trust>(older);
+    assert!(told.is_ok_and(|trust| trust.counts.is_empty()), "an older node does not tell it");
 
     let blob = desk.get(&format!("/api/v1/blobs/{}", manifest.whole.digest)).await;
     assert_eq!(blob.header("content-length"), manifest.whole.size.to_string());

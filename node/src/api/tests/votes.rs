@@ -1,11 +1,11 @@
 //! Votes over HTTP: shown with all that is needed to count again, and taken in as they were signed.
 
 use serde_json::json;
-use updraft_protocol::{Digest, Proposal, Signed, Stance, Statement, codec};
+use updraft_protocol::{Digest, Proposal, Stance, Statement, codec};
 
 use super::*;
 use crate::{
-    agent::{OwnPart, fake::vote::Vote},
+    agent::{OwnPart, ProposalLine, VoteState, What, fake::vote::Vote},
     api::{STATEMENT_TYPE, types::Hex},
     problem::Code,
 };
@@ -18,20 +18,13 @@ impl Desk {
     }
 
     async fn hand_in(&self, path: &str, statement: &Statement) -> Answer {
-        let bytes = codec::encode(statement).expect("within limits");
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(path)
+        let request = request(Method::POST, path)
             .header("host", self.address.to_string())
             .header("authorization", format!("Bearer {TOKEN}"))
             .header("content-type", STATEMENT_TYPE)
-            .header("content-length", bytes.len())
-            .body(Full::new(Bytes::from(bytes)))
+            .body(codec::encode(statement).expect("within limits"))
             .expect("a request");
-        let stream = TcpStream::connect(self.address).await.expect("it listens");
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("http");
-        tokio::spawn(connection);
-        Answer::read(sender.send_request(request).await.expect("an answer")).await
+        self.send(request).await
     }
 }
 
@@ -91,21 +84,34 @@ async fn every_ballot_comes_as_it_was_signed_and_the_silent_are_named() {
 #[tokio::test]
 async fn what_came_to_nothing_is_listed_only_when_all_is_asked_for() {
     let desk = Desk::new().await;
-    let states = ["open", "locked in", "active", "rejected", "failed", "cancelled"];
-    desk.agent.world().proposals = states
+    desk.agent.world().proposals = VoteState::ALL
         .into_iter()
-        .map(|state| crate::agent::ProposalLine { state, ..Vote::new().line() })
+        .map(|state| ProposalLine { state, ..Vote::new().line() })
         .collect();
     let listed = async |path: &str| -> Vec<Value> {
         let page = desk.get(path).await.json();
         page["items"].as_array().expect("a list").iter().map(|p| p["state"].clone()).collect()
     };
-    assert_eq!(listed("/api/v1/proposals").await, ["open", "lockedIn", "active"]);
-    assert_eq!(
-        listed("/api/v1/proposals?all=true").await,
-        ["open", "lockedIn", "active", "rejected", "failed", "cancelled"]
-    );
+    let current = ["announced", "open", "lockedIn", "active", "final", "overtaken"];
+    assert_eq!(listed("/api/v1/proposals").await, current);
+    let all = listed("/api/v1/proposals?all=true").await;
+    assert_eq!(all, VoteState::ALL.map(|state| state.camel_case()));
     assert_eq!(desk.get("/api/v1/proposals?all=perhaps").await.refusal(), ("UD0204", 400));
+}
+
+#[tokio::test]
+async fn watchers_are_told_how_a_vote_stands_by_the_word_that_its_document_has() {
+    let desk = Desk::new().await;
+    let (number, id) = (3, Vote::new().signed().digest());
+    events::tell(&desk, What::ProposalMoved { number, id, state: VoteState::LockedIn });
+    events::tell(&desk, What::ProposalStruckOff { number, id });
+    events::told(&desk, 2).await;
+    let told = events::array(&desk, "/api/v1/events?type=proposal.changed").await;
+    let told = told.as_array().expect("a list");
+    assert_eq!(told.len(), 2);
+    for (event, state) in told.iter().zip(["lockedIn", "struckOff"]) {
+        assert_eq!(event["data"], json!({"id": "p-3", "digest": id.to_string(), "state": state}));
+    }
 }
 
 #[tokio::test]
@@ -227,11 +233,4 @@ async fn the_status_tells_the_protocol_in_force_and_warns() {
     assert_eq!(problem(0), (json!(Code::LeftBehind.id()), json!("it takes no part")));
     assert_eq!(problem(1), (json!(Code::RulesUnclear.id()), json!("cut off")));
     assert_eq!(desk.get("/api/v1/version").await.json()["protocol"]["active"], 3);
-}
-
-#[test]
-fn the_vote_of_these_tests_is_sound() {
-    let vote = Vote::new();
-    let peeked: Result<Proposal, _> = Signed::peek(&vote.signed());
-    assert_eq!(peeked, Ok(vote.proposal));
 }

@@ -151,6 +151,7 @@ pub struct Trust {
     /// Who votes on upgrades of the protocol.
     pub electors: Vec<Elector>,
     /// Digests of former electorates' proposals that go on counting.
+    #[serde(default)]
     pub counts: Vec<String>,
     /// Where channels begin that do not begin at number 1.
     pub bases: Vec<Base>,
@@ -335,11 +336,5 @@ impl VersionInfo {
                 active: node.protocol,
             },
         }
-    }
-
-    /// The same on a network where this protocol is in force.
-    pub fn speaking(mut self, active: u32) -> Self {
-        self.protocol.active = active;
-        self
     }
 }

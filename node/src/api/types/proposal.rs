@@ -1,10 +1,10 @@
 //! Bodies about votes: proposals, how they stand, and the ballots by which anybody counts again.
 
 use serde::{Deserialize, Serialize};
-use updraft_protocol::{Proposal as Signable, Stance, vote::Decision};
+use updraft_protocol::{Proposal as Signable, Stance, Statement, codec, vote::Decision};
 
 use super::{hex::Hex, time};
-use crate::agent::{self, ElectorLine, ProposalLine};
+use crate::agent::{self, ElectorLine, ProposalLine, VoteState};
 
 /// An item of `GET /api/v1/proposals`. Weights are whole ones of the electorate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,13 +222,10 @@ pub struct VoteBody {
     pub reason: String,
 }
 
-/// The word of the API for how a proposal stands.
+/// The word of the API for how a proposal stands that a person calls so.
 pub(crate) fn state_word(state: &str) -> &str {
-    match state {
-        "locked in" => "lockedIn",
-        "struck off" => "struckOff",
-        other => other,
-    }
+    let known = VoteState::ALL.into_iter().find(|known| known.word() == state);
+    known.map_or(state, |known| known.camel_case())
 }
 
 fn decision_word(decision: Decision) -> String {
@@ -250,7 +247,7 @@ impl From<&ProposalLine> for Proposal {
         Self {
             id: format!("p-{number}"),
             digest: line.id.to_string(),
-            state: state_word(line.state).to_owned(),
+            state: line.state.camel_case().to_owned(),
             line: name.to_string(),
             from: *from,
             to: *to,
@@ -281,7 +278,11 @@ impl From<&ProposalLine> for Proposal {
                 may_vote: own.may_vote,
                 ballot: own.stance.map(|stance| stance.word().to_owned()),
             }),
-            certificates: line.certificates.iter().map(|(what, _)| decision_word(*what)).collect(),
+            certificates: line
+                .certificates
+                .iter()
+                .map(|certificate| decision_word(certificate.decision))
+                .collect(),
             liars: line
                 .electors
                 .iter()
@@ -296,18 +297,22 @@ impl From<&ProposalLine> for Ballots {
     fn from(line: &ProposalLine) -> Self {
         Self {
             proposal: Proposal::from(line),
-            bytes: Hex(line.bytes.clone()),
+            bytes: encoded(&Statement::Proposal(line.signed.as_ref().clone())),
             items: line.electors.iter().map(ElectorBallot::from).collect(),
             certificates: line
                 .certificates
                 .iter()
-                .map(|(decision, bytes)| CertificateBytes {
-                    decision: decision_word(*decision),
-                    bytes: Hex(bytes.clone()),
+                .map(|certificate| CertificateBytes {
+                    decision: decision_word(certificate.decision),
+                    bytes: encoded(&Statement::Certificate(Box::new(certificate.as_ref().clone()))),
                 })
                 .collect(),
         }
     }
+}
+
+fn encoded(statement: &Statement) -> Hex {
+    Hex(codec::encode(statement).expect("what was decoded and verified can be encoded"))
 }
 
 impl From<&ElectorLine> for ElectorBallot {
@@ -321,10 +326,13 @@ impl From<&ElectorLine> for ElectorBallot {
                 seq: ballot.seq,
                 at: time(ballot.at),
                 reason: ballot.reason.clone(),
-                bytes: Hex(ballot.bytes.clone()),
+                bytes: encoded(&Statement::Ballot(ballot.signed.as_ref().clone())),
             }),
             void: elector.void.clone(),
-            proof: elector.proof.clone().map(Hex),
+            proof: elector
+                .proof
+                .as_ref()
+                .map(|proof| encoded(&Statement::DoubleVote(proof.as_ref().clone()))),
         }
     }
 }

@@ -13,7 +13,9 @@ use updraft_protocol::{
 };
 
 use super::{
-    DraftError, is_line,
+    DraftError,
+    choice::Choice,
+    is_line,
     votes::{self, Votes},
 };
 
@@ -167,13 +169,14 @@ impl Change {
     }
 }
 
-/// The draft `root` after a change; `trusted` is what it follows, `chosen` are channels whose base people named.
+/// The draft `root` after a change; `trusted` is what it follows, `chosen` is what people chose, this
+/// change included.
 pub(super) fn edited(
     root: &Root,
     trusted: &Root,
     change: &Change,
     known: &Known,
-    chosen: &BTreeSet<ChannelName>,
+    chosen: &Choice,
 ) -> Result<Root, DraftError> {
     let mut next = root.clone();
     match change {
@@ -183,8 +186,8 @@ pub(super) fn edited(
         Change::Threshold { target, threshold } => set_threshold(&mut next, target, *threshold)?,
         Change::Expire { at, now } if at <= now => return Err(DraftError::Past(*at)),
         Change::Expire { at, .. } => next.expires = *at,
-        Change::Count(vote) => votes::count(&mut next, vote)?,
-        Change::Uncount(vote) => votes::uncount(&mut next, trusted, vote)?,
+        // They are choices, and what comes of all choices is settled below.
+        Change::Count(_) | Change::Uncount(_) => {}
         Change::Base(base) => {
             if next.release_role(&base.channel).is_none() {
                 return Err(DraftError::NoChannel(base.channel.clone()));
@@ -193,9 +196,9 @@ pub(super) fn edited(
             next.channel_base.push(base.clone());
         }
     }
-    settle_bases(&mut next, trusted, &known.bases, chosen);
+    settle_bases(&mut next, trusted, &known.bases, &chosen.channels);
     settle_epoch(&mut next, trusted);
-    votes::settle(&mut next, root, trusted, &known.votes);
+    votes::settle(&mut next, root, trusted, &known.votes, chosen);
     Ok(next)
 }
 

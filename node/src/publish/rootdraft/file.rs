@@ -4,37 +4,46 @@
 //! updraft-root-draft/1
 //! message  rotate carol
 //! chosen   stable
+//! counted  b3:… b3:…
+//! struck   b3:…
 //! root     b3:…
 //! signed
 //!   <hexadecimal, 64 digits a line>
 //! ```
+//! `counted` and `struck` are there only if somebody listed votes or struck some off.
 //! What counts is under `signed`: the encoded root and the signatures so far. Mail may change the line ends.
 //! The digest catches what else it does to a text; it proves nothing about who wrote it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, str::FromStr};
 
-use updraft_protocol::{ChannelName, Root, Signed, Wire, codec};
+use updraft_protocol::{Root, Signed, Wire, codec, limits::MAX_COUNTED};
 
-use super::{DraftError, RootDraft, is_line};
+use super::{DraftError, RootDraft, choice::Choice, is_line};
 
 const FIRST_LINE: &str = "updraft-root-draft/1";
+const COUNTED: &str = "counted  ";
+const STRUCK: &str = "struck   ";
 /// Bytes of a line.
 const LINE: usize = 32;
+/// Bytes of a digest and of what parts it from the next.
+const DIGEST: usize = "b3:".len() + 64 + " ".len();
 /// Most bytes of a draft's text: every byte as two digits, with line ends and indents, and a few lines before, of
-/// which one may name every channel.
-pub const MAX_DRAFT: usize = Signed::<Root>::MAX * 9 / 4 + 8 * 1024;
+/// which one may name every channel and two may name as many votes as a root.
+pub const MAX_DRAFT: usize = Signed::<Root>::MAX * 9 / 4 + 8 * 1024 + 2 * MAX_COUNTED * DIGEST;
 
 impl RootDraft {
     /// The text of a file.
     pub fn to_text(&self) -> Result<String, DraftError> {
         let bytes = codec::encode(&self.signed)?;
-        let chosen: Vec<_> = self.chosen.iter().map(ChannelName::as_str).collect();
-        let mut text = format!(
-            "{FIRST_LINE}\nmessage  {}\nchosen   {}\nroot     {}\nsigned\n",
-            self.message,
-            if chosen.is_empty() { "-".to_owned() } else { chosen.join(" ") },
-            self.signed.digest()
-        );
+        let Choice { channels, counted, struck } = &self.chosen;
+        let chosen = if channels.is_empty() { "-".to_owned() } else { words(channels) };
+        let mut text = format!("{FIRST_LINE}\nmessage  {}\nchosen   {chosen}\n", self.message);
+        for (name, votes) in [(COUNTED, counted), (STRUCK, struck)] {
+            if !votes.is_empty() {
+                text.push_str(&format!("{name}{}\n", words(votes)));
+            }
+        }
+        text.push_str(&format!("root     {}\nsigned\n", self.signed.digest()));
         for line in bytes.chunks(LINE) {
             text.push_str("  ");
             line.iter().for_each(|byte| text.push_str(&format!("{byte:02x}")));
@@ -52,21 +61,25 @@ impl RootDraft {
         if text.len() > MAX_DRAFT {
             return Err(DraftError::NotADraft(format!("it is over {MAX_DRAFT} bytes")));
         }
-        let mut lines = text.lines().map(str::trim_end);
+        let mut lines = text.lines().map(str::trim_end).peekable();
         if lines.next() != Some(FIRST_LINE) {
             return Err(wrong("its first line is another"));
         }
-        let mut field = |name: &str| {
-            let line = lines.next().and_then(|line| line.strip_prefix(name)).map(str::trim);
-            line.ok_or_else(|| DraftError::NotADraft(format!("the line `{name}` is missing")))
-        };
-        let message = field("message")?.to_owned();
+        let message = field(&mut lines, "message")?.to_owned();
         if !is_line(&message) {
             return Err(DraftError::Message);
         }
-        let chosen = field("chosen")?.to_owned();
-        let digest = field("root")?.to_owned();
-        field("signed")?;
+        let channels = field(&mut lines, "chosen")?;
+        let mut votes = |name: &str| match lines.next_if(|line| line.starts_with(name)) {
+            Some(line) => named(&line[name.len()..], "it names a vote by no digest"),
+            None => Ok(BTreeSet::new()),
+        };
+        let (counted, struck) = (votes(COUNTED)?, votes(STRUCK)?);
+        let channels = if channels == "-" { "" } else { channels };
+        let channels = named(channels, "it names no channel as chosen")?;
+        let chosen = Choice { channels, counted, struck };
+        let digest = field(&mut lines, "root")?.to_owned();
+        field(&mut lines, "signed")?;
         let digits: String = lines.map(str::trim).collect();
         let bytes = bytes(&digits).ok_or_else(|| wrong("it has other than hexadecimal digits"))?;
         let signed: Signed<Root> = codec::decode(&bytes)
@@ -75,13 +88,7 @@ impl RootDraft {
             return Err(wrong("it was changed on its way"));
         }
         let root = signed.peek().map_err(|error| DraftError::NotADraft(error.to_string()))?;
-        let chosen = chosen.split_whitespace().filter(|word| *word != "-");
-        let chosen: BTreeSet<ChannelName> = chosen
-            .map(|name| name.parse().map_err(|_| wrong("it names no channel as chosen")))
-            .collect::<Result<_, _>>()?;
-        if chosen.iter().any(|channel| root.base(channel).is_none()) {
-            return Err(wrong("a channel that was chosen goes on from nowhere"));
-        }
+        chosen.fits(&root).map_err(wrong)?;
         Ok(Self { message, chosen, root, signed })
     }
 
@@ -89,6 +96,22 @@ impl RootDraft {
     pub fn is_claimed_by(text: &[u8]) -> bool {
         text.starts_with(FIRST_LINE.as_bytes())
     }
+}
+
+/// The rest of the line that begins with this name.
+fn field<'a>(lines: &mut impl Iterator<Item = &'a str>, name: &str) -> Result<&'a str, DraftError> {
+    let line = lines.next().and_then(|line| line.strip_prefix(name)).map(str::trim);
+    line.ok_or_else(|| DraftError::NotADraft(format!("the line `{name}` is missing")))
+}
+
+/// What the words of a line name.
+fn named<T: FromStr + Ord>(line: &str, wrong: &str) -> Result<BTreeSet<T>, DraftError> {
+    let names = line.split_whitespace().map(str::parse);
+    names.collect::<Result<_, _>>().map_err(|_| DraftError::NotADraft(wrong.to_owned()))
+}
+
+fn words<T: ToString>(names: &BTreeSet<T>) -> String {
+    names.iter().map(T::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn bytes(digits: &str) -> Option<Vec<u8>> {

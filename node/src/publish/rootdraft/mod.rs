@@ -8,6 +8,7 @@
 //! words what changes against the root they trust ([`words`]), and what comes of it is taken only if
 //! [`trust_next`] takes it. An edit makes another payload and drops the signatures there were.
 
+mod choice;
 mod edit;
 mod file;
 mod standing;
@@ -24,6 +25,7 @@ use updraft_protocol::{
     root::{RootError, trust_next},
 };
 
+use self::choice::Choice;
 pub use self::{
     edit::{Bases, Change, Known, Leaving, Target},
     file::MAX_DRAFT,
@@ -149,8 +151,7 @@ pub enum DraftError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootDraft {
     message: String,
-    /// Channels whose base people named, and did not leave to the program. Nobody signs this.
-    chosen: BTreeSet<ChannelName>,
+    chosen: Choice,
     root: Root,
     signed: Signed<Root>,
 }
@@ -180,7 +181,7 @@ impl RootDraft {
             ..Root::clone(trusted)
         };
         let signed = Signed::unsigned(&root)?;
-        Ok(Self { message: message.to_owned(), chosen: BTreeSet::new(), root, signed })
+        Ok(Self { message: message.to_owned(), chosen: Choice::default(), root, signed })
     }
 
     /// Why it was begun, as whoever began it says. Nobody signs this.
@@ -216,8 +217,8 @@ impl RootDraft {
         Ok(())
     }
 
-    /// Changes it. `known` are the heads that channels would go on from, and the votes that there are. Signatures are dropped, unless what is
-    /// signed stays the same.
+    /// Changes it. `known` are the heads that channels would go on from, and the votes that there are. Signatures are
+    /// dropped, unless what is signed stays the same.
     ///
     /// # Errors
     /// What the change breaks; the draft then stays as it was.
@@ -228,14 +229,11 @@ impl RootDraft {
         known: &Known,
     ) -> Result<(), DraftError> {
         self.follows(trusted)?;
-        let mut chosen = self.chosen.clone();
-        if let Change::Base(base) = change {
-            chosen.insert(base.channel.clone());
-        }
+        let mut chosen = self.chosen.and(change, &self.root, trusted)?;
         let root = edit::edited(&self.root, trusted, change, known, &chosen)?;
         let signed = Signed::unsigned(&root)?;
         // Who leaves a channel that comes back later chooses anew.
-        chosen.retain(|channel| root.base(channel).is_some());
+        chosen.channels.retain(|channel| root.base(channel).is_some());
         self.chosen = chosen;
         self.root = root;
         if signed.payload() != self.signed.payload() {
@@ -257,7 +255,7 @@ impl RootDraft {
         for step in self.moves(trusted) {
             let channel = &step.base.channel;
             let newest = newest.get(channel).map_or(0, |base| base.seq);
-            if step.rekeyed && newest > step.base.seq && !self.chosen.contains(channel) {
+            if step.rekeyed && newest > step.base.seq && !self.chosen.channels.contains(channel) {
                 let (channel, base) = (channel.clone(), step.base.seq);
                 return Err(DraftError::NotChosen { channel, base, newest });
             }

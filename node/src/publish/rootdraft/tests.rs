@@ -12,9 +12,9 @@ use updraft_protocol::{
 use super::{Bases, Change, DraftError, Known, Leaving, RootDraft, Target, Votes, words};
 use crate::publish::founding::{Holders, first_root};
 
-const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
-fn key(n: u8) -> SecretKey {
+pub(super) fn key(n: u8) -> SecretKey {
     SecretKey::from_seed(&[n; 32])
 }
 
@@ -35,7 +35,7 @@ fn stable() -> ChannelName {
 }
 
 /// Root 1: keys 1, 2, 3 of which two sign; key 4 publishes.
-fn founded(kind: NetworkKind) -> Verified<Root> {
+pub(super) fn founded(kind: NetworkKind) -> Verified<Root> {
     let holders = |threshold, keys: &[u8]| Holders {
         threshold,
         keys: keys.iter().map(|n| public(*n)).collect(),
@@ -396,6 +396,8 @@ fn a_text_that_was_damaged_on_its_way_is_refused() {
         text.replace("chosen   -", "chosen   stable"),
         text.replace("chosen   -", "chosen   No Channel"),
         text.replace("chosen   -\n", ""),
+        text.replace("root     ", "counted  p-3\nroot     "),
+        text.replace("root     ", "struck   p-3\nroot     "),
         lines[..lines.len() - 1].join("\n"),
         text.replacen("  00", "  +0", 1),
         text.replacen("b3:", "b3:0", 1),

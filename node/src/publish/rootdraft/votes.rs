@@ -1,13 +1,17 @@
 //! Votes that a draft takes over from the electorate that it replaces. Pure.
 //!
 //! A former electorate decides nothing but what the root counts. So a draft that replaces one lists what is open or
-//! decided, as far as this machine knows; people strike off what they do not want, until a root counts it.
+//! decided, as far as this machine knows; people strike off what they do not want, until a root counts it. The list is
+//! made anew after every edit, and must never grow over what a root may hold: nobody could be replaced any more.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
-use updraft_protocol::{Digest, Root};
+use updraft_protocol::{Digest, Root, limits::MAX_COUNTED};
 
-use super::DraftError;
+use super::choice::Choice;
 
 /// Votes as this machine knows them, by name.
 pub type Votes = BTreeMap<Digest, Vote>;
@@ -68,47 +72,38 @@ pub fn left_out<'a>(
     alive(trusted, known).filter(|(id, vote)| !next.counts(vote.electorate, id))
 }
 
-/// Lists what a draft takes over that was `before` this edit and has just replaced its electorate; once, so that what
-/// people strike off afterwards does not come back.
-pub(super) fn settle(next: &mut Root, before: &Root, trusted: &Root, known: &Votes) {
+/// Lists what a draft takes over, which was `before` this edit: what the trusted root counts and what people listed; and
+/// if it replaces the electorate, what is open or decided and was not struck off. Where the root has no place for all,
+/// open votes stay out first: they can be held again, and a decision cannot.
+pub(super) fn settle(
+    next: &mut Root,
+    before: &Root,
+    trusted: &Root,
+    known: &Votes,
+    chosen: &Choice,
+) {
     // Between the last elector that leaves and the first that joins there is nobody to follow anybody.
     if next.electorate.is_none() {
         next.counts.clear();
         return;
     }
-    let had = before.electorate.is_some() && replaces(before, trusted);
-    if replaces(next, trusted) && !had {
-        next.counts.extend(&trusted.counts);
-        in_order(next);
-        let taken: Vec<Digest> = left_out(trusted, next, known).map(|(id, _)| *id).collect();
-        next.counts.extend(taken);
-        in_order(next);
+    let mut counts: BTreeSet<Digest> =
+        trusted.counts.iter().chain(&chosen.counted).copied().collect();
+    if replaces(next, trusted) {
+        // What is listed and not known here was put there where it was: another machine edits the same draft.
+        let unknown = before.counts.iter().filter(|id| !known.contains_key(id));
+        let of = |progress| {
+            let alive = alive(trusted, known).filter(move |(_, vote)| vote.progress == progress);
+            alive.map(|(id, _)| id)
+        };
+        for id in of(Progress::Decided).chain(unknown).chain(of(Progress::Open)) {
+            // What people chose beyond that is refused when the root is encoded.
+            if counts.len() < MAX_COUNTED && !chosen.struck.contains(id) {
+                counts.insert(*id);
+            }
+        }
     }
-}
-
-/// Lists one more vote.
-pub(super) fn count(next: &mut Root, vote: &Digest) -> Result<(), DraftError> {
-    if next.electorate.is_none() {
-        return Err(DraftError::NoRole("electorate".to_owned()));
-    }
-    next.counts.push(*vote);
-    in_order(next);
-    Ok(())
-}
-
-/// Strikes one off that no root counts yet.
-pub(super) fn uncount(next: &mut Root, trusted: &Root, vote: &Digest) -> Result<(), DraftError> {
-    if trusted.counts.contains(vote) {
-        return Err(DraftError::Counted(*vote));
-    }
-    let before = next.counts.len();
-    next.counts.retain(|counted| counted != vote);
-    if next.counts.len() == before { Err(DraftError::NotCounted(*vote)) } else { Ok(()) }
-}
-
-fn in_order(next: &mut Root) {
-    next.counts.sort();
-    next.counts.dedup();
+    next.counts = counts.into_iter().collect();
 }
 
 #[cfg(test)]

@@ -2,22 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use updraft_protocol::{
-    Digest, KeyId, NetworkId, NetworkKind, PublicKey, Root, SecretKey, Timestamp, Verified,
-    root::trust_first,
-};
+use updraft_protocol::{Digest, KeyId, NetworkKind, Root, Verified, limits::MAX_COUNTED};
 
 use super::Progress;
-use crate::publish::{
-    founding::{Holders, first_root},
-    rootdraft::{Change, DraftError, Known, Leaving, RootDraft, Target, Vote, Votes, words},
+use crate::publish::rootdraft::{
+    Change, DraftError, Known, Leaving, RootDraft, Target, Vote, Votes,
+    tests::{NOW, founded, key},
+    words,
 };
-
-const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
-
-fn key(n: u8) -> SecretKey {
-    SecretKey::from_seed(&[n; 32])
-}
 
 fn enrol(n: u8) -> Change {
     let vote = (Some(1), Some("acme".parse().expect("a name")));
@@ -63,22 +55,7 @@ fn in_force(trusted: &Verified<Root>, changes: &[Change]) -> Verified<Root> {
 
 /// Root 2: keys 1, 2, 3 change it, keys 7 and 8 vote.
 fn trusted() -> Verified<Root> {
-    let holders = |threshold, keys: &[u8]| Holders {
-        threshold,
-        keys: keys.iter().map(|n| key(*n).public()).collect::<Vec<PublicKey>>(),
-    };
-    let signed = first_root(
-        NetworkId::from_bytes([1; 32]),
-        "demo".parse().expect("a name"),
-        NetworkKind::Production,
-        holders(2, &[1, 2, 3]),
-        holders(1, &[4]),
-        &[key(1), key(2), key(3)],
-        Timestamp::from_seconds(1_000),
-    )
-    .expect("a root");
-    let first = trust_first(&signed, &signed.digest()).expect("trusted");
-    in_force(&first, &[enrol(7), enrol(8)])
+    in_force(&founded(NetworkKind::Production), &[enrol(7), enrol(8)])
 }
 
 fn sorted(names: &[&str]) -> Vec<Digest> {
@@ -155,4 +132,114 @@ fn what_a_root_counts_is_kept_and_nobody_strikes_it_off() {
     assert_eq!(draft, before, "what is refused changes nothing");
     let said = said(&next, &draft);
     assert!(said.contains("3 votes count and no others"), "{said}");
+}
+
+/// As many votes of electorate 1 as a network has no room for; the first twenty are decided.
+fn crowd() -> Known {
+    let vote = |number: u32| {
+        let progress = if number < 20 { Progress::Decided } else { Progress::Open };
+        let vote = Vote { number, subject: "protocol 2".to_owned(), electorate: 1, progress };
+        (Digest::of(&number.to_le_bytes()), vote)
+    };
+    Known { votes: (0..300).map(vote).collect(), ..Known::default() }
+}
+
+#[test]
+fn electors_can_be_replaced_whatever_they_have_opened_and_decisions_have_the_first_places() {
+    let root = trusted();
+    let known = crowd();
+    let mut draft = draft_of(&root, &[Change::Count(id("by hand"))]);
+    draft.edit(&root, &enrol(9), &known).expect("there is a place for each that is listed");
+    let counts = &draft.root().counts;
+    assert_eq!(counts.len(), MAX_COUNTED);
+    assert!(counts.contains(&id("by hand")), "what people chose is not pushed out");
+    let left: Vec<_> = super::left_out(&root, draft.root(), &known.votes).collect();
+    assert_eq!(left.len(), 300 + 1 - MAX_COUNTED);
+    assert!(left.iter().all(|(_, vote)| vote.progress == Progress::Open));
+    let lines = words::diff(&root, &draft, &BTreeMap::new(), &known.votes).join("\n");
+    assert!(lines.contains("! electorate: no root counts more than 256 votes: 45 "), "{lines}");
+    assert!(RootDraft::parse(&draft.to_text().expect("text")).is_ok_and(|read| read == draft));
+    let mut other = draft.clone();
+    let (out, _) = left[0];
+    other.edit(&root, &Change::Count(*out), &known).expect("another gives way");
+    assert!(other.root().counts.contains(out) && other.root().counts.len() == MAX_COUNTED);
+    // A vote that is struck off makes room for the next.
+    draft.edit(&root, &Change::Uncount(id("by hand")), &known).expect("edited");
+    assert_eq!(draft.root().counts.len(), MAX_COUNTED);
+    assert!(!draft.root().counts.contains(&id("by hand")));
+}
+
+#[test]
+fn more_votes_than_a_root_counts_are_chosen_by_nobody() {
+    let root = trusted();
+    let mut draft = draft_of(&root, &[enrol(9)]);
+    for number in 0..MAX_COUNTED {
+        let vote = Digest::of(&number.to_le_bytes());
+        draft.edit(&root, &Change::Count(vote), &known()).expect("there is a place");
+    }
+    let text = draft.to_text().expect("text");
+    assert_eq!(RootDraft::parse(&text), Ok(draft.clone()));
+    let refused = draft.edit(&root, &Change::Count(id("one more")), &known());
+    assert!(matches!(refused, Err(DraftError::Role { .. })), "{refused:?}");
+    for number in 0..MAX_COUNTED {
+        let vote = Digest::of(&number.to_le_bytes());
+        draft.edit(&root, &Change::Uncount(vote), &known()).expect("struck off");
+    }
+    assert_eq!(draft.root().counts, sorted(&["open", "decided"]));
+    let refused = draft.edit(&root, &Change::Uncount(id("open")), &known());
+    assert!(matches!(refused, Err(DraftError::Role { .. })), "{refused:?}");
+}
+
+#[test]
+fn what_people_chose_outlives_electors_that_leave_and_come_and_travels_with_the_draft() {
+    let root = trusted();
+    let chosen = [enrol(9), Change::Uncount(id("open")), Change::Count(id("by hand"))];
+    let mut draft = draft_of(&root, &chosen);
+    for elector in [7, 8, 9] {
+        draft = RootDraft::parse(&draft.to_text().expect("text")).expect("a draft");
+        draft.edit(&root, &dismiss(elector), &known()).expect("edited");
+    }
+    assert!(draft.root().electorate.is_none() && draft.root().counts.is_empty());
+    draft = RootDraft::parse(&draft.to_text().expect("text")).expect("a draft");
+    let mut other = draft.clone();
+    other.edit(&root, &Change::Uncount(id("by hand")), &known()).expect("it was listed");
+    other.edit(&root, &enrol(10), &known()).expect("edited");
+    assert_eq!(other.root().counts, sorted(&["decided"]));
+    draft.edit(&root, &enrol(10), &known()).expect("edited");
+    assert_eq!(draft.root().counts, sorted(&["decided", "by hand"]));
+    draft.edit(&root, &Change::Count(id("open")), &known()).expect("edited");
+    assert_eq!(draft.root().counts, sorted(&["open", "decided", "by hand"]));
+    let text = draft.to_text().expect("text");
+    let uncounted = text.replace(&id("open").to_string(), &id("over").to_string());
+    let struck = text.replace("root   ", &format!("struck   {}\nroot   ", id("open")));
+    for contradiction in [uncounted, struck] {
+        assert!(contradiction != text && RootDraft::parse(&contradiction).is_err());
+    }
+}
+
+#[test]
+fn an_electorate_that_is_not_replaced_after_all_takes_nothing_over() {
+    let root = trusted();
+    let back = draft_of(&root, &[enrol(9), dismiss(9)]);
+    assert_eq!(back.root().electorate, root.electorate);
+    assert!(back.root().counts.is_empty(), "the list is for ever, and nothing needs it");
+    let again = draft_of(&root, &[enrol(9), dismiss(9), enrol(10)]);
+    assert_eq!(again.root().counts, sorted(&["open", "decided"]));
+    // What the root in force counts stays in any case.
+    let next = in_force(&root, &[enrol(9)]);
+    let kept = draft_of(&next, &[enrol(10), dismiss(10)]);
+    assert_eq!(kept.root().counts, next.counts);
+}
+
+#[test]
+fn a_machine_that_knows_of_no_votes_keeps_what_another_listed() {
+    let root = trusted();
+    let mut draft = draft_of(&root, &[enrol(9), Change::Uncount(id("open"))]);
+    draft.edit(&root, &enrol(10), &Known::default()).expect("edited");
+    assert_eq!(draft.root().counts, sorted(&["decided"]));
+    // A vote that came to nothing meanwhile needs no place.
+    let mut over = known();
+    over.votes.get_mut(&id("decided")).expect("known").progress = Progress::Over;
+    draft.edit(&root, &enrol(11), &over).expect("edited");
+    assert!(draft.root().counts.is_empty());
 }

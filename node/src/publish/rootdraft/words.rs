@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use updraft_protocol::{
     ChannelBase, Digest, Elector, KeyId, NetworkKind, Role, RoleName, Root, Verified,
+    limits::MAX_COUNTED,
 };
 
 use super::{Move, Progress, RootDraft, Votes, left_out, moves, votes::replaces};
@@ -147,6 +148,12 @@ fn counts(trusted: &Root, next: &Root, known: &Votes, lines: &mut Vec<String>) {
             Progress::Decided => format!("  ! electorate: {} is undone", words(id)),
             _ => format!("  - electorate: {} ends with its electors", words(id)),
         });
+    }
+    let outside = left_out(trusted, next, known).count();
+    if outside > 0 && next.counts.len() >= MAX_COUNTED {
+        lines.push(format!(
+            "  ! electorate: no root counts more than {MAX_COUNTED} votes: {outside} that are left out have no place"
+        ));
     }
     if replaces(next, trusted) {
         let others = next.counts.len();
