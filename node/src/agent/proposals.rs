@@ -10,7 +10,7 @@ use updraft_protocol::{
 
 use super::{action::Now, electing::Readiness, machine::Machine};
 use crate::{
-    governance::{Held, State, VoteCount},
+    governance::{Held, LIED, State, VoteCount},
     metrics::ProposalNumbers,
 };
 
@@ -23,7 +23,7 @@ pub struct ProposalLine {
     pub proposal: Proposal,
     /// Its encoding, signed.
     pub bytes: Vec<u8>,
-    /// `announced`, `open`, `rejected`, `failed`, `locked in`, `active`, `final`, `cancelled`.
+    /// `announced`, `open`, `rejected`, `failed`, `locked in`, `active`, `final`, `overtaken`, `cancelled`.
     pub state: &'static str,
     /// When voting begins.
     pub opens: Timestamp,
@@ -205,9 +205,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 .find(|(liar, _)| **liar == key)
                 .map(|(_, proof)| encoded(&Statement::DoubleVote(proof.as_ref().clone())));
             let cast = held.ballot_of(&key);
-            let void = proof
-                .is_some()
-                .then(|| "it signed two different ballots with one number".to_owned());
+            let void = proof.is_some().then(|| LIED.to_owned());
             ElectorLine {
                 key,
                 operator: elector.operator.clone(),

@@ -36,6 +36,16 @@ pub enum Decision {
     Cancel,
 }
 
+impl Decision {
+    /// The word for it.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::LockIn => "lockIn",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
 /// A decision and the ballots that prove it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Certificate {

@@ -1,7 +1,7 @@
 //! Bodies about votes: proposals, how they stand, and the ballots by which anybody counts again.
 
 use serde::{Deserialize, Serialize};
-use updraft_protocol::{Proposal as Signable, Stance, vote::Decision};
+use updraft_protocol::{Proposal as Signable, Stance};
 
 use super::{hex::Hex, time};
 use crate::agent::{self, ElectorLine, ProposalLine};
@@ -12,6 +12,8 @@ use crate::agent::{self, ElectorLine, ProposalLine};
 pub struct Proposal {
     /// What people call it: `p-3`. Two proposals may share it; the digest is its name.
     pub id: String,
+    /// The number in that: 3.
+    pub number: u32,
     /// Its name.
     pub digest: String,
     /// `announced open rejected failed lockedIn active final overtaken cancelled`.
@@ -231,14 +233,6 @@ pub(crate) fn state_word(state: &str) -> &str {
     }
 }
 
-fn decision_word(decision: Decision) -> String {
-    match decision {
-        Decision::LockIn => "lockIn",
-        Decision::Cancel => "cancel",
-    }
-    .to_owned()
-}
-
 impl From<&ProposalLine> for Proposal {
     fn from(line: &ProposalLine) -> Self {
         let Signable { number, by, line: name, from, to, release, .. } = &line.proposal;
@@ -249,6 +243,7 @@ impl From<&ProposalLine> for Proposal {
         let agent::VoteCount { yes, ready, no, abstain, cancel, total, needed } = line.count;
         Self {
             id: format!("p-{number}"),
+            number: *number,
             digest: line.id.to_string(),
             state: state_word(line.state).to_owned(),
             line: name.to_string(),
@@ -281,7 +276,11 @@ impl From<&ProposalLine> for Proposal {
                 may_vote: own.may_vote,
                 ballot: own.stance.map(|stance| stance.word().to_owned()),
             }),
-            certificates: line.certificates.iter().map(|(what, _)| decision_word(*what)).collect(),
+            certificates: line
+                .certificates
+                .iter()
+                .map(|(what, _)| what.word().to_owned())
+                .collect(),
             liars: line
                 .electors
                 .iter()
@@ -302,7 +301,7 @@ impl From<&ProposalLine> for Ballots {
                 .certificates
                 .iter()
                 .map(|(decision, bytes)| CertificateBytes {
-                    decision: decision_word(*decision),
+                    decision: decision.word().to_owned(),
                     bytes: Hex(bytes.clone()),
                 })
                 .collect(),
