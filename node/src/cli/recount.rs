@@ -3,18 +3,15 @@
 //! What is not known here is when a ballot came: it counts if it says that it was cast in time. Whoever dates one back
 //! is not found out by this; nodes are, because they were there.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use updraft_protocol::{
-    Ballot, Digest, KeyId, Root, Signed, Stance, Statement, Verified,
-    limits::MAX_ROOT_STEPS,
-    root::{trust_first, trust_next},
-    vote::Decision,
-};
+use updraft_protocol::{Ballot, Digest, Elector, KeyId, Signed, Stance, Statement, vote::Decision};
 
 use crate::{
-    governance::{Governance, Held, Refusal, State, VoteCount},
-    publish::ledger::{Ledger, TrustError},
+    api::{ProposalName, types::Proposal},
+    governance::{Governance, Held, LIED, Refusal, State, VoteCount},
+    problem::{Code, Problem},
+    publish::ledger::Trusted,
 };
 
 /// A recount of everything that was said about votes.
@@ -63,20 +60,13 @@ pub(super) enum Verdict {
     Void(String),
 }
 
-/// Who votes under every root of a ledger, from the first root on, which has to be `first`.
-///
-/// # Errors
-/// If a root does not follow from the one before it.
-pub(super) fn roster(ledger: &dyn Ledger, first: &Digest) -> Result<Governance, TrustError> {
-    let signed = ledger.root(1)?.ok_or(TrustError::NoRoot)?;
-    let mut newest: Verified<Root> = trust_first(&signed, first).map_err(TrustError::Root)?;
-    let mut governance = Governance::new(&newest);
-    for version in 2..=MAX_ROOT_STEPS {
-        let Some(next) = ledger.root(version)? else { break };
-        newest = trust_next(&newest, &next).map_err(TrustError::Root)?;
-        governance.follow(&newest);
+/// Who votes under every root that is trusted: those, and not what the ledger says when it is asked again.
+pub(super) fn roster(trusted: &Trusted<'_>) -> Governance {
+    let mut governance = Governance::new(trusted.first());
+    for root in trusted.roots().skip(1) {
+        governance.follow(root);
     }
-    Ok(governance)
+    governance
 }
 
 /// The order in which nothing comes before what it is about. Proofs go before ballots, so that no liar counts.
@@ -126,6 +116,33 @@ impl Recount {
         Ok(())
     }
 
+    /// The proposal that somebody shows when he is asked for `name`, if its own bytes bear it.
+    ///
+    /// # Errors
+    /// [`Code::CountDiffers`] if nobody who may has signed it, or it is not what was asked for.
+    pub(super) fn shown(&self, claim: &Proposal, name: &ProposalName) -> Result<&Held, Problem> {
+        let id = claim.digest.parse::<Digest>().ok();
+        let held = self.proposals().find(|held| Some(held.id()) == id);
+        let held = held.ok_or_else(|| self.unfounded(claim, id.as_ref()))?;
+        let asked = name.find([held], |held| (held.proposal.number, held.id()));
+        asked.map_err(|_| {
+            let detail = format!("asked for {name}, the node shows p-{}", held.proposal.number);
+            Problem::new(Code::CountDiffers, detail).hint("ask another node: `--api ADDR`")
+        })
+    }
+
+    /// The problem of a proposal that somebody shows and whose own bytes do not bear it.
+    fn unfounded(&self, claim: &Proposal, id: Option<&Digest>) -> Problem {
+        let detail = format!("{} does not stand by the bytes that are shown for it", claim.id);
+        let about = id.map(|id| self.refused(id)).unwrap_or_default();
+        about
+            .into_iter()
+            .fold(Problem::new(Code::CountDiffers, detail), |problem, refused| {
+                problem.cause(format!("{}: {}", refused.kind, refused.why))
+            })
+            .hint("ask another node: `--api ADDR`")
+    }
+
     /// Every proposal that stands.
     pub(super) fn proposals(&self) -> impl Iterator<Item = &Held> {
         self.governance.proposals()
@@ -149,9 +166,22 @@ impl Recount {
         self.governance.state(&held.id(), epoch, None).unwrap_or(State::Announced)
     }
 
-    /// What a decision waits for.
-    pub(super) fn missing(&self, held: &Held, epoch: u64) -> Vec<String> {
-        self.governance.missing(held, self.state(held, epoch))
+    /// How it stands as if nothing else were decided about its line: all that is known where only ballots about this
+    /// proposal are counted. `height` is the one that was reached, if somebody knows.
+    pub(super) fn alone(&self, held: &Held, epoch: u64, height: Option<u64>) -> State {
+        let weights = self.governance.weights(held);
+        weights.map_or(State::Announced, |weights| held.state(weights, epoch, height))
+    }
+
+    /// The first of some epochs, and those of them in which something may change by itself.
+    pub(super) fn moments(&self, of: &RangeInclusive<u64>) -> impl Iterator<Item = u64> {
+        let next = |epoch: &u64| self.governance.next_change(*epoch);
+        std::iter::successors(Some(*of.start()), next).take_while(|epoch| epoch <= of.end())
+    }
+
+    /// What a decision waits for, as long as it stands like this.
+    pub(super) fn missing(&self, held: &Held, state: State) -> Vec<String> {
+        self.governance.missing(held, state)
     }
 
     /// Decisions that are proved, with the number of ballots that prove each.
@@ -167,13 +197,11 @@ impl Recount {
     pub(super) fn lines(&self, held: &Held) -> Vec<Line> {
         let lies: Vec<&KeyId> = held.liars().map(|(key, _)| key).collect();
         let electors = self.governance.electors_of(held).map(|list| list.electors.as_slice());
-        let line = |elector: &updraft_protocol::Elector| {
+        let line = |elector: &Elector| {
             let key = elector.key.id();
             let cast = held.ballot_of(&key).map(|(_, b)| (b.stance, b.seq, b.epoch));
             let verdict = match &cast {
-                _ if lies.contains(&&key) => {
-                    Verdict::Void("it signed two different ballots with one number".to_owned())
-                }
+                _ if lies.contains(&&key) => Verdict::Void(LIED.to_owned()),
                 None => Verdict::Silent,
                 Some(_) => Verdict::Counts,
             };
@@ -202,15 +230,23 @@ impl Refused {
 }
 
 #[cfg(test)]
-mod tests {
-    use updraft_protocol::{DoubleVote, SecretKey};
+pub(super) mod tests {
+    use std::cell::Cell;
+
+    use updraft_protocol::{
+        Blob, ChannelName, DoubleVote, Head, Listing, Manifest, Root, SecretKey,
+    };
 
     use super::*;
-    use crate::{agent::fake::vote::Vote, publish::ledger::OnlyRoots};
+    use crate::{
+        agent::fake::vote::Vote,
+        publish::ledger::{Ledger, LedgerError, OnlyRoots, TrustError},
+    };
 
-    fn governance() -> Governance {
-        let root = Vote::root();
-        roster(&OnlyRoots(vec![root.clone()]), &root.digest()).expect("sound")
+    /// Who votes in the network of [`Vote`].
+    pub(in crate::cli) fn governance() -> Governance {
+        let roots = OnlyRoots(vec![Vote::root()]);
+        roster(&Trusted::follow(&roots, Some(&Vote::root().digest())).expect("sound"))
     }
 
     fn ballot(vote: &Vote, elector: usize, stance: Stance, seq: u32) -> Statement {
@@ -254,7 +290,7 @@ mod tests {
         let held = recount.proposals().next().expect("one");
         assert_eq!(recount.decided(held), BTreeMap::from([(Decision::LockIn, 3)]));
         assert_eq!(recount.state(held, vote.proposal.lock_deadline), State::LockedIn);
-        assert!(recount.missing(held, vote.proposal.lock_deadline).is_empty());
+        assert!(recount.missing(held, State::LockedIn).is_empty());
     }
 
     #[test]
@@ -304,10 +340,61 @@ mod tests {
         assert_eq!((of(1), of(2)), (Verdict::Counts, Verdict::Counts));
     }
 
+    /// Tells the true root once, and then another one, which begins another network.
+    struct Turncoat {
+        asked: Cell<usize>,
+    }
+
+    impl Ledger for Turncoat {
+        fn root(&self, version: u64) -> Result<Option<Signed<Root>>, LedgerError> {
+            if version > 1 {
+                return Ok(None);
+            }
+            let before = self.asked.replace(self.asked.get() + 1);
+            if before == 0 {
+                return Ok(Some(Vote::root()));
+            }
+            let key = SecretKey::from_seed(&[1; 32]);
+            let mut root = Vote::root().peek().expect("a root");
+            root.electorate = None;
+            let mut signed = Signed::unsigned(&root).expect("a root");
+            signed.sign(&key, &root.network);
+            Ok(Some(signed))
+        }
+
+        fn head(&self, _: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError> {
+            Ok(None)
+        }
+
+        fn head_at(&self, _: &ChannelName, _: u64) -> Result<Option<Signed<Head>>, LedgerError> {
+            Ok(None)
+        }
+
+        fn manifest(
+            &self,
+            _: &ChannelName,
+            _: &Listing,
+        ) -> Result<Option<Signed<Manifest>>, LedgerError> {
+            Ok(None)
+        }
+
+        fn object(&self, _: &Digest) -> Result<Option<Vec<u8>>, LedgerError> {
+            Ok(None)
+        }
+
+        fn blob(&self, _: &Blob, _: &mut dyn std::io::Write) -> Result<bool, LedgerError> {
+            Ok(false)
+        }
+    }
+
     #[test]
-    fn a_chain_that_begins_elsewhere_names_no_electors() {
-        let root = Vote::root();
-        let elsewhere = roster(&OnlyRoots(vec![root]), &Digest::of(b"another"));
-        assert!(matches!(elsewhere, Err(TrustError::Root(_))));
+    fn who_votes_follows_from_the_roots_that_were_verified_and_from_no_second_answer() {
+        let named = Vote::root().digest();
+        let ledger = Turncoat { asked: Cell::new(0) };
+        let trusted = Trusted::follow(&ledger, Some(&named)).expect("the true one");
+        assert_eq!(roster(&trusted).electorate(), Some(1));
+        assert_eq!((ledger.asked.get(), trusted.first().digest()), (1, named));
+        let lied = Trusted::follow(&ledger, Some(&named)).map(|_| ());
+        assert!(matches!(lied, Err(TrustError::Root(_))), "the next answer is another root");
     }
 }

@@ -89,7 +89,7 @@ fn sorted(names: &[&str]) -> Vec<Digest> {
 
 fn said(trusted: &Verified<Root>, draft: &RootDraft) -> String {
     let names: BTreeMap<KeyId, String> = BTreeMap::new();
-    words::diff(trusted, draft, &names, &known().votes).join("\n")
+    words::diff(trusted, draft, &names, Some(&known().votes)).join("\n")
 }
 
 #[test]
@@ -155,4 +155,19 @@ fn what_a_root_counts_is_kept_and_nobody_strikes_it_off() {
     assert_eq!(draft, before, "what is refused changes nothing");
     let said = said(&next, &draft);
     assert!(said.contains("3 votes count and no others"), "{said}");
+}
+
+#[test]
+fn where_votes_are_not_known_a_root_that_replaces_electors_says_so() {
+    let root = trusted();
+    let lines = |draft: &RootDraft| words::diff(&root, draft, &BTreeMap::new(), None).join("\n");
+    let unknown = "votes are not known on this machine";
+    let replaced = draft_of(&root, &[enrol(9), Change::Uncount(id("decided"))]);
+    assert!(lines(&replaced).contains(unknown), "{}", lines(&replaced));
+    assert!(said(&root, &replaced).contains("is undone"), "where they are known it is listed");
+    assert!(!said(&root, &replaced).contains(unknown));
+    let gone = draft_of(&root, &[dismiss(7), dismiss(8)]);
+    assert!(lines(&gone).contains(unknown), "{}", lines(&gone));
+    let kept = draft_of(&root, &[Change::Expire { at: NOW.plus(60), now: NOW }]);
+    assert!(!lines(&kept).contains(unknown), "its electors stay, and so does what they decide");
 }
