@@ -114,12 +114,20 @@ fn counted_everywhere(mut network: Network) {
     assert!(said.out.contains("counts") && said.out.contains("abstain"), "{}", said.out);
     let with = tally(&network, " --out votes.json");
     assert_eq!((weight(&with, "yes"), weight(&with, "abstain")), (1, 1));
-    assert_eq!(with["agrees"], true);
+    assert_eq!((&with["agrees"], &with["firstRootBy"]), (&true.into(), &"project".into()));
+    // Outside of the project nothing but the node tells which root is the first.
+    let outside = network.publisher.json(&["tally", "p-1"]);
+    assert_eq!((&outside["agrees"], &outside["firstRootBy"]), (&true.into(), &"node".into()));
+    assert_eq!(outside["firstRoot"], with["firstRoot"]);
 
     network.publisher.stop();
     let without = tally(&network, "");
     assert_eq!((&with["state"], &without["state"]), (&"open".into(), &"open".into()));
     assert_eq!((&without["weights"], &without["agrees"]), (&with["weights"], &Value::Null));
+    let file = network.project().join("votes.json");
+    let kept = fs::read_to_string(&file).expect("written");
+    let kept: Value = serde_json::from_str(&kept).expect("the node's answer as it is");
+    assert_eq!(kept["proposal"]["digest"], with["digest"]);
     let elsewhere = |line: &str| -> Said {
         let data = network.place().join("elsewhere");
         let mut command = updraft(network.place());
@@ -128,7 +136,6 @@ fn counted_everywhere(mut network: Network) {
     };
     let document = elsewhere("--json tally p-1 --file votes.json").good().json();
     assert_eq!((&document["weights"], &document["agrees"]), (&with["weights"], &true.into()));
-    let file = network.project().join("votes.json");
     let honest = fs::read_to_string(&file).expect("written");
     let lie = honest.replace("\"yes\":1", "\"yes\":2");
     assert_ne!(lie, honest);

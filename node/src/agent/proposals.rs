@@ -13,7 +13,7 @@ use updraft_protocol::{
 
 use super::{action::Now, electing::Readiness, machine::Machine};
 use crate::{
-    governance::{Held, State, VoteCount},
+    governance::{Held, LIED, State, VoteCount},
     metrics::ProposalNumbers,
 };
 
@@ -198,9 +198,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             let proof =
                 held.liars().find(|(liar, _)| **liar == key).map(|(_, proof)| proof.clone());
             let cast = held.ballot_of(&key);
-            let void = proof
-                .is_some()
-                .then(|| "it signed two different ballots with one number".to_owned());
+            let void = proof.is_some().then(|| LIED.to_owned());
             ElectorLine {
                 key,
                 operator: elector.operator.clone(),

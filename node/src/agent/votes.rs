@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     catalog::Verdict,
-    governance::{Elector, Event, Governance, Refusal, State, StruckOff},
+    governance::{Elector, Event, Governance, LIED, Refusal, State, StruckOff},
 };
 
 /// Votes as this node knows them.
@@ -233,7 +233,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 }
                 Event::Lied { by, proof, .. } => {
                     self.conclude(Statement::DoubleVote(proof.as_ref().clone()), actions);
-                    let reason = "it signed two different ballots with one number".to_owned();
+                    let reason = LIED.to_owned();
                     actions.push(Action::Emit(What::KeyAlarm { key: by, reason }));
                 }
                 Event::Decided(certificate) => {

@@ -10,13 +10,14 @@ use axum::{
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
+use updraft_protocol::{Statement, Wire as _, codec};
 
 use super::{
     auth::too_large,
     error::{Answered, Refused, content_type},
     router::Api,
 };
-use crate::problem::Code;
+use crate::problem::{Code, Problem};
 
 /// Media type of JSON.
 pub(super) const JSON_TYPE: &str = "application/json";
@@ -86,6 +87,18 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Api> for Asked<T> {
             Refused::new(Code::RequestInvalid, format!("the query cannot be read{cause}"))
         })
     }
+}
+
+/// Whether a body is an encoded statement, by its type.
+pub(super) fn is_statement(request: &Request) -> bool {
+    content_type(request.headers()) == Some(STATEMENT_TYPE)
+}
+
+/// Reads a statement. Nobody has judged it.
+pub(super) async fn read_statement(request: Request) -> Answered<Statement> {
+    let encoded = read(request.into_body(), Statement::MAX as u64).await?;
+    codec::decode(&encoded)
+        .map_err(|error| Refused(Problem::from_error(Code::SignatureInvalid, &error)))
 }
 
 /// Parses a name from an address, a query or a body.

@@ -11,13 +11,13 @@ use axum::{
 };
 use serde::Deserialize;
 use updraft_protocol::{
-    PublicKey, Signed, Stance, Statement, Wire as _, codec, limits::MAX_REASON, vote::Fraction,
+    PublicKey, Signed, Stance, Statement, codec, limits::MAX_REASON, vote::Fraction,
 };
 
 use super::{
     auth::Caller,
-    body::{Asked, JsonBody, STATEMENT_TYPE, parse, parse_version, read},
-    error::{Answered, Refused, content_type},
+    body::{Asked, JsonBody, STATEMENT_TYPE, is_statement, parse, parse_version, read_statement},
+    error::{Answered, Refused},
     proposal_name::ProposalName,
     router::Api,
     types::{Ballots, Hex, Page, Proposal, ProposalDraft, ProposeBody, Said, VoteBody},
@@ -109,7 +109,7 @@ pub(super) async fn open(
                 "send `Content-Type: {STATEMENT_TYPE}`; `POST /api/v1/proposals/draft` makes one to sign"
             )));
     }
-    let statement = statement(request).await?;
+    let statement = read_statement(request).await?;
     let Statement::Proposal(signed) = &statement else {
         return Err(misplaced(&statement, "a proposal"));
     };
@@ -128,7 +128,7 @@ pub(super) async fn vote(
     let proposal = named(&api, &name).await?;
     let location = format!("/api/v1/proposals/{}/ballots", proposal.id);
     if is_statement(&request) {
-        let statement = statement(request).await?;
+        let statement = read_statement(request).await?;
         let about = match &statement {
             Statement::Ballot(signed) => signed.peek().map(|ballot| ballot.proposal),
             _ => return Err(misplaced(&statement, "a ballot")),
@@ -163,16 +163,6 @@ fn stance(word: &str) -> Answered<Stance> {
         _ => Err(Refused::new(Code::RequestInvalid, "the stance is none")
             .hint("yes, no, abstain or cancel")),
     }
-}
-
-fn is_statement(request: &Request) -> bool {
-    content_type(request.headers()) == Some(STATEMENT_TYPE)
-}
-
-async fn statement(request: Request) -> Answered<Statement> {
-    let encoded = read(request.into_body(), Statement::MAX as u64).await?;
-    codec::decode(&encoded)
-        .map_err(|error| Refused(Problem::from_error(Code::SignatureInvalid, &error)))
 }
 
 fn misplaced(statement: &Statement, wanted: &str) -> Refused {

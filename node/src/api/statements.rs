@@ -8,17 +8,17 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use updraft_protocol::{Digest, Statement, Wire as _, codec};
+use updraft_protocol::Digest;
 
 use super::{
     auth::Caller,
-    body::{STATEMENT_TYPE, parse, read},
-    error::{Answered, Refused, content_type},
+    body::{STATEMENT_TYPE, is_statement, parse, read_statement},
+    error::{Answered, Refused},
     objects::bytes,
     router::Api,
     types::{Page, Said, StatementLine},
 };
-use crate::problem::{Code, Problem};
+use crate::problem::Code;
 
 /// `POST /api/v1/statements`.
 pub(super) async fn say(
@@ -26,14 +26,11 @@ pub(super) async fn say(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Answered<Response> {
-    if content_type(request.headers()) != Some(STATEMENT_TYPE) {
+    if !is_statement(&request) {
         return Err(Refused::new(Code::MediaTypeUnsupported, "this address takes a statement")
             .hint(format!("send `Content-Type: {STATEMENT_TYPE}`")));
     }
-    let encoded = read(request.into_body(), Statement::MAX as u64).await?;
-    let statement: Statement = codec::decode(&encoded)
-        .map_err(|error| Refused(Problem::from_error(Code::SignatureInvalid, &error)))?;
-    let said = api.agent().say(statement, caller.by()).await?;
+    let said = api.agent().say(read_statement(request).await?, caller.by()).await?;
     let location = format!("/api/v1/statements/{}", said.id);
     let body = Json(Said::from(&said));
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], body).into_response())

@@ -38,7 +38,7 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// How long a node may think: it may wait for peers, or verify a bundle of some gigabytes.
 const ANSWER_TIME: Duration = Duration::from_secs(600);
 /// Most bytes of a JSON answer. A page of 500 releases with 16 KiB of notes each fits.
-const MAX_JSON: usize = 32 * 1024 * 1024;
+pub(super) const MAX_JSON: usize = 32 * 1024 * 1024;
 /// Media type of JSON.
 const JSON_TYPE: &str = "application/json";
 

@@ -1,89 +1,77 @@
-//! The signed bytes of a vote, as they are handed over for counting it again: by a node, or in a file that travels.
+//! The signed bytes of a vote, as they are handed over for counting it again: by a node, or in a file that travels, which
+//! is the node's own answer.
 //!
 //! Nothing here is believed; bytes are only put together.
 
 use std::{io::Write as _, path::Path};
 
-use serde_json::{Value, json};
-use updraft_protocol::{Digest, Statement, codec};
+use updraft_protocol::{Statement, codec};
 
-use super::{deliver, node_ledger::NodeLedger, polls, publisher::read_text};
+use super::{client::MAX_JSON, deliver, node_ledger::NodeLedger, polls, publisher::read_text};
 use crate::{
     api::{
         ProposalName,
-        types::{Ballots, Hex, Proposal},
+        types::{Ballots, Hex},
     },
     problem::{Code, Problem},
     whole,
 };
-
-/// Most bytes of a file with ballots: as many as a node answers with.
-const MAX_FILE: u64 = 32 * 1024 * 1024;
 
 /// What is counted, and what somebody says that it comes to.
 #[derive(Debug)]
 pub(super) struct Evidence {
     /// Proposals, ballots, proofs and certificates.
     pub(super) statements: Vec<Statement>,
-    /// What its source says of the proposal that was asked for.
-    pub(super) claim: Option<Proposal>,
-    /// The documents that this came in.
-    pub(super) documents: Vec<Ballots>,
+    /// The document that they came in, with what its source says of the proposal; `None` of what this machine keeps.
+    pub(super) document: Option<Ballots>,
+}
+
+impl Evidence {
+    /// The statements of a document of the API.
+    pub(super) fn of(document: Ballots) -> Result<Self, Problem> {
+        Ok(Self { statements: statements(&document)?, document: Some(document) })
+    }
 }
 
 /// A proposal, and every ballot about it.
 pub(super) fn from_node(node: &NodeLedger, name: &ProposalName) -> Result<Evidence, Problem> {
-    let documents = vec![polls::ballots(node, name)?];
-    evidence(documents, name)
+    Evidence::of(polls::ballots(node, name)?)
 }
 
-pub(super) fn from_file(path: &Path, name: &ProposalName) -> Result<Evidence, Problem> {
-    let text = read_text(&path.to_owned(), MAX_FILE)?;
-    let unreadable = |error: serde_json::Error| {
+/// The same from a file.
+pub(super) fn from_file(path: &Path) -> Result<Evidence, Problem> {
+    // As much as a node answers with.
+    let limit = u64::try_from(MAX_JSON).unwrap_or(u64::MAX);
+    let text = read_text(&path.to_owned(), limit)?;
+    let document = serde_json::from_str(&text).map_err(|error| {
         Problem::new(Code::SourceRefused, format!("{} holds no ballots", path.display()))
             .cause(error.to_string())
             .hint("`updraft tally P --out FILE` writes them where a node runs")
-    };
-    let value: Value = serde_json::from_str(&text).map_err(unreadable)?;
-    let documents = match value.get("documents") {
-        Some(documents) => serde_json::from_value(documents.clone()).map_err(unreadable)?,
-        None => vec![serde_json::from_value(value).map_err(unreadable)?],
-    };
-    evidence(documents, name)
+    })?;
+    Evidence::of(document)
 }
 
-/// The statements in documents of the API, and what the one that is named says of itself.
-pub(super) fn evidence(documents: Vec<Ballots>, name: &ProposalName) -> Result<Evidence, Problem> {
-    let mut statements = Vec::new();
-    for document in &documents {
-        let proofs = document.items.iter().filter_map(|item| item.proof.as_ref());
-        let ballots = document.items.iter().filter_map(|item| item.ballot.as_ref());
-        let certificates = document.certificates.iter().map(|certificate| &certificate.bytes);
-        let all = [&document.bytes].into_iter().chain(proofs).chain(certificates);
-        for Hex(bytes) in all.chain(ballots.map(|ballot| &ballot.bytes)) {
-            let statement = codec::decode(bytes).map_err(|error| {
-                Problem::from_error(Code::SignatureInvalid, &error)
-                    .cause(format!("among the ballots about {}", document.proposal.id))
-            })?;
-            statements.push(statement);
-        }
-    }
-    let number = |text: &str| text.strip_prefix("p-").and_then(|n| n.parse().ok()).unwrap_or(0);
-    let claims = documents.iter().map(|document| &document.proposal);
-    let nothing = Digest::of(b"");
-    let claim =
-        name.find(claims, |claim| (number(&claim.id), claim.digest.parse().unwrap_or(nothing)));
-    Ok(Evidence { statements, claim: Some(claim?.clone()), documents })
+fn statements(document: &Ballots) -> Result<Vec<Statement>, Problem> {
+    let proofs = document.items.iter().filter_map(|item| item.proof.as_ref());
+    let ballots = document.items.iter().filter_map(|item| item.ballot.as_ref());
+    let certificates = document.certificates.iter().map(|certificate| &certificate.bytes);
+    let all = [&document.bytes].into_iter().chain(proofs).chain(certificates);
+    let decode = |Hex(bytes): &Hex| {
+        codec::decode(bytes).map_err(|error| {
+            Problem::from_error(Code::SignatureInvalid, &error)
+                .cause(format!("among the ballots about {}", document.proposal.id))
+        })
+    };
+    all.chain(ballots.map(|ballot| &ballot.bytes)).map(decode).collect()
 }
 
 /// Writes what was counted into a file, whole or not at all.
-pub(super) fn write(path: &Path, documents: &[Ballots]) -> Result<(), Problem> {
-    if documents.is_empty() {
-        return Err(deliver::needs_a_node());
-    }
-    let members = json!({ "schema": "updraft.ballots/1", "documents": documents });
-    let text = format!("{members}\n");
-    let written = whole::replace::<std::io::Error>(path, |file| file.write_all(text.as_bytes()));
+pub(super) fn write(path: &Path, document: Option<&Ballots>) -> Result<(), Problem> {
+    let document = document.ok_or_else(deliver::needs_a_node)?;
+    let written = whole::replace::<std::io::Error>(path, |file| {
+        serde_json::to_writer(&mut *file, document)?;
+        file.write_all(b"\n")
+    });
     written.map_err(|error| {
         Problem::new(Code::FileUnusable, format!("cannot write {}", path.display()))
             .cause(error.to_string())

@@ -26,10 +26,6 @@ use crate::{
     publish::ledger::{Ledger, LedgerError},
 };
 
-/// How long what a node does at once may take to be seen: a ballot is written, signed and counted.
-const SOON: Duration = Duration::from_secs(5);
-/// Between two looks at it.
-const SOON_EVERY: Duration = Duration::from_millis(100);
 /// How often a node is asked how many peers hold a release.
 const REPLICAS_EVERY: Duration = Duration::from_millis(500);
 /// How long a publisher waits for replicas: as long as a person watches a slow link.
@@ -80,25 +76,6 @@ impl NodeLedger {
         T: DeserializeOwned,
     {
         self.runtime.block_on(self.client.post(path, body))
-    }
-
-    /// Asks again and again until the answer is as wanted, for a moment; gives the last answer in any case.
-    pub(super) fn get_until<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        wanted: impl Fn(&T) -> bool,
-    ) -> Result<T, Problem> {
-        self.runtime.block_on(async {
-            let deadline = Instant::now() + SOON;
-            let mut tick = tokio::time::interval(SOON_EVERY);
-            loop {
-                tick.tick().await;
-                let answer: T = self.client.get(path).await?;
-                if wanted(&answer) || Instant::now() >= deadline {
-                    return Ok(answer);
-                }
-            }
-        })
     }
 
     /// Hands a bundle over; the node verifies it, keeps it and announces it.

@@ -52,7 +52,7 @@ pub struct Args {
     /// How long the old protocol is spoken as well; the least (7d) if left out
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub grace: Option<Duration>,
-    /// Activate at this height of the operators' chain, not before the time
+    /// Activate at this height of the operators' chain, not before the time; only with --line of a component
     #[arg(long, value_name = "N")]
     pub height: Option<u64>,
     /// More than this part of all weight has to be for it; the least (2/3) if left out

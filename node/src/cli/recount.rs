@@ -3,18 +3,15 @@
 //! What is not known here is when a ballot came: it counts if it says that it was cast in time. Whoever dates one back
 //! is not found out by this; nodes are, because they were there.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use updraft_protocol::{
-    Ballot, Digest, KeyId, Root, Signed, Stance, Statement, Verified,
-    limits::MAX_ROOT_STEPS,
-    root::{trust_first, trust_next},
-    vote::Decision,
-};
+use updraft_protocol::{Ballot, Digest, Elector, KeyId, Signed, Stance, Statement, vote::Decision};
 
 use crate::{
-    governance::{Governance, Held, Refusal, State, VoteCount},
-    publish::ledger::{Ledger, TrustError},
+    api::{ProposalName, types::Proposal},
+    governance::{Governance, Held, LIED, Refusal, State, VoteCount},
+    problem::{Code, Problem},
+    publish::ledger::Trusted,
 };
 
 /// A recount of everything that was said about votes.
@@ -63,20 +60,13 @@ pub(super) enum Verdict {
     Void(String),
 }
 
-/// Who votes under every root of a ledger, from the first root on, which has to be `first`.
-///
-/// # Errors
-/// If a root does not follow from the one before it.
-pub(super) fn roster(ledger: &dyn Ledger, first: &Digest) -> Result<Governance, TrustError> {
-    let signed = ledger.root(1)?.ok_or(TrustError::NoRoot)?;
-    let mut newest: Verified<Root> = trust_first(&signed, first).map_err(TrustError::Root)?;
-    let mut governance = Governance::new(&newest);
-    for version in 2..=MAX_ROOT_STEPS {
-        let Some(next) = ledger.root(version)? else { break };
-        newest = trust_next(&newest, &next).map_err(TrustError::Root)?;
-        governance.follow(&newest);
+/// Who votes under every root that is trusted: those, and not what the ledger says when it is asked again.
+pub(super) fn roster(trusted: &Trusted<'_>) -> Governance {
+    let mut governance = Governance::new(trusted.first());
+    for root in trusted.roots().skip(1) {
+        governance.follow(root);
     }
-    Ok(governance)
+    governance
 }
 
 /// The order in which nothing comes before what it is about. Proofs go before ballots, so that no liar counts.
@@ -116,14 +106,39 @@ impl Recount {
         let ballot = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
         let held = self.governance.proposal(&ballot.proposal).ok_or(Refusal::UnknownProposal)?;
         let (opens, cast) = (held.proposal.opens, ballot.epoch);
-        let ends = match ballot.stance {
-            Stance::Cancel => held.proposal.last_epoch(Decision::Cancel, self.governance.rules()),
-            _ => held.proposal.lock_deadline,
-        };
+        let about = Decision::about(&ballot.stance);
+        let ends = held.proposal.last_epoch(about, self.governance.rules());
         if cast < opens || cast > ends {
             return Err(Refusal::OutsideTheVote { cast, opens, ends });
         }
         Ok(())
+    }
+
+    /// The proposal that somebody shows when he is asked for `name`, if its own bytes bear it.
+    ///
+    /// # Errors
+    /// [`Code::CountDiffers`] if nobody who may has signed it, or it is not what was asked for.
+    pub(super) fn shown(&self, claim: &Proposal, name: &ProposalName) -> Result<&Held, Problem> {
+        let id = claim.digest.parse::<Digest>().ok();
+        let held = self.proposals().find(|held| Some(held.id()) == id);
+        let held = held.ok_or_else(|| self.unfounded(claim, id.as_ref()))?;
+        let asked = name.find([held], |held| (held.proposal.number, held.id()));
+        asked.map_err(|_| {
+            let detail = format!("asked for {name}, the node shows p-{}", held.proposal.number);
+            Problem::new(Code::CountDiffers, detail).hint("ask another node: `--api ADDR`")
+        })
+    }
+
+    /// The problem of a proposal that somebody shows and whose own bytes do not bear it.
+    fn unfounded(&self, claim: &Proposal, id: Option<&Digest>) -> Problem {
+        let detail = format!("{} does not stand by the bytes that are shown for it", claim.id);
+        let about = id.map(|id| self.refused(id)).unwrap_or_default();
+        about
+            .into_iter()
+            .fold(Problem::new(Code::CountDiffers, detail), |problem, refused| {
+                problem.cause(format!("{}: {}", refused.kind, refused.why))
+            })
+            .hint("ask another node: `--api ADDR`")
     }
 
     /// Every proposal that stands.
@@ -143,15 +158,38 @@ impl Recount {
         self.governance.vote_count(held).unwrap_or_default()
     }
 
+    /// Whether enough are for it: by what decides, which is not rounded as what is shown.
+    pub(super) fn is_enough(&self, held: &Held) -> bool {
+        self.governance.count(held).is_some_and(|count| count.is_enough(&held.proposal))
+    }
+
+    /// Whether enough are ready, by the same.
+    pub(super) fn is_ready(&self, held: &Held) -> bool {
+        self.governance.count(held).is_some_and(|count| count.is_ready(&held.proposal))
+    }
+
     /// How a proposal stands in an epoch.
     pub(super) fn state(&self, held: &Held, epoch: u64) -> State {
         // As above.
         self.governance.state(&held.id(), epoch, None).unwrap_or(State::Announced)
     }
 
-    /// What a decision waits for.
-    pub(super) fn missing(&self, held: &Held, epoch: u64) -> Vec<String> {
-        self.governance.missing(held, self.state(held, epoch))
+    /// How it stands as if nothing else were decided about its line: all that is known where only ballots about this
+    /// proposal are counted. `height` is the one that was reached, if somebody knows.
+    pub(super) fn alone(&self, held: &Held, epoch: u64, height: Option<u64>) -> State {
+        let weights = self.governance.weights(held);
+        weights.map_or(State::Announced, |weights| held.state(weights, epoch, height))
+    }
+
+    /// The first of some epochs, and those of them in which something may change by itself.
+    pub(super) fn moments(&self, of: &RangeInclusive<u64>) -> impl Iterator<Item = u64> {
+        let next = |epoch: &u64| self.governance.next_change(*epoch);
+        std::iter::successors(Some(*of.start()), next).take_while(|epoch| epoch <= of.end())
+    }
+
+    /// What a decision waits for, as long as it stands like this.
+    pub(super) fn missing(&self, held: &Held, state: State) -> Vec<String> {
+        self.governance.missing(held, state)
     }
 
     /// Decisions that are proved, with the number of ballots that prove each.
@@ -167,13 +205,11 @@ impl Recount {
     pub(super) fn lines(&self, held: &Held) -> Vec<Line> {
         let lies: Vec<&KeyId> = held.liars().map(|(key, _)| key).collect();
         let electors = self.governance.electors_of(held).map(|list| list.electors.as_slice());
-        let line = |elector: &updraft_protocol::Elector| {
+        let line = |elector: &Elector| {
             let key = elector.key.id();
             let cast = held.ballot_of(&key).map(|(_, b)| (b.stance, b.seq, b.epoch));
             let verdict = match &cast {
-                _ if lies.contains(&&key) => {
-                    Verdict::Void("it signed two different ballots with one number".to_owned())
-                }
+                _ if lies.contains(&&key) => Verdict::Void(LIED.to_owned()),
                 None => Verdict::Silent,
                 Some(_) => Verdict::Counts,
             };
@@ -202,112 +238,5 @@ impl Refused {
 }
 
 #[cfg(test)]
-mod tests {
-    use updraft_protocol::{DoubleVote, SecretKey};
-
-    use super::*;
-    use crate::{agent::fake::vote::Vote, publish::ledger::OnlyRoots};
-
-    fn governance() -> Governance {
-        let root = Vote::root();
-        roster(&OnlyRoots(vec![root.clone()]), &root.digest()).expect("sound")
-    }
-
-    fn ballot(vote: &Vote, elector: usize, stance: Stance, seq: u32) -> Statement {
-        Statement::Ballot(Vote::sign(&vote.ballot(elector, stance, seq), elector))
-    }
-
-    fn recount(vote: &Vote, said: Vec<Statement>) -> Recount {
-        let proposal = Statement::Proposal(vote.signed());
-        Recount::of(governance(), said.into_iter().chain([proposal]).collect())
-    }
-
-    fn counted(recount: &Recount) -> (VoteCount, Vec<Verdict>) {
-        let held = recount.proposals().next().expect("one");
-        let verdicts = recount.lines(held).into_iter().map(|line| line.verdict);
-        (recount.count(held), verdicts.collect())
-    }
-
-    #[test]
-    fn the_last_ballot_of_each_elector_counts_in_whatever_order_they_come() {
-        let vote = Vote::new();
-        let said = || {
-            vec![
-                ballot(&vote, 0, Stance::Yes, 2),
-                ballot(&vote, 1, Stance::Abstain, 1),
-                ballot(&vote, 0, Stance::No, 1),
-            ]
-        };
-        for said in [said(), said().into_iter().rev().collect()] {
-            let (count, verdicts) = counted(&recount(&vote, said));
-            assert_eq!((count.yes, count.no, count.abstain, count.total), (1, 0, 1, 3));
-            let silent = verdicts.iter().filter(|verdict| **verdict == Verdict::Silent);
-            assert_eq!(silent.count(), 1);
-        }
-    }
-
-    #[test]
-    fn enough_that_are_ready_decide_it_and_the_ballots_prove_it() {
-        let vote = Vote::new();
-        let said = (0..3).map(|elector| ballot(&vote, elector, vote.ready(), 1)).collect();
-        let recount = recount(&vote, said);
-        let held = recount.proposals().next().expect("one");
-        assert_eq!(recount.decided(held), BTreeMap::from([(Decision::LockIn, 3)]));
-        assert_eq!(recount.state(held, vote.proposal.lock_deadline), State::LockedIn);
-        assert!(recount.missing(held, vote.proposal.lock_deadline).is_empty());
-    }
-
-    #[test]
-    fn what_does_not_stand_is_told_with_its_reason_and_counts_nothing() {
-        let vote = Vote::new();
-        let id = vote.signed().digest();
-        let late =
-            Ballot { epoch: vote.proposal.lock_deadline + 1, ..vote.ballot(0, Stance::Yes, 1) };
-        let forged = Statement::Ballot(Vote::sign(&vote.ballot(1, Stance::Yes, 1), 2));
-        let stranger = SecretKey::from_seed(&[99; 32]);
-        let strange = Ballot { by: stranger.public().id(), ..vote.ballot(2, Stance::Yes, 1) };
-        let mut signed = Signed::unsigned(&strange).expect("within limits");
-        signed.sign(&stranger, &strange.network);
-        let said = vec![Statement::Ballot(Vote::sign(&late, 0)), forged, Statement::Ballot(signed)];
-        let recount = recount(&vote, said);
-        let (count, verdicts) = counted(&recount);
-        assert_eq!((count.yes, verdicts), (0, vec![Verdict::Silent; 3]));
-        let why: Vec<_> = recount.refused(&id).iter().map(|refused| refused.why.label()).collect();
-        assert_eq!(why, ["vote_outside", "vote_unverified", "vote_not_an_elector"]);
-    }
-
-    #[test]
-    fn a_liar_counts_for_nothing_and_whoever_is_for_two_rivals_counts_for_both() {
-        let vote = Vote::new();
-        let mut rival = Vote::new();
-        rival.proposal.number = 4;
-        rival.proposal.to = 3;
-        let one = Vote::sign(&vote.ballot(0, Stance::Yes, 1), 0);
-        let other = Vote::sign(&vote.ballot(0, Stance::No, 1), 0);
-        let said = vec![
-            Statement::Ballot(one.clone()),
-            Statement::DoubleVote(DoubleVote::new(one, other)),
-            Statement::Proposal(rival.signed()),
-            ballot(&vote, 1, Stance::Yes, 1),
-            ballot(&rival, 1, Stance::Yes, 1),
-            ballot(&vote, 2, Stance::Yes, 1),
-        ];
-        let recount = recount(&vote, said);
-        let id = vote.signed().digest();
-        let held = recount.proposals().find(|held| held.id() == id).expect("it stands");
-        assert_eq!(recount.count(held).yes, 2);
-        let of = |n: usize| {
-            let key = Vote::key(n).public().id();
-            recount.lines(held).into_iter().find(|line| line.key == key).expect("in it").verdict
-        };
-        assert!(matches!(of(0), Verdict::Void(why) if why.contains("one number")));
-        assert_eq!((of(1), of(2)), (Verdict::Counts, Verdict::Counts));
-    }
-
-    #[test]
-    fn a_chain_that_begins_elsewhere_names_no_electors() {
-        let root = Vote::root();
-        let elsewhere = roster(&OnlyRoots(vec![root]), &Digest::of(b"another"));
-        assert!(matches!(elsewhere, Err(TrustError::Root(_))));
-    }
-}
+#[path = "recount_tests.rs"]
+pub(super) mod tests;

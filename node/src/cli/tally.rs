@@ -1,19 +1,19 @@
 //! `updraft tally`: counts a vote again, from the bytes that electors signed; no node's count is believed.
 
-use std::path::PathBuf;
+use std::{ops::RangeInclusive, path::PathBuf};
 
 use serde_json::{Value, json};
-use updraft_protocol::{Digest, Root, vote::Decision};
+use updraft_protocol::{Digest, vote::Decision};
 
 use super::{
     Context, Exit, deliver,
     evidence::{Evidence, from_file, from_node, write},
-    node_ledger,
+    node_ledger::{self, NodeLedger},
     output::{Format, Output},
     polls,
-    publisher::{Publisher, data_directory},
+    publisher::{DataDirectory, Publisher, data_directory},
     recount::{Line, Recount, Refused, Verdict, roster},
-    words::clean,
+    standing::{Judged, judge},
 };
 use crate::{
     api::{
@@ -21,16 +21,19 @@ use crate::{
         types::{Ballots, Proposal, state_word},
     },
     clock::Clock,
-    governance::{Governance, Held, VoteCount},
+    fingerprint::Fingerprint,
+    governance::{Governance, Held, State, VoteCount},
     problem::{Code, Problem},
     publish::{
-        ledger::{Ledger, OnlyRoots, TrustError, WithRoots},
+        ledger::{Ledger, OnlyRoots, WithRoots},
         sign::name_of,
     },
 };
 
-/// How often ballots are asked for when the two counts differ: one may have come between two answers.
-const TRIES: usize = 3;
+/// Epochs by which two clocks may differ, as in what nodes take from each other.
+const SKEW: u64 = 1;
+/// Most letters of a stranger's word for a state.
+const MAX_WORD: usize = 40;
 
 /// Count a vote again from signed ballots, and compare
 #[derive(Debug, clap::Args)]
@@ -49,51 +52,112 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
-    let publisher = Publisher::here(context)?;
-    let node = node_ledger::find(context)?;
-    let own_roots = publisher.project.as_ref().map(|project| project.roots()).transpose()?;
-    let own_roots = OnlyRoots(own_roots.unwrap_or_default());
-    let data = match (&node, &args.file) {
-        (Some(_), _) => None,
-        // Whoever was handed the ballots and has the project's roots needs nothing else.
-        (None, Some(_)) if !own_roots.0.is_empty() => None,
-        (None, _) => Some(data_directory(context)?),
-    };
-    let known: &dyn Ledger = match (&node, &data) {
-        (Some(node), _) => node,
-        (None, Some(data)) => data,
-        (None, None) => &OnlyRoots(Vec::new()),
-    };
-    let ledger = WithRoots { ledger: known, roots: own_roots };
-    let trusted = publisher.trust(&ledger)?;
-    let first = ledger.root(1)?.ok_or(TrustError::NoRoot)?.digest();
-    let roster = roster(&ledger, &first)?;
-    let gather = || match (&args.file, &node, &data) {
-        (Some(file), ..) => from_file(file, &args.proposal),
-        (None, Some(node), _) => from_node(node, &args.proposal),
-        (None, None, Some(data)) => {
-            let unreadable = |error| Problem::from_error(Code::FileUnusable, &error);
-            let statements = data.store.statements().map_err(unreadable)?;
-            Ok(Evidence { statements, claim: None, documents: Vec::new() })
-        }
-        (None, None, None) => Err(deliver::needs_a_node()),
-    };
-    let mut tries = if node.is_some() && args.file.is_none() { TRIES } else { 1 };
-    loop {
-        let evidence = gather()?;
-        tries -= 1;
-        let tally = Tally::of(&roster, evidence, args, trusted.root())?;
-        match tally.differs() {
-            Some(_) if tries > 0 => {}
-            differs => {
-                if let Some(path) = &args.out {
-                    write(path, &tally.documents)?;
-                }
-                tally.tell(args, &publisher, context)?;
-                return differs.map_or(Ok(Exit::Done), Err);
+    let source = Source::here(args, context)?;
+    let mut tally = source.count(args)?;
+    // A root or a ballot may have come between two answers of a node that is honest; not twice.
+    if source.is_a_node_that_talks(args) && tally.differs().is_some() {
+        tally = source.count(args)?;
+    }
+    if let Some(path) = &args.out {
+        write(path, tally.document.as_ref())?;
+    }
+    tally.tell(args, &source.publisher, context)?;
+    tally.differs().map_or(Ok(Exit::Done), Err)
+}
+
+/// Where roots and ballots come from.
+struct Source {
+    publisher: Publisher,
+    node: Option<NodeLedger>,
+    data: Option<DataDirectory>,
+    own_roots: OnlyRoots,
+}
+
+impl Source {
+    fn here(args: &Args, context: &Context) -> Result<Self, Problem> {
+        let publisher = Publisher::here(context)?;
+        let node = node_ledger::find(context)?;
+        let own_roots = publisher.project.as_ref().map(|project| project.roots()).transpose()?;
+        let own_roots = OnlyRoots(own_roots.unwrap_or_default());
+        let data = match (&node, &args.file) {
+            (Some(_), _) => None,
+            // Whoever was handed the ballots and has the project's roots needs nothing else.
+            (None, Some(_)) if !own_roots.0.is_empty() => None,
+            (None, _) => Some(data_directory(context)?),
+        };
+        Ok(Self { publisher, node, data, own_roots })
+    }
+
+    fn is_a_node_that_talks(&self, args: &Args) -> bool {
+        self.node.is_some() && args.file.is_none()
+    }
+
+    /// Reads ballots, then roots, so that none of the ballots is newer than the roots, and counts.
+    fn count(&self, args: &Args) -> Result<Tally, Problem> {
+        let begun = Clock::system().now();
+        let evidence = match (&args.file, &self.node, &self.data) {
+            (Some(file), ..) => from_file(file)?,
+            (None, Some(node), _) => from_node(node, &args.proposal)?,
+            (None, None, Some(data)) => {
+                let unreadable = |error| Problem::from_error(Code::FileUnusable, &error);
+                let statements = data.store.statements().map_err(unreadable)?;
+                Evidence { statements, document: None }
             }
+            (None, None, None) => return Err(deliver::needs_a_node()),
+        };
+        let nothing = OnlyRoots(Vec::new());
+        let known: &dyn Ledger = match (&self.node, &self.data) {
+            (Some(node), _) => node,
+            (None, Some(data)) => data,
+            (None, None) => &nothing,
+        };
+        let ledger = WithRoots { ledger: known, roots: self.own_roots.clone() };
+        let trusted = self.publisher.trust(&ledger)?;
+        let epoch = polls::epoch_of(Clock::system().now(), trusted.root());
+        // What stands in a file was so at any time until now.
+        let since = match &args.file {
+            Some(_) => 0,
+            None => polls::epoch_of(begun, trusted.root()).saturating_sub(SKEW),
+        };
+        let by = match (self.publisher.first_root()?, &self.node) {
+            (Some(_), _) => ToldBy::Project,
+            (None, Some(_)) => ToldBy::Node,
+            (None, None) => ToldBy::DataDirectory,
+        };
+        let first = (trusted.first().digest(), by);
+        let when = since..=epoch.saturating_add(SKEW);
+        Tally::of(roster(&trusted), evidence, &args.proposal, Moment { epoch, when }, first)
+    }
+}
+
+/// Whose word it is that the chain of roots begins where it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ToldBy {
+    /// The project that this was called in.
+    Project,
+    /// What this machine has joined.
+    DataDirectory,
+    /// The node's own.
+    Node,
+}
+
+impl ToldBy {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Project => "project",
+            Self::DataDirectory => "data",
+            Self::Node => "node",
         }
     }
+}
+
+/// When a vote is counted.
+#[derive(Debug, Clone)]
+struct Moment {
+    /// Now.
+    epoch: u64,
+    /// When the other count may have been made.
+    when: RangeInclusive<u64>,
 }
 
 /// A vote that was counted again.
@@ -101,35 +165,32 @@ struct Tally {
     recount: Recount,
     id: Digest,
     number: u32,
-    epoch: u64,
-    claim: Option<Proposal>,
-    documents: Vec<Ballots>,
+    moment: Moment,
+    document: Option<Ballots>,
+    /// The root that says who votes begins a chain with this one.
+    first: (Digest, ToldBy),
 }
 
 impl Tally {
     fn of(
-        roster: &Governance,
+        roster: Governance,
         evidence: Evidence,
-        args: &Args,
-        root: &Root,
+        name: &ProposalName,
+        moment: Moment,
+        first: (Digest, ToldBy),
     ) -> Result<Self, Problem> {
-        let Evidence { statements, claim, documents } = evidence;
-        let recount = Recount::of(roster.clone(), statements);
-        let name = match &claim {
-            // What the node calls so; numbers are shared, digests are not.
-            Some(claim) => {
-                claim.digest.parse().map_err(|error| Problem::from_error(Code::Failed, &error))?
-            }
-            None => args.proposal.clone(),
+        let Evidence { statements, document } = evidence;
+        let recount = Recount::of(roster, statements);
+        let held = match &document {
+            Some(document) => recount.shown(&document.proposal, name)?,
+            None => name.find(recount.proposals(), |held| (held.proposal.number, held.id()))?,
         };
-        let found = name.find(recount.proposals(), |held| (held.proposal.number, held.id()));
-        let (id, number) = match (found, &claim) {
-            (Ok(held), _) => (held.id(), held.proposal.number),
-            (Err(problem), None) => return Err(problem),
-            (Err(_), Some(claim)) => return Err(unfounded(claim, &recount)),
-        };
-        let epoch = polls::epoch_of(Clock::system().now(), root);
-        Ok(Self { recount, id, number, epoch, claim, documents })
+        let (id, number) = (held.id(), held.proposal.number);
+        Ok(Self { recount, id, number, moment, document, first })
+    }
+
+    fn claim(&self) -> Option<&Proposal> {
+        self.document.as_ref().map(|document| &document.proposal)
     }
 
     fn held(&self) -> &Held {
@@ -139,7 +200,7 @@ impl Tally {
 
     /// What is wrong with the other count, if it is another one.
     fn differs(&self) -> Option<Problem> {
-        let claim = self.claim.as_ref()?;
+        let claim = self.claim()?;
         let (own, weights) = (self.recount.count(self.held()), &claim.weights);
         let other = VoteCount {
             yes: weights.yes,
@@ -150,35 +211,51 @@ impl Tally {
             total: claim.total,
             needed: claim.threshold,
         };
-        let decided: Vec<&str> = self.decisions().into_iter().map(|(word, _)| word).collect();
-        if own == other && decided == claim.certificates {
+        let decided = self.recount.decided(self.held());
+        let decided: Vec<&str> = decided.keys().map(Decision::word).collect();
+        if own == other && decided == claim.certificates && self.judged() != Some(Judged::Refuted) {
             return None;
         }
-        let told = |who: &str, count: &VoteCount, decided: String| {
+        let told = |who: &str, count: &VoteCount, decided: String, state: &str| {
             let VoteCount { yes, ready, no, abstain, cancel, total, needed } = count;
             format!(
                 "{who}: yes {yes}, of it ready {ready}, no {no}, abstain {abstain}, cancel {cancel}, of {total}, \
-                 {needed} needed; decided: {}",
+                 {needed} needed; decided: {}; {state}",
                 if decided.is_empty() { "nothing" } else { &decided }
             )
         };
+        let said: String = polls::state(&claim.state).chars().take(MAX_WORD).collect();
         let detail = format!("{} counted again gives another result", claim.id);
         Some(
             Problem::new(Code::CountDiffers, detail)
-                .cause(told("counted here", &own, decided.join(", ")))
-                .cause(told("claimed", &other, claim.certificates.join(", ")))
+                .cause(told("counted here", &own, decided.join(", "), self.counted().word()))
+                .cause(told("claimed", &other, claim.certificates.join(", "), &said))
                 .hint("`--ballots` lists every ballot and why it counts; ask another node: `--api ADDR`"),
         )
     }
 
-    /// What is decided, by the API's words, and by how many ballots.
-    fn decisions(&self) -> Vec<(&'static str, usize)> {
-        let decided = self.recount.decided(self.held());
-        let word = |decision| match decision {
-            Decision::LockIn => "lockIn",
-            Decision::Cancel => "cancel",
-        };
-        decided.into_iter().map(|(decision, ballots)| (word(decision), ballots)).collect()
+    /// How it stands by what was counted here.
+    fn counted(&self) -> State {
+        let (held, epoch) = (self.held(), self.moment.epoch);
+        match &self.document {
+            // What else was decided about its line is not among the ballots about one proposal.
+            Some(_) => self.recount.alone(held, epoch, None),
+            None => self.recount.state(held, epoch),
+        }
+    }
+
+    /// What the other's word for that is worth, if there is one.
+    fn judged(&self) -> Option<Judged> {
+        let word = &self.claim()?.state;
+        Some(judge(word, self.held(), &self.recount, &self.moment.when))
+    }
+
+    /// How it stands, in the other's word where that cannot be known here, and whether it is.
+    fn state(&self) -> (&'static str, bool) {
+        match self.judged() {
+            Some(Judged::ToldOn(word)) => (word, true),
+            Some(Judged::Borne | Judged::Refuted) | None => (self.counted().word(), false),
+        }
     }
 
     fn tell(&self, args: &Args, publisher: &Publisher, context: &Context) -> Result<(), Problem> {
@@ -189,27 +266,40 @@ impl Tally {
             Format::Json => output.document("tally", &self.in_json(args, &lines)),
             Format::Text => {
                 output.line(&self.sentence(&lines));
-                let missing = self.recount.missing(self.held(), self.epoch);
+                let missing = self.recount.missing(self.held(), self.counted());
                 missing.iter().for_each(|line| output.line(&format!("missing: {line}")));
-                for (decision, ballots) in self.decisions() {
-                    let what = if decision == "lockIn" { "locked in" } else { "cancelled" };
+                for (decision, ballots) in self.recount.decided(self.held()) {
+                    let what = match decision {
+                        Decision::LockIn => "locked in",
+                        Decision::Cancel => "cancelled",
+                    };
                     output.line(&format!("{what}: a certificate of {ballots} ballots proves it"));
                 }
                 if args.ballots {
                     self.table(&lines, |line| name_of(&line.key, &names), output);
                 }
-                if self.claim.is_some() && self.differs().is_none() {
+                if self.claim().is_some() && self.differs().is_none() {
                     output.say("Counted again from signed ballots: the same result.");
                 }
+                self.first_root_in_words().iter().for_each(|line| output.say(line));
                 Ok(())
             }
         }
     }
 
-    /// The word for how it stands. Heights are known to nodes alone, so theirs goes before what is concluded here.
-    fn state(&self) -> &str {
-        let own = self.recount.state(self.held(), self.epoch).word();
-        self.claim.as_ref().map_or(own, |claim| polls::state(&claim.state))
+    /// Who votes follows from the first root: says so where nothing but somebody's word tells which that is.
+    fn first_root_in_words(&self) -> Vec<String> {
+        let (first, by) = &self.first;
+        let whose = match by {
+            ToldBy::Project => return Vec::new(),
+            ToldBy::Node => "the node's own word",
+            ToldBy::DataDirectory => "what this machine has joined",
+        };
+        vec![
+            format!("Who may vote follows from the first root, which is {whose}."),
+            format!("  first root  {}", Fingerprint::of(first)),
+            "  Compare it with somebody who knows it, or count where the project is.".to_owned(),
+        ]
     }
 
     /// How it stands, in one line.
@@ -218,6 +308,8 @@ impl Tally {
         let count = self.recount.count(held);
         let VoteCount { yes, ready, no, abstain, cancel, needed, .. } = count;
         let verdict = |is_so: bool| if is_so { "met" } else { "not yet" };
+        let (state, is_told_on) = self.state();
+        let whose = if is_told_on { ", by the node's word" } else { "" };
         let least = count.ready_needed(&held.proposal);
         let others: String = [("abstain", abstain), ("cancel", cancel)]
             .into_iter()
@@ -226,14 +318,13 @@ impl Tally {
             .collect();
         format!(
             "p-{}  {} may vote · {} voted · yes {yes} (threshold {needed}: {}) · ready {ready} (threshold {least}: {}) \
-             · no {no}{others} · {} ballots refused · {}",
+             · no {no}{others} · {} ballots refused · {state}{whose}",
             self.number,
             lines.len(),
             lines.iter().filter(|line| line.cast.is_some()).count(),
-            verdict(yes >= needed),
-            verdict(ready >= least),
+            verdict(self.recount.is_enough(held)),
+            verdict(self.recount.is_ready(held)),
             self.refused().len(),
-            self.state(),
         )
     }
 
@@ -273,15 +364,16 @@ impl Tally {
         let held = self.held();
         let count = self.recount.count(held);
         let VoteCount { yes, ready, no, abstain, cancel, total, needed } = count;
-        let decided: Vec<_> = self
-            .decisions()
-            .into_iter()
-            .map(|(decision, ballots)| json!({ "decision": decision, "ballots": ballots }))
+        let decided = self.recount.decided(held).into_iter();
+        let decided: Vec<_> = decided
+            .map(|(decision, ballots)| json!({ "decision": decision.word(), "ballots": ballots }))
             .collect();
+        let (state, is_told_on) = self.state();
         let mut members = json!({
             "id": format!("p-{}", self.number),
             "digest": self.id.to_string(),
-            "state": state_word(self.state()),
+            "state": state_word(state),
+            "stateBy": if is_told_on { "node" } else { "count" },
             "electors": lines.len(),
             "voted": lines.iter().filter(|line| line.cast.is_some()).count(),
             "weights": { "yes": yes, "ready": ready, "no": no, "abstain": abstain, "cancel": cancel },
@@ -289,9 +381,11 @@ impl Tally {
             "threshold": needed,
             "readyThreshold": count.ready_needed(&held.proposal),
             "refused": self.refused().len(),
-            "missing": self.recount.missing(held, self.epoch),
+            "missing": self.recount.missing(held, self.counted()),
             "decided": decided,
-            "agrees": self.claim.as_ref().map(|_| self.differs().is_none()),
+            "agrees": self.claim().map(|_| self.differs().is_none()),
+            "firstRoot": self.first.0.to_string(),
+            "firstRootBy": self.first.1.word(),
         });
         if args.ballots {
             members["ballots"] = json!(lines.iter().map(in_json).collect::<Vec<_>>());
@@ -310,21 +404,6 @@ impl Tally {
     }
 }
 
-/// The problem of a proposal that somebody shows and whose own bytes do not bear it.
-fn unfounded(claim: &Proposal, recount: &Recount) -> Problem {
-    let problem = Problem::new(
-        Code::CountDiffers,
-        format!("{} does not stand by the bytes that are shown for it", clean(&claim.id)),
-    );
-    let about = claim.digest.parse::<Digest>().map(|id| recount.refused(&id)).unwrap_or_default();
-    about
-        .into_iter()
-        .fold(problem, |problem, refused| {
-            problem.cause(format!("{}: {}", refused.kind, refused.why))
-        })
-        .hint("ask another node: `--api ADDR`")
-}
-
 fn in_json(line: &Line) -> Value {
     let (verdict, why) = match &line.verdict {
         Verdict::Counts => ("counts", None),
@@ -341,76 +420,5 @@ fn in_json(line: &Line) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use updraft_protocol::Stance;
-
-    use super::*;
-    use crate::{
-        agent::fake::vote::Vote,
-        cli::{evidence::evidence, recount::roster},
-    };
-
-    fn args() -> Args {
-        Args { proposal: ProposalName::Number(3), ballots: true, file: None, out: None }
-    }
-
-    /// A recount of what a node shows, after somebody has changed it.
-    fn tally(vote: &Vote, change: impl FnOnce(&mut Ballots)) -> Result<Tally, Problem> {
-        let mut document = Ballots::from(&vote.line());
-        change(&mut document);
-        let root = Vote::root();
-        let roster = roster(&OnlyRoots(vec![root.clone()]), &root.digest()).expect("sound");
-        let evidence = evidence(vec![document], &args().proposal)?;
-        Tally::of(&roster, evidence, &args(), &root.peek().expect("a root"))
-    }
-
-    #[test]
-    fn a_count_that_the_ballots_bear_is_agreed_with() {
-        let vote = Vote::new().cast(0, Stance::Yes, 1).cast(1, Stance::Cancel, 2);
-        let tally = tally(&vote, |_| {}).expect("it stands");
-        assert_eq!(tally.differs(), None);
-        let lines = tally.recount.lines(tally.held());
-        assert_eq!(
-            tally.sentence(&lines),
-            "p-3  3 may vote · 2 voted · yes 1 (threshold 3: not yet) · ready 0 (threshold 2: not yet) · no 0 · \
-             cancel 1 · 0 ballots refused · open"
-        );
-        let document = tally.in_json(&args(), &lines);
-        assert_eq!((&document["agrees"], &document["weights"]["yes"]), (&json!(true), &json!(1)));
-        assert_eq!(document["ballots"].as_array().map(Vec::len), Some(3));
-    }
-
-    #[test]
-    fn a_node_that_counts_otherwise_than_its_ballots_is_found_out_with_both_counts() {
-        let vote = Vote::new().cast(0, Stance::Yes, 1);
-        let found_out = |change: fn(&mut Ballots)| {
-            let tally = tally(&vote, change).expect("it stands");
-            tally.differs().expect("a lie")
-        };
-        let lies: [fn(&mut Ballots); 4] = [
-            |shown| shown.proposal.weights.yes = 3,
-            |shown| shown.proposal.threshold = 1,
-            |shown| shown.proposal.certificates = vec!["lockIn".to_owned()],
-            // The ballot is kept back.
-            |shown| shown.items.iter_mut().for_each(|item| item.ballot = None),
-        ];
-        for lie in lies {
-            let problem = found_out(lie);
-            assert_eq!((problem.code, problem.code.exit_code()), (Code::CountDiffers, 6));
-            let [own, claimed] = &problem.causes[..] else { panic!("both counts: {problem:?}") };
-            assert!(own.starts_with("counted here: yes "), "{own}");
-            assert!(claimed.starts_with("claimed: yes "), "{claimed}");
-        }
-    }
-
-    #[test]
-    fn a_proposal_that_nobody_signed_does_not_stand() {
-        let forged = tally(&Vote::new(), |shown| {
-            if let Some(last) = shown.bytes.0.last_mut() {
-                *last ^= 1;
-            }
-        });
-        let problem = forged.err().expect("nobody signed it");
-        assert!(matches!(problem.code, Code::CountDiffers | Code::SignatureInvalid), "{problem:?}");
-    }
-}
+#[path = "tally_tests.rs"]
+mod tests;

@@ -76,12 +76,8 @@ fn explain(proposal: &Proposal, output: &Output) {
         output.line(&format!("missing: {}", clean(sentence)));
     }
     output.line(&format!("here: {}", clean(&proposal.readiness)));
-    if let Some(own) = &proposal.own {
-        output.line(&match (&own.ballot, own.may_vote) {
-            (Some(ballot), _) => format!("this node has said {ballot}"),
-            (None, true) => format!("this node has not voted: updraft vote {} yes", proposal.id),
-            (None, false) => "this node's key does not vote on this".to_owned(),
-        });
+    if let Some(own) = own_part(proposal) {
+        output.line(&clean(&own));
     }
     for liar in &proposal.liars {
         output.line(&format!(
@@ -91,15 +87,48 @@ fn explain(proposal: &Proposal, output: &Output) {
     }
 }
 
+/// What this node's operator has done about it, or can.
+fn own_part(proposal: &Proposal) -> Option<String> {
+    let own = proposal.own.as_ref()?;
+    Some(match (&own.ballot, own.may_vote) {
+        (Some(ballot), _) => format!("this node has said {ballot}"),
+        (None, true) if waits(proposal) => {
+            format!("this node has not voted: updraft vote {} yes", proposal.id)
+        }
+        (None, true) => "this node has not voted".to_owned(),
+        (None, false) => "this node's key does not vote on this".to_owned(),
+    })
+}
+
+/// Whether a vote waits for the person at the desk.
+fn waits(proposal: &Proposal) -> bool {
+    let own = proposal.own.as_ref();
+    proposal.state == "open" && own.is_some_and(|own| own.may_vote && own.ballot.is_none())
+}
+
 /// The vote that waits for the person at the desk.
 fn hint(shown: &[Proposal], output: &Output) {
-    let waits = |proposal: &&Proposal| {
-        let own = proposal.own.as_ref();
-        proposal.state == "open" && own.is_some_and(|own| own.may_vote && own.ballot.is_none())
-    };
-    match shown.iter().find(waits) {
+    match shown.iter().find(|proposal| waits(proposal)) {
         Some(proposal) => output.hint(&format!("`updraft vote {} yes` votes", proposal.id)),
         None => output
             .hint("`updraft votes P` tells what a vote waits for, `updraft tally P` counts again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{agent::fake::vote::Vote, api::types::OwnPart};
+
+    #[test]
+    fn a_node_that_has_not_voted_is_told_how_only_while_it_can() {
+        let own = Some(OwnPart { key: "k".to_owned(), may_vote: true, ballot: None });
+        let open = Proposal { own, ..Proposal::from(&Vote::new().line()) };
+        let said = |state: &str| own_part(&Proposal { state: state.to_owned(), ..open.clone() });
+        let way = "this node has not voted: updraft vote p-3 yes";
+        assert_eq!(said("open").as_deref(), Some(way));
+        for state in ["announced", "lockedIn", "active", "final", "failed", "cancelled"] {
+            assert_eq!(said(state).as_deref(), Some("this node has not voted"), "{state}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use updraft_protocol::{Ballot, Digest, KeyId, NetworkId, Stance, vote::Decision};
+use updraft_protocol::{Ballot, Digest, KeyId, NetworkId, Proposal, Stance, vote::Decision};
 
 use super::{
     held::State,
@@ -29,6 +29,17 @@ pub enum CannotVote {
     /// It would say the same again.
     #[error("it has said so")]
     SaidSo,
+}
+
+/// The number of an elector's next ballot about a proposal, after the `last` one that is known of it; `None` if it has
+/// changed its mind too often in this epoch. Who signs a ballot takes its number from here, and from nowhere else.
+///
+/// Numbers grow with time, so that a store which was lost, or is an older copy, or a node that has not heard everything,
+/// does not make an elector say two things with one number.
+pub fn next_ballot(proposal: &Proposal, last: Option<u32>, epoch: u64) -> Option<u32> {
+    let by_time = u32::try_from(epoch.saturating_sub(proposal.opens)).unwrap_or(u32::MAX);
+    let number = last.unwrap_or(0).max(by_time).checked_add(1)?;
+    (u64::from(number) <= most_ballots(proposal, epoch)).then_some(number)
 }
 
 /// An elector at work: its key's name, and what it said last. The key itself stays with whoever signs.
@@ -84,13 +95,8 @@ impl Elector {
         if last.is_some_and(|(_, last)| last == stance) && heard == last {
             return Err(CannotVote::SaidSo);
         }
-        // Numbers grow with time, so that a store which was lost, or is an older copy, does not make it say two things
-        // with one number.
-        let by_time = u32::try_from(epoch.saturating_sub(held.proposal.opens)).unwrap_or(u32::MAX);
-        let seq = last.map_or(0, |(seq, _)| seq).max(by_time).saturating_add(1);
-        if u64::from(seq) > most_ballots(&held.proposal, epoch) {
-            return Err(CannotVote::TooOften);
-        }
+        let seq = next_ballot(&held.proposal, last.map(|(seq, _)| seq), epoch)
+            .ok_or(CannotVote::TooOften)?;
         self.last.insert(*proposal, (seq, stance));
         Ok(Ballot { network, by: self.key, proposal: *proposal, seq, epoch, stance, reason })
     }

@@ -94,6 +94,9 @@ impl State {
     }
 }
 
+/// Why an elector's ballot counts for nothing.
+pub const LIED: &str = "it signed two different ballots with one number";
+
 /// A ballot that counts, and its bytes for whoever asks.
 #[derive(Debug, Clone)]
 pub(super) struct Cast {
@@ -167,7 +170,7 @@ impl Held {
     }
 
     /// How it stands in an epoch, as if no other were decided; `height` is what the operator's source of heights says.
-    pub(super) fn state(&self, weights: &Weights, epoch: u64, height: Option<u64>) -> State {
+    pub fn state(&self, weights: &Weights, epoch: u64, height: Option<u64>) -> State {
         if self.decided.contains_key(&Decision::Cancel) {
             return State::Cancelled;
         }

@@ -29,10 +29,10 @@ mod statements;
 
 pub use self::{
     count::VoteCount,
-    elector::{CannotVote, Elector},
+    elector::{CannotVote, Elector, next_ballot},
     fork::{Change, Footing, Forks},
     former::StruckOff,
-    held::{Held, State},
+    held::{Held, LIED, State},
     lines::Line,
     machine::{Event, Governance},
     refusal::Refusal,

@@ -258,6 +258,8 @@ pub struct HeldManifest {
 pub struct Trusted<'a> {
     ledger: &'a dyn Ledger,
     root: Verified<Root>,
+    /// Those before it, the first one first.
+    former: Vec<Verified<Root>>,
 }
 
 impl std::fmt::Debug for Trusted<'_> {
@@ -276,11 +278,24 @@ impl<'a> Trusted<'a> {
         let signed = ledger.root(1)?.ok_or(TrustError::NoRoot)?;
         let named = first.copied().unwrap_or_else(|| signed.digest());
         let mut trusted = root::trust_first(&signed, &named).map_err(TrustError::Root)?;
+        let mut former = Vec::new();
         for version in 2..=MAX_ROOT_STEPS {
             let Some(next) = ledger.root(version)? else { break };
-            trusted = root::trust_next(&trusted, &next).map_err(TrustError::Root)?;
+            let next = root::trust_next(&trusted, &next).map_err(TrustError::Root)?;
+            former.push(std::mem::replace(&mut trusted, next));
         }
-        Ok(Self { ledger, root: trusted })
+        Ok(Self { ledger, root: trusted, former })
+    }
+
+    /// The root that the chain begins with.
+    pub fn first(&self) -> &Verified<Root> {
+        self.former.first().unwrap_or(&self.root)
+    }
+
+    /// Every root of the chain, the first one first. What a ledger says of roots is never asked for twice: a second
+    /// answer may be another one.
+    pub fn roots(&self) -> impl Iterator<Item = &Verified<Root>> {
+        self.former.iter().chain([&self.root])
     }
 
     /// The newest root.

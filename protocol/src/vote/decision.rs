@@ -21,4 +21,12 @@ impl Decision {
             Stance::Cancel => Self::Cancel,
         }
     }
+
+    /// The word for it.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::LockIn => "lockIn",
+            Self::Cancel => "cancel",
+        }
+    }
 }

@@ -37,7 +37,7 @@ async fn a_proposal_has_its_documented_shape() {
     desk.agent.world().proposals[0].own = Some(OwnPart { key, may_vote: true, stance });
     let line = vote.line();
     let expected = json!({
-        "id": "p-3", "digest": line.id.to_string(), "state": "open", "line": "updraft",
+        "id": "p-3", "number": 3, "digest": line.id.to_string(), "state": "open", "line": "updraft",
         "from": 1, "to": 2, "release": "1.1.0",
         "artifacts": [Digest::of(b"the artifact").to_string()],
         "by": key.to_hex(), "notes": "packs of chunks",

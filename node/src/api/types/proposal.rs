@@ -1,7 +1,7 @@
 //! Bodies about votes: proposals, how they stand, and the ballots by which anybody counts again.
 
 use serde::{Deserialize, Serialize};
-use updraft_protocol::{Proposal as Signable, Stance, Statement, codec, vote::Decision};
+use updraft_protocol::{Proposal as Signable, Stance, Statement, codec};
 
 use super::{hex::Hex, time};
 use crate::agent::{self, ElectorLine, ProposalLine, VoteState};
@@ -12,6 +12,8 @@ use crate::agent::{self, ElectorLine, ProposalLine, VoteState};
 pub struct Proposal {
     /// What people call it: `p-3`. Two proposals may share it; the digest is its name.
     pub id: String,
+    /// The number in that: 3.
+    pub number: u32,
     /// Its name.
     pub digest: String,
     /// `announced open rejected failed lockedIn active final overtaken cancelled`.
@@ -228,14 +230,6 @@ pub(crate) fn state_word(state: &str) -> &str {
     known.map_or(state, |known| known.camel_case())
 }
 
-fn decision_word(decision: Decision) -> String {
-    match decision {
-        Decision::LockIn => "lockIn",
-        Decision::Cancel => "cancel",
-    }
-    .to_owned()
-}
-
 impl From<&ProposalLine> for Proposal {
     fn from(line: &ProposalLine) -> Self {
         let Signable { number, by, line: name, from, to, release, .. } = &line.proposal;
@@ -246,6 +240,7 @@ impl From<&ProposalLine> for Proposal {
         let agent::VoteCount { yes, ready, no, abstain, cancel, total, needed } = line.count;
         Self {
             id: format!("p-{number}"),
+            number: *number,
             digest: line.id.to_string(),
             state: line.state.camel_case().to_owned(),
             line: name.to_string(),
@@ -281,7 +276,7 @@ impl From<&ProposalLine> for Proposal {
             certificates: line
                 .certificates
                 .iter()
-                .map(|certificate| decision_word(certificate.decision))
+                .map(|certificate| certificate.decision.word().to_owned())
                 .collect(),
             liars: line
                 .electors
@@ -303,7 +298,7 @@ impl From<&ProposalLine> for Ballots {
                 .certificates
                 .iter()
                 .map(|certificate| CertificateBytes {
-                    decision: decision_word(certificate.decision),
+                    decision: certificate.decision.word().to_owned(),
                     bytes: encoded(&Statement::Certificate(Box::new(certificate.as_ref().clone()))),
                 })
                 .collect(),

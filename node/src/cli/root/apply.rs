@@ -58,11 +58,11 @@ pub(super) fn apply(files: &[PathBuf], context: &Context) -> Result<Exit, Proble
             draft.goes_on_as_meant(root, &desk.bases(trusted)?)?;
         }
         let votes = desk.votes(trusted)?;
-        for line in words::diff(root, &draft, &desk.names(), &votes) {
+        for line in words::diff(root, &draft, &desk.names(), votes.as_ref()) {
             context.output.say(&clean(&line));
         }
         caution_of_moves(draft.root(), trusted, context);
-        caution_of_votes(&draft, trusted, &votes, context);
+        caution_of_votes(&draft, trusted, votes.as_ref(), context);
         let question = format!("This changes {} for everybody.", root.name);
         if context.ask_for_name(&question, root.name.as_str()) == Answer::No {
             return Err(Problem::new(Code::Failed, "nothing was changed"));

@@ -44,7 +44,8 @@ pub(super) fn begin(message: &str, file: &DraftFile, context: &Context) -> Resul
     desk.trusting(|trusted| {
         let draft = RootDraft::begin(trusted.root(), message, Clock::system().now())?;
         write(&path, &draft)?;
-        sign::tell_changes(&draft, trusted, &desk, &path, context)
+        let votes = desk.votes(trusted)?;
+        sign::tell_changes(&draft, trusted, votes.as_ref(), &desk, &path, context)
     })
 }
 
@@ -160,7 +161,7 @@ pub(super) fn change(
                 "{had} signatures were for the draft as it was: they are gone, all have to sign again"
             ));
         }
-        sign::tell_changes(&draft, trusted, &desk, &path, context)
+        sign::tell_changes(&draft, trusted, Some(&known.votes), &desk, &path, context)
     })
 }
 

@@ -28,7 +28,8 @@ pub(super) fn diff(file: &DraftFile, context: &Context) -> Result<Exit, Problem>
     let path = desk.path(file);
     desk.trusting(|trusted| {
         let draft = read(&path, trusted.root())?;
-        tell_changes(&draft, trusted, &desk, &path, context)
+        let votes = desk.votes(trusted)?;
+        tell_changes(&draft, trusted, votes.as_ref(), &desk, &path, context)
     })
 }
 
@@ -36,12 +37,12 @@ pub(super) fn diff(file: &DraftFile, context: &Context) -> Result<Exit, Problem>
 pub(super) fn tell_changes(
     draft: &RootDraft,
     trusted: &Trusted<'_>,
+    votes: Option<&Votes>,
     desk: &Desk,
     path: &Path,
     context: &Context,
 ) -> Result<Exit, Problem> {
-    let votes = desk.votes(trusted)?;
-    let lines = words::diff(trusted.root(), draft, &desk.names(), &votes);
+    let lines = words::diff(trusted.root(), draft, &desk.names(), votes);
     match context.output.format() {
         Format::Json => {
             let mut members = in_json(draft, trusted.root(), desk);
@@ -51,14 +52,14 @@ pub(super) fn tell_changes(
         }
         Format::Text => {
             lines.iter().for_each(|line| context.output.line(&clean(line)));
-            caution(draft, trusted, &votes, context);
+            caution(draft, trusted, votes, context);
         }
     }
     Ok(Exit::Done)
 }
 
 /// What speaks against signing a draft as it is.
-fn caution(draft: &RootDraft, trusted: &Trusted<'_>, votes: &Votes, context: &Context) {
+fn caution(draft: &RootDraft, trusted: &Trusted<'_>, votes: Option<&Votes>, context: &Context) {
     if let Err(error) = draft.is_safe() {
         context.output.warn(&format!("{error}: nobody can sign it like that"));
     }
@@ -137,10 +138,10 @@ fn sign_at(
         draft.is_safe()?;
         context.output.say("Will sign:");
         let votes = desk.votes(trusted)?;
-        for line in words::diff(root, &draft, &desk.names(), &votes) {
+        for line in words::diff(root, &draft, &desk.names(), votes.as_ref()) {
             context.output.say(&clean(&line));
         }
-        caution(&draft, trusted, &votes, context);
+        caution(&draft, trusted, votes.as_ref(), context);
         let keys = unlock(desk, &draft, root, keys)?;
         if context.ask("Sign it?") == Answer::No {
             return Err(Problem::new(Code::Failed, "nothing was signed")

@@ -234,7 +234,7 @@ fn people_may_say_where_a_channel_goes_on_although_its_keys_stay() {
     let root = trusted();
     let draft = edited(&root, &[Change::Base(base(3)), add("brake", 9)]);
     assert_eq!(draft.root().base(&stable()), Some(&base(3)), "it stays when more is changed");
-    let lines = words::diff(&root, &draft, &BTreeMap::new(), &Votes::new());
+    let lines = words::diff(&root, &draft, &BTreeMap::new(), Some(&Votes::new()));
     let said = lines.iter().find(|line| line.contains("stable goes on from head 3"));
     assert!(said.is_some_and(|line| line.contains("its keys stay")), "{lines:#?}");
     let nightly = ChannelBase { channel: "nightly".parse().expect("a channel"), ..base(3) };
@@ -250,7 +250,7 @@ fn people_may_say_where_a_channel_goes_on_although_its_keys_stay() {
     let chosen = [Change::Base(base(3)), rotate[0].clone(), rotate[1].clone()];
     let kept = edited(&second, &chosen);
     assert_eq!(kept.root().base(&stable()), Some(&base(3)));
-    let lines = words::diff(&second, &kept, &BTreeMap::new(), &Votes::new());
+    let lines = words::diff(&second, &kept, &BTreeMap::new(), Some(&Votes::new()));
     assert!(lines.iter().any(|line| line.contains("stable goes on from head 3")), "{lines:#?}");
 }
 
@@ -374,11 +374,11 @@ fn every_change_is_said_in_words() {
         (revoke("root", 3), "! carol "),
         (Change::Expire { at: NOW.plus(60), now: NOW }, &NOW.plus(60).to_string()),
     ] {
-        let lines = words::diff(&root, &edited(&root, &[change]), &names, &Votes::new());
+        let lines = words::diff(&root, &edited(&root, &[change]), &names, Some(&Votes::new()));
         assert!(lines.iter().any(|line| line.contains(says)), "{says}: {lines:#?}");
         assert!(lines[2].contains("rotate carol"));
     }
-    let nothing = words::diff(&root, &begun(&root), &names, &Votes::new());
+    let nothing = words::diff(&root, &begun(&root), &names, Some(&Votes::new()));
     assert!(nothing.iter().any(|line| line.contains("no key, role or threshold changes")));
 }
 

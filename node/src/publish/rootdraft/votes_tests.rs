@@ -66,7 +66,7 @@ fn sorted(names: &[&str]) -> Vec<Digest> {
 
 fn said(trusted: &Verified<Root>, draft: &RootDraft) -> String {
     let names: BTreeMap<KeyId, String> = BTreeMap::new();
-    words::diff(trusted, draft, &names, &known().votes).join("\n")
+    words::diff(trusted, draft, &names, Some(&known().votes)).join("\n")
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn electors_can_be_replaced_whatever_they_have_opened_and_decisions_have_the_fir
     let left: Vec<_> = super::left_out(&root, draft.root(), &known.votes).collect();
     assert_eq!(left.len(), 300 + 1 - MAX_COUNTED);
     assert!(left.iter().all(|(_, vote)| vote.progress == Progress::Open));
-    let lines = words::diff(&root, &draft, &BTreeMap::new(), &known.votes).join("\n");
+    let lines = words::diff(&root, &draft, &BTreeMap::new(), Some(&known.votes)).join("\n");
     assert!(lines.contains("! electorate: no root counts more than 256 votes: 45 "), "{lines}");
     assert!(RootDraft::parse(&draft.to_text().expect("text")).is_ok_and(|read| read == draft));
     let mut other = draft.clone();
@@ -242,4 +242,19 @@ fn a_machine_that_knows_of_no_votes_keeps_what_another_listed() {
     over.votes.get_mut(&id("decided")).expect("known").progress = Progress::Over;
     draft.edit(&root, &enrol(11), &over).expect("edited");
     assert!(draft.root().counts.is_empty());
+}
+
+#[test]
+fn where_votes_are_not_known_a_root_that_replaces_electors_says_so() {
+    let root = trusted();
+    let lines = |draft: &RootDraft| words::diff(&root, draft, &BTreeMap::new(), None).join("\n");
+    let unknown = "votes are not known on this machine";
+    let replaced = draft_of(&root, &[enrol(9), Change::Uncount(id("decided"))]);
+    assert!(lines(&replaced).contains(unknown), "{}", lines(&replaced));
+    assert!(said(&root, &replaced).contains("is undone"), "where they are known it is listed");
+    assert!(!said(&root, &replaced).contains(unknown));
+    let gone = draft_of(&root, &[dismiss(7), dismiss(8)]);
+    assert!(lines(&gone).contains(unknown), "{}", lines(&gone));
+    let kept = draft_of(&root, &[Change::Expire { at: NOW.plus(60), now: NOW }]);
+    assert!(!lines(&kept).contains(unknown), "its electors stay, and so does what they decide");
 }

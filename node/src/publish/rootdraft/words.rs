@@ -11,15 +11,20 @@ use updraft_protocol::{
 use super::{Move, Progress, RootDraft, Votes, left_out, moves, votes::replaces};
 use crate::fingerprint::Fingerprint;
 
+/// Said where a root replaces electors and nothing is known of their votes: silence would look like "none".
+const UNKNOWN_VOTES: &str = "  ! electorate: votes are not known on this machine, so what this root ends or undoes is \
+                             not shown; compare with `updraft root diff` where a node runs";
+
 /// What people call keys.
 pub type Names = BTreeMap<KeyId, String>;
 
-/// One line for each thing that changes, after a line that says what this is.
+/// One line for each thing that changes, after a line that says what this is. `known` are the votes that there are, if
+/// this machine knows of votes.
 pub fn diff(
     trusted: &Verified<Root>,
     draft: &RootDraft,
     names: &Names,
-    known: &Votes,
+    known: Option<&Votes>,
 ) -> Vec<String> {
     let next = draft.root();
     let kind = match next.kind {
@@ -132,8 +137,8 @@ fn electors(trusted: &Root, next: &Root, names: &Names, lines: &mut Vec<String>)
 }
 
 /// Which votes go on counting, and which do not.
-fn counts(trusted: &Root, next: &Root, known: &Votes, lines: &mut Vec<String>) {
-    let words = |id: &Digest| match known.get(id) {
+fn counts(trusted: &Root, next: &Root, known: Option<&Votes>, lines: &mut Vec<String>) {
+    let words = |id: &Digest| match known.and_then(|known| known.get(id)) {
         Some(vote) => format!("vote {vote}   {id}"),
         None => format!("vote {id}, which is not known here,"),
     };
@@ -143,19 +148,24 @@ fn counts(trusted: &Root, next: &Root, known: &Votes, lines: &mut Vec<String>) {
     for id in trusted.counts.iter().filter(|id| !next.counts.contains(id)) {
         lines.push(format!("  ! electorate: {} no longer counts", words(id)));
     }
-    for (id, vote) in left_out(trusted, next, known) {
+    let left_out: Vec<_> =
+        known.into_iter().flat_map(|known| left_out(trusted, next, known)).collect();
+    for (id, vote) in &left_out {
         lines.push(match vote.progress {
             Progress::Decided => format!("  ! electorate: {} is undone", words(id)),
             _ => format!("  - electorate: {} ends with its electors", words(id)),
         });
     }
-    let outside = left_out(trusted, next, known).count();
+    let outside = left_out.len();
     if outside > 0 && next.counts.len() >= MAX_COUNTED {
         lines.push(format!(
             "  ! electorate: no root counts more than {MAX_COUNTED} votes: {outside} that are left out have no place"
         ));
     }
     if replaces(next, trusted) {
+        if known.is_none() {
+            lines.push(UNKNOWN_VOTES.to_owned());
+        }
         let others = next.counts.len();
         lines.push(match others {
             0 => "  ~ electorate: no vote of former electors counts".to_owned(),
