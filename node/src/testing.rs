@@ -1,5 +1,7 @@
 //! Values for tests of the rooms; compiled for tests only.
 
+pub(crate) mod votes;
+
 use std::sync::Arc;
 
 use updraft_protocol::{

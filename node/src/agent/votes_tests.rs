@@ -3,9 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use updraft_protocol::{
-    Ballot, CatchUpAnswer, Digest, Elector, Electorate, ForkDigest, ForkId, Gossip, KeyId,
-    Manifest, NetworkKind, Proposal, Root, SecretKey, Signed, Stance, Statement,
-    vote::{Activation, Fraction},
+    Ballot, CatchUpAnswer, Digest, ForkDigest, ForkId, Gossip, KeyId, Manifest, Proposal, Root,
+    SecretKey, Signed, Stance, Statement, vote::Activation,
 };
 
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
     governance::{self, Governance},
     policy::AutoUpdate,
     problem::Code,
-    testing::{NOW, Publisher},
+    testing::{NOW, Publisher, votes},
 };
 
 /// Keys of the five electors; four of them decide.
@@ -37,21 +36,6 @@ fn now(seconds: u64) -> Now {
 
 fn id(key: u8) -> KeyId {
     Publisher::key(key).public().id()
-}
-
-fn root(publisher: &Publisher) -> Root {
-    let elector = |n: &u8| Elector {
-        key: Publisher::key(*n).public(),
-        weight: 1,
-        operator: format!("operator-{n}").parse().expect("a name"),
-    };
-    let mut electors: Vec<Elector> = ELECTORS.iter().map(elector).collect();
-    electors.sort_by_key(|elector| elector.key.id());
-    Root {
-        kind: NetworkKind::Development,
-        electorate: Some(Electorate { epoch: 1, electors }),
-        ..publisher.root()
-    }
 }
 
 /// A node in a network with five electors.
@@ -86,7 +70,7 @@ impl Desk {
             channel: publisher.channel.clone(),
         };
         change(&mut rules);
-        let root = root(&publisher);
+        let root = votes::root(1, &ELECTORS);
         let name = "demo-app".parse().expect("a name");
         let component = Component::new(name, publisher.channel.clone(), target, auto);
         let catalog = publisher.catalog_under(&root);
@@ -99,40 +83,16 @@ impl Desk {
     }
 
     fn proposal(&self, change: impl FnOnce(&mut Proposal)) -> Arc<Statement> {
-        let mut proposal = Proposal {
-            network: self.publisher.network,
-            by: id(15),
-            number: 1,
-            line: "updraft".parse().expect("a name"),
-            from: 1,
-            to: 2,
-            release: "2.0.0".parse().expect("a version"),
-            artifacts: vec![self.artifact.digest()],
-            electorate: 1,
-            opens: epoch(10),
-            lock_deadline: epoch(20),
-            activation: Activation::Epoch(epoch(30)),
-            grace_end: epoch(40),
-            threshold: Fraction { num: 2, den: 3 },
-            min_ready: Fraction { num: 1, den: 2 },
-            notes: String::new(),
-        };
+        let artifacts = vec![self.artifact.digest()];
+        let mut proposal = Proposal { artifacts, ..votes::proposal(15, epoch(10)) };
         change(&mut proposal);
-        Arc::new(Statement::Proposal(self.publisher.sign(&proposal, &[15]).as_ref().clone()))
+        Arc::new(Statement::Proposal(votes::signed(&proposal, 15)))
     }
 
     fn ballot(&self, by: u8, about: &Statement, seq: u32, stance: Stance, at: u64) -> Statement {
         let Statement::Proposal(proposal) = about else { panic!("about a proposal") };
-        let ballot = Ballot {
-            network: self.publisher.network,
-            by: id(by),
-            proposal: proposal.digest(),
-            seq,
-            epoch: epoch(at),
-            stance,
-            reason: String::new(),
-        };
-        Statement::Ballot(self.publisher.sign(&ballot, &[by]).as_ref().clone())
+        let ballot = votes::ballot(by, proposal.digest(), stance, epoch(at));
+        Statement::Ballot(votes::signed(&Ballot { seq, ..ballot }, by))
     }
 
     fn ready(&self) -> Stance {
@@ -435,9 +395,8 @@ fn after_a_decision(counts: impl Fn(&Statement) -> Vec<Digest>) -> (Desk, Vec<Ac
     let mut desk = Desk::speaking(2);
     let proposal = desk.proposal(|_| {});
     desk.decide(&proposal, 11);
-    let first = root(&desk.publisher);
-    let electors = first.electorate.clone().expect("one").electors;
-    let electorate = Some(Electorate { epoch: 2, electors: electors[1..].to_vec() });
+    let first = votes::root(1, &ELECTORS);
+    let electorate = Some(votes::electorate(2, &ELECTORS[1..]));
     let prev = Some(desk.publisher.sign(&first, &[100]).digest());
     let next = Root { version: 2, prev, electorate, counts: counts(&proposal), ..first };
     let next = desk.publisher.sign(&next, &[100]).as_ref().clone();

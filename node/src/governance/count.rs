@@ -86,3 +86,50 @@ impl Governance {
         missing
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use updraft_protocol::{NetworkKind, Proposal, Root, Statement, vote::Activation};
+
+    use super::*;
+    use crate::testing::votes::{self, ready, signed};
+
+    /// A vote of nine weights, of which keys 1 and 2 are one operator's with 3 that count 9/5: so many of the others are
+    /// ready besides.
+    fn capped(others: u8) -> Governance {
+        let mut root =
+            Root { kind: NetworkKind::Production, ..votes::root(1, &[1, 2, 3, 4, 5, 6, 7, 8]) };
+        for elector in &mut root.electorate.as_mut().expect("one").electors {
+            let key = |n| crate::testing::Publisher::key(n).public();
+            if elector.key == key(1) || elector.key == key(2) {
+                elector.operator = "big".parse().expect("a name");
+                elector.weight = if elector.key == key(1) { 2 } else { 1 };
+            }
+        }
+        let mut governance = Governance::new(&root);
+        let (lock_deadline, activation) = (432, Activation::Epoch(720));
+        let proposal =
+            Proposal { lock_deadline, activation, grace_end: 1_728, ..votes::proposal(1, 0) };
+        let proposal = signed(&proposal, 1);
+        let about = proposal.digest();
+        governance.offer(&Statement::Proposal(proposal), 1).expect("an elector's");
+        for n in 1..=2 + others {
+            let ballot = votes::ballot(n, about, ready(), 1);
+            governance.offer(&Statement::Ballot(signed(&ballot, n)), 1).expect("an elector's");
+        }
+        governance
+    }
+
+    #[test]
+    fn what_a_cap_cuts_into_parts_is_enough_although_whole_weights_look_too_few() {
+        let stands = |others| {
+            let governance = capped(others);
+            let (held, state) = governance.standing(1, None).next().expect("one");
+            let (count, people) = (governance.count(held), governance.vote_count(held));
+            let (count, people) = (count.expect("known"), people.expect("known"));
+            (count.is_enough(&held.proposal), people.yes, people.needed, state.word())
+        };
+        assert_eq!(stands(4), (false, 5, 7, "open"));
+        assert_eq!(stands(5), (true, 6, 7, "locked in"), "34/5 of 9 are more than two thirds");
+    }
+}

@@ -2,15 +2,18 @@
 
 use proptest::prelude::*;
 use updraft_protocol::{
-    Ballot, Certificate, Digest, Elector, Electorate, NetworkId, NetworkKind, Proposal, RevokedKey,
-    Root, SecretKey, Signable, Signed, Stance, Statement, Timestamp,
-    threshold::Role,
-    vote::{Activation, Decision, Fraction},
+    Ballot, Certificate, Digest, Proposal, RevokedKey, Root, Signed, Statement, Timestamp,
+    vote::Decision,
 };
 
-use crate::governance::{Governance, Held, Refusal, State, StruckOff};
+use crate::{
+    governance::{Governance, Held, Refusal, State, StruckOff},
+    testing::{
+        Publisher,
+        votes::{self, ready, signed},
+    },
+};
 
-const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
 /// All of them have one weight. Four of five decide, three of four.
 const FIRST: [u8; 5] = [1, 2, 3, 4, 5];
 const SECOND: [u8; 4] = [4, 5, 6, 7];
@@ -20,68 +23,20 @@ const ENOUGH: [u8; 4] = [1, 2, 3, 4];
 /// Everything is said in this epoch.
 const NOW: u64 = 12;
 
-fn key(n: u8) -> SecretKey {
-    SecretKey::from_seed(&[n; 32])
-}
-
 /// A root with an electorate, which counts these votes of former ones.
 fn root(epoch: u64, electors: &[u8], counted: &[Digest]) -> Root {
-    let elector = |n: &u8| Elector {
-        key: key(*n).public(),
-        weight: 1,
-        operator: format!("operator-{n}").parse().expect("a name"),
-    };
-    let mut electors: Vec<Elector> = electors.iter().map(elector).collect();
-    electors.sort_by_key(|elector| elector.key.id());
-    let role = Role::new(1, vec![key(9).public()]).expect("a role");
-    let name = "test".parse().expect("a name");
-    let first = Root::first(NETWORK, name, role, Timestamp::from_seconds(1));
     let mut counts = counted.to_vec();
     counts.sort();
-    let electorate = Some(Electorate { epoch, electors });
-    Root { kind: NetworkKind::Development, electorate, counts, ..first }
-}
-
-fn signed<T: Signable>(value: &T, by: u8) -> Signed<T> {
-    let mut signed = Signed::unsigned(value).expect("valid");
-    signed.sign(&key(by), &NETWORK);
-    signed
+    Root { counts, ..votes::root(epoch, electors) }
 }
 
 fn proposal(by: u8, electorate: u64, line: &str, to: u32) -> Signed<Proposal> {
-    let proposal = Proposal {
-        network: NETWORK,
-        by: key(by).public().id(),
-        number: 1,
-        line: line.parse().expect("a name"),
-        from: 1,
-        to,
-        release: "2.0.0".parse().expect("a version"),
-        artifacts: vec![Digest::of(b"artifact")],
-        electorate,
-        opens: 10,
-        lock_deadline: 20,
-        activation: Activation::Epoch(30),
-        grace_end: 40,
-        threshold: Fraction { num: 2, den: 3 },
-        min_ready: Fraction { num: 1, den: 2 },
-        notes: String::new(),
-    };
-    signed(&proposal, by)
+    let line = line.parse().expect("a name");
+    signed(&Proposal { electorate, line, to, ..votes::proposal(by, 10) }, by)
 }
 
 fn ballot(by: u8, about: &Signed<Proposal>) -> Signed<Ballot> {
-    let artifact = Digest::of(b"artifact");
-    let ballot = Ballot {
-        network: NETWORK,
-        by: key(by).public().id(),
-        proposal: about.digest(),
-        seq: 1,
-        epoch: NOW,
-        stance: Stance::Ready { artifact, selftest: Digest::of(b"ok") },
-        reason: String::new(),
-    };
-    signed(&ballot, by)
+    signed(&votes::ballot(by, about.digest(), ready(), NOW), by)
 }
 
 /// The proposal and what these have to say for it.
@@ -160,7 +115,8 @@ fn in_a_vote_that_is_counted_a_key_that_was_taken_back_counts_whenever_its_ballo
     let open = proposal(1, 1, "updraft", 2);
     let all = said(&open, &ENOUGH);
     let since = Timestamp::from_seconds(1);
-    let taken_back = RevokedKey { key: key(1).public().id(), reason: "stolen".to_owned(), since };
+    let taken_back =
+        RevokedKey { key: Publisher::key(1).public().id(), reason: "stolen".to_owned(), since };
     let next = Root { revoked: vec![taken_back], ..root(2, &SECOND, &[open.digest()]) };
     for before in 0..=all.len() {
         let mut governance = Governance::new(&root(1, &FIRST, &[]));
@@ -172,7 +128,7 @@ fn in_a_vote_that_is_counted_a_key_that_was_taken_back_counts_whenever_its_ballo
     }
     let mut governance = Governance::new(&next);
     let opens = governance.offer(&Statement::Proposal(proposal(1, 2, "demo-app", 2)), NOW);
-    assert_eq!(opens, Err(Refusal::NotAnElector(key(1).public().id())));
+    assert_eq!(opens, Err(Refusal::NotAnElector(Publisher::key(1).public().id())));
 }
 
 /// One thing that reaches a node.

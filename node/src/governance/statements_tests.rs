@@ -3,33 +3,20 @@
 use std::sync::Arc;
 
 use updraft_protocol::{
-    Ballot, Digest, Elector, Electorate, NetworkId, NetworkKind, Proposal, RevokedKey, Root,
-    SecretKey, Signed, Stance, Statement, Timestamp,
-    threshold::Role,
-    vote::{Activation, Fraction},
+    Ballot, Digest, Proposal, RevokedKey, Root, Signed, Stance, Statement, Timestamp,
+    vote::Activation,
 };
 
-use crate::governance::{Event, Governance, Refusal, State};
-
-const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
-
-fn key(n: u8) -> SecretKey {
-    SecretKey::from_seed(&[n; 32])
-}
+use crate::{
+    governance::{Event, Governance, Refusal, State},
+    testing::{
+        Publisher,
+        votes::{self, ready, signed},
+    },
+};
 
 fn root() -> Root {
-    let elector = |n: u8| Elector {
-        key: key(n).public(),
-        weight: 1,
-        operator: format!("operator-{n}").parse().expect("a name"),
-    };
-    let mut electors: Vec<Elector> = (1..=3).map(elector).collect();
-    electors.sort_by_key(|elector| elector.key.id());
-    let role = Role::new(1, vec![key(9).public()]).expect("a role");
-    let name = "test".parse().expect("a name");
-    let first = Root::first(NETWORK, name, role, Timestamp::from_seconds(1));
-    let electorate = Some(Electorate { epoch: 1, electors });
-    Root { kind: NetworkKind::Development, electorate, ..first }
+    votes::root(1, &[1, 2, 3])
 }
 
 fn governance() -> Governance {
@@ -38,27 +25,10 @@ fn governance() -> Governance {
 
 /// A vote that elector `by` opens, with its last epoch of voting.
 fn proposal(by: u8, ends: u64) -> Statement {
-    let proposal = Proposal {
-        network: NETWORK,
-        by: key(by).public().id(),
-        number: 1,
-        line: "updraft".parse().expect("a name"),
-        from: 1,
-        to: 2,
-        release: "2.0.0".parse().expect("a version"),
-        artifacts: vec![Digest::of(b"artifact")],
-        electorate: 1,
-        opens: ends - 5,
-        lock_deadline: ends,
-        activation: Activation::Epoch(ends + 5),
-        grace_end: ends + 10,
-        threshold: Fraction { num: 2, den: 3 },
-        min_ready: Fraction { num: 1, den: 2 },
-        notes: String::new(),
-    };
-    let mut signed = Signed::unsigned(&proposal).expect("valid");
-    signed.sign(&key(by), &NETWORK);
-    Statement::Proposal(signed)
+    let (activation, grace_end) = (Activation::Epoch(ends + 5), ends + 10);
+    let proposal =
+        Proposal { lock_deadline: ends, activation, grace_end, ..votes::proposal(by, ends - 5) };
+    Statement::Proposal(signed(&proposal, by))
 }
 
 fn id(statement: &Statement) -> Digest {
@@ -85,23 +55,7 @@ fn of_votes_that_came_to_nothing_the_last_two_of_each_elector_are_kept() {
 }
 
 fn ballot(by: u8, about: &Statement, seq: u32, stance: Stance, epoch: u64) -> Statement {
-    let ballot = Ballot {
-        network: NETWORK,
-        by: key(by).public().id(),
-        proposal: id(about),
-        seq,
-        epoch,
-        stance,
-        reason: String::new(),
-    };
-    let mut signed = Signed::unsigned(&ballot).expect("valid");
-    signed.sign(&key(by), &NETWORK);
-    Statement::Ballot(signed)
-}
-
-/// Ready with the artifact that every proposal here names.
-fn ready() -> Stance {
-    Stance::Ready { artifact: Digest::of(b"artifact"), selftest: Digest::of(b"fine") }
+    Statement::Ballot(signed(&Ballot { seq, ..votes::ballot(by, id(about), stance, epoch) }, by))
 }
 
 #[test]
@@ -161,7 +115,7 @@ fn whom_the_root_takes_back_is_not_heard_any_more_in_what_is_undecided() {
     governance.offer(&ballot(2, &decided, 1, ready(), 6), 6).expect("decides");
     let first = root();
     let revoked = RevokedKey {
-        key: key(3).public().id(),
+        key: Publisher::key(3).public().id(),
         reason: "stolen".to_owned(),
         since: Timestamp::from_seconds(1),
     };
@@ -205,8 +159,8 @@ fn what_was_kept_is_taken_up_again_whatever_time_it_is() {
     assert_eq!(governance.state(&id(&vote), 12, None), Some(State::Failed));
     let heartbeat_like = Statement::Revocation(
         Signed::unsigned(&updraft_protocol::Revocation {
-            network: NETWORK,
-            key: key(1).public().id(),
+            network: Publisher::new().network,
+            key: Publisher::key(1).public().id(),
             time: Timestamp::from_seconds(1),
             reason: String::new(),
         })
