@@ -191,6 +191,76 @@ fn a_stalled_pack_is_asked_elsewhere_one_by_one() {
     }
 }
 
+/// Peer 0 alone is asked for all that may be under way and dribbles; then peer 1 comes, which holds everything, too.
+fn dribbled(pack: usize) -> Scene {
+    let limits = Limits { in_flight: 16, peers: 8 };
+    let mut scene = Scene::new(200, limits, &[PACK]);
+    scene.give_until(150, 50);
+    let under_way: usize = scene.asked.iter().map(|(_, asked)| asked.len()).sum();
+    assert_eq!((under_way, scene.longest()), (limits.in_flight, 8));
+    scene.asked.clear();
+    scene.feed(Input::Found(1));
+    scene.machine.set_pack(1, pack);
+    scene.feed(Input::Holds(1, Holding::Everything));
+    assert_eq!(scene.asked, [], "there is no place for it yet");
+    scene
+}
+
+#[test]
+fn an_overdue_question_gives_its_places_back() {
+    for pack in [1, PACK] {
+        let mut scene = dribbled(pack);
+        let asked = scene.now;
+        scene.now = asked + HEDGE_AFTER - at(1);
+        scene.feed(Input::Tick);
+        assert_eq!(scene.asked, [], "it may still come");
+        scene.now = asked + HEDGE_AFTER;
+        scene.feed(Input::Tick);
+        assert!(!scene.asked.is_empty(), "peer 1 is asked");
+        assert!(scene.asked.iter().all(|(peer, _)| *peer == 1), "{:?}", scene.asked);
+    }
+}
+
+#[test]
+fn a_peer_that_dribbles_does_not_keep_another_from_giving_everything() {
+    for pack in [1, PACK] {
+        let mut scene = dribbled(pack);
+        let stalled = scene.machine.peers[&0].in_flight();
+        for _ in 0..1_000 {
+            if scene.machine.missing() == 0 {
+                break;
+            }
+            if scene.asked.is_empty() {
+                scene.now = scene.machine.next_wakeup(scene.now).expect("a hedge is due");
+                scene.feed(Input::Tick);
+            }
+            scene.now += at(50);
+            for (peer, asked) in std::mem::take(&mut scene.asked) {
+                // Peer 0 may be asked for a little more, and answers that no more than the rest.
+                if peer == 1 {
+                    scene.feed(answer(peer, &asked, asked.len(), Rest::LeftOut));
+                }
+            }
+        }
+        assert_eq!(scene.machine.missing(), 0);
+        assert!(scene.machine.peers[&0].in_flight() >= stalled, "it never answered");
+    }
+}
+
+#[test]
+fn peers_that_can_give_nothing_do_not_make_questions_smaller() {
+    let mut scene = Scene::new(1_500, LIMITS, &[PACK]);
+    scene.give_until(900, 50);
+    let here = scene.machine.held.clone();
+    for peer in 1..4 {
+        scene.feed(Input::Found(peer));
+        scene.machine.set_pack(peer, PACK);
+        scene.feed(Input::Holds(peer, Holding::from_flags(&here)));
+    }
+    scene.give_until(800, 50);
+    assert_eq!(scene.longest(), PACK);
+}
+
 #[test]
 fn packs_that_are_not_to_be_asked_for_any_more_are_not() {
     let mut scene = Scene::new(1_500, LIMITS, &[PACK]);

@@ -15,6 +15,12 @@ use super::*;
 use crate::fetch::KeepError;
 
 const LIMITS: Limits = Limits { in_flight: 64, peers: 8 };
+/// Chunks that a dribbling peer is asked for before it dribbles: enough to be trusted with all places.
+const DRIBBLES_AFTER: usize = 200;
+/// Longer than a fetch goes on without a chunk.
+const DRIBBLES_FOR: Duration = Duration::from_secs(40);
+/// How long a search takes.
+const SEARCH: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Nature {
@@ -36,6 +42,8 @@ enum Nature {
     Confused,
     /// Answers single chunks and never a pack.
     Silent,
+    /// Gives packs at first; then its answers come byte by byte, and none of them in time.
+    Dribbling,
 }
 
 fn chunk(index: u32) -> Vec<u8> {
@@ -48,6 +56,8 @@ struct Swarm {
     /// Chunks of each question.
     questions: Mutex<Vec<(u8, Vec<u32>)>>,
     chunk_size: u32,
+    /// Whom a search finds, a while later.
+    found_later: Vec<u8>,
 }
 
 impl Swarm {
@@ -61,6 +71,7 @@ impl Swarm {
             accused: Mutex::default(),
             questions: Mutex::default(),
             chunk_size,
+            found_later: Vec::new(),
         })
     }
 
@@ -124,12 +135,19 @@ impl Peers for Swarm {
                 return Ok(PackedAnswer::One(TransferAnswer::Object(b"tree".to_vec())));
             }
             Nature::Silent => std::future::pending().await,
+            Nature::Dribbling => {
+                if self.questions_to(peer).iter().map(Vec::len).sum::<usize>() > DRIBBLES_AFTER {
+                    tokio::time::sleep(DRIBBLES_FOR).await;
+                    return Err(PeerError::Timeout);
+                }
+            }
         }
         Ok(PackedAnswer::Chunks(chunks))
     }
 
     async fn holders(&self, _: Digest) -> Vec<u8> {
-        Vec::new()
+        tokio::time::sleep(SEARCH).await;
+        self.found_later.clone()
     }
 
     fn accuse(&self, peer: u8, lie: Lie) {
@@ -162,10 +180,15 @@ impl Chunks for Shelf {
 
 /// Fetches so many chunks from all peers of the swarm, which succeeds.
 async fn fetch(swarm: &Arc<Swarm>, chunks: usize) -> Report<u8> {
+    let holders = (0_u8..).take(swarm.natures.len()).collect();
+    fetch_from(swarm, holders, chunks).await
+}
+
+/// The same, beginning with some of them.
+async fn fetch_from(swarm: &Arc<Swarm>, holders: Vec<u8>, chunks: usize) -> Report<u8> {
     let held = Mutex::new(vec![false; chunks]);
     let shelf = Arc::new(Shelf { held, chunk_size: swarm.chunk_size });
     let progress = watch::Sender::new(0);
-    let holders = (0_u8..).take(swarm.natures.len()).collect();
     let blob = Digest::of(b"blob");
     let fetched = fetch_blob(swarm.clone(), shelf.clone(), blob, holders, LIMITS, &progress).await;
     assert!(shelf.held().iter().all(|held| *held), "everything is here");
@@ -225,8 +248,24 @@ async fn a_peer_that_gives_no_packs_is_not_accused_and_the_others_give() {
     for nature in [Nature::Busy, Nature::Empty, Nature::Silent] {
         let swarm = Swarm::new(&[nature, Nature::Packs]);
         fetch(&swarm, 200).await;
+        let asked_for_a_pack = swarm.questions_to(0).iter().any(|asked| asked.len() > 1);
+        assert!(asked_for_a_pack, "{nature:?} was asked one by one");
         assert!(swarm.accused().is_empty(), "{nature:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_every_place_and_dribbles_does_not_end_a_fetch() {
+    let mut swarm = Swarm::new(&[Nature::Dribbling, Nature::Packs]);
+    Arc::get_mut(&mut swarm).expect("unshared").found_later = vec![1];
+    let began = Instant::now();
+    let report = fetch_from(&swarm, vec![0], 500).await;
+    assert!(began.elapsed() < SEARCH + Duration::from_secs(2), "took {:?}", began.elapsed());
+    let asked: usize = swarm.questions_to(0).iter().map(Vec::len).sum();
+    // Its chunks have names of seven bytes or more.
+    let given = usize::try_from(report.sources[&0]).expect("small") / chunk(0).len();
+    assert!(asked - given >= LIMITS.in_flight, "{given} of {asked}: it held every place");
+    assert!(swarm.accused().is_empty());
 }
 
 #[tokio::test]
