@@ -267,8 +267,8 @@ impl Network {
 
     /// Asks a peer for many chunks at once. As [`Network::transfer`] but for
     /// [`RequestError::Unsupported`]: the peer does not speak it (its [`PeerInfo::services`] tell beforehand), or
-    /// this node does not, or does not now ([`Way::Bootstrap`]). A peer serves two full packs at once and answers
-    /// [`TransferAnswer::Busy`] to more.
+    /// this node does not, or does not now ([`Way::Bootstrap`]). A peer serves two full packs at once; to one that
+    /// would have to wait it answers [`TransferAnswer::Busy`] in [`PackedAnswer::One`].
     pub async fn pack(
         &self,
         peer: PeerId,
