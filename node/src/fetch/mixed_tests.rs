@@ -302,9 +302,15 @@ enum Kind {
     /// Gives some of what it is asked for.
     Short,
     Liar,
+    /// Cannot be asked what it has.
     Dead,
+    /// Has nothing, and says so.
+    Empty,
+    /// Says it has everything and gives nothing.
     Boaster,
     Busy,
+    /// Says it has everything and never answers.
+    Silent,
 }
 
 proptest! {
@@ -321,8 +327,10 @@ proptest! {
             Just(Kind::Short),
             Just(Kind::Liar),
             Just(Kind::Dead),
+            Just(Kind::Empty),
             Just(Kind::Boaster),
             Just(Kind::Busy),
+            Just(Kind::Silent),
         ], 1_usize..70), 0..7),
         honest_pack in 1_usize..70,
         order in proptest::collection::vec((any::<proptest::sample::Index>(), 0_u64..40), 400..401),
@@ -352,6 +360,9 @@ proptest! {
             let kind = |peer: u8| peers[usize::from(peer)].0;
             let input = match action {
                 Action::AskHolding(peer) if kind(peer) == Kind::Dead => Input::HoldsUnknown(peer),
+                Action::AskHolding(peer) if kind(peer) == Kind::Empty => {
+                    Input::Holds(peer, Holding::Nothing)
+                }
                 Action::AskHolding(peer) => Input::Holds(peer, Holding::Everything),
                 Action::Request(peer, asked) => {
                     // One in four changes what it takes while it is being asked.
@@ -364,7 +375,8 @@ proptest! {
                         Kind::Liar => answer(peer, &asked, place.index(asked.len()), Rest::Wrong),
                         Kind::Boaster => answer(peer, &asked, 0, Rest::LeftOut),
                         Kind::Busy => answer(peer, &asked, 0, Rest::Failed(Failure::Busy)),
-                        Kind::Dead => answer(peer, &asked, 0, Rest::Failed(Failure::NoAnswer)),
+                        Kind::Silent => answer(peer, &asked, 0, Rest::Failed(Failure::NoAnswer)),
+                        Kind::Dead | Kind::Empty => panic!("{peer} does not say that it has any"),
                     }
                 }
                 Action::Search => Input::Searched,

@@ -8,6 +8,8 @@
 mod invariants;
 
 mod asking;
+#[cfg(test)]
+mod fake;
 mod machine;
 mod object;
 mod peer;

@@ -12,7 +12,7 @@ use updraft_protocol::{
 };
 
 use super::*;
-use crate::fetch::KeepError;
+use crate::fetch::fake::{Shelf, chunk, passes};
 
 const LIMITS: Limits = Limits { in_flight: 64, peers: 8 };
 /// Chunks that a dribbling peer is asked for before it dribbles: enough to be trusted with all places.
@@ -44,10 +44,6 @@ enum Nature {
     Silent,
     /// Gives packs at first; then its answers come byte by byte, and none of them in time.
     Dribbling,
-}
-
-fn chunk(index: u32) -> Vec<u8> {
-    format!("chunk {index}").into_bytes()
 }
 
 struct Swarm {
@@ -137,7 +133,7 @@ impl Peers for Swarm {
             Nature::Silent => std::future::pending().await,
             Nature::Dribbling => {
                 if self.questions_to(peer).iter().map(Vec::len).sum::<usize>() > DRIBBLES_AFTER {
-                    tokio::time::sleep(DRIBBLES_FOR).await;
+                    passes(DRIBBLES_FOR).await;
                     return Err(PeerError::Timeout);
                 }
             }
@@ -146,35 +142,12 @@ impl Peers for Swarm {
     }
 
     async fn holders(&self, _: Digest) -> Vec<u8> {
-        tokio::time::sleep(SEARCH).await;
+        passes(SEARCH).await;
         self.found_later.clone()
     }
 
     fn accuse(&self, peer: u8, lie: Lie) {
         self.accused.lock().expect("not poisoned").insert(peer, lie);
-    }
-}
-
-struct Shelf {
-    held: Mutex<Vec<bool>>,
-    chunk_size: u32,
-}
-
-impl Chunks for Shelf {
-    fn held(&self) -> Vec<bool> {
-        self.held.lock().expect("not poisoned").clone()
-    }
-
-    fn chunk_size(&self) -> u32 {
-        self.chunk_size
-    }
-
-    fn keep(&self, index: u32, bytes: &[u8]) -> Result<(), KeepError> {
-        if bytes != chunk(index) {
-            return Err(KeepError::WrongDigest);
-        }
-        self.held.lock().expect("not poisoned")[usize::try_from(index).expect("small")] = true;
-        Ok(())
     }
 }
 
@@ -186,12 +159,11 @@ async fn fetch(swarm: &Arc<Swarm>, chunks: usize) -> Report<u8> {
 
 /// The same, beginning with some of them.
 async fn fetch_from(swarm: &Arc<Swarm>, holders: Vec<u8>, chunks: usize) -> Report<u8> {
-    let held = Mutex::new(vec![false; chunks]);
-    let shelf = Arc::new(Shelf { held, chunk_size: swarm.chunk_size });
+    let shelf = Shelf::new(chunks, swarm.chunk_size);
     let progress = watch::Sender::new(0);
     let blob = Digest::of(b"blob");
     let fetched = fetch_blob(swarm.clone(), shelf.clone(), blob, holders, LIMITS, &progress).await;
-    assert!(shelf.held().iter().all(|held| *held), "everything is here");
+    assert!(shelf.is_full(), "everything is here");
     fetched.expect("fetched")
 }
 
