@@ -98,8 +98,10 @@ pub const BOOTSTRAP_PROTOCOL: &str = "/updraft/bootstrap/1";
 pub const CATCHUP_PROTOCOL: &str = "/updraft/catchup/1";
 /// Objects and chunks.
 pub const TRANSFER_PROTOCOL: &str = "/updraft/transfer/1";
-/// Objects and many chunks at once; spoken from protocol 2 on.
+/// Objects and many chunks at once; spoken from [`PACKED_SINCE`] on.
 pub const PACKED_TRANSFER_PROTOCOL: &str = "/updraft/transfer/2";
+/// The version of the node's protocol that brought packs of chunks, and [`PACKED_TRANSFER_PROTOCOL`] with them.
+pub const PACKED_SINCE: u32 = 2;
 
 #[cfg(test)]
 mod tests {

@@ -8,8 +8,8 @@ use std::{
 
 use updraft_protocol::{
     Ballot, CatchUpAnswer, CatchUpRequest, ChannelBase, ChannelName, ComponentName, Digest,
-    Equivocation, ForkId, Gossip, Head, Heartbeat, Manifest, NetworkId, ReleaseVersion, Root,
-    Signed, Statement, Timestamp,
+    Equivocation, ForkId, Gossip, Head, Heartbeat, KeyId, Manifest, NetworkId, ReleaseVersion,
+    Root, Signed, Statement, Timestamp,
 };
 
 use super::{
@@ -95,8 +95,8 @@ pub enum Action<P> {
     Verdict(u64, Verdict),
     /// Keep a root for ever.
     KeepRoot(Arc<Signed<Root>>, u64),
-    /// Keep a head for ever; its channel begins at this base, if the root names one.
-    KeepHead(Arc<Signed<Head>>, Option<ChannelBase>),
+    /// Keep a head for ever, as signed by these keys; its channel begins at this base, if the root names one.
+    KeepHead(Arc<Signed<Head>>, BTreeSet<KeyId>, Option<ChannelBase>),
     /// Forget the heads of a channel that do not lead on from this base (`None`: all of them).
     BeginAnew(ChannelName, Option<ChannelBase>),
     /// Keep what was said.
@@ -129,7 +129,7 @@ pub enum Action<P> {
         head: Arc<Signed<Head>>,
     },
     /// Keep a manifest while it is listed.
-    KeepManifest(Arc<Signed<Manifest>>),
+    KeepManifest(Arc<Signed<Manifest>>, BTreeSet<KeyId>),
     /// Keep what was decided about a component.
     KeepComponent(ComponentName),
     /// Add a line to the history.

@@ -103,9 +103,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     fn accepted(&mut self, head: Arc<Signed<Head>>, actions: &mut Vec<Action<P>>) {
         let channel = head.peek().ok().map(|claim| claim.channel);
-        let base = channel.and_then(|channel| self.catalog.base(&channel).cloned());
+        let (signers, base) = channel.map_or_else(Default::default, |channel| {
+            (self.catalog.signers(&channel, &head), self.catalog.base(&channel).cloned())
+        });
         self.new_heads += 1;
-        actions.push(Action::KeepHead(head, base));
+        actions.push(Action::KeepHead(head, signers, base));
         self.sweep_due = true;
     }
 
@@ -240,7 +242,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         actions: &mut Vec<Action<P>>,
         now: Now,
     ) {
-        actions.push(Action::KeepManifest(signed.clone()));
+        let signers = self.catalog.signers(&release.channel, signed);
+        actions.push(Action::KeepManifest(signed.clone(), signers));
         actions.push(Action::CountManifest(now.wall.since(release.created)));
         actions.push(Action::Emit(What::ReleaseDiscovered {
             component: release.component.clone(),

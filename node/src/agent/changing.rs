@@ -7,7 +7,9 @@ use std::{
     mem::discriminant,
 };
 
-use updraft_protocol::{ComponentName, Digest, ForkDigest, ForkId, Timestamp, vote::Activation};
+use updraft_protocol::{
+    ComponentName, Digest, ForkDigest, ForkId, Timestamp, network::PACKED_SINCE, vote::Activation,
+};
 
 use super::{
     action::{Action, Now},
@@ -28,11 +30,10 @@ use crate::{
 
 /// Who asks for what a vote has decided.
 pub(super) const VOTE: &str = "vote";
-/// From which protocol on chunks travel in packs.
-const PACKS_SINCE: u32 = 2;
 
-/// Rules that are listened to besides those in force; the network room follows no more.
-const MAX_ALSO: usize = 4;
+/// Rules that are listened to besides those in force; no more than the network room follows, which is seen to where both
+/// are known.
+pub(super) const MAX_ALSO: usize = 4;
 
 /// What this node talks on and listens to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +86,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let protocol = self.protocol_of(&own_component(), now);
         let understood =
             if self.left_behind(now).is_some() { Understood::No } else { Understood::Yes };
-        let packs = understood == Understood::Yes && protocol >= PACKS_SINCE;
+        let packs = understood == Understood::Yes && protocol >= PACKED_SINCE;
         Speech { protocol, understood, packs }
     }
 
@@ -138,7 +139,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let line = own_component();
         self.standing(now).any(|(held, state)| {
             let decided = matches!(state, State::LockedIn | State::Active | State::Final);
-            held.proposal.line == line && held.proposal.to >= PACKS_SINCE && decided
+            held.proposal.line == line && held.proposal.to >= PACKED_SINCE && decided
         })
     }
 
@@ -147,11 +148,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let epoch = self.epoch(now);
         let line = self.votes.governance.line(&own_component(), epoch, self.votes.height);
         let mut changes = line.changes.iter().rev();
-        let since = changes.find(|(_, from, to)| *from < PACKS_SINCE && *to >= PACKS_SINCE);
+        let since = changes.find(|(_, from, to)| *from < PACKED_SINCE && *to >= PACKED_SINCE);
         let Some((proposal, _, _)) = since else { return true };
         let held = self.votes.governance.proposal(proposal);
         held.is_none_or(|held| epoch <= held.proposal.grace_end)
-            || line.protocol().is_some_and(|protocol| protocol < PACKS_SINCE)
+            || line.protocol().is_some_and(|protocol| protocol < PACKED_SINCE)
     }
 
     /// A peer has said which rules it follows.

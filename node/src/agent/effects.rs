@@ -110,8 +110,9 @@ impl Agent {
             Action::KeepRoot(root, _) => {
                 self.keep("a root", move |store| store.append_root(&root)).await?;
             }
-            Action::KeepHead(head, base) => {
-                self.keep("a head", move |store| store.accept_head(&head, base.as_ref())).await?;
+            Action::KeepHead(head, signers, base) => {
+                let keep = move |store: &Store| store.accept_head(&head, &signers, base.as_ref());
+                self.keep("a head", keep).await?;
             }
             Action::BeginAnew(channel, base) => {
                 let begin = move |store: &Store| store.begin_anew(&channel, base.as_ref());
@@ -149,8 +150,9 @@ impl Agent {
                 self.keep("the signed time", move |store| store.put_time(time)).await?;
             }
             Action::ProveFork { channel, seq, head } => self.prove_fork(channel, seq, head),
-            Action::KeepManifest(manifest) => {
-                self.keep("a manifest", move |store| store.put_manifest(&manifest)).await?;
+            Action::KeepManifest(manifest, signers) => {
+                self.keep("a manifest", move |store| store.put_manifest(&manifest, &signers))
+                    .await?;
             }
             Action::KeepComponent(name) => self.keep_component(&name).await?,
             Action::Record(line) => self.record(line).await,

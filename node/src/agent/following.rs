@@ -6,7 +6,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     action::Input,
-    changing::{Listening, Speech, Understood},
+    changing::{self, Listening, Speech, Understood},
     effects::Ended,
     task::Agent,
 };
@@ -15,6 +15,9 @@ use crate::{
     network::{Forks, InboundRequest, PeerId, Way},
     problem::chain,
 };
+
+/// The network room refuses more, and then nothing that is new would be heard.
+const _: () = assert!(changing::MAX_ALSO <= Forks::MAX_ALSO);
 
 impl Agent {
     /// Talks and listens under other rules from here on.

@@ -444,7 +444,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             }
             // Its manifest is kept for whoever runs it, and nobody is to fetch it.
             Standing::Withdrawn => {
-                actions.push(Action::KeepManifest(manifest.clone()));
+                let signers = self.catalog.signers(&release.channel, manifest);
+                actions.push(Action::KeepManifest(manifest.clone(), signers));
                 None
             }
         };

@@ -168,7 +168,9 @@ fn a_channel_in_which_a_peer_leads_nowhere_hides_no_other() {
         statements: Statement::fingerprint(&[]),
     };
     let actions = world.machine.handle(Input::News(1, Some(news)), now(1));
-    assert!(place(&actions, |a| matches!(a, Action::KeepHead(head, _) if *head == good)).is_some());
+    assert!(
+        place(&actions, |a| matches!(a, Action::KeepHead(head, ..) if *head == good)).is_some()
+    );
     let asked = |actions: &[Action<u8>]| {
         actions.iter().find_map(|action| match action {
             Action::AskNews(1, CatchUpRequest::Since { marks, .. }) => Some(marks.clone()),

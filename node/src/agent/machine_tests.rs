@@ -150,7 +150,7 @@ fn a_good_announcement_is_kept_before_it_is_passed_on_and_fetched() {
     let gossip = world.release("1.0.0", |_| {});
     let actions = world.hear(gossip, 0);
     let head = place(&actions, |a| matches!(a, Action::KeepHead(..))).expect("kept");
-    let manifest = place(&actions, |a| matches!(a, Action::KeepManifest(_))).expect("kept");
+    let manifest = place(&actions, |a| matches!(a, Action::KeepManifest(..))).expect("kept");
     let verdict =
         place(&actions, |a| matches!(a, Action::Verdict(7, Verdict::Accept))).expect("accepted");
     let fetch = place(&actions, |a| matches!(a, Action::Fetch(_))).expect("fetched");
@@ -168,7 +168,7 @@ fn a_forged_announcement_is_rejected_and_nothing_is_kept() {
     assert!(
         place(&actions, |a| matches!(
             a,
-            Action::KeepHead(..) | Action::KeepManifest(_) | Action::Fetch(_)
+            Action::KeepHead(..) | Action::KeepManifest(..) | Action::Fetch(_)
         ))
         .is_none()
     );

@@ -1,6 +1,6 @@
 //! What a node takes up from its disk, after a root came in between, and after the disk has changed something.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use updraft_protocol::{ChannelBase, Role, codec};
 
@@ -33,7 +33,7 @@ impl Kept {
         for (seq, keys) in (1..).zip(signers) {
             let prev = heads.last().map(Signed::digest);
             let head = publisher.sign(&publisher.head(seq, prev, &[]), keys).as_ref().clone();
-            store.accept_head(&head, None).expect("the next");
+            store.accept_head(&head, &BTreeSet::new(), None).expect("the next");
             heads.push(head);
         }
         Self { _dir: dir, store, publisher, heads }
@@ -106,12 +106,13 @@ fn a_signature_that_rots_on_the_disk_throws_no_channel_back() {
             good.push(head.clone());
             let rots = usize::try_from(seq).expect("small") - 1 == rotten_at;
             let written = if rots { rotten(&head) } else { head.as_ref().clone() };
-            kept.store.accept_head(&written, None).expect("the next");
+            kept.store.accept_head(&written, &BTreeSet::new(), None).expect("the next");
         }
         let (head, floor) = kept.start();
         assert_eq!((floor, kept.newest()), (3, Some(3)), "head {}", rotten_at + 1);
         assert_eq!(head, (rotten_at == 1).then_some(3), "the newest is asked for again");
-        kept.store.accept_head(&good[1], None).expect("a good copy of it");
+        let by = [1, 2].map(|key| Publisher::key(key).public().id()).into();
+        kept.store.accept_head(&good[1], &by, None).expect("a good copy of it");
         assert_eq!(kept.start(), (Some(3), 3));
     }
 }

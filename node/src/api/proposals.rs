@@ -153,14 +153,11 @@ pub(super) async fn vote(
 }
 
 fn stance(word: &str) -> Answered<Stance> {
-    match word {
-        "yes" => Ok(Stance::Yes),
-        "no" => Ok(Stance::No),
-        "abstain" => Ok(Stance::Abstain),
-        "cancel" => Ok(Stance::Cancel),
-        "ready" => Err(Refused::new(Code::RequestInvalid, "nobody says `ready` by hand")
+    match (Stance::plain(word), word) {
+        (Some(stance), _) => Ok(stance),
+        (None, "ready") => Err(Refused::new(Code::RequestInvalid, "nobody says `ready` by hand")
             .hint("vote yes; the node says that it is ready when it has tried the release")),
-        _ => Err(Refused::new(Code::RequestInvalid, "the stance is none")
+        (None, _) => Err(Refused::new(Code::RequestInvalid, "the stance is none")
             .hint("yes, no, abstain or cancel")),
     }
 }

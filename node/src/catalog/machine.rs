@@ -337,8 +337,12 @@ impl Catalog {
         }
     }
 
-    /// The keys of a channel that signed a head.
-    pub fn signers(&self, channel: &ChannelName, signed: &Signed<Head>) -> BTreeSet<KeyId> {
+    /// The keys of a channel that signed a head or a manifest.
+    pub fn signers<T: Signable>(
+        &self,
+        channel: &ChannelName,
+        signed: &Signed<T>,
+    ) -> BTreeSet<KeyId> {
         let role = self.root.release_role(channel);
         role.map(|role| signed.signers(&self.root.network, role)).unwrap_or_default()
     }

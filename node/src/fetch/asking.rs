@@ -5,13 +5,15 @@
 //! - When nothing is left to ask for, the chunk that has been waited for longest is asked again elsewhere
 //!   (hedging), so a stalling peer costs [`HEDGE_AFTER`] and not its whole time limit. One chunk a question: what is
 //!   asked twice is wanted soon.
+//! - A question that takes so long gives its places back: one peer that dribbles cannot hold all of them while others
+//!   have everything. What it was asked for stays bounded by its window, and such peers by `limits.peers`.
 //! - A pack never holds up the end: of what nobody was asked for yet, a peer is given a share that leaves two more to
 //!   each of the others. Shares get smaller with what is left and the last ones are single chunks, so peers end
 //!   together, whatever their speed. A peer that is alone gets all at once: there is nobody to wait for it.
 
 use std::fmt::Debug;
 
-use updraft_protocol::{Holding, limits::MAX_PACK_RANGES};
+use updraft_protocol::limits::MAX_PACK_RANGES;
 
 use super::{
     Elapsed,
@@ -30,9 +32,9 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         // One question for each peer in turn, so that work spreads over peers before it fills one window.
         loop {
             let mut asked_any = false;
-            let ready: Vec<P> = self.ready_peers(sharers, now);
+            let ready: Vec<P> = self.ready_peers(now);
             for id in ready {
-                if self.in_flight() >= self.limits.in_flight {
+                if self.in_flight(now) >= self.limits.in_flight {
                     return;
                 }
                 let chunks = self.choose(id, sharers, now);
@@ -48,20 +50,21 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         }
     }
 
-    /// Peers among which the work is shared: those that hold something and do not rest.
+    /// Peers among which the work is shared: those that do not rest, and are at it or could be.
     fn sharers(&self, now: Elapsed) -> usize {
-        let able = |peer: &&Peer| peer.holding != Holding::Nothing && now >= peer.rest_until;
+        let shares = |peer: &Peer| !peer.questions.is_empty() || !self.fresh(peer, 1).is_empty();
+        let able = |peer: &&Peer| now >= peer.rest_until && shares(peer);
         self.peers.values().filter(able).count().min(self.limits.peers).max(1)
     }
 
     /// Peers that may be asked for one more chunk, those with the least to do first.
-    fn ready_peers(&self, sharers: usize, now: Elapsed) -> Vec<P> {
+    fn ready_peers(&self, now: Elapsed) -> Vec<P> {
         let active = self.peers.values().filter(|peer| !peer.questions.is_empty()).count();
         let mut free_places = self.limits.peers.saturating_sub(active);
         let mut ready: Vec<(usize, u64, P)> = Vec::new();
         for (place, (id, peer)) in (0_u64..).zip(&self.peers) {
             // Whoever has nothing to give takes no place from those who have.
-            if now < peer.rest_until || self.choose(*id, sharers, now).is_empty() {
+            if now < peer.rest_until || !self.has_use_for(*id, peer, now) {
                 continue;
             }
             ready.push((peer.in_flight(), tie(self.seed, place), *id));
@@ -78,10 +81,16 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         ready.into_iter().map(|(_, _, id)| id).collect()
     }
 
+    /// Whether a question to `id` could name a chunk now. Of a peer that is asked already the answer may still be to
+    /// wait.
+    fn has_use_for(&self, id: P, peer: &Peer, now: Elapsed) -> bool {
+        peer.room() > 0 && (!self.fresh(peer, 1).is_empty() || self.hedge(id, peer, now).is_some())
+    }
+
     /// What the next question to `id` names, in ascending order; nothing if it is not to be asked now.
     fn choose(&self, id: P, sharers: usize, now: Elapsed) -> Vec<u32> {
         let Some(peer) = self.peers.get(&id) else { return Vec::new() };
-        let room = peer.room().min(self.limits.in_flight.saturating_sub(self.in_flight()));
+        let room = peer.room().min(self.limits.in_flight.saturating_sub(self.in_flight(now)));
         if room == 0 {
             return Vec::new();
         }
@@ -151,12 +160,19 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         peer.questions.push(Question { asked: now, chunks: chunks.to_vec() });
         for index in chunks {
-            *self.copies.entry(*index).or_default() += 1;
-            self.dequeue(*index);
+            let copies = self.copies.entry(*index).or_default();
+            *copies += 1;
+            // What is asked twice left the queue with the first question.
+            if *copies == 1 {
+                self.dequeue(*index);
+            }
         }
     }
 
-    fn in_flight(&self) -> usize {
-        self.peers.values().map(Peer::in_flight).sum()
+    /// Chunks under way that take a place: those of questions that are not overdue.
+    pub(super) fn in_flight(&self, now: Elapsed) -> usize {
+        let due = |question: &&Question| now.saturating_sub(question.asked) < HEDGE_AFTER;
+        let questions = self.peers.values().flat_map(|peer| &peer.questions).filter(due);
+        questions.map(|question| question.chunks.len()).sum()
     }
 }

@@ -36,7 +36,8 @@ const MAX_SEARCH: Duration = Duration::from_secs(15);
 /// How much may be under way.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Chunks asked for and under way, all peers together; those of a pack count one by one.
+    /// Chunks asked for and under way, all peers together; those of a pack count one by one. Those of a question
+    /// that is overdue do not count: it is not to keep others from being asked.
     pub in_flight: usize,
     /// Peers asked for chunks at once.
     pub peers: usize,
@@ -195,7 +196,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         self.ask_for_holdings(now, &mut actions);
         self.search(now, &mut actions);
         #[cfg(any(test, debug_assertions))]
-        self.check_invariants();
+        self.check_invariants(now);
         actions
     }
 
@@ -233,9 +234,10 @@ impl<P: Copy + Ord + Debug> Machine<P> {
 
     fn on_answer(&mut self, id: P, answer: Answer, now: Elapsed, actions: &mut Vec<Action<P>>) {
         let Answer { asked, kept, rest } = answer;
-        let asked_at = self.release(id, &asked);
+        // What is here is marked before its question ends, which queues the others only.
         let kept = asked.get(..kept).unwrap_or(&asked);
         kept.iter().for_each(|index| self.mark_held(*index));
+        let asked_at = self.release(id, &asked);
         if let (Some(peer), Some(asked_at), false) =
             (self.peers.get_mut(&id), asked_at, kept.is_empty())
         {
@@ -261,8 +263,11 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         if !*held {
             *held = true;
             self.missing -= 1;
+            // It may have come from a peer that was forgotten, while nobody else is asked for it.
+            if !self.copies.contains_key(&index) {
+                self.dequeue(index);
+            }
         }
-        self.dequeue(index);
     }
 
     fn on_failed(&mut self, id: P, failure: Failure, now: Elapsed) {

@@ -191,6 +191,76 @@ fn a_stalled_pack_is_asked_elsewhere_one_by_one() {
     }
 }
 
+/// Peer 0 alone is asked for all that may be under way and dribbles; then peer 1 comes, which holds everything, too.
+fn dribbled(pack: usize) -> Scene {
+    let limits = Limits { in_flight: 16, peers: 8 };
+    let mut scene = Scene::new(200, limits, &[PACK]);
+    scene.give_until(150, 50);
+    let under_way: usize = scene.asked.iter().map(|(_, asked)| asked.len()).sum();
+    assert_eq!((under_way, scene.longest()), (limits.in_flight, 8));
+    scene.asked.clear();
+    scene.feed(Input::Found(1));
+    scene.machine.set_pack(1, pack);
+    scene.feed(Input::Holds(1, Holding::Everything));
+    assert_eq!(scene.asked, [], "there is no place for it yet");
+    scene
+}
+
+#[test]
+fn an_overdue_question_gives_its_places_back() {
+    for pack in [1, PACK] {
+        let mut scene = dribbled(pack);
+        let asked = scene.now;
+        scene.now = asked + HEDGE_AFTER - at(1);
+        scene.feed(Input::Tick);
+        assert_eq!(scene.asked, [], "it may still come");
+        scene.now = asked + HEDGE_AFTER;
+        scene.feed(Input::Tick);
+        assert!(!scene.asked.is_empty(), "peer 1 is asked");
+        assert!(scene.asked.iter().all(|(peer, _)| *peer == 1), "{:?}", scene.asked);
+    }
+}
+
+#[test]
+fn a_peer_that_dribbles_does_not_keep_another_from_giving_everything() {
+    for pack in [1, PACK] {
+        let mut scene = dribbled(pack);
+        let stalled = scene.machine.peers[&0].in_flight();
+        for _ in 0..1_000 {
+            if scene.machine.missing() == 0 {
+                break;
+            }
+            if scene.asked.is_empty() {
+                scene.now = scene.machine.next_wakeup(scene.now).expect("a hedge is due");
+                scene.feed(Input::Tick);
+            }
+            scene.now += at(50);
+            for (peer, asked) in std::mem::take(&mut scene.asked) {
+                // Peer 0 may be asked for a little more, and answers that no more than the rest.
+                if peer == 1 {
+                    scene.feed(answer(peer, &asked, asked.len(), Rest::LeftOut));
+                }
+            }
+        }
+        assert_eq!(scene.machine.missing(), 0);
+        assert!(scene.machine.peers[&0].in_flight() >= stalled, "it never answered");
+    }
+}
+
+#[test]
+fn peers_that_can_give_nothing_do_not_make_questions_smaller() {
+    let mut scene = Scene::new(1_500, LIMITS, &[PACK]);
+    scene.give_until(900, 50);
+    let here = scene.machine.held.clone();
+    for peer in 1..4 {
+        scene.feed(Input::Found(peer));
+        scene.machine.set_pack(peer, PACK);
+        scene.feed(Input::Holds(peer, Holding::from_flags(&here)));
+    }
+    scene.give_until(800, 50);
+    assert_eq!(scene.longest(), PACK);
+}
+
 #[test]
 fn packs_that_are_not_to_be_asked_for_any_more_are_not() {
     let mut scene = Scene::new(1_500, LIMITS, &[PACK]);
@@ -232,9 +302,15 @@ enum Kind {
     /// Gives some of what it is asked for.
     Short,
     Liar,
+    /// Cannot be asked what it has.
     Dead,
+    /// Has nothing, and says so.
+    Empty,
+    /// Says it has everything and gives nothing.
     Boaster,
     Busy,
+    /// Says it has everything and never answers.
+    Silent,
 }
 
 proptest! {
@@ -251,8 +327,10 @@ proptest! {
             Just(Kind::Short),
             Just(Kind::Liar),
             Just(Kind::Dead),
+            Just(Kind::Empty),
             Just(Kind::Boaster),
             Just(Kind::Busy),
+            Just(Kind::Silent),
         ], 1_usize..70), 0..7),
         honest_pack in 1_usize..70,
         order in proptest::collection::vec((any::<proptest::sample::Index>(), 0_u64..40), 400..401),
@@ -282,6 +360,9 @@ proptest! {
             let kind = |peer: u8| peers[usize::from(peer)].0;
             let input = match action {
                 Action::AskHolding(peer) if kind(peer) == Kind::Dead => Input::HoldsUnknown(peer),
+                Action::AskHolding(peer) if kind(peer) == Kind::Empty => {
+                    Input::Holds(peer, Holding::Nothing)
+                }
                 Action::AskHolding(peer) => Input::Holds(peer, Holding::Everything),
                 Action::Request(peer, asked) => {
                     // One in four changes what it takes while it is being asked.
@@ -294,7 +375,8 @@ proptest! {
                         Kind::Liar => answer(peer, &asked, place.index(asked.len()), Rest::Wrong),
                         Kind::Boaster => answer(peer, &asked, 0, Rest::LeftOut),
                         Kind::Busy => answer(peer, &asked, 0, Rest::Failed(Failure::Busy)),
-                        Kind::Dead => answer(peer, &asked, 0, Rest::Failed(Failure::NoAnswer)),
+                        Kind::Silent => answer(peer, &asked, 0, Rest::Failed(Failure::NoAnswer)),
+                        Kind::Dead | Kind::Empty => panic!("{peer} does not say that it has any"),
                     }
                 }
                 Action::Search => Input::Searched,

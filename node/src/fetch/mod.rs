@@ -8,6 +8,8 @@
 mod invariants;
 
 mod asking;
+#[cfg(test)]
+mod fake;
 mod machine;
 mod object;
 mod peer;
@@ -41,7 +43,8 @@ pub trait Peers: Send + Sync + 'static {
     ) -> impl Future<Output = Result<TransferAnswer, PeerError>> + Send;
 
     /// How many chunks one question to this peer may name as things stand; 1 for a peer that is asked for them one by
-    /// one. May change at any time. Does not wait.
+    /// one. Looked at whenever something is heard of the peer; [`Peers::chunks`] may be called with what it said last.
+    /// Does not wait.
     fn pack(&self, peer: Self::Id) -> usize;
 
     /// Asks a peer for several chunks of a blob: at most [`Peers::pack`], in ascending order. What it answers is

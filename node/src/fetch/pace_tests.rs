@@ -4,7 +4,6 @@
 //! nothing on a short one. Only the way is modelled: neither hashing, nor disks, nor what a question costs a processor.
 
 use std::{
-    future,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -18,7 +17,7 @@ use updraft_protocol::{
 };
 
 use super::*;
-use crate::fetch::KeepError;
+use crate::fetch::fake::{Shelf, chunk, passes};
 
 /// Bytes of the blob.
 const BLOB: u32 = 32 * 1024 * 1024;
@@ -53,12 +52,7 @@ impl Swarm {
             *line = begins + Duration::from_secs(1) * bytes / LINE;
             *line + self.round_trip / 2
         };
-        let waited = tokio::time::timeout_at(at, future::pending::<()>()).await;
-        assert!(waited.is_err(), "only time ends this");
-    }
-
-    fn chunk(&self, index: u32) -> Vec<u8> {
-        index.to_le_bytes().to_vec()
+        passes(at.duration_since(Instant::now())).await;
     }
 }
 
@@ -76,7 +70,7 @@ impl Peers for Swarm {
         };
         self.questions.fetch_add(1, Ordering::Relaxed);
         self.arrived(peer, self.chunk_size).await;
-        Ok(TransferAnswer::Chunk(self.chunk(index)))
+        Ok(TransferAnswer::Chunk(chunk(index)))
     }
 
     fn pack(&self, _: u8) -> usize {
@@ -92,7 +86,7 @@ impl Peers for Swarm {
         self.questions.fetch_add(1, Ordering::Relaxed);
         let count = u32::try_from(asked.len()).expect("a pack");
         self.arrived(peer, count * self.chunk_size).await;
-        Ok(PackedAnswer::Chunks(asked.iter().map(|index| self.chunk(*index)).collect()))
+        Ok(PackedAnswer::Chunks(asked.iter().map(|index| chunk(*index)).collect()))
     }
 
     async fn holders(&self, _: Digest) -> Vec<u8> {
@@ -101,27 +95,6 @@ impl Peers for Swarm {
 
     fn accuse(&self, peer: u8, lie: Lie) {
         panic!("{peer} is honest, and accused of {lie:?}");
-    }
-}
-
-struct Shelf {
-    held: Mutex<Vec<bool>>,
-    chunk_size: u32,
-}
-
-impl Chunks for Shelf {
-    fn held(&self) -> Vec<bool> {
-        self.held.lock().expect("not poisoned").clone()
-    }
-
-    fn chunk_size(&self) -> u32 {
-        self.chunk_size
-    }
-
-    fn keep(&self, index: u32, bytes: &[u8]) -> Result<(), KeepError> {
-        assert_eq!(bytes, index.to_le_bytes(), "the chunk that was asked for");
-        self.held.lock().expect("not poisoned")[usize::try_from(index).expect("small")] = true;
-        Ok(())
     }
 }
 
@@ -146,7 +119,7 @@ impl Row {
             questions: AtomicUsize::new(0),
         });
         let chunks = usize::try_from(BLOB / chunk_size).expect("small");
-        let shelf = Arc::new(Shelf { held: Mutex::new(vec![false; chunks]), chunk_size });
+        let shelf = Shelf::new(chunks, chunk_size);
         let holders = (0..peers).collect();
         let progress = watch::Sender::new(0);
         let began = Instant::now();

@@ -12,9 +12,15 @@ use updraft_protocol::{
 };
 
 use super::*;
-use crate::fetch::KeepError;
+use crate::fetch::fake::{Shelf, chunk, passes};
 
 const LIMITS: Limits = Limits { in_flight: 64, peers: 8 };
+/// Chunks that a dribbling peer is asked for before it dribbles: enough to be trusted with all places.
+const DRIBBLES_AFTER: usize = 200;
+/// Longer than a fetch goes on without a chunk.
+const DRIBBLES_FOR: Duration = Duration::from_secs(40);
+/// How long a search takes.
+const SEARCH: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Nature {
@@ -36,10 +42,8 @@ enum Nature {
     Confused,
     /// Answers single chunks and never a pack.
     Silent,
-}
-
-fn chunk(index: u32) -> Vec<u8> {
-    format!("chunk {index}").into_bytes()
+    /// Gives packs at first; then its answers come byte by byte, and none of them in time.
+    Dribbling,
 }
 
 struct Swarm {
@@ -48,6 +52,8 @@ struct Swarm {
     /// Chunks of each question.
     questions: Mutex<Vec<(u8, Vec<u32>)>>,
     chunk_size: u32,
+    /// Whom a search finds, a while later.
+    found_later: Vec<u8>,
 }
 
 impl Swarm {
@@ -61,6 +67,7 @@ impl Swarm {
             accused: Mutex::default(),
             questions: Mutex::default(),
             chunk_size,
+            found_later: Vec::new(),
         })
     }
 
@@ -124,12 +131,19 @@ impl Peers for Swarm {
                 return Ok(PackedAnswer::One(TransferAnswer::Object(b"tree".to_vec())));
             }
             Nature::Silent => std::future::pending().await,
+            Nature::Dribbling => {
+                if self.questions_to(peer).iter().map(Vec::len).sum::<usize>() > DRIBBLES_AFTER {
+                    passes(DRIBBLES_FOR).await;
+                    return Err(PeerError::Timeout);
+                }
+            }
         }
         Ok(PackedAnswer::Chunks(chunks))
     }
 
     async fn holders(&self, _: Digest) -> Vec<u8> {
-        Vec::new()
+        passes(SEARCH).await;
+        self.found_later.clone()
     }
 
     fn accuse(&self, peer: u8, lie: Lie) {
@@ -137,38 +151,19 @@ impl Peers for Swarm {
     }
 }
 
-struct Shelf {
-    held: Mutex<Vec<bool>>,
-    chunk_size: u32,
-}
-
-impl Chunks for Shelf {
-    fn held(&self) -> Vec<bool> {
-        self.held.lock().expect("not poisoned").clone()
-    }
-
-    fn chunk_size(&self) -> u32 {
-        self.chunk_size
-    }
-
-    fn keep(&self, index: u32, bytes: &[u8]) -> Result<(), KeepError> {
-        if bytes != chunk(index) {
-            return Err(KeepError::WrongDigest);
-        }
-        self.held.lock().expect("not poisoned")[usize::try_from(index).expect("small")] = true;
-        Ok(())
-    }
-}
-
 /// Fetches so many chunks from all peers of the swarm, which succeeds.
 async fn fetch(swarm: &Arc<Swarm>, chunks: usize) -> Report<u8> {
-    let held = Mutex::new(vec![false; chunks]);
-    let shelf = Arc::new(Shelf { held, chunk_size: swarm.chunk_size });
-    let progress = watch::Sender::new(0);
     let holders = (0_u8..).take(swarm.natures.len()).collect();
+    fetch_from(swarm, holders, chunks).await
+}
+
+/// The same, beginning with some of them.
+async fn fetch_from(swarm: &Arc<Swarm>, holders: Vec<u8>, chunks: usize) -> Report<u8> {
+    let shelf = Shelf::new(chunks, swarm.chunk_size);
+    let progress = watch::Sender::new(0);
     let blob = Digest::of(b"blob");
     let fetched = fetch_blob(swarm.clone(), shelf.clone(), blob, holders, LIMITS, &progress).await;
-    assert!(shelf.held().iter().all(|held| *held), "everything is here");
+    assert!(shelf.is_full(), "everything is here");
     fetched.expect("fetched")
 }
 
@@ -225,8 +220,28 @@ async fn a_peer_that_gives_no_packs_is_not_accused_and_the_others_give() {
     for nature in [Nature::Busy, Nature::Empty, Nature::Silent] {
         let swarm = Swarm::new(&[nature, Nature::Packs]);
         fetch(&swarm, 200).await;
+        let asked_for_a_pack = swarm.questions_to(0).iter().any(|asked| asked.len() > 1);
+        assert!(asked_for_a_pack, "{nature:?} was asked one by one");
         assert!(swarm.accused().is_empty(), "{nature:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_every_place_and_dribbles_does_not_end_a_fetch() {
+    let mut swarm = Swarm::new(&[Nature::Dribbling, Nature::Packs]);
+    Arc::get_mut(&mut swarm).expect("unshared").found_later = vec![1];
+    let began = Instant::now();
+    let report = fetch_from(&swarm, vec![0], 500).await;
+    assert!(began.elapsed() < SEARCH + Duration::from_secs(2), "took {:?}", began.elapsed());
+    let mut asked = 0;
+    let unanswered = swarm.questions_to(0).into_iter().filter(|question| {
+        asked += question.len();
+        question.len() > 1 && asked > DRIBBLES_AFTER
+    });
+    let unanswered: usize = unanswered.map(|question| question.len()).sum();
+    assert!(unanswered >= LIMITS.in_flight, "{unanswered}: it held every place");
+    assert!(report.sources[&1] > 0);
+    assert!(swarm.accused().is_empty());
 }
 
 #[tokio::test]

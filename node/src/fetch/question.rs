@@ -62,9 +62,7 @@ async fn one<P: Peers>(
 ) -> Result<Vec<Vec<u8>>, End> {
     match peers.transfer(peer, TransferRequest::Chunk { blob, index }).await {
         Ok(TransferAnswer::Chunk(bytes)) => Ok(vec![bytes]),
-        Ok(TransferAnswer::NotHeld) => Err(End::Failed(Failure::NotHeld)),
-        Ok(TransferAnswer::Busy) => Err(End::Failed(Failure::Busy)),
-        Ok(TransferAnswer::Object(_) | TransferAnswer::Have(_)) => Err(End::Lied),
+        Ok(other) => Err(no_chunk(&other)),
         Err(error) => {
             tracing::debug!(%peer, index, %error, "no chunk");
             Err(End::Failed(Failure::NoAnswer))
@@ -81,15 +79,21 @@ async fn pack<P: Peers>(
     match peers.chunks(peer, blob, asked.to_vec()).await {
         Ok(PackedAnswer::Chunks(came)) if came.len() > asked.len() => Err(End::Lied),
         Ok(PackedAnswer::Chunks(came)) => Ok(came),
-        Ok(PackedAnswer::One(TransferAnswer::NotHeld)) => Err(End::Failed(Failure::NotHeld)),
-        Ok(PackedAnswer::One(TransferAnswer::Busy)) => Err(End::Failed(Failure::Busy)),
-        Ok(PackedAnswer::One(
-            TransferAnswer::Object(_) | TransferAnswer::Have(_) | TransferAnswer::Chunk(_),
-        )) => Err(End::Lied),
+        Ok(PackedAnswer::One(other)) => Err(no_chunk(&other)),
         Err(error) => {
             tracing::debug!(%peer, chunks = asked.len(), %error, "no pack");
             Err(End::Failed(Failure::NoAnswer))
         }
+    }
+}
+
+/// What an answer means that is none of the chunks asked for.
+fn no_chunk(answer: &TransferAnswer) -> End {
+    match answer {
+        TransferAnswer::NotHeld => End::Failed(Failure::NotHeld),
+        TransferAnswer::Busy => End::Failed(Failure::Busy),
+        // A chunk answers a question for one chunk, which is dealt with, and no question for a pack.
+        TransferAnswer::Object(_) | TransferAnswer::Have(_) | TransferAnswer::Chunk(_) => End::Lied,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Drives the machine: asks peers, hands chunks to the store, feeds the answers back.
 //!
-//! Decides nothing itself. At most `limits.in_flight` chunks are in memory at once, and as many questions as
-//! there are candidates.
+//! Decides nothing itself. At most `limits.in_flight` chunks are in memory at once and what is left of overdue answers,
+//! for which the windows of `limits.peers` peers are the bound; and as many questions as there are candidates.
 
 use std::{collections::BTreeMap, sync::Arc};
 

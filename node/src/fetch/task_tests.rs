@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 use updraft_protocol::{PackedAnswer, limits::MIN_CHUNK};
 
 use super::*;
-use crate::fetch::KeepError;
+use crate::fetch::fake::{Shelf, chunk};
 
 const LIMITS: Limits = Limits { in_flight: 16, peers: 8 };
 
@@ -17,11 +17,6 @@ enum Nature {
     Confused,
     /// Says it has everything and gives nothing.
     Boaster,
-}
-
-/// A blob of small chunks, each being its index as text.
-fn chunk(index: u32) -> Vec<u8> {
-    format!("chunk {index}").into_bytes()
 }
 
 struct Swarm {
@@ -88,36 +83,6 @@ impl Peers for Swarm {
     }
 }
 
-struct Shelf(Mutex<Vec<bool>>);
-
-impl Shelf {
-    fn new(chunks: usize) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(vec![false; chunks])))
-    }
-
-    fn is_full(&self) -> bool {
-        self.0.lock().expect("not poisoned").iter().all(|held| *held)
-    }
-}
-
-impl Chunks for Shelf {
-    fn held(&self) -> Vec<bool> {
-        self.0.lock().expect("not poisoned").clone()
-    }
-
-    fn chunk_size(&self) -> u32 {
-        MIN_CHUNK
-    }
-
-    fn keep(&self, index: u32, bytes: &[u8]) -> Result<(), KeepError> {
-        if bytes != chunk(index) {
-            return Err(KeepError::WrongDigest);
-        }
-        self.0.lock().expect("not poisoned")[usize::try_from(index).expect("small")] = true;
-        Ok(())
-    }
-}
-
 async fn fetch(
     swarm: &Arc<Swarm>,
     shelf: &Arc<Shelf>,
@@ -129,7 +94,7 @@ async fn fetch(
 
 #[tokio::test]
 async fn chunks_come_from_every_honest_peer() {
-    let (swarm, shelf) = (Swarm::new(&[Nature::Honest; 3]), Shelf::new(60));
+    let (swarm, shelf) = (Swarm::new(&[Nature::Honest; 3]), Shelf::new(60, MIN_CHUNK));
     let report = fetch(&swarm, &shelf, vec![0, 1, 2]).await.expect("fetched");
     assert!(shelf.is_full());
     assert_eq!(report.sources.len(), 3);
@@ -138,8 +103,10 @@ async fn chunks_come_from_every_honest_peer() {
 
 #[tokio::test]
 async fn a_liar_is_accused_and_the_fetch_completes() {
-    let (swarm, shelf) =
-        (Swarm::new(&[Nature::Corrupt, Nature::Honest, Nature::Confused]), Shelf::new(40));
+    let (swarm, shelf) = (
+        Swarm::new(&[Nature::Corrupt, Nature::Honest, Nature::Confused]),
+        Shelf::new(40, MIN_CHUNK),
+    );
     let report = fetch(&swarm, &shelf, vec![0, 1, 2]).await.expect("fetched");
     assert!(shelf.is_full());
     assert_eq!(report.sources.keys().copied().collect::<Vec<_>>(), vec![1]);
@@ -154,14 +121,14 @@ async fn a_liar_is_accused_and_the_fetch_completes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_never_answers_does_not_hold_the_fetch_up() {
-    let (swarm, shelf) = (Swarm::new(&[Nature::Silent, Nature::Honest]), Shelf::new(20));
+    let (swarm, shelf) = (Swarm::new(&[Nature::Silent, Nature::Honest]), Shelf::new(20, MIN_CHUNK));
     fetch(&swarm, &shelf, vec![0, 1]).await.expect("fetched");
     assert!(shelf.is_full());
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_holders_it_searches_and_then_gives_up() {
-    let (swarm, shelf) = (Swarm::new(&[]), Shelf::new(5));
+    let (swarm, shelf) = (Swarm::new(&[]), Shelf::new(5, MIN_CHUNK));
     let started = Instant::now();
     let error = fetch(&swarm, &shelf, Vec::new()).await.expect_err("nobody");
     assert!(matches!(error, FetchError::NoHolders { missing: 5 }));
@@ -170,7 +137,7 @@ async fn without_holders_it_searches_and_then_gives_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_boaster_alone_does_not_keep_a_fetch_alive() {
-    let (swarm, shelf) = (Swarm::new(&[Nature::Boaster]), Shelf::new(5));
+    let (swarm, shelf) = (Swarm::new(&[Nature::Boaster]), Shelf::new(5, MIN_CHUNK));
     let error = fetch(&swarm, &shelf, vec![0]).await.expect_err("nothing is given");
     assert!(matches!(error, FetchError::NoHolders { missing: 5 }));
 }
@@ -179,14 +146,14 @@ async fn a_boaster_alone_does_not_keep_a_fetch_alive() {
 async fn a_holder_that_a_search_finds_is_used() {
     let mut swarm = Swarm::new(&[Nature::Honest]);
     Arc::get_mut(&mut swarm).expect("unshared").found_later = vec![0];
-    let shelf = Shelf::new(5);
+    let shelf = Shelf::new(5, MIN_CHUNK);
     fetch(&swarm, &shelf, Vec::new()).await.expect("fetched");
     assert!(shelf.is_full());
 }
 
 #[tokio::test]
 async fn a_blob_that_is_here_asks_nobody() {
-    let (swarm, shelf) = (Swarm::new(&[Nature::Silent]), Shelf::new(0));
+    let (swarm, shelf) = (Swarm::new(&[Nature::Silent]), Shelf::new(0, MIN_CHUNK));
     fetch(&swarm, &shelf, vec![0]).await.expect("nothing to do");
     assert!(swarm.served.lock().expect("not poisoned").is_empty());
 }

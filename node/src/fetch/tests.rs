@@ -1,7 +1,6 @@
 //! The machine, with values and with random peers that stall, lie and vanish.
 
 use super::*;
-use proptest::prelude::*;
 
 const LIMITS: Limits = Limits { in_flight: 16, peers: 8 };
 
@@ -156,72 +155,4 @@ fn a_complete_blob_is_done_at_once() {
     let mut machine: Machine<u8> = Machine::new(vec![true, true], LIMITS, 1);
     assert_eq!(machine.handle(Input::Tick, at(0)), vec![Action::Done]);
     assert!(machine.handle(Input::Tick, at(1)).is_empty());
-}
-
-#[derive(Debug, Clone)]
-enum Behaviour {
-    Honest,
-    Liar,
-    Dead,
-    Empty,
-    /// Says it has everything and gives nothing.
-    Boaster,
-}
-
-proptest! {
-    /// Whatever the others do, one honest peer is enough; the machine's invariants hold all the way.
-    #[test]
-    fn one_honest_peer_is_enough(
-        chunks in 1_usize..40,
-        seed in any::<u64>(),
-        others in proptest::collection::vec(
-            prop_oneof![
-                Just(Behaviour::Liar),
-                Just(Behaviour::Dead),
-                Just(Behaviour::Empty),
-                Just(Behaviour::Boaster),
-            ], 0..6),
-        order in proptest::collection::vec(any::<proptest::sample::Index>(), 400..401),
-    ) {
-        let mut behaviours = others;
-        behaviours.push(Behaviour::Honest);
-        let limits = Limits { in_flight: 16, peers: 2 };
-        let mut machine: Machine<u8> = Machine::new(vec![false; chunks], limits, seed);
-        let mut now = at(0);
-        let mut pending: Vec<Action<u8>> = Vec::new();
-        for peer in (0_u8..).take(behaviours.len()) {
-            pending.extend(machine.handle(Input::Found(peer), now));
-        }
-        let mut order = order.into_iter().cycle();
-        for _ in 0..20_000 {
-            if pending.contains(&Action::Done) {
-                break;
-            }
-            if pending.is_empty() {
-                now = machine.next_wakeup(now).expect("never stuck without a wakeup");
-                pending.extend(machine.handle(Input::Tick, now));
-                continue;
-            }
-            let action = pending.swap_remove(order.next().expect("endless").index(pending.len()));
-            now += at(3);
-            let behaviour = |peer: u8| behaviours[usize::from(peer)].clone();
-            let input = match action {
-                Action::AskHolding(peer) => match behaviour(peer) {
-                    Behaviour::Dead => Input::HoldsUnknown(peer),
-                    Behaviour::Empty => Input::Holds(peer, Holding::Nothing),
-                    _ => Input::Holds(peer, Holding::Everything),
-                },
-                Action::Request(peer, chunks) => match (behaviour(peer), chunks[0]) {
-                    (Behaviour::Honest, index) => kept(peer, index),
-                    (Behaviour::Liar, index) => wrong(peer, index),
-                    (Behaviour::Boaster, index) => failed(peer, index, Failure::NotHeld),
-                    (_, index) => failed(peer, index, Failure::NoAnswer),
-                },
-                Action::Search => Input::Searched,
-                Action::Drop(_) | Action::Done => Input::Tick,
-            };
-            pending.extend(machine.handle(input, now));
-        }
-        prop_assert_eq!(machine.missing(), 0);
-    }
 }

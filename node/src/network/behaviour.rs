@@ -14,7 +14,7 @@ use updraft_protocol::{
     BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, PackedAnswer, PackedRequest,
     TransferAnswer, TransferRequest,
     network::{
-        BOOTSTRAP_PROTOCOL, CATCHUP_PROTOCOL, IDENTIFY_PROTOCOL, KAD_PROTOCOL,
+        BOOTSTRAP_PROTOCOL, CATCHUP_PROTOCOL, IDENTIFY_PROTOCOL, KAD_PROTOCOL, PACKED_SINCE,
         PACKED_TRANSFER_PROTOCOL, TRANSFER_PROTOCOL,
     },
 };
@@ -41,8 +41,6 @@ const MAX_MEMORY: usize = 256 * 1024 * 1024;
 /// Streams of one connection for each service, both ways: eight served and sixteen asked, with room for those
 /// that are being refused.
 const MAX_EXCHANGES: usize = 32;
-/// The protocol that brought packs of chunks.
-const PACKED_SINCE: u32 = 2;
 /// Own keys are said again this often: three tries before a record is forgotten.
 const REPUBLISH: Duration = Duration::from_secs(20 * 60);
 /// A query of the DHT ends after this at the latest.

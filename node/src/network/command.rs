@@ -25,7 +25,7 @@ pub(super) type AnswerTo<A> = oneshot::Sender<Result<A, RequestError>>;
 /// How far an announcement went at once; gossip carries it on from there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// Nobody is there to hear it. Who comes later asks for it.
+    /// Nobody hears it yet. Whoever begins to listen soon is told; who comes later asks for it.
     NoPeers,
     /// So many peers follow the rules in force and were sent it.
     Peers(usize),

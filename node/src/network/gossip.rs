@@ -2,7 +2,7 @@
 //! knows the trust root, and goes on to other peers only after that, on the topic on which it came (`topics`).
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -16,7 +16,7 @@ use libp2p::{
 };
 use tokio::sync::mpsc;
 use updraft_protocol::{
-    Digest, Gossip,
+    Digest, ForkDigest, Gossip,
     codec::{self, DecodeError},
 };
 
@@ -25,6 +25,7 @@ use super::{
     counted::{Counted, Heard, Untold},
     error::AnnounceError,
     event::{GossipToken, NetworkEvent, Settled, Verdict},
+    following,
     identity::PeerId,
     metrics::{BanReason, GossipResult},
     patience::{Expense, MAX_UNJUDGED_PER_PEER, Patience, ban_length},
@@ -32,6 +33,7 @@ use super::{
     purse::Overdrawn,
     task::Task,
     topics::{self, Filter, Forks},
+    waiting::Waiting,
 };
 
 /// The protocol as libp2p has it.
@@ -54,7 +56,12 @@ const MAX_SAID: usize = 256;
 /// What the loop remembers about gossip.
 #[derive(Debug)]
 pub(super) struct GossipState {
-    pub(super) forks: Forks,
+    /// The rules in force: what is said is said on their topic.
+    pub(super) current: ForkDigest,
+    /// The rules whose topics are listened to.
+    pub(super) followed: BTreeSet<ForkDigest>,
+    /// What was said while nobody heard it.
+    waiting: Waiting,
     /// Messages given to the node and not judged yet, by who sent them.
     unjudged: BTreeMap<PeerId, usize>,
     back: mpsc::Sender<Settled>,
@@ -64,10 +71,18 @@ pub(super) struct GossipState {
 }
 
 impl GossipState {
-    pub(super) fn new(forks: Forks) -> (Self, mpsc::Receiver<Settled>) {
+    pub(super) fn new(forks: &Forks) -> (Self, mpsc::Receiver<Settled>) {
         let (back, verdicts) = mpsc::channel(MAX_UNJUDGED);
-        let (patience, said) = (Patience::default(), VecDeque::new());
-        (Self { forks, unjudged: BTreeMap::new(), back, patience, said }, verdicts)
+        let state = Self {
+            current: forks.current,
+            followed: forks.all(),
+            waiting: Waiting::default(),
+            unjudged: BTreeMap::new(),
+            back,
+            patience: Patience::default(),
+            said: VecDeque::new(),
+        };
+        (state, verdicts)
     }
 
     /// Whether a message of this peer may go to the node.
@@ -147,7 +162,7 @@ pub(super) fn behaviour(key: &Keypair, forks: &Forks) -> Result<Counted, String>
         topics::filter(),
     )?;
     behaviour.with_peer_score(topics::scores(), PeerScoreThresholds::default())?;
-    topics::subscribe_all(&mut behaviour, forks)?;
+    following::subscribe_all(&mut behaviour, forks)?;
     Ok(Counted::new(behaviour))
 }
 
@@ -159,19 +174,44 @@ fn message_id(message: &gossipsub::Message) -> MessageId {
 impl Task {
     pub(super) fn on_announce(&mut self, message: &Gossip) -> Result<Reach, AnnounceError> {
         let bytes = codec::encode(message)?;
-        let topic = topics::topic(self.gossip.forks.current).hash();
-        let gossip = &mut self.swarm.behaviour_mut().gossip.inner;
-        match gossip.publish(topic.clone(), bytes) {
-            Ok(_) => {
-                self.metrics.gossip(GossipResult::Published);
+        match self.publish(bytes.clone()) {
+            Ok(()) => {
+                let topic = topics::topic(self.gossip.current).hash();
                 let peers = self.swarm.behaviour().gossip.inner.all_peers();
                 Ok(Reach::Peers(peers.filter(|(_, topics)| topics.contains(&&topic)).count()))
             }
-            Err(PublishError::NoPeersSubscribedToTopic | PublishError::AllQueuesFull(_)) => {
+            Err(PublishError::NoPeersSubscribedToTopic) => {
+                self.gossip.waiting.keep(bytes, Instant::now());
                 Ok(Reach::NoPeers)
             }
+            // Gossip has it, and tells its neighbours so when they have time again.
+            Err(PublishError::AllQueuesFull(_)) => Ok(Reach::NoPeers),
             Err(PublishError::Duplicate) => Ok(Reach::AlreadySaid),
             Err(error) => Err(AnnounceError::Gossip { reason: error.to_string() }),
+        }
+    }
+
+    /// Says something under the rules in force.
+    fn publish(&mut self, bytes: Vec<u8>) -> Result<(), PublishError> {
+        let topic = topics::topic(self.gossip.current);
+        self.swarm.behaviour_mut().gossip.inner.publish(topic, bytes)?;
+        self.metrics.gossip(GossipResult::Published);
+        Ok(())
+    }
+
+    /// Says what nobody could hear when it was said; what nobody hears now, either, waits on.
+    pub(super) fn say_what_waits(&mut self) {
+        let now = Instant::now();
+        while let Some(word) = self.gossip.waiting.take(now) {
+            match self.publish(word.bytes.clone()) {
+                // Somebody else may have said it meanwhile.
+                Ok(()) | Err(PublishError::Duplicate | PublishError::AllQueuesFull(_)) => {}
+                Err(PublishError::NoPeersSubscribedToTopic) => {
+                    // Who does not hear this one does not hear the others.
+                    return self.gossip.waiting.put_back(word);
+                }
+                Err(error) => tracing::warn!(%error, "what waited to be said cannot be said"),
+            }
         }
     }
 
@@ -183,9 +223,13 @@ impl Task {
             Heard::Told(gossipsub::Event::SlowPeer { peer_id, .. }) => {
                 self.report(PeerId::from(peer_id), Conduct::Slow);
             }
+            Heard::Told(gossipsub::Event::Subscribed { topic, .. }) => {
+                if topic == topics::topic(self.gossip.current).hash() {
+                    self.say_what_waits();
+                }
+            }
             Heard::Told(
-                gossipsub::Event::Subscribed { .. }
-                | gossipsub::Event::Unsubscribed { .. }
+                gossipsub::Event::Unsubscribed { .. }
                 | gossipsub::Event::GossipsubNotSupported { .. },
             ) => {}
             Heard::Untold(peer, untold) => self.on_untold(PeerId::from(peer), untold),

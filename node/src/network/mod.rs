@@ -10,7 +10,7 @@
 //! | node → streams | answers to requests | one each, slots by peer and in all | the asker is told `Busy` or closed |
 //!
 //! The loop never waits for anybody else. Rules live in files without I/O: `peers` (scores, backoff),
-//! `bans`, `patience` (useless gossip), `topics` (whose gossip is followed), `serving` (rates and slots), `quota`
+//! `bans`, `patience` (useless gossip), `topics` (whose gossip is followed), `waiting` (what nobody heard yet), `serving` (rates and slots), `quota`
 //! (provider records), `redial`. Nothing that a peer says is believed here: signatures and digests are checked by who
 //! asked.
 
@@ -23,6 +23,7 @@ mod dialling;
 mod discovery;
 mod error;
 mod event;
+mod following;
 mod gate;
 mod gossip;
 mod identity;
@@ -38,6 +39,7 @@ mod task;
 mod topics;
 mod transfer;
 mod transport;
+mod waiting;
 mod way;
 mod wire;
 
@@ -162,7 +164,8 @@ impl Network {
         self.way.take(way);
     }
 
-    /// Tells everybody who is listening. That nobody is, is not an error: who comes later asks.
+    /// Tells everybody who is listening. That nobody is, is not an error: whoever begins to listen within a minute is
+    /// told then, up to the last 16 messages; who comes later asks.
     pub async fn announce(&self, message: Gossip) -> Result<Reach, AnnounceError> {
         self.call(|reply| Command::Announce(message, reply)).await?
     }
@@ -264,8 +267,8 @@ impl Network {
 
     /// Asks a peer for many chunks at once. As [`Network::transfer`] but for
     /// [`RequestError::Unsupported`]: the peer does not speak it (its [`PeerInfo::services`] tell beforehand), or
-    /// this node does not, or does not now ([`Way::Bootstrap`]). A peer serves two full packs at once and answers
-    /// [`TransferAnswer::Busy`] to more.
+    /// this node does not, or does not now ([`Way::Bootstrap`]). A peer serves two full packs at once; to one that
+    /// would have to wait it answers [`TransferAnswer::Busy`] in [`PackedAnswer::One`].
     pub async fn pack(
         &self,
         peer: PeerId,

@@ -97,7 +97,7 @@ impl Task {
         wires: Wires,
     ) -> Self {
         let now = Instant::now();
-        let (gossip, verdicts) = GossipState::new(settings.forks.clone());
+        let (gossip, verdicts) = GossipState::new(&settings.forks);
         let mut peers = Peers::default();
         for address in &settings.bootstrap {
             if let Some(peer) = address.peer() {
@@ -154,7 +154,7 @@ impl Task {
         // A caller that does not wait for its reply has dropped it; that is its right.
         match command {
             Command::Announce(message, reply) => drop(reply.send(self.on_announce(&message))),
-            Command::Follow(forks) => self.on_follow(forks),
+            Command::Follow(forks) => self.on_follow(&forks),
             Command::Ask(peer, ask) => self.on_ask(peer, ask),
             Command::Provide(key, reply) => drop(reply.send(self.on_provide(key))),
             Command::StopProviding(key) => self.on_stop_providing(key),

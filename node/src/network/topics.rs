@@ -12,7 +12,7 @@ use libp2p::gossipsub::{
 };
 use updraft_protocol::ForkDigest;
 
-use super::{error::FollowError, gossip::Gossipsub, task::Task};
+use super::error::FollowError;
 
 /// Which rules' gossip a node follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Forks {
     }
 
     /// All that are listened to.
-    fn all(&self) -> BTreeSet<ForkDigest> {
+    pub(super) fn all(&self) -> BTreeSet<ForkDigest> {
         self.also.iter().copied().chain([self.current]).collect()
     }
 }
@@ -82,20 +82,6 @@ pub(super) fn topic(fork: ForkDigest) -> IdentTopic {
     IdentTopic::new(fork.topic())
 }
 
-/// Starts to follow. Fails only if gossip was set up without scores, or with another filter.
-pub(super) fn subscribe(gossip: &mut Gossipsub, fork: ForkDigest) -> Result<(), String> {
-    let topic = topic(fork);
-    gossip.set_topic_params(topic.clone(), topic_scores())?;
-    gossip.subscribe(&topic).map_err(|error| error.to_string())?;
-    Ok(())
-}
-
-/// Starts to follow all.
-pub(super) fn subscribe_all(gossip: &mut Gossipsub, forks: &Forks) -> Result<(), String> {
-    forks.check().map_err(|error| error.to_string())?;
-    forks.all().into_iter().try_for_each(|fork| subscribe(gossip, fork))
-}
-
 /// What a peer can earn by being there, on all topics together. So little that one rejected message puts it below
 /// the score at which gossip still listens, however many topics there are.
 const MOST_FOR_PRESENCE: f64 = 10.0;
@@ -106,7 +92,7 @@ const _: () = assert!(MOST_TOPICS as usize == 1 + Forks::MAX_ALSO);
 /// A release a day is a quiet topic: the scores for delivering often (P3, P3b) would punish every honest peer
 /// and are off. One rejected message costs 100 points, which fade over two minutes; a peer below −80 is not
 /// listened to, so it can make this node check about one bad signature a minute.
-fn topic_scores() -> TopicScoreParams {
+pub(super) fn topic_scores() -> TopicScoreParams {
     TopicScoreParams {
         topic_weight: 1.0,
         time_in_mesh_quantum: Duration::from_secs(1),
@@ -130,25 +116,6 @@ pub(super) fn scores() -> PeerScoreParams {
         // Of everybody who was ever here, without a bound. Our own bans and scores, which have one, outlast it.
         retain_score: Duration::from_secs(60),
         ..PeerScoreParams::default()
-    }
-}
-
-impl Task {
-    /// Follows these from here on. What was said on a topic that is left and is not judged yet goes no further.
-    pub(super) fn on_follow(&mut self, forks: Forks) {
-        let (before, after) = (self.gossip.forks.all(), forks.all());
-        let gossip = &mut self.swarm.behaviour_mut().gossip.inner;
-        // Leaving comes first, so that a peer never sees more topics than may be followed at once.
-        for left in before.difference(&after) {
-            gossip.unsubscribe(&topic(*left));
-        }
-        for come in after.difference(&before) {
-            if let Err(reason) = subscribe(gossip, *come) {
-                tracing::error!(fork = %come, reason, "gossip of a fork is not followed");
-            }
-        }
-        tracing::debug!(current = %forks.current, also = ?forks.also, "gossip followed");
-        self.gossip.forks = forks;
     }
 }
 

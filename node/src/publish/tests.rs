@@ -1,6 +1,11 @@
 //! A network is founded, releases are made and signed, and every digest in the bundle is followed to its bytes.
 
-use std::{collections::BTreeMap, fs, io::Write, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::Write,
+    path::PathBuf,
+};
 
 use updraft_delta::{Level, blob::decompress_whole, patch};
 use updraft_protocol::{
@@ -132,8 +137,8 @@ impl Desk {
     }
 
     fn import(&self, bundle: &Bundle) {
-        self.store.accept_head(bundle.signed_head(), None).expect("kept");
-        self.store.put_manifest(bundle.signed_manifest()).expect("kept");
+        self.store.accept_head(bundle.signed_head(), &BTreeSet::new(), None).expect("kept");
+        self.store.put_manifest(bundle.signed_manifest(), &BTreeSet::new()).expect("kept");
         for object in bundle.objects() {
             self.store.put_object(&bundle.object(&object.digest).expect("there")).expect("kept");
         }
@@ -263,7 +268,7 @@ fn renewing_a_channel_lists_the_same_under_the_next_number() {
     let mut bundle = Bundle::open(&path).expect("opens");
     bundle.sign(&[key(4)], &NETWORK).expect("signed");
     let before = trusted.head(&channel).expect("read").expect("there");
-    desk.store.accept_head(bundle.signed_head(), None).expect("kept");
+    desk.store.accept_head(bundle.signed_head(), &BTreeSet::new(), None).expect("kept");
     let after = trusted.head(&channel).expect("read").expect("there");
     head::continues(None, Some(&before), &after).expect("continues");
     assert_eq!(before.releases, after.releases);

@@ -96,6 +96,13 @@ impl Meta {
         })
     }
 
+    /// Puts something else in place of a row.
+    #[cfg(test)]
+    pub(super) fn damage(&self, tree: &str, key: &[u8], row: &[u8]) {
+        let tree = self.db.open_tree(tree).expect("a tree");
+        self.put(&tree, key, row.to_vec()).expect("writes");
+    }
+
     fn put(&self, tree: &sled::Tree, key: &[u8], value: Vec<u8>) -> Result<(), StoreError> {
         tree.insert(key, value).map_err(failed("write to"))?;
         self.flush()

@@ -220,15 +220,12 @@ impl Record for CastBallot {
         let digest = |text: Option<String>| -> Result<Digest, String> {
             parse(&text.ok_or("a digest of what is ready is missing")?)
         };
-        let stance = match row.stance.as_str() {
-            "yes" => Stance::Yes,
-            "no" => Stance::No,
-            "abstain" => Stance::Abstain,
-            "cancel" => Stance::Cancel,
-            "ready" => {
+        let stance = match (Stance::plain(&row.stance), row.stance.as_str()) {
+            (Some(stance), _) => stance,
+            (None, "ready") => {
                 Stance::Ready { artifact: digest(row.artifact)?, selftest: digest(row.selftest)? }
             }
-            other => return Err(format!("`{other}` is no stance")),
+            (None, other) => return Err(format!("`{other}` is no stance")),
         };
         Ok(Self { seq: row.seq, stance })
     }

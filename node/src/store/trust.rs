@@ -1,7 +1,7 @@
 //! What was believed: the chain of roots as files, heads and manifests in the database.
 //!
-//! Keeps order and refuses to forget; verifies no signature. Who hands something in has verified it, and who
-//! reads something verifies it again by the root it trusts. Every accepting function returns after the thing
+//! Keeps order and refuses to forget; verifies no signature. Who hands something in has verified it and says which
+//! signatures were good, and who reads something verifies it again by the root it trusts. Every accepting function returns after the thing
 //! is durable, because the node then tells others of it.
 
 use std::{
@@ -11,8 +11,8 @@ use std::{
 };
 
 use updraft_protocol::{
-    ChannelBase, ChannelName, Digest, Head, KeyId, Manifest, NetworkName, Root, Signed, Stance,
-    Statement, Timestamp,
+    ChannelBase, ChannelName, Digest, Head, KeyId, Manifest, NetworkName, Root, Signable, Signed,
+    Stance, Statement, Timestamp,
     codec::{self, Wire as _},
 };
 
@@ -75,6 +75,22 @@ pub(super) fn find(trust: &Path) -> Result<Option<Trusted>, StoreError> {
 
 fn root_path(folder: &Path, version: u64) -> PathBuf {
     folder.join(format!("root.{version}"))
+}
+
+/// What is held with the signatures of these keys, which are good, from another copy of it; `None` if it has them
+/// already. Signatures rot, and peers add worthless ones: only one that was found good takes the place of another.
+fn mended<T: Signable + Clone>(
+    held: &Signed<T>,
+    offered: &Signed<T>,
+    signers: &BTreeSet<KeyId>,
+) -> Option<Signed<T>> {
+    let mut whole = held.clone();
+    whole.adopt(offered, signers);
+    if whole.signatures() == held.signatures() {
+        return None;
+    }
+    // So many worthless ones are held that the good ones find no place beside them.
+    Some(if whole.check().is_err() { offered.clone() } else { whole })
 }
 
 impl Store {
@@ -152,10 +168,12 @@ impl Store {
 
     /// Keeps the next head of its channel, which begins at `base` if there is one.
     ///
-    /// Keeping a head that is there does nothing; another one of its number, or a gap, is refused.
+    /// Of a head that is there the held copy stays, with the signatures of these `signers`, which are good, in place
+    /// of its own; another head of its number, or a gap, is refused.
     pub fn accept_head(
         &self,
         signed: &Signed<Head>,
+        signers: &BTreeSet<KeyId>,
         base: Option<&ChannelBase>,
     ) -> Result<(), StoreError> {
         let head = signed.peek().map_err(StoreError::Payload)?;
@@ -165,10 +183,8 @@ impl Store {
             if held.digest() != signed.digest() {
                 return Err(StoreError::HeadDiffers { channel, seq });
             }
-            // Signatures of the older copy may have rotted. One that lacks some of its signers is no better.
-            let has = |key| signed.signatures().iter().any(|signature| signature.key == key);
-            let better = held != *signed && held.signatures().iter().all(|held| has(held.key));
-            return if better { self.inner.meta.put_head(&channel, seq, signed) } else { Ok(()) };
+            let mended = mended(&held, signed, signers);
+            return mended.map_or(Ok(()), |head| self.inner.meta.put_head(&channel, seq, &head));
         }
         let expected = self.inner.meta.newest_seq(&channel)?.map_or(1, |seq| seq.saturating_add(1));
         let at_base = base.is_some_and(|base| {
@@ -308,14 +324,27 @@ impl Store {
         self.inner.meta.channels()
     }
 
-    /// Keeps a manifest; of two with one payload the later one stays, with its signatures.
-    pub fn put_manifest(&self, signed: &Signed<Manifest>) -> Result<(), StoreError> {
+    /// Keeps a manifest. Of one that is there the held copy stays, as [`Store::accept_head`] has it.
+    pub fn put_manifest(
+        &self,
+        signed: &Signed<Manifest>,
+        signers: &BTreeSet<KeyId>,
+    ) -> Result<(), StoreError> {
         signed.peek().map_err(StoreError::Payload)?;
+        let digest = signed.digest();
         let _not_sweeping = self.inner.while_not_sweeping();
-        if self.inner.meta.manifest(&signed.digest())?.as_ref() == Some(signed) {
-            return Ok(());
+        let _writer = lock(&self.inner.writers);
+        let held = match self.inner.meta.manifest(&digest) {
+            Ok(held) => held.filter(|held| held.digest() == digest),
+            // What has rotted gives way: its name says what has to stand here.
+            Err(StoreError::BadRecord { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        match held {
+            None => self.inner.meta.put_manifest(signed),
+            Some(held) => mended(&held, signed, signers)
+                .map_or(Ok(()), |manifest| self.inner.meta.put_manifest(&manifest)),
         }
-        self.inner.meta.put_manifest(signed)
     }
 
     /// The manifest whose payload has this digest.

@@ -50,6 +50,14 @@ impl Stance {
             Self::Cancel => "cancel",
         }
     }
+
+    /// The stance that this word says in full; `None` for one that needs more than a word, as `ready` does, and for
+    /// what is no stance.
+    pub fn plain(word: &str) -> Option<Self> {
+        [Self::Yes, Self::No, Self::Abstain, Self::Cancel]
+            .into_iter()
+            .find(|stance| stance.word() == word)
+    }
 }
 
 /// One elector's word about one proposal.
@@ -97,5 +105,22 @@ impl Signable for Ballot {
 impl Sentence for Ballot {
     fn speaker(&self) -> KeyId {
         self.by
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stance_without_digests_is_said_by_its_word_and_by_no_other() {
+        for stance in [Stance::Yes, Stance::No, Stance::Abstain, Stance::Cancel] {
+            assert_eq!(Stance::plain(stance.word()), Some(stance));
+        }
+        let digest = Digest::of(b"release");
+        let ready = Stance::Ready { artifact: digest, selftest: digest };
+        for other in [ready.word(), "", "YES", "perhaps"] {
+            assert_eq!(Stance::plain(other), None, "{other:?}");
+        }
     }
 }

@@ -1,13 +1,10 @@
 //! The frozen protocol alone is enough, and no way around a limit.
 
-use std::time::Duration;
-
 use futures::StreamExt;
 use libp2p::{
-    StreamProtocol, Swarm, SwarmBuilder, identify, noise,
+    StreamProtocol, identify,
     request_response::{Config, Event, Message, ProtocolSupport},
     swarm::{NetworkBehaviour, SwarmEvent},
-    tcp, yamux,
 };
 use updraft_protocol::{
     BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, Digest, Holding,
@@ -15,9 +12,9 @@ use updraft_protocol::{
     network::{BOOTSTRAP_PROTOCOL, IDENTIFY_PROTOCOL},
 };
 
-use super::harness::{TestNode, connect, network_id, node, until};
+use super::harness::{self, TestNode, connect, network_id, node, until};
 use crate::network::{
-    Address, InboundRequest, NetworkEvent, PeerId, RequestError, Responder, Service, Way,
+    Address, InboundRequest, NetworkEvent, RequestError, Responder, Service, Way,
     behaviour::{BootstrapService, Exchanges},
     metrics::ServedResult,
     wire::{Codec, Reply},
@@ -32,31 +29,18 @@ struct Ancient {
 
 /// A peer that answers every question like this. Gives where it is.
 async fn ancient(answer: fn(BootstrapRequest) -> BootstrapAnswer) -> Address {
-    let mut swarm: Swarm<Ancient> = SwarmBuilder::with_new_identity()
-        .with_tokio()
-        .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
-        .expect("noise")
-        .with_behaviour(|key| Ancient {
-            identify: identify::Behaviour::new(identify::Config::new(
-                IDENTIFY_PROTOCOL.to_owned(),
-                key.public(),
-            )),
-            bootstrap: Exchanges::with_codec(
-                Codec::default(),
-                [(StreamProtocol::new(BOOTSTRAP_PROTOCOL), ProtocolSupport::Full)],
-                Config::default(),
-            ),
-        })
-        .expect("a behaviour")
-        .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(60)))
-        .build();
-    swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().expect("an address")).expect("listens");
-    let address = loop {
-        if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
-            break address;
-        }
-    };
-    let id = PeerId::from(*swarm.local_peer_id());
+    let mut swarm = harness::swarm(|key| Ancient {
+        identify: identify::Behaviour::new(identify::Config::new(
+            IDENTIFY_PROTOCOL.to_owned(),
+            key.public(),
+        )),
+        bootstrap: Exchanges::with_codec(
+            Codec::default(),
+            [(StreamProtocol::new(BOOTSTRAP_PROTOCOL), ProtocolSupport::Full)],
+            Config::default(),
+        ),
+    });
+    let address = harness::listen(&mut swarm).await;
     tokio::spawn(async move {
         loop {
             if let SwarmEvent::Behaviour(AncientEvent::Bootstrap(Event::Message {
@@ -69,7 +53,7 @@ async fn ancient(answer: fn(BootstrapRequest) -> BootstrapAnswer) -> Address {
             }
         }
     });
-    Address::from_multiaddr(&address).expect("an address").with_peer(id)
+    address
 }
 
 fn honest(request: BootstrapRequest) -> BootstrapAnswer {

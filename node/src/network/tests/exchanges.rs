@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use libp2p::{
-    StreamProtocol, Swarm, SwarmBuilder, noise,
+    StreamProtocol,
     request_response::{self, Codec, Event, Message, ProtocolSupport},
     swarm::SwarmEvent,
-    tcp, yamux,
 };
 use tokio::time::timeout;
 use updraft_protocol::{
@@ -16,7 +15,7 @@ use updraft_protocol::{
     network::TRANSFER_PROTOCOL,
 };
 
-use super::harness::{TestNode, connect, network_id, node};
+use super::harness::{self, TestNode, connect, network_id, node};
 use crate::network::{
     Address, InboundRequest, NetworkEvent, PeerId, RequestError, Service, metrics::ServedResult,
 };
@@ -219,27 +218,14 @@ impl Codec for Liar {
 
 /// A peer that answers each transfer request with these bytes. Gives where it is.
 async fn liar(bytes: Vec<u8>) -> Address {
-    let mut swarm: Swarm<request_response::Behaviour<Liar>> = SwarmBuilder::with_new_identity()
-        .with_tokio()
-        .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
-        .expect("noise")
-        .with_behaviour(|_| {
-            request_response::Behaviour::with_codec(
-                Liar,
-                [(StreamProtocol::new(TRANSFER_PROTOCOL), ProtocolSupport::Full)],
-                request_response::Config::default(),
-            )
-        })
-        .expect("a behaviour")
-        .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(60)))
-        .build();
-    swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().expect("an address")).expect("listens");
-    let address = loop {
-        if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
-            break address;
-        }
-    };
-    let id = PeerId::from(*swarm.local_peer_id());
+    let mut swarm = harness::swarm(|_| {
+        request_response::Behaviour::with_codec(
+            Liar,
+            [(StreamProtocol::new(TRANSFER_PROTOCOL), ProtocolSupport::Full)],
+            request_response::Config::default(),
+        )
+    });
+    let address = harness::listen(&mut swarm).await;
     tokio::spawn(async move {
         loop {
             if let SwarmEvent::Behaviour(Event::Message {
@@ -251,7 +237,7 @@ async fn liar(bytes: Vec<u8>) -> Address {
             }
         }
     });
-    Address::from_multiaddr(&address).expect("an address").with_peer(id)
+    address
 }
 
 #[tokio::test]

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use libp2p::gossipsub::IdentTopic;
 use tokio::time::Instant;
-use updraft_protocol::{Gossip, SecretKey};
+use updraft_protocol::{Digest, Gossip, SecretKey};
 
 use super::harness::{DEADLINE, TestNode, announcement, connect, network_id, node, until};
 use crate::network::{
-    BanReason, GossipToken, NetworkEvent, PeerId, Reach, Verdict, metrics::GossipResult,
+    BanReason, Forks, GossipToken, NetworkEvent, PeerId, Reach, Verdict, metrics::GossipResult,
 };
 
 impl TestNode {
@@ -44,12 +44,9 @@ impl TestNode {
         }
     }
 
-    /// Announces until somebody hears it: subscriptions travel a moment longer than connections.
+    /// Announces to those who are connected. If none of them has said yet that it listens, the first who does is told.
     pub(super) async fn announce_heard(&self, message: &Gossip) {
-        until("somebody hears", || async {
-            self.network.announce(message.clone()).await.expect("runs") != Reach::NoPeers
-        })
-        .await;
+        self.network.announce(message.clone()).await.expect("runs");
     }
 }
 
@@ -71,8 +68,45 @@ async fn announcing_to_nobody_and_announcing_twice_are_no_errors() {
     let (mut a, mut b) = (node().await, node().await);
     assert!(matches!(a.network.announce(announcement(1)).await, Ok(Reach::NoPeers)));
     connect(&mut a, &mut b).await;
-    a.announce_heard(&announcement(1)).await;
-    assert!(matches!(a.network.announce(announcement(1)).await, Ok(Reach::AlreadySaid)));
+    until("b has heard it", || async {
+        a.network.announce(announcement(1)).await.expect("no error") == Reach::AlreadySaid
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_said_to_nobody_is_heard_by_who_comes_soon() {
+    let (mut a, mut b, mut c) = (node().await, node().await, node().await);
+    for seconds in 1..3 {
+        let told = a.network.announce(announcement(seconds)).await;
+        assert_eq!(told.expect("no error"), Reach::NoPeers);
+    }
+    // The words may be there before b knows what a speaks, so nothing waits for that.
+    assert_eq!(a.network.dial(b.address().await).await, Ok(b.id()));
+    for seconds in 1..3 {
+        let (token, source, message) = b.wait_for_gossip().await;
+        assert_eq!((source, message), (a.id(), announcement(seconds)));
+        token.settle(Verdict::Accept);
+    }
+    assert_eq!(a.metrics.gossip_count(GossipResult::Published), 2);
+    // It is said once: whoever comes then asks.
+    connect(&mut a, &mut c).await;
+    a.announce_heard(&announcement(3)).await;
+    assert_eq!(b.wait_for_gossip().await.2, announcement(3));
+    assert_eq!(a.metrics.gossip_count(GossipResult::Published), 3);
+}
+
+#[tokio::test]
+async fn what_was_said_under_rules_that_nobody_follows_is_heard_under_the_next() {
+    let (mut a, mut b) = (node().await, node().await);
+    let next = network_id().fork_digest(&[Digest::of(b"proposal")]);
+    a.network.follow(Forks::only(next)).await.expect("few enough");
+    connect(&mut a, &mut b).await;
+    let told = a.network.announce(announcement(1)).await;
+    assert_eq!(told.expect("no error"), Reach::NoPeers);
+    a.network.follow(Forks::only(network_id().fork_digest(&[]))).await.expect("few enough");
+    let (_, source, message) = b.wait_for_gossip().await;
+    assert_eq!((source, message), (a.id(), announcement(1)));
 }
 
 #[tokio::test]

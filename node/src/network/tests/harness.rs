@@ -2,6 +2,14 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
+use libp2p::{
+    Swarm, SwarmBuilder,
+    identity::Keypair,
+    noise,
+    swarm::{NetworkBehaviour, SwarmEvent},
+    tcp, yamux,
+};
 use prometheus_client::registry::Registry;
 use tokio::{
     sync::mpsc,
@@ -121,6 +129,29 @@ impl TestNode {
     pub(super) async fn is_connected(&self, peer: PeerId) -> bool {
         let peers = self.network.peers().await.expect("runs");
         peers.iter().any(|info| info.id == peer && info.direction.is_some())
+    }
+}
+
+/// Peers that are no nodes: a swarm that speaks this and nothing else.
+pub(super) fn swarm<B: NetworkBehaviour>(behaviour: impl FnOnce(&Keypair) -> B) -> Swarm<B> {
+    SwarmBuilder::with_new_identity()
+        .with_tokio()
+        .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
+        .expect("noise")
+        .with_behaviour(behaviour)
+        .expect("a behaviour")
+        .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(60)))
+        .build()
+}
+
+/// Where a swarm listens from now on.
+pub(super) async fn listen<B: NetworkBehaviour>(swarm: &mut Swarm<B>) -> Address {
+    swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().expect("an address")).expect("listens");
+    loop {
+        if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
+            let id = PeerId::from(*swarm.local_peer_id());
+            return Address::from_multiaddr(&address).expect("an address").with_peer(id);
+        }
     }
 }
 

@@ -7,18 +7,16 @@ use std::sync::{
 
 use futures::StreamExt;
 use libp2p::{
-    Swarm, SwarmBuilder,
+    Swarm,
     gossipsub::{
         self, Config, IdentTopic, IdentityTransform, MessageAuthenticity, TopicHash,
         TopicSubscriptionFilter,
     },
-    noise,
     swarm::SwarmEvent,
-    tcp, yamux,
 };
 use tokio::sync::mpsc;
 
-use super::harness::{TestNode, network_id};
+use super::harness::{self, TestNode, network_id};
 use crate::network::PeerId;
 
 /// Hears who comes, until it has heard enough: from then on neither who comes nor who goes.
@@ -46,20 +44,13 @@ impl Peer {
         let topic = IdentTopic::new(network_id().fork_digest(&[]).topic());
         let (subject, stubborn) = (topic.clone(), Stubborn::default());
         let filter = stubborn.clone();
-        let mut swarm = SwarmBuilder::with_new_identity()
-            .with_tokio()
-            .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
-            .expect("noise")
-            .with_behaviour(move |key| {
-                let by = MessageAuthenticity::Signed(key.clone());
-                let config = Config::default();
-                let mut gossip =
-                    Gossipsub::new_with_subscription_filter(by, config, filter).expect("legal");
-                gossip.subscribe(&subject).expect("allowed");
-                gossip
-            })
-            .expect("a behaviour")
-            .build();
+        let mut swarm = harness::swarm(move |key| {
+            let by = MessageAuthenticity::Signed(key.clone());
+            let mut gossip = Gossipsub::new_with_subscription_filter(by, Config::default(), filter)
+                .expect("legal");
+            gossip.subscribe(&subject).expect("allowed");
+            gossip
+        });
         swarm.dial(to.address().await.to_multiaddr()).expect("dialled");
         loop {
             if let SwarmEvent::Behaviour(gossipsub::Event::Subscribed { .. }) =

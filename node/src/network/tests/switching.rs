@@ -156,13 +156,15 @@ async fn a_flood_on_topics_that_are_not_followed_ends() {
     let mut b = node().await;
     let stubborn = stubborn::Peer::connect(&b).await;
     b.follow(new(), &[]).await;
-    let mut words = 0_u32..;
-    let banned = loop {
-        stubborn.say(words.next().expect("endless").to_le_bytes().to_vec()).await;
-        if let Ok(NetworkEvent::PeerBanned { peer, reason, .. }) = b.events.try_recv() {
-            break (peer, reason);
-        }
+    // More than any patience; once it is sent away nobody hears the rest.
+    for word in 0_u32..2_000 {
+        stubborn.say(word.to_le_bytes().to_vec()).await;
+    }
+    let ban = |event| match event {
+        NetworkEvent::PeerBanned { peer, reason, .. } => Some((peer, reason)),
+        _ => None,
     };
+    let banned = b.wait_for("ban", ban).await;
     assert_eq!(banned, (stubborn.id, BanReason::Flood));
     let astray = b.metrics.gossip_count(GossipResult::Astray);
     assert!(astray > 400, "{astray}: what an honest peer may send is not a flood");

@@ -1,7 +1,9 @@
 //! Roots, heads, components and the history: kept in order, across restarts, or refused.
 
+use std::collections::BTreeSet;
+
 use updraft_protocol::{
-    ChannelName, Head, NetworkId, Root, SecretKey, Signed, Statement, Timestamp, codec,
+    ChannelName, Head, NetworkId, Root, SecretKey, Signed, Stance, Statement, Timestamp, codec,
     threshold::Role,
 };
 
@@ -121,10 +123,10 @@ fn heads_are_kept_in_order_by_channel_and_across_restarts() {
     let dir = folder();
     let store = open(&dir);
     for seq in 1..=3 {
-        store.accept_head(&head("stable", seq, 50), None).expect("kept");
+        store.accept_head(&head("stable", seq, 50), &BTreeSet::new(), None).expect("kept");
     }
-    store.accept_head(&head("stable-2", 1, 50), None).expect("kept");
-    store.accept_head(&head("stable", 2, 50), None).expect("known");
+    store.accept_head(&head("stable-2", 1, 50), &BTreeSet::new(), None).expect("kept");
+    store.accept_head(&head("stable", 2, 50), &BTreeSet::new(), None).expect("known");
     drop(store);
     let store = open(&dir);
     assert_eq!(store.channels().expect("reads"), [stable(), "stable-2".parse().expect("name")]);
@@ -145,13 +147,13 @@ fn heads_are_kept_in_order_by_channel_and_across_restarts() {
 fn a_head_that_jumps_or_contradicts_is_refused() {
     let dir = folder();
     let store = open(&dir);
-    store.accept_head(&head("stable", 1, 50), None).expect("kept");
+    store.accept_head(&head("stable", 1, 50), &BTreeSet::new(), None).expect("kept");
     assert!(matches!(
-        store.accept_head(&head("stable", 3, 50), None),
+        store.accept_head(&head("stable", 3, 50), &BTreeSet::new(), None),
         Err(StoreError::HeadOrder { expected: 2, offered: 3, .. })
     ));
     assert!(matches!(
-        store.accept_head(&head("stable", 1, 51), None),
+        store.accept_head(&head("stable", 1, 51), &BTreeSet::new(), None),
         Err(StoreError::HeadDiffers { seq: 1, .. })
     ));
     assert_eq!(store.newest_head(&stable()).expect("reads"), Some(head("stable", 1, 50)));
@@ -243,6 +245,81 @@ fn a_witness_finds_its_last_word_again_after_a_restart() {
     store.put_vouched(&stable(), &last).expect("kept");
     drop(store);
     assert_eq!(open(&dir).vouched().expect("read"), [(stable(), last)]);
+}
+
+#[test]
+fn the_ballots_of_this_node_are_there_after_a_restart_whatever_they_say() {
+    let dir = folder();
+    let stances = [
+        Stance::Yes,
+        Stance::No,
+        Stance::Abstain,
+        Stance::Ready { artifact: Digest::of(b"artifact"), selftest: Digest::of(b"selftest") },
+        Stance::Cancel,
+    ];
+    let ballots: BTreeMap<Digest, CastBallot> = (1..)
+        .zip(stances)
+        .map(|(seq, stance)| (Digest::of(stance.word().as_bytes()), CastBallot { seq, stance }))
+        .collect();
+    let store = open(&dir);
+    assert_eq!(store.cast().expect("read"), []);
+    for (proposal, ballot) in &ballots {
+        store.put_cast(proposal, ballot.seq, ballot.stance).expect("kept");
+    }
+    drop(store);
+    assert_eq!(BTreeMap::from_iter(open(&dir).cast().expect("read")), ballots);
+}
+
+#[test]
+fn a_ballot_takes_the_place_of_the_last_one_on_its_proposal_alone() {
+    let dir = folder();
+    let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
+    let store = open(&dir);
+    store.put_cast(&one, 1, Stance::Yes).expect("kept");
+    store.put_cast(&other, 1, Stance::Abstain).expect("kept");
+    store.put_cast(&one, 2, Stance::No).expect("kept");
+    drop(store);
+    let cast = BTreeMap::from_iter(open(&dir).cast().expect("read"));
+    assert_eq!(cast[&one], CastBallot { seq: 2, stance: Stance::No });
+    assert_eq!(cast[&other], CastBallot { seq: 1, stance: Stance::Abstain });
+}
+
+/// Who does not know how he voted could vote otherwise under the same number.
+#[test]
+fn a_ballot_that_cannot_be_read_is_an_error_and_never_left_out() {
+    let dir = folder();
+    let store = open(&dir);
+    let proposal = Digest::of(b"proposal");
+    let digest = Digest::of(b"artifact");
+    for row in [
+        "garbage".to_owned(),
+        r#"{"seq":1,"stance":"perhaps","artifact":null,"selftest":null}"#.to_owned(),
+        format!(r#"{{"seq":1,"stance":"ready","artifact":"{digest}","selftest":null}}"#),
+    ] {
+        store.put_cast(&Digest::of(b"a good one"), 1, Stance::Yes).expect("kept");
+        store.inner.meta.damage("cast", proposal.as_bytes(), row.as_bytes());
+        let error = store.cast().expect_err(&row);
+        assert!(error.to_string().contains(&proposal.to_string()), "{error}");
+    }
+    store.put_cast(&proposal, 2, Stance::Yes).expect("kept");
+    store.inner.meta.damage("cast", b"no digest", b"{}");
+    assert!(matches!(store.cast(), Err(StoreError::BadRecord { .. })));
+}
+
+#[test]
+fn the_height_is_there_after_a_restart() {
+    let dir = folder();
+    let store = open(&dir);
+    assert_eq!(store.height().expect("read"), None);
+    for height in [7, u64::MAX] {
+        store.put_height(height).expect("kept");
+    }
+    drop(store);
+    let store = open(&dir);
+    assert_eq!(store.height().expect("read"), Some(u64::MAX));
+    assert_eq!(store.time().expect("read"), Timestamp::from_seconds(0), "another number");
+    store.inner.meta.damage("about", b"height", b"short");
+    assert!(matches!(store.height(), Err(StoreError::BadRecord { .. })));
 }
 
 #[test]

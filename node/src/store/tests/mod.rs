@@ -3,6 +3,7 @@
 
 mod believed;
 mod bytes;
+mod mended;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
