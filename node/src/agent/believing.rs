@@ -102,10 +102,13 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     fn accepted(&mut self, head: Arc<Signed<Head>>, actions: &mut Vec<Action<P>>) {
-        let channel = head.peek().ok().map(|claim| claim.channel);
-        let (signers, base) = channel.map_or_else(Default::default, |channel| {
-            (self.catalog.signers(&channel, &head), self.catalog.base(&channel).cloned())
-        });
+        let (signers, base) = head.peek().map_or_else(
+            |_| Default::default(),
+            |Head { channel, seq, .. }| {
+                let signers = self.catalog.signers_of_taken(&channel, seq);
+                (signers, self.catalog.base(&channel).cloned())
+            },
+        );
         self.new_heads += 1;
         actions.push(Action::KeepHead(head, signers, base));
         self.sweep_due = true;
@@ -242,8 +245,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         actions: &mut Vec<Action<P>>,
         now: Now,
     ) {
-        let signers = self.catalog.signers(&release.channel, signed);
-        actions.push(Action::KeepManifest(signed.clone(), signers));
+        let known = self.catalog.manifest(&signed.digest());
+        let signers = known.map(|known| known.signers.iter().copied().collect());
+        actions.push(Action::KeepManifest(signed.clone(), signers.unwrap_or_default()));
         actions.push(Action::CountManifest(now.wall.since(release.created)));
         actions.push(Action::Emit(What::ReleaseDiscovered {
             component: release.component.clone(),

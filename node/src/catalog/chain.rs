@@ -102,6 +102,11 @@ impl Chain {
         self.base.as_ref().is_some_and(|base| base.head == Some(*digest))
     }
 
+    /// Who signed a head that was passed lately.
+    pub(super) fn signers(&self, seq: u64) -> Option<&BTreeSet<KeyId>> {
+        self.links.get(&seq).map(|link| &link.signers)
+    }
+
     /// Takes a verified head if it is the next. Its `signers` are those of its channel's keys that signed it, also if
     /// it is believed for another reason.
     pub(super) fn follow(

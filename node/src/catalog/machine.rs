@@ -337,6 +337,12 @@ impl Catalog {
         }
     }
 
+    /// The keys of a channel that signed a head which was taken: as they were found when it was.
+    pub fn signers_of_taken(&self, channel: &ChannelName, seq: u64) -> BTreeSet<KeyId> {
+        let chain = self.chains.get(channel);
+        chain.and_then(|chain| chain.signers(seq)).cloned().unwrap_or_default()
+    }
+
     /// The keys of a channel that signed a head or a manifest.
     pub fn signers<T: Signable>(
         &self,

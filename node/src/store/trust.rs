@@ -1,8 +1,8 @@
 //! What was believed: the chain of roots as files, heads and manifests in the database.
 //!
 //! Keeps order and refuses to forget; verifies no signature. Who hands something in has verified it and says which
-//! signatures were good, and who reads something verifies it again by the root it trusts. Every accepting function returns after the thing
-//! is durable, because the node then tells others of it.
+//! signatures were good, and who reads something verifies it again by the root it trusts. Every accepting function
+//! returns after the thing is durable, because the node then tells others of it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
