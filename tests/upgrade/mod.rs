@@ -16,7 +16,7 @@ use crate::harness::{
     network::Network,
     node::{Kind, Node},
     release::{self, COMPONENT},
-    until,
+    text, until, until_ok,
 };
 
 /// Electors of the network, each with one vote of its own.
@@ -103,10 +103,32 @@ fn vote(node: &Node) -> Option<Value> {
     (answer.status == 200).then(|| answer.good())
 }
 
+/// Whether a vote that stands like this will never stand as it is wanted. A decision that others made changes even
+/// how a vote has ended; whoever waits for that does not ask here.
+fn is_over(state: &str, wanted: &str) -> bool {
+    let step = |state: &str| match state {
+        "announced" => 0,
+        "open" => 1,
+        "lockedIn" | "failed" | "rejected" => 2,
+        "active" | "cancelled" => 3,
+        _ => 4,
+    };
+    let ended = matches!(state, "failed" | "rejected" | "cancelled" | "overtaken" | "final");
+    state != wanted && (ended || step(state) >= step(wanted))
+}
+
+/// Waits until the vote stands like this on a node, and fails at once when it has come to stand otherwise for good.
 #[track_caller]
 fn wait_until(node: &Node, state: &str) -> Value {
-    until(&format!("p-1 is {state} on {}", node.name), || {
-        vote(node).filter(|p| p["state"] == state)
+    until_ok(&format!("p-1 is {state} on {}", node.name), || {
+        let seen = vote(node).ok_or("it has not heard of it")?;
+        let stands = text(&seen["state"]);
+        assert!(
+            !is_over(stands, state),
+            "p-1 is {stands} and not {state} on {}: {seen:#}",
+            node.name
+        );
+        if stands == state { Ok(seen) } else { Err(format!("{seen:#}")) }
     })
 }
 
@@ -114,10 +136,10 @@ fn wait_until(node: &Node, state: &str) -> Value {
 #[track_caller]
 fn yes(node: &Node) {
     wait_until(node, "open");
-    until(&format!("{} may vote", node.name), || {
+    until_ok(&format!("{} may vote", node.name), || {
         let said = node.say(&["--yes", "vote", "p-1", "yes"]);
         // Before a peer has told it what was voted so far, it casts nothing.
-        (said.code == Some(0)).then_some(())
+        if said.code == Some(0) { Ok(()) } else { Err(said.err) }
     });
 }
 

@@ -7,7 +7,7 @@ use updraft_node::network::Service;
 use updraft_protocol::{Digest, NetworkId};
 
 use super::*;
-use crate::harness::{herald::services, items, protocol_1, text};
+use crate::harness::{herald::services, items, protocol_1};
 
 /// The real program as a release, without the debug information that makes it large.
 pub(super) fn program(parliament: &Parliament) -> PathBuf {

@@ -30,6 +30,8 @@ fn who_was_cut_off_over_the_end_of_a_vote_takes_the_decision_that_the_others_mad
     wait_until(&nodes[4], "failed");
     assert_eq!(protocol(&nodes[4])["active"], 1);
     connect(&nodes[4], &parliament.network.publisher);
+    // What has failed there is in force there once it hears of it.
+    until("the decision has come", || (vote(&nodes[4])?["state"] == "active").then_some(()));
     for node in &nodes {
         wait_until(node, "active");
         until("it speaks protocol 2", || (protocol(node)["active"] == 2).then_some(()));
