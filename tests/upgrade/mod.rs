@@ -1,5 +1,6 @@
 //! A network changes its own protocol: real nodes vote, switch, and go on, and who was away or is too old catches up.
 
+mod decree;
 mod old_program;
 mod partition;
 mod strangers;
@@ -47,12 +48,27 @@ impl Parliament {
 
     /// A release whose program only says that it is fine.
     fn stand_in(&self) -> PathBuf {
-        let folder = self.network.place().join("stand-in");
+        self.script("stand-in", "echo \"$1 $2 is fine\"")
+    }
+
+    /// A release whose program is the one of the test, for all anybody can tell, and small: what is fetched is a script
+    /// that makes room for it.
+    fn successor(&self) -> PathBuf {
+        self.script("successor", concat!("exec ", env!("CARGO_BIN_EXE_updraft"), " \"$@\""))
+    }
+
+    fn script(&self, name: &str, line: &str) -> PathBuf {
+        let folder = self.folder(name);
+        let program = folder.join("updraft");
+        fs::write(&program, format!("#!/bin/sh\n{line}\n")).expect("own folder");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("own file");
+        folder
+    }
+
+    fn folder(&self, name: &str) -> PathBuf {
+        let folder = self.network.place().join(name);
         fs::create_dir_all(&folder).expect("own folder");
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("own folder");
-        let program = folder.join("updraft");
-        fs::write(&program, "#!/bin/sh\necho \"$1 $2 is fine\"\n").expect("own folder");
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("own file");
         folder
     }
 

@@ -25,7 +25,7 @@ if [ "$(grep -c asked log)" -lt 3 ]; then echo 1; else echo 100; fi
     network.publisher.configure(&asking);
     network.publisher.start();
     let line = format!(
-        "propose 2 --line {COMPONENT} --voting 10s --lead 1s --grace 1h --height 100 --min-ready 0/1 -k ann --yes"
+        "propose 2 --line {COMPONENT} --voting 4s --lead 1s --grace 1h --height 100 --min-ready 0/1 -k ann --yes"
     );
     at(&network, &line).good();
     wait_until(&network, "open");

@@ -157,8 +157,7 @@ fn a_node_whose_program_does_not_speak_what_is_decided_says_so() {
         (&before["leftBehind"], &before["warnings"]),
         (&false.into(), &Value::Array(vec![]))
     );
-    at(&network, "propose 99 --voting 10s --grace 1h --min-ready 0/1 -k ann --yes").good();
-    wait_until(&network, "open");
+    at(&network, "propose 99 --voting 6s --grace 1h --min-ready 0/1 -k ann --yes").good();
     until("the open vote is told", || {
         (network.publisher.get("/api/v1/status")["votesOpen"] == 1).then_some(())
     });
