@@ -78,6 +78,12 @@ fn a_vote_that_neither_side_could_decide_has_failed_on_both_and_stays_so_when_th
     }
     connect(&nodes[3], &parliament.network.publisher);
     connect(&nodes[4], &parliament.network.publisher);
+    // Whoever has this from the publisher has met the others.
+    parliament.publish_app("1.0.0");
+    for node in &nodes {
+        node.wait_for("1.0.0");
+    }
+    // Ballots of the other side come with what else was said there.
     for node in &nodes[3..] {
         node.say(&["check"]).good();
     }
