@@ -5,6 +5,7 @@
 
 pub(crate) mod ceremony;
 pub(crate) mod dir;
+pub(crate) mod electors;
 pub(crate) mod flooder;
 pub(crate) mod herald;
 pub(crate) mod http;

@@ -82,8 +82,6 @@ impl HostilePeer {
     /// Starts on the network of `friend`, connects to it, and tells the DHT that it holds the blobs of these
     /// releases.
     pub(crate) fn start(conduct: Conduct, friend: &Node, releases: &[&Value]) -> Self {
-        let trust = friend.get("/api/v1/trust");
-        let network: Digest = text(&trust["networkId"]).parse().expect("32 bytes");
         let blobs = releases.iter().flat_map(|release| {
             let patches = super::items(&release["deltas"]).iter().map(|delta| &delta["blob"]);
             std::iter::once(&release["blob"]).chain(patches)
@@ -92,7 +90,7 @@ impl HostilePeer {
         let (lies, to_tell) = tokio::sync::mpsc::channel(1);
         let part = Part {
             conduct,
-            network: NetworkId::from_bytes(*network.as_bytes()),
+            network: friend.network_id(),
             friend: friend.listen()[0].parse().expect("an address"),
             provides: blobs.map(|blob| text(blob).parse().expect("a digest")).collect(),
             lies: to_tell,

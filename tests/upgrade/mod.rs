@@ -13,11 +13,12 @@ use serde_json::Value;
 
 use crate::harness::{
     Said, arg,
-    ceremony::{all, at},
+    ceremony::at,
+    electors::{electing, vote, voter, wait_until},
     network::Network,
     node::{Kind, Node},
-    release::{self, COMPONENT},
-    text, until, until_ok,
+    release::COMPONENT,
+    until, until_ok,
 };
 
 /// Electors of the network, each with one vote of its own.
@@ -31,17 +32,7 @@ struct Parliament {
 
 impl Parliament {
     fn found() -> Self {
-        let network = Network::found();
-        for name in ELECTORS {
-            all(&network, &[&format!("key generate {name} --no-password")]);
-        }
-        all(&network, &["root begin -m electors"]);
-        for name in ELECTORS {
-            let line = format!("root add-key electorate {name} --weight 1 --operator {name}");
-            all(&network, &[&line]);
-        }
-        all(&network, &["root sign -k dev --yes", "root apply --yes"]);
-        let parliament = Self { network };
+        let parliament = Self { network: electing(&ELECTORS) };
         parliament.publish_updraft("9.0.0", &parliament.stand_in());
         parliament
     }
@@ -81,26 +72,14 @@ impl Parliament {
 
     #[track_caller]
     fn publish_app(&self, version: &str) {
-        let release = release::make(self.network.place(), version, release::USUAL);
-        let words = format!(
-            "publish {} --component {COMPONENT} --as {version} -k dev --yes",
-            arg(&release)
-        );
-        at(&self.network, &words).good();
-    }
-
-    /// What a node of this elector is configured with.
-    fn voter(&self, name: &str) -> Kind {
-        let key = self.network.project().join("keys").join(format!("{name}.key"));
-        Kind::follower()
-            .with("governance.voter", "true")
-            .with("governance.voter_key", format!("\"{}\"", key.display()))
+        self.network.publish(&self.network.release(version), version).good();
     }
 
     /// Starts the nodes of these electors.
     #[track_caller]
     fn nodes(&self, names: &[&str]) -> Vec<Node> {
-        names.iter().map(|name| self.network.join(name, &self.voter(name))).collect()
+        let kind = |name| voter(Kind::follower(), &self.network, name);
+        names.iter().map(|name| self.network.join(name, &kind(name))).collect()
     }
 
     /// Opens a vote about the network's own protocol. Times in seconds.
@@ -111,41 +90,6 @@ impl Parliament {
         );
         at(&self.network, &words).good()
     }
-}
-
-/// The vote, as a node sees it; `None` before it has heard of it.
-fn vote(node: &Node) -> Option<Value> {
-    let answer = node.request("GET /api/v1/proposals/p-1?all=true", "application/json", b"");
-    (answer.status == 200).then(|| answer.good())
-}
-
-/// Whether a vote that stands like this will never stand as it is wanted. A decision that others made changes even
-/// how a vote has ended; whoever waits for that does not ask here.
-fn is_over(state: &str, wanted: &str) -> bool {
-    let step = |state: &str| match state {
-        "announced" => 0,
-        "open" => 1,
-        "lockedIn" | "failed" | "rejected" => 2,
-        "active" | "cancelled" => 3,
-        _ => 4,
-    };
-    let ended = matches!(state, "failed" | "rejected" | "cancelled" | "overtaken" | "final");
-    state != wanted && (ended || step(state) >= step(wanted))
-}
-
-/// Waits until the vote stands like this on a node, and fails at once when it has come to stand otherwise for good.
-#[track_caller]
-fn wait_until(node: &Node, state: &str) -> Value {
-    until_ok(&format!("p-1 is {state} on {}", node.name), || {
-        let seen = vote(node).ok_or("it has not heard of it")?;
-        let stands = text(&seen["state"]);
-        assert!(
-            !is_over(stands, state),
-            "p-1 is {stands} and not {state} on {}: {seen:#}",
-            node.name
-        );
-        if stands == state { Ok(seen) } else { Err(format!("{seen:#}")) }
-    })
 }
 
 /// Says yes for the elector of a node, once the vote is open there.

@@ -4,10 +4,9 @@
 use std::{path::Path, process::Command};
 
 use updraft_node::network::Service;
-use updraft_protocol::{Digest, NetworkId};
 
 use super::*;
-use crate::harness::{herald::services, items, protocol_1};
+use crate::harness::{herald::services, items, protocol_1, text};
 
 /// The real program as a release, without the debug information that makes it large.
 fn program(parliament: &Parliament) -> PathBuf {
@@ -84,9 +83,7 @@ fn an_old_program_joins_after_the_switch_becomes_the_new_one_and_takes_part() {
 #[test]
 fn only_a_program_that_speaks_packs_offers_them() {
     let network = Network::found();
-    let trust = network.publisher.get("/api/v1/trust");
-    let id: Digest = text(&trust["networkId"]).parse().expect("32 bytes");
-    let id = NetworkId::from_bytes(*id.as_bytes());
+    let id = network.publisher.network_id();
     let mut old = Node::prepare(network.place(), "old", &Kind::follower());
     old.say(&["--yes", "join", &network.publisher.ticket()]).good();
     old.start_as(&protocol_1());

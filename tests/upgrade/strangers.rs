@@ -5,7 +5,10 @@ use updraft_protocol::{
 };
 
 use super::*;
-use crate::harness::herald::Herald;
+use crate::{
+    conformance::golden::from_hex,
+    harness::{herald::Herald, text},
+};
 
 /// Keys that nobody has given a vote.
 const STRANGERS: u8 = 200;
@@ -26,11 +29,7 @@ fn two_hundred_unknown_identities_vote_and_change_nothing() {
     let before = vote(publisher).expect("known");
 
     let ballots = publisher.get("/api/v1/proposals/p-1/ballots");
-    let bytes = ballots["bytes"].as_str().expect("hex");
-    let bytes: Vec<u8> = (0..bytes.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&bytes[at..at + 2], 16).expect("hex"))
-        .collect();
+    let bytes = from_hex(text(&ballots["bytes"]));
     let Statement::Proposal(proposal) = codec::decode(&bytes).expect("a statement") else {
         panic!("a proposal")
     };
