@@ -7,7 +7,7 @@
 
 mod forge;
 #[path = "../../protocol/tests/samples/golden.rs"]
-mod golden;
+pub(crate) mod golden;
 mod names;
 mod program;
 mod story;

@@ -25,9 +25,9 @@ use libp2p::{
     tcp, yamux,
 };
 use tokio_util::sync::CancellationToken;
-use updraft_protocol::{Digest, NetworkId};
+use updraft_protocol::NetworkId;
 
-use super::{node::Node, text};
+use super::node::Node;
 
 /// Messages between two looks at what the network does.
 const AT_ONCE: usize = 16;
@@ -67,9 +67,7 @@ struct Counts {
 impl Flooder {
     /// Starts on the network of `victim` and talks to it.
     pub(crate) fn start(victim: &Node, name: Name, words: Words) -> Self {
-        let trust = victim.get("/api/v1/trust");
-        let network: Digest = text(&trust["networkId"]).parse().expect("32 bytes");
-        let network = NetworkId::from_bytes(*network.as_bytes());
+        let network = victim.network_id();
         let doors = victim.listen();
         let door = doors.iter().find(|door| door.contains("/tcp/")).expect("it listens on TCP");
         let door: Multiaddr = door.parse().expect("an address");

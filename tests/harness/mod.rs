@@ -5,6 +5,7 @@
 
 pub(crate) mod ceremony;
 pub(crate) mod dir;
+pub(crate) mod electors;
 pub(crate) mod flooder;
 pub(crate) mod herald;
 pub(crate) mod http;
@@ -30,15 +31,22 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Looks again and again until there is something, and fails the test when the deadline passes.
-#[expect(clippy::disallowed_methods, reason = "sleeps between two looks, never instead of one")]
 #[track_caller]
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    until_ok(what, || look().ok_or_else(String::new))
+}
+
+/// The same of something that says why it is not there yet: a test that fails tells what it saw last.
+#[expect(clippy::disallowed_methods, reason = "sleeps between two looks, never instead of one")]
+#[track_caller]
+pub(crate) fn until_ok<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + DEADLINE;
     loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "{what}: not within {} s", DEADLINE.as_secs());
+        let last = match look() {
+            Ok(found) => return found,
+            Err(last) => last,
+        };
+        assert!(Instant::now() < deadline, "{what}: not within {} s\n{last}", DEADLINE.as_secs());
         std::thread::sleep(LOOK_EVERY);
     }
 }

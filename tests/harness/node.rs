@@ -13,6 +13,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use updraft_protocol::{Digest, NetworkId};
 
 use super::{
     DEADLINE, Said, arg,
@@ -227,6 +228,14 @@ impl Node {
     /// Its name on the network.
     pub(crate) fn peer_id(&self) -> &str {
         text(&self.running().ready["peerId"])
+    }
+
+    /// The network it is of.
+    #[track_caller]
+    pub(crate) fn network_id(&self) -> NetworkId {
+        let trust = self.get("/api/v1/trust");
+        let id: Digest = text(&trust["networkId"]).parse().expect("32 bytes");
+        NetworkId::from_bytes(*id.as_bytes())
     }
 
     /// The addresses it listens on.

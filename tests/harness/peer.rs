@@ -20,14 +20,17 @@ use updraft_node::{
     },
 };
 use updraft_protocol::{
-    BootstrapAnswer, CatchUpAnswer, CatchUpRequest, ChunkRange, Digest, Gossip, Holding, NetworkId,
-    PackedAnswer, PackedRequest, TransferAnswer, TransferRequest,
+    BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, ChunkRange, Digest, Gossip,
+    Holding, NetworkId, PackedAnswer, PackedRequest, TransferAnswer, TransferRequest,
+    limits::MAX_PACK_BYTES,
 };
 
 use super::{node::Node, text};
 
 /// Questions remembered for the test; a peer that is asked more forgets the later ones.
 const MOST_ASKED: usize = 4_096;
+/// Bytes of a chunk that is not the one asked for: as long as one of the tests' releases.
+const GARBAGE: usize = 256 * 1024;
 
 /// How it answers who asks for bytes. Whatever it does, it says that it holds everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +82,6 @@ impl HostilePeer {
     /// Starts on the network of `friend`, connects to it, and tells the DHT that it holds the blobs of these
     /// releases.
     pub(crate) fn start(conduct: Conduct, friend: &Node, releases: &[&Value]) -> Self {
-        let trust = friend.get("/api/v1/trust");
-        let network: Digest = text(&trust["networkId"]).parse().expect("32 bytes");
         let blobs = releases.iter().flat_map(|release| {
             let patches = super::items(&release["deltas"]).iter().map(|delta| &delta["blob"]);
             std::iter::once(&release["blob"]).chain(patches)
@@ -89,7 +90,7 @@ impl HostilePeer {
         let (lies, to_tell) = tokio::sync::mpsc::channel(1);
         let part = Part {
             conduct,
-            network: NetworkId::from_bytes(*network.as_bytes()),
+            network: friend.network_id(),
             friend: friend.listen()[0].parse().expect("an address"),
             provides: blobs.map(|blob| text(blob).parse().expect("a digest")).collect(),
             lies: to_tell,
@@ -136,6 +137,7 @@ impl Drop for HostilePeer {
 /// Questions kept unanswered as long as the peer is there.
 #[derive(Debug, Default)]
 struct Held {
+    bootstrap: Vec<Responder<BootstrapAnswer>>,
     one: Vec<Responder<TransferAnswer>>,
     packed: Vec<Responder<PackedAnswer>>,
 }
@@ -190,14 +192,26 @@ fn answer(
     held: &mut Held,
 ) {
     match request {
-        InboundRequest::Bootstrap(_, responder) => {
-            responder.answer(BootstrapAnswer::Roots(Vec::new()));
+        // Whoever answers this badly is sent away before it has lied.
+        InboundRequest::Bootstrap(question, responder) => {
+            let answer = match question {
+                BootstrapRequest::Roots { .. } => Some(BootstrapAnswer::Roots(Vec::new())),
+                BootstrapRequest::Fork { fork, .. } => Some(BootstrapAnswer::Fork(fork)),
+                BootstrapRequest::CatchUp(question) => {
+                    Some(BootstrapAnswer::CatchUp(nothing_new(&question, asked)))
+                }
+                BootstrapRequest::Transfer(request) => {
+                    let _ = asked.try_send(kind(request));
+                    lie(request, conduct).map(BootstrapAnswer::Transfer)
+                }
+            };
+            match answer {
+                Some(answer) => responder.answer(answer),
+                None => held.bootstrap.push(responder),
+            }
         }
         InboundRequest::CatchUp(question, responder) => {
-            if let CatchUpRequest::Since { .. } = question {
-                let _ = asked.try_send(Asked::News);
-            }
-            responder.answer(CatchUpAnswer::NotHeld);
+            responder.answer(nothing_new(&question, asked));
         }
         InboundRequest::Transfer(request, responder) => {
             let _ = asked.try_send(kind(request));
@@ -214,7 +228,8 @@ fn answer(
                 }
                 PackedRequest::Chunks { ranges, .. } => {
                     let _ = asked.try_send(Asked::Chunk);
-                    let chunks = ChunkRange::unpack(&ranges).take(16).map(|_| garbage()).collect();
+                    let wanted = ChunkRange::unpack(&ranges).take(MAX_PACK_BYTES / GARBAGE);
+                    let chunks = wanted.map(|_| garbage()).collect();
                     (conduct == Conduct::Garbage).then_some(PackedAnswer::Chunks(chunks))
                 }
             };
@@ -224,6 +239,13 @@ fn answer(
             }
         }
     }
+}
+
+fn nothing_new(question: &CatchUpRequest, asked: &mpsc::SyncSender<Asked>) -> CatchUpAnswer {
+    if let CatchUpRequest::Since { .. } = question {
+        let _ = asked.try_send(Asked::News);
+    }
+    CatchUpAnswer::NotHeld
 }
 
 const fn kind(request: TransferRequest) -> Asked {
@@ -245,5 +267,5 @@ fn lie(request: TransferRequest, conduct: Conduct) -> Option<TransferAnswer> {
 }
 
 fn garbage() -> Vec<u8> {
-    vec![0x55; 256 * 1024]
+    vec![0x55; GARBAGE]
 }

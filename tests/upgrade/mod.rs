@@ -1,5 +1,6 @@
 //! A network changes its own protocol: real nodes vote, switch, and go on, and who was away or is too old catches up.
 
+mod decree;
 mod old_program;
 mod partition;
 mod strangers;
@@ -12,11 +13,12 @@ use serde_json::Value;
 
 use crate::harness::{
     Said, arg,
-    ceremony::{all, at},
+    ceremony::at,
+    electors::{electing, vote, voter, wait_until},
     network::Network,
     node::{Kind, Node},
-    release::{self, COMPONENT},
-    until,
+    release::COMPONENT,
+    until, until_ok,
 };
 
 /// Electors of the network, each with one vote of its own.
@@ -30,29 +32,34 @@ struct Parliament {
 
 impl Parliament {
     fn found() -> Self {
-        let network = Network::found();
-        for name in ELECTORS {
-            all(&network, &[&format!("key generate {name} --no-password")]);
-        }
-        all(&network, &["root begin -m electors"]);
-        for name in ELECTORS {
-            let line = format!("root add-key electorate {name} --weight 1 --operator {name}");
-            all(&network, &[&line]);
-        }
-        all(&network, &["root sign -k dev --yes", "root apply --yes"]);
-        let parliament = Self { network };
+        let parliament = Self { network: electing(&ELECTORS) };
         parliament.publish_updraft("9.0.0", &parliament.stand_in());
         parliament
     }
 
     /// A release whose program only says that it is fine.
     fn stand_in(&self) -> PathBuf {
-        let folder = self.network.place().join("stand-in");
+        self.script("stand-in", "echo \"$1 $2 is fine\"")
+    }
+
+    /// A release whose program is the one of the test, for all anybody can tell, and small: what is fetched is a script
+    /// that makes room for it.
+    fn successor(&self) -> PathBuf {
+        self.script("successor", concat!("exec ", env!("CARGO_BIN_EXE_updraft"), " \"$@\""))
+    }
+
+    fn script(&self, name: &str, line: &str) -> PathBuf {
+        let folder = self.folder(name);
+        let program = folder.join("updraft");
+        fs::write(&program, format!("#!/bin/sh\n{line}\n")).expect("own folder");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("own file");
+        folder
+    }
+
+    fn folder(&self, name: &str) -> PathBuf {
+        let folder = self.network.place().join(name);
         fs::create_dir_all(&folder).expect("own folder");
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("own folder");
-        let program = folder.join("updraft");
-        fs::write(&program, "#!/bin/sh\necho \"$1 $2 is fine\"\n").expect("own folder");
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("own file");
         folder
     }
 
@@ -65,26 +72,14 @@ impl Parliament {
 
     #[track_caller]
     fn publish_app(&self, version: &str) {
-        let release = release::make(self.network.place(), version, release::USUAL);
-        let words = format!(
-            "publish {} --component {COMPONENT} --as {version} -k dev --yes",
-            arg(&release)
-        );
-        at(&self.network, &words).good();
-    }
-
-    /// What a node of this elector is configured with.
-    fn voter(&self, name: &str) -> Kind {
-        let key = self.network.project().join("keys").join(format!("{name}.key"));
-        Kind::follower()
-            .with("governance.voter", "true")
-            .with("governance.voter_key", format!("\"{}\"", key.display()))
+        self.network.publish(&self.network.release(version), version).good();
     }
 
     /// Starts the nodes of these electors.
     #[track_caller]
     fn nodes(&self, names: &[&str]) -> Vec<Node> {
-        names.iter().map(|name| self.network.join(name, &self.voter(name))).collect()
+        let kind = |name| voter(Kind::follower(), &self.network, name);
+        names.iter().map(|name| self.network.join(name, &kind(name))).collect()
     }
 
     /// Opens a vote about the network's own protocol. Times in seconds.
@@ -97,27 +92,14 @@ impl Parliament {
     }
 }
 
-/// The vote, as a node sees it; `None` before it has heard of it.
-fn vote(node: &Node) -> Option<Value> {
-    let answer = node.request("GET /api/v1/proposals/p-1?all=true", "application/json", b"");
-    (answer.status == 200).then(|| answer.good())
-}
-
-#[track_caller]
-fn wait_until(node: &Node, state: &str) -> Value {
-    until(&format!("p-1 is {state} on {}", node.name), || {
-        vote(node).filter(|p| p["state"] == state)
-    })
-}
-
 /// Says yes for the elector of a node, once the vote is open there.
 #[track_caller]
 fn yes(node: &Node) {
     wait_until(node, "open");
-    until(&format!("{} may vote", node.name), || {
+    until_ok(&format!("{} may vote", node.name), || {
         let said = node.say(&["--yes", "vote", "p-1", "yes"]);
         // Before a peer has told it what was voted so far, it casts nothing.
-        (said.code == Some(0)).then_some(())
+        if said.code == Some(0) { Ok(()) } else { Err(said.err) }
     });
 }
 

@@ -19,7 +19,7 @@ fn connect(node: &Node, other: &Node) {
 fn who_was_cut_off_over_the_end_of_a_vote_takes_the_decision_that_the_others_made() {
     let parliament = Parliament::found();
     let mut nodes = parliament.nodes(&ELECTORS);
-    parliament.propose(30, 5, 3_600);
+    parliament.propose(15, 3, 3_600);
     for node in &nodes {
         wait_until(node, "open");
     }
@@ -30,6 +30,8 @@ fn who_was_cut_off_over_the_end_of_a_vote_takes_the_decision_that_the_others_mad
     wait_until(&nodes[4], "failed");
     assert_eq!(protocol(&nodes[4])["active"], 1);
     connect(&nodes[4], &parliament.network.publisher);
+    // What has failed there is in force there once it hears of it.
+    until("the decision has come", || (vote(&nodes[4])?["state"] == "active").then_some(()));
     for node in &nodes {
         wait_until(node, "active");
         until("it speaks protocol 2", || (protocol(node)["active"] == 2).then_some(()));
@@ -44,9 +46,8 @@ fn who_was_away_for_the_whole_vote_acts_by_no_rules_that_are_over() {
     let mut nodes = parliament.nodes(&ELECTORS);
     nodes[4].wait_for("1.0.0");
     nodes[4].stop();
-    parliament.propose(30, 3, 1);
-    nodes[..4].iter().for_each(yes);
-    for node in nodes[..4].iter().chain([&parliament.network.publisher]) {
+    parliament.decree("9.0.0");
+    for node in &nodes[..4] {
         wait_until(node, "final");
     }
     parliament.publish_app("1.1.0");
@@ -63,7 +64,7 @@ fn who_was_away_for_the_whole_vote_acts_by_no_rules_that_are_over() {
 fn a_vote_that_neither_side_could_decide_has_failed_on_both_and_stays_so_when_they_meet() {
     let parliament = Parliament::found();
     let mut nodes = parliament.nodes(&ELECTORS);
-    parliament.propose(25, 60, 3_600);
+    parliament.propose(15, 60, 3_600);
     for node in &nodes {
         wait_until(node, "open");
     }
@@ -77,6 +78,12 @@ fn a_vote_that_neither_side_could_decide_has_failed_on_both_and_stays_so_when_th
     }
     connect(&nodes[3], &parliament.network.publisher);
     connect(&nodes[4], &parliament.network.publisher);
+    // Whoever has this from the publisher has met the others.
+    parliament.publish_app("1.0.0");
+    for node in &nodes {
+        node.wait_for("1.0.0");
+    }
+    // Ballots of the other side come with what else was said there.
     for node in &nodes[3..] {
         node.say(&["check"]).good();
     }

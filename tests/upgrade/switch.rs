@@ -3,7 +3,7 @@
 use super::*;
 
 /// Seconds of voting: time for five nodes to stage a release and try it, on a busy machine.
-const VOTING: u32 = 40;
+const VOTING: u32 = 15;
 /// Seconds between the vote and the activation.
 const LEAD: u32 = 6;
 

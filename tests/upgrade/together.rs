@@ -2,7 +2,7 @@
 //! behind by it, becomes its successor within the grace, and goes on.
 
 use super::{
-    old_program::{program, status, wait_for},
+    old_program::{status, wait_for},
     *,
 };
 use crate::harness::protocol_1;
@@ -16,9 +16,11 @@ fn protocol_of(node: &Node) -> Option<Value> {
 fn an_old_program_that_stays_through_the_whole_change_fetches_serves_upgrades_and_goes_on() {
     let parliament = Parliament::found();
     let network = &parliament.network;
-    parliament.publish_updraft("9.1.0", &program(&parliament));
+    parliament.publish_updraft("9.1.0", &parliament.successor());
     let nodes = parliament.nodes(&ELECTORS[..4]);
-    let mut old = Node::prepare(network.place(), "old", &Kind::follower());
+    // The end of a program ends its connections at once by TCP, and by QUIC only when the other side loses patience.
+    let by_tcp = Kind::follower().with("p2p.listen", "[\"/ip4/127.0.0.1/tcp/0\"]");
+    let mut old = Node::prepare(network.place(), "old", &by_tcp);
     old.say(&["--yes", "join", &network.publisher.ticket()]).good();
     old.start_as(&protocol_1());
     // Of the new program, and connected to the old one alone: whatever it gets, it gets from there.
@@ -30,7 +32,7 @@ fn an_old_program_that_stays_through_the_whole_change_fetches_serves_upgrades_an
     assert_eq!(old.installed().as_deref(), Some("1.0.0"), "it fetches from new programs");
     let process = old.pid();
 
-    let words = "propose 2 --release 9.1.0 --voting 40s --lead 3s --grace 20s -k ann --yes";
+    let words = "propose 2 --release 9.1.0 --voting 15s --lead 3s --grace 10s -k ann --yes";
     at(network, words).good();
     nodes.iter().for_each(yes);
     for node in nodes.iter().chain([&old, &behind_it]) {
@@ -61,7 +63,13 @@ fn an_old_program_that_stays_through_the_whole_change_fetches_serves_upgrades_an
     // The next program has another port here, and nobody else tells the one behind it.
     let address =
         until("it listens again", || status(&old)?["listening"][0].as_str().map(str::to_owned));
-    behind_it.say(&["peers", "add", &address]).good();
+    let place = address.split("/p2p/").next().expect("a first part");
+    until_ok("the one behind it is connected to the next program", || {
+        // Whoever still takes the one before for connected dials nobody.
+        behind_it.say(&["peers", "add", &address]);
+        let peers = behind_it.json(&["peers"]).to_string();
+        if peers.contains(place) { Ok(()) } else { Err(peers) }
+    });
     parliament.publish_app("1.2.0");
     wait_for(&old, "1.2.0");
     behind_it.wait_for("1.2.0");

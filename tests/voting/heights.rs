@@ -18,19 +18,19 @@ rmdir busy
 if [ "$(grep -c asked log)" -lt 3 ]; then echo 1; else echo 100; fi
 "#;
     fs::write(&script, text).expect("own folder");
-    let asking = voter(&network, "ann")
+    let asking = voter(Kind::seed(), &network, "ann")
         .with("governance.height_command", format!("[\"/bin/sh\", \"{}\"]", script.display()))
         .with("governance.height_interval", "\"1s\"");
     network.publisher.stop();
     network.publisher.configure(&asking);
     network.publisher.start();
     let line = format!(
-        "propose 2 --line {COMPONENT} --voting 10s --lead 1s --grace 1h --height 100 --min-ready 0/1 -k ann --yes"
+        "propose 2 --line {COMPONENT} --voting 4s --lead 1s --grace 1h --height 100 --min-ready 0/1 -k ann --yes"
     );
     at(&network, &line).good();
-    wait_until(&network, "open");
+    wait_until(&network.publisher, "open");
     at(&network, "vote p-1 yes --yes").good();
-    wait_until(&network, "active");
+    wait_until(&network.publisher, "active");
     let log = fs::read_to_string(place.join("log")).expect("it was asked");
     assert!(!log.contains("overlap") && log.lines().count() >= 3, "{log}");
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::harness::{
     Said, arg,
     ceremony::{all, at},
+    electors::{self, voter, wait_until},
     items,
     network::Network,
     node::Kind,
@@ -17,30 +18,14 @@ use crate::harness::{
     run, text, until, updraft,
 };
 
-/// A network with these electors of one vote each, whose keys lie in the project; its publisher votes with the first.
-fn electing(electors: &[&str]) -> Network {
-    let mut network = Network::found();
-    for name in electors {
-        all(&network, &[&format!("key generate {name} --no-password")]);
-    }
-    all(&network, &["root begin -m electors"]);
-    for name in electors {
-        let line = format!("root add-key electorate {name} --weight 1 --operator {name}");
-        all(&network, &[&line]);
-    }
-    all(&network, &["root sign -k dev --yes", "root apply --yes"]);
+/// A network with these electors, whose publisher votes with the first.
+#[track_caller]
+fn electing(names: &[&str]) -> Network {
+    let mut network = electors::electing(names);
     network.publisher.stop();
-    network.publisher.configure(&voter(&network, electors[0]));
+    network.publisher.configure(&voter(Kind::seed(), &network, names[0]));
     network.publisher.start();
     network
-}
-
-/// A node that stores, serves, and votes with this key.
-fn voter(network: &Network, name: &str) -> Kind {
-    let key = network.project().join("keys").join(format!("{name}.key"));
-    Kind::seed()
-        .with("governance.voter", "true")
-        .with("governance.voter_key", format!("\"{}\"", key.display()))
 }
 
 /// Publishes a release of a line of software.
@@ -49,15 +34,6 @@ fn publish(network: &Network, line: &str, version: &str) {
     let release = network.release("1.0.0");
     let words = format!("publish {} --component {line} --as {version} -k dev --yes", arg(&release));
     at(network, &words).good();
-}
-
-fn proposal(network: &Network) -> Value {
-    network.publisher.get("/api/v1/proposals/p-1")
-}
-
-#[track_caller]
-fn wait_until(network: &Network, state: &str) {
-    until(&format!("p-1 is {state}"), || (proposal(network)["state"] == state).then_some(()));
 }
 
 /// What a recount comes to, as a document.
@@ -86,7 +62,7 @@ fn a_vote_is_proposed_cast_by_the_node_and_by_hand_decided_and_counted_again() {
     for part in ["speaks protocol 2 instead of 1", "voting from", "more than 2/3", "Will sign: "] {
         assert!(opened.err.contains(part), "{part} in\n{}", opened.err);
     }
-    wait_until(&network, "open");
+    wait_until(&network.publisher, "open");
 
     // The node numbers its own ballots; somebody else's key signs here.
     let doubled = at(&network, "vote p-1 yes -k ann --yes");
@@ -145,7 +121,7 @@ fn counted_everywhere(mut network: Network) {
 
     network.publisher.start();
     at(&network, "vote p-1 yes -k ben --yes").good();
-    wait_until(&network, "lockedIn");
+    wait_until(&network.publisher, "lockedIn");
     let said = at(&network, "tally p-1").good();
     assert!(said.out.contains("locked in: a certificate of 2 ballots proves it"), "{}", said.out);
     at(&network, "vote p-1 no --yes").refused(7, "UD0901", &["locked in"]);
@@ -164,15 +140,14 @@ fn a_node_whose_program_does_not_speak_what_is_decided_says_so() {
         (&before["leftBehind"], &before["warnings"]),
         (&false.into(), &Value::Array(vec![]))
     );
-    at(&network, "propose 99 --voting 10s --grace 1h --min-ready 0/1 -k ann --yes").good();
-    wait_until(&network, "open");
+    at(&network, "propose 99 --voting 6s --grace 1h --min-ready 0/1 -k ann --yes").good();
     until("the open vote is told", || {
         (network.publisher.get("/api/v1/status")["votesOpen"] == 1).then_some(())
     });
     let status = at(&network, "status").good();
     assert!(status.err.contains("1 vote open: `updraft votes`"), "{}", status.err);
     at(&network, "vote p-1 yes --yes").good();
-    wait_until(&network, "active");
+    wait_until(&network.publisher, "active");
     let status = until("the status tells it", || {
         let status = network.publisher.status();
         (status["protocol"]["leftBehind"] == true).then_some(status)
@@ -197,11 +172,11 @@ fn a_vote_that_was_decided_is_called_off_before_it_activates() {
     let line =
         format!("propose 2 --line {COMPONENT} --voting 1h --lead 1h --min-ready 0/1 -k ann --yes");
     at(&network, &line).good();
-    wait_until(&network, "open");
+    wait_until(&network.publisher, "open");
     at(&network, "vote p-1 yes --yes").good();
-    wait_until(&network, "lockedIn");
+    wait_until(&network.publisher, "lockedIn");
     at(&network, "vote p-1 cancel --yes").good();
-    wait_until(&network, "cancelled");
+    wait_until(&network.publisher, "cancelled");
     assert!(items(&network.publisher.json(&["votes"])["proposals"]).is_empty());
     let all = network.publisher.json(&["votes", "--all"]);
     assert_eq!(

@@ -11,9 +11,9 @@ fn votes_go_on_counting_when_electors_are_replaced_if_the_root_says_so() {
         format!("propose 2 --line {line} --voting 1h --lead 1h --min-ready 0/1 -k ann --yes")
     };
     at(&network, &propose(COMPONENT)).good();
-    wait_until(&network, "open");
+    wait_until(&network.publisher, "open");
     at(&network, "vote p-1 yes --yes").good();
-    wait_until(&network, "lockedIn");
+    wait_until(&network.publisher, "lockedIn");
 
     // Another elector joins: what is decided is taken over, unless people strike it off.
     all(&network, &["key generate ben --no-password", "root begin -m ben"]);
@@ -31,7 +31,7 @@ fn votes_go_on_counting_when_electors_are_replaced_if_the_root_says_so() {
     let signed = at(&network, "root sign -k dev --yes").good();
     assert!(signed.err.contains("1 vote counts and no others"), "{}", signed.err);
     at(&network, "root apply --yes").good();
-    wait_until(&network, "lockedIn");
+    wait_until(&network.publisher, "lockedIn");
     let shown = at(&network, "trust show").good();
     assert!(shown.out.contains("counts      vote b3:"), "{}", shown.out);
 
@@ -54,7 +54,7 @@ fn votes_go_on_counting_when_electors_are_replaced_if_the_root_says_so() {
     counted.refused(2, "UD0204", &["what counts goes on counting"]);
     all(&network, &["root sign -k dev --yes", "root apply --yes"]);
     network.publisher.start();
-    wait_until(&network, "lockedIn");
+    wait_until(&network.publisher, "lockedIn");
     let left = network.publisher.json(&["votes", "--all"]);
     assert_eq!(items(&left["proposals"]).len(), 1, "{left}");
 }
