@@ -62,11 +62,12 @@ impl Parliament {
             signed.sign(key, &root.network);
             signed
         };
-        let ballots: Vec<Signed<Ballot>> = keys.iter().map(ballot).collect();
-        let certificate =
-            Certificate::new(Decision::LockIn, &signed, &ballots, &root.network, electorate);
-        let certificate = Box::new(certificate.expect("by electors"));
-        let bytes = codec::encode(&Statement::Certificate(certificate)).expect("within limits");
+        let mut voters: Vec<&SecretKey> = keys.iter().collect();
+        voters.sort_by_key(|key| key.public().id());
+        let ballots = voters.into_iter().map(ballot).collect();
+        let certificate = Certificate { decision: Decision::LockIn, proposal: signed, ballots };
+        let statement = Statement::Certificate(Box::new(certificate));
+        let bytes = codec::encode(&statement).expect("within limits");
         let kind = "application/vnd.updraft.statement";
         let said = publisher.request("POST /api/v1/statements", kind, &bytes);
         assert_eq!(said.status, 202, "{}", String::from_utf8_lossy(&said.body));

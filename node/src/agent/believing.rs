@@ -110,6 +110,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             },
         );
         self.new_heads += 1;
+        if let Some(peer) = self.early_word.take() {
+            self.sync.ask(peer, Question::News);
+        }
         actions.push(Action::KeepHead(head, signers, base));
         self.sweep_due = true;
     }
@@ -167,6 +170,13 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if matches!(outcome, StatementOutcome::Accepted(heard) if unknown(heard)) {
             self.sync.ask(from, Question::News);
         }
+    }
+
+    /// A witness's word has overtaken its head, and is not said again soon: whoever passed it on is asked for both, now
+    /// and when the head has come.
+    pub(super) fn on_early_word(&mut self, from: P) {
+        self.early_word = Some(from);
+        self.sync.ask(from, Question::News);
     }
 
     fn emit_heard(&self, heard: &Heard, actions: &mut Vec<Action<P>>) {

@@ -27,8 +27,11 @@ fn a_decision_in_force_moves_the_node_to_other_topics_and_keeps_the_old_ones_thr
     let decided = desk.decide(&proposal, 11);
     assert_eq!(listens(&decided), Some((old, vec![new])), "it listens before it has to");
     assert_eq!(protocol(&decided), None);
-    let wakes = desk.machine.next_wakeup(now(29));
-    assert_eq!(wakes, Duration::from_secs(30), "nobody has to wake it");
+    desk.at(29);
+    let due = Duration::from_secs(30);
+    assert_eq!(desk.machine.next_wakeup(), due, "nobody has to wake it");
+    assert_eq!(desk.machine.proposals(now(33)).len(), 1);
+    assert_eq!(desk.machine.next_wakeup(), due, "and whoever only looks does not put it off");
     let active = desk.at(30);
     assert_eq!((listens(&active), protocol(&active)), (Some((new, vec![old])), Some((2, true))));
     assert!(desk.machine.speaks_singly(now(40)));

@@ -76,7 +76,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 self.on_gossiped_vote(from, &Arc::new(statement), &mut actions, now)
             }
             Gossip::Statement(statement) => {
-                match self.offer_statement(Arc::new(statement), &mut actions, now) {
+                let statement = Arc::new(statement);
+                match self.offer_statement(statement.clone(), &mut actions, now) {
                     Ok(outcome) => {
                         self.follow_up(from, &outcome);
                         match outcome {
@@ -84,7 +85,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                             StatementOutcome::Known => Verdict::Ignore,
                         }
                     }
-                    Err(refusal) => self.refuse_from(&refusal, from, &mut actions),
+                    Err(refusal) => {
+                        if refusal == Refusal::TooSoon
+                            && self.catalog.vouches_for_a_later_head(&statement)
+                        {
+                            self.on_early_word(from);
+                        }
+                        self.refuse_from(&refusal, from, &mut actions)
+                    }
                 }
             }
         };

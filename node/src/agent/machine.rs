@@ -80,6 +80,10 @@ pub struct Machine<P> {
     pub(super) not_started_again: Option<String>,
     /// The signed time that is kept.
     kept_time: Timestamp,
+    /// When something came last: everything that was due by then has been seen to.
+    looked_at: Now,
+    /// Who passed on a witness's word about a head that is not here, too soon after its last one to be remembered.
+    pub(super) early_word: Option<P>,
 }
 
 impl<P: Copy + Ord + Debug + Display> Machine<P> {
@@ -121,6 +125,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             met: None,
             votes,
             not_started_again: None,
+            looked_at: Now { wall: kept_time, elapsed: Duration::ZERO },
+            early_word: None,
         }
     }
 
@@ -238,8 +244,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         self.finish(actions, now)
     }
 
-    /// When to send [`Input::Tick`] if nothing else comes first; later than `now`.
-    pub fn next_wakeup(&self, at: Now) -> Duration {
+    /// When to send [`Input::Tick`] if nothing else comes first. It stays what it is until something has come: a moment
+    /// that passes while nobody looks is not forgotten.
+    pub fn next_wakeup(&self) -> Duration {
+        let at = self.looked_at;
         let now = at.elapsed;
         let pauses = self.components.values().filter_map(|component| match component.stage() {
             super::lifecycle::Stage::Waiting { until, .. } => Some(*until),
@@ -272,6 +280,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// What follows from any input: questions that are due, and updates that may begin.
     pub(super) fn finish(&mut self, mut actions: Vec<Action<P>>, now: Now) -> Vec<Action<P>> {
+        self.looked_at = now;
         self.sync.want(&self.catalog.missing_manifests());
         for (peer, question) in self.sync.due(now.elapsed) {
             actions.push(self.put(peer, question));

@@ -26,7 +26,7 @@ fn nothing_is_installed_by_itself_before_a_peer_has_said_what_else_is_said_or_ke
         let gossip = world.release("1.0.0", |_| {});
         assert!(job(&world.hear(gossip, 1)).is_none(), "it may be paused");
         if silent {
-            let due = world.machine.next_wakeup(now(1));
+            let due = world.machine.next_wakeup();
             assert!(due <= Duration::from_secs(30), "{due:?}");
             assert!(job(&world.machine.handle(Input::Tick, now(29))).is_none());
             assert!(job(&world.machine.handle(Input::Tick, now(30))).is_some());

@@ -164,7 +164,7 @@ fn a_failure_that_is_not_the_releases_is_tried_again_after_a_pause() {
     let actions = world.machine.handle(Input::Fetched(job_id, nobody), now(2));
     assert!(job(&actions).is_none() && matches!(outcome(&world, id), Outcome::Failed(_)));
     assert_eq!(world.machine.staged(&updraft(), &known.signed.digest()), None);
-    let due = world.machine.next_wakeup(now(2));
+    let due = world.machine.next_wakeup();
     let actions = world.machine.handle(Input::Tick, now(due.as_secs() + 1));
     let again = job(&actions).expect("tried again");
     assert_ne!(again.id, id);

@@ -12,7 +12,7 @@ use updraft_protocol::{
 use super::*;
 use crate::{
     agent::{Duty, Input, Rules, Upload},
-    catalog::{Heard, StatementOutcome, Witness},
+    catalog::{Freshness, Heard, StatementOutcome, Witness},
     policy::AutoUpdate,
     testing::{NOW, Publisher},
 };
@@ -157,7 +157,7 @@ fn a_kept_word_is_believed_kept_as_a_statement_and_told() {
         told.iter().position(|action| matches!(action, Action::Announce(Gossip::Statement(_))));
     assert!(kept.is_some() && kept < sent, "{told:?}");
     // The next one is due after a quarter of an hour, and nothing wakes the node before.
-    assert!(machine.next_wakeup(now(2)) <= Duration::from_secs(901));
+    assert!(machine.next_wakeup() <= Duration::from_secs(901));
     assert_eq!(words(&machine.handle(Input::Tick, now(900))), []);
     assert_eq!(words(&machine.handle(Input::Tick, now(901))).len(), 1);
 }
@@ -193,4 +193,50 @@ fn a_statement_of_the_operator_is_told_once_it_is_believed_and_refused_otherwise
     let alone = Arc::new(Statement::Lift(signed(&lift, &Publisher::key(1))));
     let refusal = machine.say(alone, now(1)).expect_err("one of two release keys");
     assert_eq!(refusal.label(), "threshold_not_met");
+}
+
+/// Who passed a word on has what it is about; gossip carries both, in no order.
+#[test]
+fn a_word_that_overtakes_its_head_is_asked_for_again_when_the_head_has_come() {
+    let publisher = Publisher::new();
+    let mut machine = machine(&publisher).with_witness(None);
+    let first = publisher.sign(&publisher.head(1, None, &[]), &[1, 2]);
+    let second = publisher.sign(&publisher.head(2, Some(first.digest()), &[]), &[1, 2]);
+    let word = |head: &Signed<Head>, seq, seconds| {
+        let heartbeat = Heartbeat {
+            network: publisher.network,
+            by: Publisher::key(WITNESS).public().id(),
+            channel: publisher.channel.clone(),
+            seq,
+            head: head.digest(),
+            time: NOW.plus(seconds),
+            valid_for: 3_600,
+        };
+        Statement::Heartbeat(by(&heartbeat, WITNESS))
+    };
+    machine.handle(Input::PeerCame(1), now(0));
+    machine.handle(Input::News(1, Some(news(vec![], nothing_said()))), now(0));
+    let mut hear =
+        |message, at| machine.handle(Input::Gossip { token: 1, from: 1, message }, now(at));
+    let announced = |head: &Arc<Signed<Head>>| Gossip::announce(head.as_ref().clone(), None);
+    let asks = |actions: &[Action<u8>]| {
+        actions.iter().any(|action| matches!(action, Action::AskNews(1, _)))
+    };
+    hear(announced(&first), 1);
+    hear(Gossip::Statement(word(&first, 1, 2)), 2);
+    let early = word(&second, 2, 3);
+    let refused = hear(Gossip::Statement(early.clone()), 3);
+    let too_soon = |action: &Action<u8>| matches!(action, Action::CountRefusal("too_soon"));
+    assert!(refused.iter().any(too_soon) && asks(&refused), "{refused:?}");
+    machine.handle(Input::News(1, None), now(4));
+    let message = announced(&second);
+    let come = machine.handle(Input::Gossip { token: 3, from: 1, message }, now(5));
+    assert!(asks(&come), "{come:?}");
+    let told = news(vec![], Statement::fingerprint(&[early.id()]));
+    let told = machine.handle(Input::News(1, Some(told)), now(6));
+    assert!(told.iter().any(|action| matches!(action, Action::AskStatements(1, ..))), "{told:?}");
+    let page = CatchUpAnswer::Statements { statements: vec![early], more: false };
+    machine.handle(Input::Statements(1, None, Some(page)), now(6));
+    let freshness = machine.catalog().freshness(&publisher.channel, NOW.plus(6));
+    assert!(matches!(freshness, Freshness::Fresh { .. }), "{freshness:?}");
 }

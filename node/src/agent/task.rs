@@ -148,7 +148,7 @@ impl Agent {
     }
 
     fn wakeup(&self) -> Instant {
-        let machine = self.started + self.machine.next_wakeup(self.now());
+        let machine = self.started + self.machine.next_wakeup();
         let checks = self.checks.iter().map(|check| check.until).min();
         let height = self.height_is_due();
         [

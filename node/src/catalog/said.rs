@@ -250,6 +250,16 @@ impl Catalog {
         });
     }
 
+    /// Whether this is a witness's word about a head after the trusted one.
+    pub fn vouches_for_a_later_head(&self, statement: &Statement) -> bool {
+        let Statement::Heartbeat(signed) = statement else { return false };
+        signed.peek().is_ok_and(|word| {
+            let trusted = self.head(&word.channel);
+            let trusted = trusted.map(|known| (known.head.seq, known.head.digest()));
+            vouched(trusted, &word) == Vouched::Newer
+        })
+    }
+
     fn hear_heartbeat(
         &mut self,
         signed: &Signed<Heartbeat>,

@@ -8,8 +8,8 @@ use updraft_protocol::Digest;
 
 use super::harness::{DEADLINE, connect, node, settings, start, start_again, until};
 use crate::network::{
-    Address, DialError, Direction, Network, NetworkMetrics, NodeKey, RequestError, StartError,
-    Stopped,
+    Address, DialError, Direction, Network, NetworkMetrics, NetworkSettings, NodeKey, RequestError,
+    StartError, Stopped,
 };
 
 #[tokio::test]
@@ -83,6 +83,33 @@ async fn stopping_ends_the_task_frees_the_port_and_fails_later_calls() {
     let mut again = settings();
     again.listen = vec![address.clone()];
     assert_eq!(start(again).await.address().await.without_peer(), address);
+}
+
+/// As a program does that another takes the place of: nothing of it runs on.
+#[tokio::test]
+async fn who_stops_tells_its_peers_and_is_not_taken_for_there_until_they_lose_patience() {
+    let over_quic = || NetworkSettings {
+        listen: vec!["/ip4/127.0.0.1/udp/0/quic-v1".parse().expect("an address")],
+        ..settings()
+    };
+    let mut stays = start(over_quic()).await;
+    let (address, id) = (stays.address().await, stays.id());
+    let goes = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let goes = runtime.block_on(async {
+            let mut goes = start(over_quic()).await;
+            goes.network.dial(address).await.expect("it is there");
+            goes.wait_for_peer(id).await;
+            goes.stop.cancel();
+            timeout(DEADLINE, &mut goes.task).await.expect("in time").expect("without a panic");
+            goes.id()
+        });
+        runtime.shutdown_background();
+        goes
+    });
+    let goes = goes.await.expect("without a panic");
+    // Without a word of it, a peer is given up after ten seconds.
+    timeout(Duration::from_secs(5), stays.wait_for_loss(goes)).await.expect("it was told");
 }
 
 #[tokio::test]
