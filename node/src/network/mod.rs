@@ -9,10 +9,10 @@
 //! | node → loop | verdicts on gossip | 128, a place for each message out | cannot be full |
 //! | node → streams | answers to requests | one each, slots by peer and in all | the asker is told `Busy` or closed |
 //!
-//! The loop never waits for anybody else. Rules live in files without I/O: `peers` (scores, backoff),
-//! `bans`, `patience` (useless gossip), `topics` (whose gossip is followed), `waiting` (what nobody heard yet), `serving` (rates and slots), `quota`
-//! (provider records), `redial`. Nothing that a peer says is believed here: signatures and digests are checked by who
-//! asked.
+//! The loop never waits for anybody else. Rules live in files without I/O: `peers` (scores, backoff), `bans`, `patience`
+//! (useless gossip), `topics` (whose gossip is followed), `waiting` (what nobody heard yet), `serving` (rates and slots),
+//! `quota` (provider records), `redial`. Nothing that a peer says is believed here: signatures and digests are checked by
+//! who asked.
 
 mod address;
 mod bans;
@@ -25,6 +25,7 @@ mod error;
 mod event;
 mod following;
 mod gate;
+mod goodbye;
 mod gossip;
 mod identity;
 mod metrics;

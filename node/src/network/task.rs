@@ -48,10 +48,6 @@ pub(super) const EVENTS: usize = 512;
 const RESERVED: usize = 128;
 /// How often work that no event brings is done.
 const TICK: Duration = Duration::from_secs(1);
-/// How long a node that stops waits for its connections to close.
-const GOODBYE: Duration = Duration::from_millis(500);
-/// How long the last datagrams of a node that stops have to leave.
-const DATAGRAMS_LEAVE: Duration = Duration::from_millis(50);
 /// Bans for what a peer did, as opposed to those an operator speaks.
 const BAD_CHUNK_BAN: Duration = Duration::from_secs(24 * 3_600);
 const MISCONDUCT_BAN: Duration = Duration::from_secs(3_600);
@@ -72,6 +68,8 @@ pub(super) struct Task {
     pub(super) dials: HashMap<ConnectionId, Dial>,
     pub(super) lookups: JoinSet<Resolved>,
     startup: Startup,
+    /// All of them, also those that have not said where they listen.
+    pub(super) listeners: Vec<ListenerId>,
     events: mpsc::Sender<NetworkEvent>,
     commands: mpsc::Receiver<Command>,
     verdicts: mpsc::Receiver<Settled>,
@@ -123,6 +121,7 @@ impl Task {
             redial: Redial::new(&settings.bootstrap, now),
             dials: HashMap::new(),
             lookups: JoinSet::new(),
+            listeners: startup.awaited.keys().copied().collect(),
             startup,
             events: wires.events,
             commands: wires.commands,
@@ -153,27 +152,6 @@ impl Task {
         }
         self.say_goodbye().await;
         tracing::debug!("network stopped");
-    }
-
-    /// Closes every connection. A peer that is not told takes this node for there until its own time limit runs out,
-    /// and does not dial the program that may take its place meanwhile.
-    async fn say_goodbye(&mut self) {
-        let peers: Vec<_> = self.swarm.connected_peers().copied().collect();
-        for peer in peers {
-            // Gone already is gone.
-            let _ = self.swarm.disconnect_peer_id(peer);
-        }
-        let closed = async {
-            while self.swarm.connected_peers().next().is_some() {
-                self.swarm.select_next_some().await;
-            }
-        };
-        if tokio::time::timeout(GOODBYE, closed).await.is_err() {
-            tracing::debug!("some peers did not close their connections in time");
-        }
-        // QUIC holds a connection for closed before the datagram that says so has left.
-        let rest = async { while self.swarm.next().await.is_some() {} };
-        drop(tokio::time::timeout(DATAGRAMS_LEAVE, rest).await);
     }
 
     fn on_command(&mut self, command: Command) {

@@ -9,7 +9,10 @@ use updraft_protocol::{
 };
 
 use super::STARTED;
-use crate::agent::{BallotLine, ElectorLine, ProposalLine, VoteCount, VoteState};
+use crate::{
+    agent::{BallotLine, ElectorLine, ProposalLine, VoteCount, VoteState},
+    testing::votes,
+};
 
 /// Every elector weighs 1 and is its own operator.
 const ELECTORS: [u8; 3] = [21, 22, 23];
@@ -25,22 +28,15 @@ impl Vote {
     pub(crate) fn new() -> Self {
         let opens = STARTED.as_seconds();
         let proposal = Proposal {
-            network: Self::network(),
-            by: Self::key(0).public().id(),
             number: 3,
-            line: "updraft".parse().expect("a name"),
-            from: 1,
-            to: 2,
             release: "1.1.0".parse().expect("a version"),
             artifacts: vec![Digest::of(b"the artifact")],
-            electorate: 1,
-            opens,
             lock_deadline: opens + 3_600,
             activation: Activation::Epoch(opens + 7_200),
             grace_end: opens + 10_800,
-            threshold: Fraction::TWO_THIRDS,
             min_ready: Fraction::NINE_TENTHS,
             notes: "packs of chunks".to_owned(),
+            ..votes::proposal(ELECTORS[0], opens)
         };
         Self { proposal, stances: BTreeMap::new() }
     }

@@ -92,7 +92,7 @@ async fn who_stops_tells_its_peers_and_is_not_taken_for_there_until_they_lose_pa
         listen: vec!["/ip4/127.0.0.1/udp/0/quic-v1".parse().expect("an address")],
         ..settings()
     };
-    let mut stays = start(over_quic()).await;
+    let stays = start(over_quic()).await;
     let (address, id) = (stays.address().await, stays.id());
     let goes = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -109,7 +109,8 @@ async fn who_stops_tells_its_peers_and_is_not_taken_for_there_until_they_lose_pa
     });
     let goes = goes.await.expect("without a panic");
     // Without a word of it, a peer is given up after ten seconds.
-    timeout(Duration::from_secs(5), stays.wait_for_loss(goes)).await.expect("it was told");
+    let told = until("it is told", || async { !stays.is_connected(goes).await });
+    timeout(Duration::from_secs(5), told).await.expect("soon");
 }
 
 #[tokio::test]

@@ -2,27 +2,17 @@
 
 use std::{collections::BTreeSet, fmt::Debug};
 
-use updraft_protocol::{
-    Compatibility, Head, KeyId, Manifest, NetworkId, ReleaseKind, SecretKey, Severity, Signable,
-    Signed, Timestamp, TreeRef, codec, limits::MAX_SIGNATURES,
-};
+use updraft_protocol::{Head, KeyId, Manifest, Signable, Signed, codec, limits::MAX_SIGNATURES};
 
 use super::*;
-
-const NETWORK: NetworkId = NetworkId::from_bytes([1; 32]);
-
-fn key(n: u8) -> SecretKey {
-    SecretKey::from_seed(&[n; 32])
-}
+use crate::testing::Publisher;
 
 fn ids(keys: &[u8]) -> BTreeSet<KeyId> {
-    keys.iter().map(|n| key(*n).public().id()).collect()
+    keys.iter().map(|n| Publisher::key(*n).public().id()).collect()
 }
 
-fn by<T: Signable>(value: &T, keys: &[u8]) -> Signed<T> {
-    let mut signed = Signed::unsigned(value).expect("within limits");
-    keys.iter().for_each(|n| signed.sign(&key(*n), &NETWORK));
-    signed
+fn by<T: Signable + Clone>(value: &T, keys: &[u8]) -> Signed<T> {
+    Publisher::new().sign(value, keys).as_ref().clone()
 }
 
 /// A copy of which one byte is another, counted from its end.
@@ -37,40 +27,11 @@ fn rotten<T: Signable>(signed: &Signed<T>, from_end: usize) -> Signed<T> {
 const ROTS: [usize; 2] = [1, 64 + 1];
 
 fn head() -> Head {
-    Head {
-        network: NETWORK,
-        channel: "stable".parse().expect("a channel"),
-        seq: 1,
-        prev: None,
-        time: Timestamp::from_seconds(1),
-        expires: Timestamp::from_seconds(50),
-        releases: Vec::new(),
-        withdrawn: Vec::new(),
-        min_supported: Vec::new(),
-    }
+    Publisher::new().head(1, None, &[])
 }
 
 fn manifest() -> Manifest {
-    let (_, whole, _) = sample(100);
-    Manifest {
-        network: NETWORK,
-        component: "app".parse().expect("a name"),
-        version: "1.0.0".parse().expect("a version"),
-        target: "any".parse().expect("a target"),
-        channel: "stable".parse().expect("a channel"),
-        created: Timestamp::from_seconds(1),
-        kind: ReleaseKind::Bugfix,
-        severity: Severity::Normal,
-        compatibility: Compatibility::Compatible,
-        min_version: None,
-        barriers: Vec::new(),
-        needs_protocol: None,
-        source: None,
-        notes: String::new(),
-        tree: TreeRef { object: ObjectRef::of(b"tree").expect("small"), entries: 1, bytes: 100 },
-        whole,
-        patches: Vec::new(),
-    }
+    Publisher::new().manifest("1.0.0")
 }
 
 /// What is held of a value after these copies of it came, each with the keys whose signatures were found good.
