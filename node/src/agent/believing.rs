@@ -51,6 +51,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let version = changed.version;
         let struck_off = self.votes.governance.follow(self.catalog.root());
         self.votes.unheard.clear();
+        self.votes.root_is_new = true;
         self.sweep_due = true;
         actions.push(Action::KeepRoot(Arc::new(root), version));
         // After the root that says so: a node that stops in between still has what its older root counts.
@@ -255,9 +256,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         actions: &mut Vec<Action<P>>,
         now: Now,
     ) {
-        let known = self.catalog.manifest(&signed.digest());
-        let signers = known.map(|known| known.signers.iter().copied().collect());
-        actions.push(Action::KeepManifest(signed.clone(), signers.unwrap_or_default()));
+        // Of this copy: the catalog knows those of the one that came first.
+        let signers = self.catalog.signers(&release.channel, signed);
+        actions.push(Action::KeepManifest(signed.clone(), signers));
         actions.push(Action::CountManifest(now.wall.since(release.created)));
         actions.push(Action::Emit(What::ReleaseDiscovered {
             component: release.component.clone(),

@@ -204,6 +204,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// Looks at what is in force, and does what a change asks for.
     pub(super) fn follow_rules(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
+        self.offer_shelved(now, actions);
         if !std::mem::replace(&mut self.votes.settled, true) {
             let epoch = self.epoch(now);
             let events = self.votes.governance.settle(epoch);

@@ -9,10 +9,10 @@ use updraft_protocol::{
     threshold,
 };
 
-use super::votes::Votes;
+use super::votes::{MAX_SHELVED, Votes};
 use crate::{
     catalog::{Beginnings, Catalog, Link, Refusal},
-    governance::Governance,
+    governance::{self, Governance},
     network::PeerId,
     problem::{Code, Problem, chain},
     store::{Store, StoreError},
@@ -103,17 +103,24 @@ pub(super) fn restore_votes(store: &Store, trust: &Trust) -> Result<Votes<PeerId
         Statement::DoubleVote(_) => 2,
         _ => 3,
     });
-    let mut kept = Vec::new();
+    let (mut kept, mut shelved) = (Vec::new(), Vec::new());
     for statement in statements {
         match governance.restore(&statement) {
             Ok(_) => kept.push(Arc::new(statement)),
+            // A later root may count a decision that this one does not.
+            Err(
+                governance::Refusal::FormerElectorate { .. }
+                | governance::Refusal::UnknownElectorate(_),
+            ) if matches!(statement, Statement::Certificate(_)) && shelved.len() < MAX_SHELVED => {
+                shelved.push(Arc::new(statement));
+            }
             Err(refusal) => {
                 tracing::warn!(kind = statement.kind(), %refusal, "what was said about a vote is struck off");
                 store.remove_statement(&statement)?;
             }
         }
     }
-    Ok(Votes::new(governance, kept).with_height(store.height()?))
+    Ok(Votes::new(governance, kept).with_shelved(shelved).with_height(store.height()?))
 }
 
 /// Everything that was believed before. What no longer verifies is left out and asked for again; a channel whose

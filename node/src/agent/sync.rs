@@ -135,6 +135,12 @@ impl<P: Copy + Ord + Debug> Sync<P> {
         self.peers.keys().copied()
     }
 
+    /// Whether somebody is asked what was said, or is about to be.
+    pub(super) fn is_asking_for_statements(&self) -> bool {
+        let statements = |question: &Question| matches!(question, Question::Statements(_));
+        self.peers.values().any(|peer| peer.asking.iter().chain(&peer.waiting).any(statements))
+    }
+
     /// Puts a question to a peer, once.
     pub(super) fn ask(&mut self, peer: P, question: Question) {
         let Some(entry) = self.peers.get_mut(&peer) else { return };

@@ -331,7 +331,10 @@ impl Agent {
     async fn answer_checks(&mut self) {
         let (answers, heads) = self.machine.news_counts();
         let now = Instant::now();
-        let waits = |check: &PendingCheck| answers < check.answers_wanted && now < check.until;
+        // News may say that there is more to hear: then it is over when that has come.
+        let told = !self.machine.sync.is_asking_for_statements();
+        let waits =
+            |check: &PendingCheck| (answers < check.answers_wanted || !told) && now < check.until;
         if self.checks.iter().all(waits) {
             return;
         }

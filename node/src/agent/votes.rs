@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use updraft_protocol::{Digest, ForkId, Statement, vote::Decision};
+use updraft_protocol::{Digest, ForkId, Statement, limits::MAX_COUNTED, vote::Decision};
 
 use super::{
     action::{Action, Now},
@@ -24,12 +24,20 @@ use crate::{
     governance::{Elector, Event, Governance, LIED, Refusal, State, StruckOff},
 };
 
+/// Certificates kept although the root does not count them: as many as a root may list. Those beyond are forgotten.
+pub(super) const MAX_SHELVED: usize = MAX_COUNTED;
+
 /// Votes as this node knows them.
 #[derive(Debug)]
 pub struct Votes<P> {
     pub(super) governance: Governance,
     /// What was said, by id: as it is kept.
     pub(super) kept: BTreeMap<Digest, Arc<Statement>>,
+    /// Certificates of former electorates that the root does not count, by id: told to nobody, and offered again with
+    /// every root, because nobody else may have kept what a later one counts.
+    pub(super) shelved: BTreeMap<Digest, Arc<Statement>>,
+    /// Whether there is a root that was not looked at for what is shelved.
+    pub(super) root_is_new: bool,
     /// How this node votes, if it may.
     pub(super) elector: Option<Elector>,
     /// What the operator's source of heights said last.
@@ -67,6 +75,8 @@ impl<P: Copy + Ord> Votes<P> {
         Self {
             governance,
             kept,
+            shelved: BTreeMap::new(),
+            root_is_new: false,
             elector: None,
             height: None,
             peers: BTreeMap::new(),
@@ -82,6 +92,12 @@ impl<P: Copy + Ord> Votes<P> {
             height_once: None,
             ballot_was_early: false,
         }
+    }
+
+    /// The same, with what was kept of former electorates and does not count.
+    pub fn with_shelved(mut self, shelved: Vec<Arc<Statement>>) -> Self {
+        self.shelved = shelved.into_iter().map(|statement| (statement.id(), statement)).collect();
+        self
     }
 
     /// The same, at a height that was kept.
@@ -257,7 +273,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
     }
 
-    /// Forgets what was said about a vote that the root does not count any more.
+    /// Forgets what was said about a vote that the root does not count any more, all but its certificates.
     pub(super) fn strike_off(&mut self, vote: &StruckOff, actions: &mut Vec<Action<P>>) {
         let StruckOff { proposal, number, was_decided } = *vote;
         let root = self.catalog.root().version;
@@ -269,8 +285,34 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         } else {
             tracing::info!(%proposal, number, root, "a vote ends with the electorate that opened it");
         }
+        self.shelve();
         actions.extend(self.keep_only(Governance::knows));
         actions.push(Action::Emit(What::ProposalStruckOff { number, id: proposal }));
+    }
+
+    /// Puts certificates aside that stand for nothing under this root.
+    fn shelve(&mut self) {
+        let Votes { governance, kept, shelved, .. } = &mut self.votes;
+        let mut room = MAX_SHELVED.saturating_sub(shelved.len());
+        let goes = kept.extract_if(.., |_, kept| {
+            let goes = matches!(**kept, Statement::Certificate(_)) && !governance.knows(kept);
+            let fits = goes && room > 0;
+            room -= usize::from(fits);
+            fits
+        });
+        shelved.extend(goes);
+    }
+
+    /// Offers what is shelved again if the root is another: what it counts stands again.
+    pub(super) fn offer_shelved(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
+        if !std::mem::take(&mut self.votes.root_is_new) {
+            return;
+        }
+        for (id, statement) in std::mem::take(&mut self.votes.shelved) {
+            if self.offer_vote(&statement, actions, now).is_err() {
+                self.votes.shelved.insert(id, statement);
+            }
+        }
     }
 
     pub(super) fn number_of(&self, id: &Digest) -> u32 {

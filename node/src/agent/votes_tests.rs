@@ -340,7 +340,7 @@ fn a_ballot_of_this_node_is_kept_before_it_is_signed_and_signed_before_it_is_sai
     let (ballot, actions) =
         desk.machine.vote(&about, Stance::Yes, "it ran".to_owned(), now(11)).expect("it may");
     // Numbers grow with time: the vote opened an epoch ago.
-    assert_eq!((ballot.seq, ballot.by), (2, id(OWN)));
+    assert_eq!((ballot.seq, ballot.by), (17, id(OWN)));
     assert!(told(&actions).is_empty());
     let twice = desk.machine.vote(&about, Stance::No, String::new(), now(11));
     assert_eq!(twice.expect_err("one at a time").code, Code::OperationConflict);
@@ -351,7 +351,7 @@ fn a_ballot_of_this_node_is_kept_before_it_is_signed_and_signed_before_it_is_sai
     assert_eq!(again.expect_err("it has said so").code, Code::ProposalClosed);
     let (changed, _) =
         desk.machine.vote(&about, Stance::No, String::new(), now(12)).expect("it may change");
-    assert_eq!(changed.seq, 3);
+    assert_eq!(changed.seq, 33);
     desk.machine.votes.under_way.clear();
     let late = desk.machine.vote(&about, Stance::Yes, String::new(), now(30));
     assert_eq!(late.expect_err("it is over").code, Code::ProposalClosed);
@@ -369,7 +369,7 @@ fn what_was_kept_and_never_said_is_said_with_the_next_number() {
     desk.machine.votes.under_way.clear();
     let (again, _) =
         desk.machine.vote(&about, Stance::Yes, String::new(), now(11)).expect("it may");
-    assert_eq!(again.seq, 3);
+    assert_eq!(again.seq, 18);
 }
 
 #[test]
@@ -412,12 +412,29 @@ fn what_the_next_root_does_not_count_is_forgotten_after_the_root_is_kept() {
     assert!(desk.machine.proposals(now(12)).is_empty() && desk.machine.said(now(12)).is_empty());
     let place = |wanted: fn(&Action<u8>) -> bool| actions.iter().position(wanted);
     let kept = place(|action| matches!(action, Action::KeepRoot(..))).expect("it is kept");
-    // Proposal, four ballots, certificate.
+    // Proposal and four ballots; the certificate stays, and nobody is told of it.
     let forgotten =
-        place(|action| matches!(action, Action::ForgetStatements(gone) if gone.len() == 6));
+        place(|action| matches!(action, Action::ForgetStatements(gone) if gone.len() == 5));
     assert!(forgotten.is_some_and(|forgotten| forgotten > kept), "{actions:?}");
     let told = place(|action| matches!(action, Action::Emit(What::ProposalStruckOff { .. })));
     assert!(told.is_some());
+}
+
+/// Nobody else may have it any more: all have followed the root that left it out.
+#[test]
+fn what_a_root_left_out_stands_again_when_a_later_one_lists_it() {
+    let (mut desk, _) = after_a_decision(|_| Vec::new());
+    let proposal = desk.proposal(|_| {});
+    let second = desk.machine.catalog().root();
+    let prev = Some(second.digest());
+    let third =
+        Root { version: 3, prev, counts: vec![digest_of(&proposal)], ..Root::clone(second) };
+    let third = desk.publisher.sign(&third, &[100]).as_ref().clone();
+    let actions = desk.machine.take_root(third, now(13)).expect("it follows");
+    assert_eq!(desk.state(13), "locked in");
+    let kept = |action: &Action<u8>| matches!(action, Action::KeepStatement(said) if matches!(**said, Statement::Certificate(_)));
+    assert!(actions.iter().any(kept), "{actions:?}");
+    assert_eq!(desk.machine.said(now(13)).len(), 1, "and peers are told again");
 }
 
 #[path = "changing_tests.rs"]

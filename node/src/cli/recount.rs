@@ -5,7 +5,10 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use updraft_protocol::{Ballot, Digest, Elector, KeyId, Signed, Stance, Statement, vote::Decision};
+use updraft_protocol::{
+    Ballot, Digest, Elector, KeyId, Signed, Stance, Statement,
+    vote::{Decision, Rules},
+};
 
 use crate::{
     api::{ProposalName, types::Proposal},
@@ -150,6 +153,11 @@ impl Recount {
     pub(super) fn refused(&self, proposal: &Digest) -> Vec<&Refused> {
         let about = |refused: &&Refused| refused.proposal.is_none_or(|of| of == *proposal);
         self.refused.iter().filter(about).collect()
+    }
+
+    /// What is long enough on this network.
+    pub(super) fn rules(&self) -> &Rules {
+        self.governance.rules()
     }
 
     /// What the ballots of a proposal weigh.

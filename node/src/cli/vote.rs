@@ -27,7 +27,7 @@ use crate::{
         types::{Ballots, CheckReport, Proposal, Said, Status, VoteBody},
     },
     clock::Clock,
-    governance::{CannotVote, Governance, Held, LIED, State, next_ballot},
+    governance::{CannotVote, Governance, Held, LIED, may_cast, next_ballot},
     keys::KeyFile,
     problem::{Code, Problem},
 };
@@ -258,11 +258,14 @@ fn consent(
     }
     let held = shown.held();
     let state = shown.recount.alone(held, shown.epoch, None);
-    if !matches!(state, State::Announced | State::Open(_) | State::LockedIn) {
-        let detail = format!("the vote on p-{} is {}", held.proposal.number, state.word());
-        return Err(Problem::new(Code::ProposalClosed, detail)
-            .hint("`updraft votes --all` shows how it ended"));
-    }
+    let (proposal, rules) = (&held.proposal, shown.recount.rules());
+    may_cast(proposal, state, &args.stance.stance(), shown.epoch, rules).map_err(|_| {
+        let number = proposal.number;
+        let detail =
+            format!("the vote on p-{number} is {}: nobody would take this ballot", state.word());
+        Problem::new(Code::ProposalClosed, detail)
+            .hint("`updraft votes --all` shows when each vote opens, and how it ended")
+    })?;
     match context.ask("Cast it?") {
         Answer::Yes => Ok(()),
         Answer::No => Err(Problem::new(Code::Failed, "nothing was cast")

@@ -4,11 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use updraft_protocol::{Ballot, Digest, KeyId, NetworkId, Proposal, Stance, vote::Decision};
+use updraft_protocol::{
+    Ballot, Digest, KeyId, NetworkId, Proposal, Stance,
+    vote::{Decision, Rules},
+};
 
 use super::{
     held::State,
-    machine::{Governance, most_ballots},
+    machine::{Governance, most_ballots, most_ballots_before},
 };
 
 /// Why a ballot is not cast.
@@ -34,12 +37,34 @@ pub enum CannotVote {
 /// The number of an elector's next ballot about a proposal, after the `last` one that is known of it; `None` if it has
 /// changed its mind too often in this epoch. Who signs a ballot takes its number from here, and from nowhere else.
 ///
-/// Numbers grow with time, so that a store which was lost, or is an older copy, or a node that has not heard everything,
-/// does not make an elector say two things with one number.
+/// A store that was lost, or is an older copy, or a node that has not heard everything, makes no elector say two things
+/// with one number in another epoch than that of the ballots it does not know. Within one epoch it may: so whoever casts
+/// asks first, and waits until it knows what peers know.
 pub fn next_ballot(proposal: &Proposal, last: Option<u32>, epoch: u64) -> Option<u32> {
-    let by_time = u32::try_from(epoch.saturating_sub(proposal.opens)).unwrap_or(u32::MAX);
+    let by_time = u32::try_from(most_ballots_before(proposal, epoch)).unwrap_or(u32::MAX);
     let number = last.unwrap_or(0).max(by_time).checked_add(1)?;
     (u64::from(number) <= most_ballots(proposal, epoch)).then_some(number)
+}
+
+/// Whether a ballot that says so may be cast in this epoch, on a proposal that stands so. Others would not take it, and its
+/// number would be used up: so it is asked before anything is signed.
+pub fn may_cast(
+    proposal: &Proposal,
+    state: State,
+    stance: &Stance,
+    epoch: u64,
+    rules: &Rules,
+) -> Result<(), CannotVote> {
+    let decision = Decision::about(stance);
+    let may = match decision {
+        Decision::LockIn => matches!(state, State::Open(_)),
+        Decision::Cancel => matches!(state, State::Open(_) | State::LockedIn),
+    };
+    // Ballots of others may still be on their way after the last epoch; one of now would be too late.
+    if may && (proposal.opens..=proposal.last_epoch(decision, rules)).contains(&epoch) {
+        return Ok(());
+    }
+    Err(CannotVote::Closed(state.word()))
 }
 
 /// An elector at work: its key's name, and what it said last. The key itself stays with whoever signs.
@@ -76,17 +101,7 @@ impl Elector {
             return Err(CannotVote::NotAnElector(self.key));
         }
         let state = governance.state(proposal, epoch, None).ok_or(CannotVote::Unknown)?;
-        let may = match stance {
-            Stance::Cancel => {
-                epoch >= held.proposal.opens && matches!(state, State::Open(_) | State::LockedIn)
-            }
-            _ => matches!(state, State::Open(_)),
-        };
-        // Ballots of others may still be on their way; one of now would be too late.
-        let last = held.proposal.last_epoch(Decision::about(&stance), governance.rules());
-        if !may || epoch > last {
-            return Err(CannotVote::Closed(state.word()));
-        }
+        may_cast(&held.proposal, state, &stance, epoch, governance.rules())?;
         // Peers may know of ballots that a store which was lost, or is an older copy, does not.
         let heard = held.ballots.get(&self.key).map(|cast| (cast.ballot.seq, cast.ballot.stance));
         let kept = self.last.get(proposal).copied();
@@ -99,5 +114,47 @@ impl Elector {
             .ok_or(CannotVote::TooOften)?;
         self.last.insert(*proposal, (seq, stance));
         Ok(Ballot { network, by: self.key, proposal: *proposal, seq, epoch, stance, reason })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use updraft_protocol::{NetworkKind, vote::Outlook};
+
+    use super::*;
+    use crate::testing::votes::{proposal, ready};
+
+    /// Open from epoch 10 to 20, in force at 30 on a development network.
+    #[test]
+    fn a_ballot_is_cast_only_in_the_epochs_in_which_others_take_it() {
+        let rules = Rules::of(NetworkKind::Development);
+        let open = State::Open(Outlook::Undecided);
+        let may = |state, stance: Stance, epoch| {
+            may_cast(&proposal(1, 10), state, &stance, epoch, &rules).is_ok()
+        };
+        for stance in [Stance::Yes, Stance::No, Stance::Abstain, ready()] {
+            assert!(
+                !may(State::Announced, stance, 9) && may(open, stance, 10) && may(open, stance, 20)
+            );
+            assert!(!may(open, stance, 21) && !may(State::LockedIn, stance, 15), "{stance:?}");
+        }
+        assert!(
+            !may(State::Announced, Stance::Cancel, 9) && may(State::LockedIn, Stance::Cancel, 28)
+        );
+        assert!(
+            !may(State::LockedIn, Stance::Cancel, 29) && !may(State::Failed, Stance::Cancel, 25)
+        );
+    }
+
+    #[test]
+    fn no_number_of_an_epoch_is_one_of_an_earlier_epoch() {
+        let vote = proposal(1, 10);
+        let numbers = |epoch| {
+            std::iter::successors(next_ballot(&vote, None, epoch), move |last| {
+                next_ballot(&proposal(1, 10), Some(*last), epoch)
+            })
+        };
+        assert!(numbers(10).eq(1..=16) && numbers(11).eq(17..=32) && numbers(20).eq(161..=176));
+        assert_eq!(next_ballot(&vote, Some(u32::MAX), u64::MAX), None);
     }
 }

@@ -22,13 +22,19 @@ use super::{
     roster::{Electors, Roster},
 };
 
-/// Ballots by which an elector may be ahead of the epochs of a vote. So many may be cast at once; beyond that it is one
-/// for each epoch, or one elector could keep the whole network busy.
-const AT_ONCE: u64 = 16;
+/// Ballots that an elector may cast in an epoch of a vote: enough to change its mind, and too few to keep the whole network
+/// busy.
+const AN_EPOCH: u64 = 16;
 
-/// The highest number that a ballot of this epoch may have.
+/// The highest number that a ballot of this epoch may have. Each epoch has numbers of its own, so whoever knows nothing
+/// of those before it uses none of theirs again.
 pub(super) fn most_ballots(proposal: &Proposal, epoch: u64) -> u64 {
-    epoch.saturating_sub(proposal.opens).saturating_add(AT_ONCE)
+    epoch.saturating_sub(proposal.opens).saturating_add(1).saturating_mul(AN_EPOCH)
+}
+
+/// The highest number that a ballot of an epoch before this one may have had.
+pub(super) fn most_ballots_before(proposal: &Proposal, epoch: u64) -> u64 {
+    epoch.saturating_sub(proposal.opens).saturating_mul(AN_EPOCH)
 }
 
 /// What changed.

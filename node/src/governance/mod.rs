@@ -29,7 +29,7 @@ mod statements;
 
 pub use self::{
     count::VoteCount,
-    elector::{CannotVote, Elector, next_ballot},
+    elector::{CannotVote, Elector, may_cast, next_ballot},
     fork::{Change, Footing, Forks},
     former::StruckOff,
     held::{Held, LIED, State},

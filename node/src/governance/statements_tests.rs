@@ -96,11 +96,11 @@ fn an_elector_cannot_cast_more_ballots_than_its_time_allows() {
     let vote = proposal(1, 10);
     let mut governance = governance();
     governance.offer(&vote, 5).expect("an elector's");
-    let most = ballot(2, &vote, 17, Stance::Yes, 6);
-    let more = ballot(2, &vote, 18, Stance::No, 6);
-    assert_eq!(governance.offer(&more, 6), Err(Refusal::TooMany(18)));
-    governance.offer(&most, 6).expect("sixteen at once, and one for the epoch");
-    governance.offer(&ballot(2, &vote, 18, Stance::No, 7), 7).expect("an epoch later");
+    let most = ballot(2, &vote, 32, Stance::Yes, 6);
+    let more = ballot(2, &vote, 33, Stance::No, 6);
+    assert_eq!(governance.offer(&more, 6), Err(Refusal::TooMany(33)));
+    governance.offer(&most, 6).expect("sixteen an epoch, in two");
+    governance.offer(&ballot(2, &vote, 33, Stance::No, 7), 7).expect("an epoch later");
 }
 
 #[test]
