@@ -2,11 +2,12 @@
 //! costs each of them.
 //!
 //! The machines are the real ones. Between them is a gossip mesh as libp2p's: every node has some neighbours, passes on
-//! what it has accepted to all of them but the one it came from, and hears of everything once from each.
+//! what it has accepted to all of them but the one it came from, and hears of everything once from each. A node judges one
+//! message after another, and has as little room for those that wait as a real one.
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -39,6 +40,11 @@ const MESH_HIGH: usize = 7;
 const AROUND: usize = 184;
 /// One way over a link, in microseconds: from the next room to the other side of the world.
 const LINK: std::ops::Range<u64> = 5_000..150_000;
+/// What a node takes to judge a message, in microseconds: a signature, and the flush of a small disk. One after another.
+const JUDGING: u64 = 3_000;
+/// Messages that may wait for it, of one peer and of all (`network/patience.rs`, `network/gossip.rs`). What comes beyond
+/// them is not heard.
+const UNJUDGED: (usize, usize) = (16, 128);
 /// Electors vote within this time, in microseconds.
 const VOTING: u64 = 1_000_000;
 /// The moment at which everything begins, within a vote.
@@ -58,6 +64,9 @@ struct Node {
     machine: Machine<usize>,
     neighbours: Vec<(usize, u64)>,
     seen: BTreeSet<usize>,
+    /// Until when each message that waits is judged, and who brought it; the last one is the last to be.
+    unjudged: VecDeque<(u64, usize)>,
+    unheard: usize,
     heard_bytes: usize,
     said_bytes: usize,
 }
@@ -107,6 +116,23 @@ fn now(micros: u64) -> Now {
     Now { wall: Timestamp::from_seconds(START + elapsed.as_secs()), elapsed }
 }
 
+impl Node {
+    /// When a message that comes now is judged, if it finds room.
+    fn judges(&mut self, from: usize, at: u64) -> Option<u64> {
+        while self.unjudged.front().is_some_and(|(judged, _)| *judged <= at) {
+            self.unjudged.pop_front();
+        }
+        let of_the_same = self.unjudged.iter().filter(|(_, by)| *by == from).count();
+        if of_the_same >= UNJUDGED.0 || self.unjudged.len() >= UNJUDGED.1 {
+            self.unheard += 1;
+            return None;
+        }
+        let begins = self.unjudged.back().map_or(at, |(judged, _)| *judged);
+        self.unjudged.push_back((begins + JUDGING, from));
+        Some(begins + JUDGING)
+    }
+}
+
 impl World {
     /// Nodes with random neighbours and links.
     fn new(random: &mut impl FnMut(u64) -> u64) -> Self {
@@ -133,6 +159,8 @@ impl World {
             machine: machine(&root),
             neighbours: neighbours(node),
             seen: BTreeSet::new(),
+            unjudged: VecDeque::new(),
+            unheard: 0,
             heard_bytes: 0,
             said_bytes: 0,
         });
@@ -215,10 +243,11 @@ impl World {
             if !self.nodes[to].seen.insert(message) {
                 continue;
             }
+            let Some(judged) = self.nodes[to].judges(from, at) else { continue };
             let input = Input::Gossip { token: 0, from, message: gossip };
-            let actions = self.nodes[to].machine.handle(input, now(at));
-            last = at;
-            self.follow(to, Some((from, message)), actions, at);
+            let actions = self.nodes[to].machine.handle(input, now(judged));
+            last = last.max(judged);
+            self.follow(to, Some((from, message)), actions, judged);
         }
         last
     }
@@ -287,6 +316,8 @@ fn two_hundred_and_fifty_six_electors_are_heard_by_a_hundred_nodes_within_five_s
         assert_eq!(line.state.word(), "locked in");
         assert_eq!((line.count.ready, line.count.total), (256, 256), "every ballot is everywhere");
     }
+    let unheard: usize = world.nodes.iter().map(|node| node.unheard).sum();
+    assert_eq!(unheard, 0, "messages for which a node had no room");
     let seconds = (done - begun) as f64 / 1e6;
     let bytes = world.nodes.iter().map(|node| node.heard_bytes + node.said_bytes).max();
     let heard = world.nodes.iter().map(|node| node.heard_bytes).sum::<usize>() / NODES;
