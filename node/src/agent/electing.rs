@@ -119,7 +119,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         artifacts.filter_map(|digest| self.catalog.manifest(digest)).find(fits)
     }
 
-    /// How far this node has come with the release of a proposal.
+    /// How far this node has come with the release of a proposal: tried for another protocol, it is untried for this.
     pub(super) fn readiness(&self, held: &Held, now: Now) -> Readiness {
         let Some(known) = self.named_release(held) else { return Readiness::Unknown };
         let (release, channel) = (known.manifest.release_name(), &known.manifest.channel);
@@ -127,7 +127,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             return Readiness::Failed(distrusted(&release, channel, &distrust).1);
         }
         let artifact = known.signed.digest();
-        match self.staged(&held.proposal.line, &artifact) {
+        match self.staged(&held.proposal.line, &artifact, held.proposal.to) {
             None => Readiness::Untried,
             Some(Ok(staged)) => (staged.tried.as_ref()).map_or(Readiness::Untried, |tried| {
                 Readiness::Proven { artifact, selftest: tried.printed }

@@ -422,3 +422,5 @@ fn what_the_next_root_does_not_count_is_forgotten_after_the_root_is_kept() {
 
 #[path = "changing_tests.rs"]
 mod changing;
+#[path = "electing_tests.rs"]
+mod electing;
