@@ -17,7 +17,7 @@ use updraft_protocol::{
 use super::{
     fork::{Change, Forks},
     held::{Cast, Held, SKEW, State},
-    lines::{Chain, Line},
+    lines::{Chain, Line, Place},
     refusal::Refusal,
     roster::{Electors, Roster},
 };
@@ -160,9 +160,10 @@ impl Governance {
     /// How a proposal stands.
     pub fn state(&self, id: &Digest, epoch: u64, height: Option<u64>) -> Option<State> {
         let held = self.held.get(id)?;
-        self.state_of(held, epoch, height, || {
-            self.chain(&held.proposal.line, epoch, height).ids().any(|other| other == *id)
-        })
+        Some(held.state_at(self.weights(held)?, epoch, || {
+            let chain = self.chain(&held.proposal.line, epoch, height);
+            chain.places().find(|(other, _)| other == id).map(|(_, place)| place)
+        }))
     }
 
     /// Every proposal that is known, by name, and how it stands.
@@ -174,24 +175,12 @@ impl Governance {
         let lines: BTreeSet<&ComponentName> =
             self.in_effect().map(|held| &held.proposal.line).collect();
         let in_order = lines.into_iter().map(|line| self.chain(line, epoch, height));
-        let take_effect: BTreeSet<Digest> =
-            in_order.flat_map(|chain| chain.ids().collect::<Vec<_>>()).collect();
+        let places: BTreeMap<Digest, Place> =
+            in_order.flat_map(|chain| chain.places().collect::<Vec<_>>()).collect();
         self.held.iter().filter_map(move |(id, held)| {
-            let state = self.state_of(held, epoch, height, || take_effect.contains(id))?;
+            let state = held.state_at(self.weights(held)?, epoch, || places.get(id).copied());
             Some((held, state))
         })
-    }
-
-    fn state_of(
-        &self,
-        held: &Held,
-        epoch: u64,
-        height: Option<u64>,
-        takes_effect: impl FnOnce() -> bool,
-    ) -> Option<State> {
-        let state = held.state(self.weights(held)?, epoch, height);
-        let decided = matches!(state, State::LockedIn | State::Active | State::Final);
-        Some(if decided && !takes_effect() { State::Overtaken } else { state })
     }
 
     /// Takes a proposal of an elector who has no other one open.
