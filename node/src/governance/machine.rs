@@ -20,6 +20,7 @@ use super::{
     lines::{Chain, Line, Place},
     refusal::Refusal,
     roster::{Electors, Roster},
+    unheard::Unheard,
 };
 
 /// Ballots by which an elector may be ahead of the epochs of a vote. So many may be cast at once; beyond that it is one
@@ -77,9 +78,8 @@ pub struct Governance {
     pub(super) rules: Rules,
     pub(super) roster: Roster,
     pub(super) held: BTreeMap<Digest, Held>,
-    /// Proposals that electors have voted on and that have not come, and the epoch of the ballot: at most one an
-    /// elector.
-    pub(super) unknown: BTreeMap<KeyId, (Digest, u64)>,
+    /// Proposals that electors have voted on and that have not come.
+    pub(super) unheard: Unheard,
 }
 
 impl Governance {
@@ -91,7 +91,7 @@ impl Governance {
             roster: Roster::new(first, &rules),
             rules,
             held: BTreeMap::new(),
-            unknown: BTreeMap::new(),
+            unheard: Unheard::default(),
         }
     }
 
@@ -214,7 +214,7 @@ impl Governance {
             }
         }
         let id = signed.digest();
-        self.unknown.retain(|_, (proposal, _)| *proposal != id);
+        self.unheard.has_come(&id);
         self.held.insert(id, Held::new(signed.clone(), proposal));
         Ok(vec![Event::Proposed(id)])
     }
@@ -227,7 +227,8 @@ impl Governance {
     ) -> Result<Vec<Event>, Refusal> {
         let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
         let Some(held) = self.held.get(&claim.proposal) else {
-            return Err(self.note_unknown(signed, &claim));
+            self.note_unheard(signed, &claim, arrival);
+            return Err(Refusal::UnknownProposal);
         };
         let known = held.ballots.get(&claim.by).map(|cast| (cast.ballot.seq, cast.ballot.digest()));
         if known.is_some_and(|(_, digest)| digest == signed.digest()) {
@@ -307,6 +308,7 @@ impl Governance {
             .entry(id)
             .or_insert_with(|| Held::new(Arc::new(certificate.proposal.clone()), proposal));
         held.decided.insert(decision, certificate.clone());
+        self.unheard.has_come(&id);
         Ok(vec![Event::Decided(certificate.clone())])
     }
 
@@ -317,8 +319,8 @@ impl Governance {
         let weights = &electors.weights;
         // After a week it is over, or has come.
         let week = self.rules.max_life / 52;
-        let lately = self.unknown.iter().filter(|(_, (_, cast))| cast + week >= epoch);
-        Some((weights.together(lately.map(|(key, _)| key)), weights.total()))
+        let lately = self.unheard.since(epoch.saturating_sub(week));
+        Some((weights.together(lately), weights.total()))
     }
 
     /// Which protocol a line speaks, by the decisions that are in force in this epoch.
@@ -419,15 +421,15 @@ impl Governance {
         Refusal::OutsideTheVote { cast, opens: proposal.opens, ends: proposal.lock_deadline }
     }
 
-    /// Remembers that an elector in force votes on something that is not known here.
-    fn note_unknown(&mut self, signed: &Signed<Ballot>, claim: &Ballot) -> Refusal {
-        let current = self.roster.current().unwrap_or(0);
-        match self.verify(signed, claim.by, current) {
-            Ok(ballot) => {
-                self.unknown.insert(ballot.by, (claim.proposal, claim.epoch));
-                Refusal::UnknownProposal
-            }
-            Err(refusal) => refusal,
+    /// Remembers that an elector in force votes on something that is not known here. Whoever else it may be by, it is
+    /// asked for with its proposal: of that its electorate may be a former one.
+    fn note_unheard(&mut self, signed: &Signed<Ballot>, claim: &Ballot, arrival: Arrival) {
+        let (Arrival::Now(epoch), Some(current)) = (arrival, self.roster.current()) else { return };
+        if claim.epoch > epoch.saturating_add(SKEW) {
+            return;
+        }
+        if let Ok(ballot) = self.verify(signed, claim.by, current) {
+            self.unheard.note(&ballot);
         }
     }
 
