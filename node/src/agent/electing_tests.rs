@@ -99,6 +99,30 @@ impl Trials {
 }
 
 #[test]
+fn whose_store_may_be_an_older_copy_does_not_vote_before_a_peer_may_have_come() {
+    let patience = crate::agent::statements::PATIENCE.as_secs();
+    let votes = |awaits_peers: bool, at: u64, told: bool| {
+        let mut desk = Desk::with(2, |rules| rules.awaits_peers = awaits_peers);
+        let opens = epoch(1);
+        let proposal = desk.proposal(|proposal| {
+            (proposal.opens, proposal.lock_deadline) = (opens, opens + 99);
+            (proposal.activation, proposal.grace_end) =
+                (Activation::Epoch(opens + 200), opens + 300);
+        });
+        desk.machine.say_on_a_vote(proposal.clone(), now(1)).expect("it was kept");
+        if told {
+            desk.caught_up(at);
+        }
+        let vote = desk.machine.vote(&digest_of(&proposal), Stance::Yes, String::new(), now(at));
+        vote.map(|_| ()).map_err(|problem| problem.code)
+    };
+    assert_eq!(votes(true, patience - 1, false), Err(Code::NoPeers));
+    assert_eq!(votes(true, patience, false), Ok(()), "it has waited in vain");
+    assert_eq!(votes(true, 2, true), Ok(()));
+    assert_eq!(votes(false, 2, false), Ok(()), "nobody is to come");
+}
+
+#[test]
 fn ready_is_said_of_what_was_tried_for_this_very_protocol() {
     let mut trials = Trials::new();
     for (nth, (protocol, _)) in WANTED.into_iter().enumerate() {

@@ -63,6 +63,7 @@ impl Desk {
             auto_activate: true,
             signal_ready: true,
             knows_heights: false,
+            awaits_peers: false,
             duty: Duty::Full,
             upload: Upload::On,
             target: target.clone(),
