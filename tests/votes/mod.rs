@@ -7,6 +7,7 @@ mod many;
 mod people;
 mod random;
 mod story;
+mod world;
 
 use std::{fs, path::Path};
 
