@@ -191,6 +191,7 @@ impl Node {
         let key = NodeKey::from_seed(*opened.key.expose()).map_err(|error| {
             Problem::from_error(Code::FileUnusable, &error).hint("the file identity.key is damaged")
         })?;
+        let addresses = network_settings.bootstrap.len();
         let started = Network::start(network_settings, key, network_metrics, stop.clone()).await;
         let Started { network, events, task: network_task } =
             started.map_err(|error| no_network(&error))?;
@@ -200,6 +201,7 @@ impl Node {
             store: opened.store,
             trust: opened.trust,
             network: network.clone(),
+            addresses,
             network_events: events,
             clock: clock.clone(),
             build,

@@ -17,6 +17,12 @@ pub(super) enum Action {
     Tell(usize, usize),
     /// The last messages, so many of them, reach everybody.
     Spread(usize),
+    /// A height was reached, as the source of heights of one node says.
+    Height(u64, usize),
+    /// A node is started again from what it has kept.
+    Restart(usize),
+    /// The next root reaches a node.
+    Root(usize),
 }
 
 /// How somebody stands.
@@ -70,6 +76,9 @@ impl fmt::Display for Action {
             }
             Self::Tell(message, node) => write!(f, "tell {message} {node}"),
             Self::Spread(messages) => write!(f, "spread {messages}"),
+            Self::Height(height, node) => write!(f, "height {height} {node}"),
+            Self::Restart(node) => write!(f, "restart {node}"),
+            Self::Root(node) => write!(f, "root {node}"),
         }
     }
 }
@@ -91,6 +100,9 @@ impl FromStr for Action {
             }
             "tell" => Self::Tell(number(1)?, number(2)?),
             "spread" => Self::Spread(number(1)?),
+            "height" => Self::Height(number(1)? as u64, number(2)?),
+            "restart" => Self::Restart(number(1)?),
+            "root" => Self::Root(number(1)?),
             _ => return Err(wrong()),
         })
     }

@@ -101,6 +101,7 @@ fn machine(root: &Root) -> Machine<usize> {
         auto_activate: true,
         signal_ready: true,
         knows_heights: false,
+        awaits_peers: false,
         duty: Duty::Full,
         upload: Upload::On,
         target: "any".parse().expect("a target"),

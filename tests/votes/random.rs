@@ -1,313 +1,22 @@
 //! Votes in which anything may happen: messages that are late, lost for a while or told to some, electors who change
-//! their minds and electors who lie. After every step nobody may believe what is not proved; at the end, when all have
-//! heard of every decision, all agree.
+//! their minds and electors who lie, heights that come late, nodes that are started again, and roots that take a key back
+//! and replace the electors. After every step nobody may believe what is not proved; at the end, when all have heard of
+//! every decision, all agree.
 //!
 //! A run is a list of actions. One that broke a promise is a file in `replays/`, and is run again for ever.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::Path,
-    sync::{Arc, LazyLock},
-};
+use std::{fs, path::Path};
 
 use proptest::{prelude::*, strategy::ValueTree};
-use updraft_node::governance::{CannotVote, Elector, Event, Governance, State};
-use updraft_protocol::{
-    Ballot, Certificate, ComponentName, Digest, Electorate, KeyId, NetworkKind, Proposal, Signed,
-    Stance, Statement,
-    vote::{Activation, Decision, FIRST_PROTOCOL, Fraction, Rules},
-};
+use updraft_protocol::vote::Decision;
 
 use super::{
     actions::{Action, Word, from_words, in_words},
-    people::{self, NETWORK, key},
+    world::{ELECTORS, HEIGHT, LIARS, NODES, PROPOSALS, World},
 };
 
-const DEVELOPMENT: NetworkKind = NetworkKind::Development;
-/// Nodes; each is where some electors vote.
-const NODES: usize = 3;
-/// Electors, each of one weight. Two thirds of seven are more than four.
-const ELECTORS: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
-/// Those of them who lie: fewer than a third.
-const LIARS: usize = 2;
-/// What is proposed: two of them would change the same thing.
-const PROPOSALS: usize = 3;
 /// Runs of one `cargo test`; `UPDRAFT_VOTE_RUNS` says otherwise.
 const RUNS: u32 = 10_000;
-
-/// What all proposals are about.
-fn line() -> ComponentName {
-    "updraft".parse().expect("a name")
-}
-
-fn is_certificate(message: &Statement) -> bool {
-    matches!(message, Statement::Certificate(_))
-}
-
-/// A network of some nodes, and everything that was ever said on it.
-#[derive(Clone)]
-struct World {
-    epoch: u64,
-    nodes: Vec<Governance>,
-    electors: Vec<Elector>,
-    electorate: Electorate,
-    proposals: Vec<Digest>,
-    messages: Vec<Arc<Statement>>,
-    /// What each node held for decided, in every state it was in.
-    decided: BTreeMap<(usize, Digest), Vec<Decision>>,
-}
-
-impl World {
-    /// The same beginning for every run.
-    fn new() -> Self {
-        static BEGINNING: LazyLock<World> = LazyLock::new(World::begin);
-        BEGINNING.clone()
-    }
-
-    fn begin() -> Self {
-        let root = people::root(1, &ELECTORS);
-        let keys: Vec<KeyId> = ELECTORS.iter().map(|name| key(name).public().id()).collect();
-        let mut world = Self {
-            epoch: 10,
-            nodes: (0..NODES).map(|_| Governance::new(&root)).collect(),
-            electors: keys.into_iter().map(|key| Elector::new(key, BTreeMap::new())).collect(),
-            electorate: root.electorate.clone().expect("one"),
-            proposals: Vec::new(),
-            messages: Vec::new(),
-            decided: BTreeMap::new(),
-        };
-        for number in 0..PROPOSALS {
-            let opener = ELECTORS[LIARS + number];
-            let proposal = Proposal {
-                network: NETWORK,
-                by: key(opener).public().id(),
-                number: u32::try_from(number).expect("small") + 1,
-                line: line(),
-                from: if number == 2 { 2 } else { 1 },
-                to: 3,
-                release: "2.0.0".parse().expect("a version"),
-                artifacts: vec![Digest::of(b"artifact")],
-                electorate: 1,
-                opens: 10,
-                lock_deadline: 20,
-                activation: Activation::Epoch(30),
-                grace_end: 40,
-                threshold: Fraction { num: 2, den: 3 },
-                min_ready: Fraction { num: 1, den: 2 },
-                notes: number.to_string(),
-            };
-            let signed = people::signed(&proposal, opener);
-            world.proposals.push(signed.digest());
-            let statement = Arc::new(Statement::Proposal(signed));
-            for node in &mut world.nodes {
-                node.offer(&statement, 10).expect("an elector's");
-            }
-            world.messages.push(statement);
-        }
-        world
-    }
-
-    fn act(&mut self, action: Action) {
-        match action {
-            Action::Wait(epochs) => self.epoch += epochs,
-            Action::Vote(elector, proposal, word) => {
-                let elector = LIARS + elector % (ELECTORS.len() - LIARS);
-                self.vote(elector, proposal % PROPOSALS, word);
-            }
-            Action::Lie(liar, proposal, word, seq, epoch, node) => {
-                let name = ELECTORS[liar % LIARS];
-                let ballot = Ballot {
-                    network: NETWORK,
-                    by: key(name).public().id(),
-                    proposal: self.proposals[proposal % PROPOSALS],
-                    seq: seq.max(1),
-                    epoch: epoch.max(1),
-                    stance: word.stance(),
-                    reason: String::new(),
-                };
-                let message = Arc::new(Statement::Ballot(people::signed(&ballot, name)));
-                self.messages.push(message.clone());
-                self.hear(node % NODES, &message);
-            }
-            Action::Tell(message, node) => {
-                let message = self.messages[message % self.messages.len()].clone();
-                self.hear(node % NODES, &message);
-            }
-            Action::Spread(messages) => {
-                let from = self.messages.len().saturating_sub(messages);
-                let latest = self.messages[from..].to_vec();
-                for message in &latest {
-                    (0..NODES).for_each(|node| self.hear(node, message));
-                }
-            }
-        }
-    }
-
-    fn vote(&mut self, elector: usize, proposal: usize, word: Word) {
-        let (node, proposal) = (elector % NODES, self.proposals[proposal]);
-        let cast = self.electors[elector].cast(
-            &self.nodes[node],
-            NETWORK,
-            &proposal,
-            word.stance(),
-            String::new(),
-            self.epoch,
-        );
-        let ballot = match cast {
-            Ok(ballot) => ballot,
-            Err(CannotVote::NotAnElector(_) | CannotVote::Unknown) => panic!("{cast:?}"),
-            Err(_) => return,
-        };
-        let message = Arc::new(Statement::Ballot(people::signed(&ballot, ELECTORS[elector])));
-        self.messages.push(message.clone());
-        self.hear(node, &message);
-    }
-
-    fn hear(&mut self, node: usize, message: &Statement) {
-        let heard = self.nodes[node].offer(message, self.epoch);
-        for event in heard.into_iter().flatten() {
-            if let Event::Decided(certificate) = event {
-                let id = certificate.proposal.digest();
-                let judged = certificate.judge(&NETWORK, &self.electorate, &Rules::of(DEVELOPMENT));
-                judged.expect("whatever is taken for decided is proved");
-                self.decided.entry((node, id)).or_default().push(certificate.decision);
-                let certificate = Box::new(certificate.as_ref().clone());
-                self.messages.push(Arc::new(Statement::Certificate(certificate)));
-            }
-        }
-    }
-
-    fn state(&self, node: usize, proposal: &Digest) -> State {
-        self.nodes[node].state(proposal, self.epoch, None).expect("known to all")
-    }
-
-    /// What holds after every step.
-    fn check(&self) -> Result<(), String> {
-        for (number, node) in self.nodes.iter().enumerate() {
-            for held in node.proposals() {
-                let state = self.state(number, &held.id());
-                // Of each decision that it told of, the proof was judged.
-                let told = self.decided.get(&(number, held.id()));
-                let proved = |decision| told.is_some_and(|told| told.contains(&decision));
-                let in_force = matches!(state, State::LockedIn | State::Active | State::Final);
-                if in_force && !proved(Decision::LockIn) {
-                    return Err(format!("node {number}: in force without a certificate"));
-                }
-                if state == State::Cancelled && !proved(Decision::Cancel) {
-                    return Err(format!("node {number}: called off without a certificate"));
-                }
-                let count = node.count(held).expect("its electors");
-                let said = count.affirmative + count.against + count.abstain + count.cancel;
-                if said > count.total || count.ready > count.affirmative {
-                    return Err(format!("node {number}: an elector counts twice: {count:?}"));
-                }
-            }
-            // Each change begins where the one before it has led.
-            let mut protocol = FIRST_PROTOCOL;
-            for (_, from, to) in &node.line(&line(), self.epoch, None).changes {
-                if *from != protocol {
-                    return Err(format!("node {number}: the line speaks {protocol}, not {from}"));
-                }
-                protocol = *to;
-            }
-        }
-        Ok(())
-    }
-
-    /// Every decision that anybody could prove who has kept all that was ever said, also what was taken back since.
-    fn forge(&mut self) {
-        let mut forged = Vec::new();
-        for message in &self.messages {
-            let Statement::Proposal(proposal) = &**message else { continue };
-            for decision in [Decision::LockIn, Decision::Cancel] {
-                let mut best: BTreeMap<KeyId, (u8, &Signed<Ballot>)> = BTreeMap::new();
-                for message in &self.messages {
-                    let Statement::Ballot(signed) = &**message else { continue };
-                    let ballot = signed.peek().expect("said before");
-                    let worth = match (decision, ballot.stance) {
-                        (Decision::LockIn, Stance::Ready { .. }) => 2,
-                        (Decision::LockIn, Stance::Yes) | (Decision::Cancel, Stance::Cancel) => 1,
-                        _ => continue,
-                    };
-                    let better = best.get(&ballot.by).is_none_or(|(known, _)| *known < worth);
-                    if ballot.proposal == proposal.digest() && better {
-                        best.insert(ballot.by, (worth, signed));
-                    }
-                }
-                let ballots = best.into_values().map(|(_, signed)| signed.clone()).collect();
-                let made = Certificate { decision, proposal: proposal.clone(), ballots };
-                if made.judge(&NETWORK, &self.electorate, &Rules::of(DEVELOPMENT)).is_ok() {
-                    forged.push(Arc::new(Statement::Certificate(Box::new(made))));
-                }
-            }
-        }
-        self.messages.extend(forged);
-    }
-
-    /// Everybody hears of every decision, each in an order of its own; then all agree about all proposals, for ever.
-    fn heal(&mut self) -> Result<(), String> {
-        self.forge();
-        let latest = self.messages.clone();
-        for node in 0..NODES {
-            let mut order = latest.clone();
-            order.rotate_left(node * latest.len() / NODES);
-            for message in order.iter().filter(|m| is_certificate(m)) {
-                self.hear(node, message);
-            }
-        }
-        loop {
-            let before = self.messages.len();
-            for message in self.messages.clone() {
-                if is_certificate(&message) {
-                    (0..NODES).for_each(|node| self.hear(node, &message));
-                }
-            }
-            if self.messages.len() == before {
-                break;
-            }
-        }
-        for later in [0, 5, 10, 20, 50] {
-            self.epoch += later;
-            self.check()?;
-            // For one epoch more, ballots may be on their way.
-            if self.epoch <= 21 {
-                continue;
-            }
-            let rules = |node: usize| self.nodes[node].forks(&line(), self.epoch, None).id();
-            if let Some(other) = (1..NODES).find(|node| rules(*node) != rules(0)) {
-                let (one, other) = (rules(0), rules(other));
-                return Err(format!("epoch {}: rules {one:?} and {other:?}", self.epoch));
-            }
-            for proposal in &self.proposals {
-                let outcome = |node| match self.state(node, proposal) {
-                    // What was not decided is one outcome, however this node came to see it.
-                    State::Rejected | State::Failed => State::Failed,
-                    other => other,
-                };
-                let first = outcome(0);
-                if let Some(other) = (1..NODES).find(|node| outcome(*node) != first) {
-                    return Err(format!(
-                        "epoch {}: node 0 has {first:?}, node {other} has {:?}",
-                        self.epoch,
-                        outcome(other)
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn run(actions: &[Action]) -> Result<Self, String> {
-        let mut world = Self::new();
-        for action in actions {
-            world.act(*action);
-            world.check().map_err(|wrong| format!("after {action}: {wrong}"))?;
-        }
-        world.heal()?;
-        Ok(world)
-    }
-}
 
 /// What most are for.
 #[derive(Debug, Clone, Copy)]
@@ -329,14 +38,50 @@ fn word(mood: Mood) -> impl Strategy<Value = Word> {
     ]
 }
 
-/// A time in which most are for it, and perhaps one in which they think better of it.
+/// Perhaps all who are honest agree about one of them; a time in which most are for one, and perhaps one in which they
+/// think better of it; and perhaps a while after the votes.
 fn story() -> impl Strategy<Value = Vec<Action>> {
+    let begin = prop_oneof![
+        2 => Just(Vec::new()),
+        1 => (0..PROPOSALS).prop_map(agreement),
+    ];
     let first = prop::collection::vec(action(Mood::ForIt), 1..50);
     let second = prop_oneof![
         2 => Just(Vec::new()),
         1 => prop::collection::vec(action(Mood::AgainstIt), 1..40),
     ];
-    (first, second).prop_map(|(first, second)| [first, second].concat())
+    let after = prop_oneof![
+        1 => Just(Vec::new()),
+        1 => prop::collection::vec(aftermath(), 1..16),
+    ];
+    (begin, first, second, after)
+        .prop_map(|(begin, first, second, after)| [begin, first, second, after].concat())
+}
+
+/// All who are honest are ready for it, and everybody hears of that.
+fn agreement(proposal: usize) -> Vec<Action> {
+    let honest = 0..ELECTORS.len() - LIARS;
+    let votes = honest.map(|elector| Action::Vote(elector, proposal, Word::Ready));
+    votes.chain([Action::Spread(ELECTORS.len())]).collect()
+}
+
+/// What happens whether anybody votes or not.
+fn around() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        (0..=HEIGHT, 0..NODES).prop_map(|(height, node)| Action::Height(height, node)),
+        (0..NODES).prop_map(Action::Restart),
+        (0..NODES).prop_map(Action::Root),
+    ]
+}
+
+/// What happens when time goes on fast.
+fn aftermath() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        3 => (1..16_u64).prop_map(Action::Wait),
+        4 => around(),
+        2 => (0..40_usize, 0..NODES).prop_map(|(m, n)| Action::Tell(m, n)),
+        1 => (1..9_usize).prop_map(Action::Spread),
+    ]
 }
 
 /// Most speak of one proposal, so that something is decided.
@@ -352,6 +97,7 @@ fn action(mood: Mood) -> impl Strategy<Value = Action> {
             .prop_map(|(l, p, w, s, e, n)| Action::Lie(l, p, w, s, e, n)),
         6 => (0..40_usize, 0..NODES).prop_map(|(m, n)| Action::Tell(m, n)),
         3 => (1..9_usize).prop_map(Action::Spread),
+        2 => around(),
     ]
 }
 
@@ -382,6 +128,7 @@ fn random_votes_do_decide_things() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let strategy = story();
     let (mut locked, mut cancelled, mut neither) = (0, 0, 0);
+    let (mut rivals, mut moved) = (0, 0);
     for _ in 0..500 {
         let actions = strategy.new_tree(&mut runner).expect("a value").current();
         let world =
@@ -390,8 +137,11 @@ fn random_votes_do_decide_things() {
         locked += usize::from(all.contains(&&Decision::LockIn));
         cancelled += usize::from(all.contains(&&Decision::Cancel));
         neither += usize::from(all.is_empty());
+        rivals += usize::from(world.has_rivals());
+        moved += usize::from(world.was_in_force_before_the_end());
     }
     assert!(locked > 20 && cancelled > 5 && neither > 20, "{locked} {cancelled} {neither}");
+    assert!(rivals > 5 && moved > 20, "{rivals} {moved}");
 }
 
 #[test]

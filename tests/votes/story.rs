@@ -16,6 +16,7 @@ pub(super) struct Story {
     governance: Option<Governance>,
     roots: Vec<Root>,
     epoch: u64,
+    height: Option<u64>,
     proposals: BTreeMap<String, Signed<Proposal>>,
     ballots: BTreeMap<(String, String), Signed<Ballot>>,
     seqs: BTreeMap<(String, String), u32>,
@@ -37,6 +38,7 @@ impl Story {
             governance: None,
             roots: Vec::new(),
             epoch: 0,
+            height: None,
             proposals: BTreeMap::new(),
             ballots: BTreeMap::new(),
             seqs: BTreeMap::new(),
@@ -70,6 +72,11 @@ impl Story {
                 self.epoch = number(epoch);
                 String::new()
             }
+            // The narrator's source of heights says so; a newcomer's says nothing until it is asked.
+            ["height", height] => {
+                self.height = Some(number(height));
+                String::new()
+            }
             ["proposal", name, "by", by, ..] => {
                 let proposal = self.proposal(name, by, &words[4..]);
                 let signed = signed(&proposal, by);
@@ -82,14 +89,14 @@ impl Story {
                 for root in &self.roots[1..] {
                     governance.follow(root);
                 }
-                self.governance = Some(governance);
+                (self.governance, self.height) = (Some(governance), None);
                 String::new()
             }
             ["see", name] => self.state(name),
             ["count", name] => self.count(name),
             ["fork"] => {
                 let line = "updraft".parse().expect("a name");
-                let fork = self.machine().forks(&line, self.epoch, None).id();
+                let fork = self.machine().forks(&line, self.epoch, self.height).id();
                 let old = fork.digest == NETWORK.fork_digest(&[]);
                 let rules = if old { "old rules" } else { "new rules" };
                 fork.next.map_or(rules.to_owned(), |next| format!("{rules}, others in {next}"))
@@ -144,13 +151,16 @@ impl Story {
         fallen.join("; ")
     }
 
-    /// `FROM to TO, opens O, ends E, active A, grace G`, and `threshold N/D`, `ready N/D`, `line L`, `electorate E`.
+    /// `FROM to TO, opens O, ends E, active A, grace G`, and `height H`, `threshold N/D`, `ready N/D`, `line L`,
+    /// `electorate E`.
     fn proposal(&self, name: &str, by: &str, words: &[&str]) -> Proposal {
         let value = |word: &str| {
             let at = words.iter().position(|known| *known == word)?;
             words.get(at + 1).map(|value| value.trim_end_matches(','))
         };
         let epoch = |word: &str, usual: u64| value(word).map_or(usual, number);
+        let not_before = epoch("active", 30);
+        let by_height = |height| Activation::Height { height: number(height), not_before };
         Proposal {
             network: NETWORK,
             by: key(by).public().id(),
@@ -163,7 +173,7 @@ impl Story {
             electorate: epoch("electorate", self.roster()),
             opens: epoch("opens", 10),
             lock_deadline: epoch("ends", 20),
-            activation: Activation::Epoch(epoch("active", 30)),
+            activation: value("height").map_or(Activation::Epoch(not_before), by_height),
             grace_end: epoch("grace", 40),
             threshold: value("threshold").map_or(Fraction { num: 2, den: 3 }, fraction),
             min_ready: value("ready").map_or(Fraction { num: 9, den: 10 }, fraction),
@@ -232,7 +242,7 @@ impl Story {
 
     fn state(&self, name: &str) -> String {
         let id = self.proposals[name].digest();
-        let state = self.machine().state(&id, self.epoch, None);
+        let state = self.machine().state(&id, self.epoch, self.height);
         state.map_or("unknown".to_owned(), |state| state.word().to_owned())
     }
 

@@ -72,7 +72,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         let Some(known) = self.successor(behind, now).cloned() else { return };
         let digest = known.signed.digest();
-        match self.staged(&line, &digest) {
+        match self.staged(&line, &digest, behind.protocol) {
             None => {
                 self.stage(&line, &known, behind.protocol, Trial::Demanded, VOTE, now, actions);
             }
@@ -153,16 +153,18 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             );
         }
         match self.successor(behind, now) {
-            Some(known) => match self.staged(&own_component(), &known.signed.digest()) {
-                Some(Err(reason)) => format!(
-                    "{begin}, and {} does not help: {reason}",
-                    known.manifest.release_name()
-                ),
-                _ => format!(
-                    "{begin} until {} is installed, which is under way",
-                    known.manifest.release_name()
-                ),
-            },
+            Some(known) => {
+                match self.staged(&own_component(), &known.signed.digest(), behind.protocol) {
+                    Some(Err(reason)) => format!(
+                        "{begin}, and {} does not help: {reason}",
+                        known.manifest.release_name()
+                    ),
+                    _ => format!(
+                        "{begin} until {} is installed, which is under way",
+                        known.manifest.release_name()
+                    ),
+                }
+            }
             None => format!(
                 "{begin}, and no release updraft@{release} or newer for {} is on offer: install one by hand",
                 self.rules.target

@@ -8,7 +8,8 @@ use std::{
 };
 
 use updraft_protocol::{
-    ComponentName, Digest, ForkDigest, ForkId, Timestamp, network::PACKED_SINCE, vote::Activation,
+    ComponentName, Digest, ForkDigest, ForkId, Proposal, Timestamp, network::PACKED_SINCE,
+    vote::Activation,
 };
 
 use super::{
@@ -19,6 +20,7 @@ use super::{
     lifecycle::{Component, Following},
     machine::Machine,
     order::Trial,
+    staging::Wanted,
     status::ProtocolStatus,
     sync::Question,
 };
@@ -257,7 +259,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// Lets go of what was staged for votes that came to nothing, or are over.
     pub(super) fn let_go_of_what_is_over(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
-        let wanted: BTreeSet<(ComponentName, Digest)> = self
+        let wanted: BTreeSet<Wanted> = self
             .standing(now)
             .filter(|(held, state)| match state {
                 State::Announced | State::Open(_) => self.own_stance(&held.id()).is_some(),
@@ -265,17 +267,19 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 _ => false,
             })
             .flat_map(|(held, _)| {
-                let line = &held.proposal.line;
-                held.proposal.artifacts.iter().map(move |artifact| (line.clone(), *artifact))
+                let Proposal { line, to, .. } = &*held.proposal;
+                held.proposal.artifacts.iter().map(move |artifact| Wanted {
+                    component: line.clone(),
+                    release: *artifact,
+                    protocol: *to,
+                })
             })
             .collect();
         let behind = self.left_behind(now).is_some();
         self.unstage_unless(
             VOTE,
             // What a node that is left behind tries is its own business.
-            |line, release| {
-                (behind && *line == own_component()) || wanted.contains(&(line.clone(), *release))
-            },
+            |what| (behind && what.component == own_component()) || wanted.contains(what),
             now,
             actions,
         );

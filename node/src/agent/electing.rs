@@ -14,6 +14,7 @@ use super::{
     changing::VOTE,
     machine::Machine,
     order::Trial,
+    statements::PATIENCE,
     view::distrusted,
     voting,
 };
@@ -62,8 +63,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             let detail = "a ballot of this node on it is under way".to_owned();
             return Err(Problem::new(Code::OperationConflict, detail).hint("ask again in a moment"));
         }
-        // Its store may be an older copy, and its peers know what it said last.
-        if !self.caught_up.statements && self.sync.peers().next().is_some() {
+        if self.may_have_forgotten(now) {
             let detail = "no peer has told this node yet what was voted so far".to_owned();
             return Err(Problem::new(Code::NoPeers, detail).hint("ask again in a moment"));
         }
@@ -71,6 +71,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             .cast(proposal, stance, reason, now)
             .map_err(|refusal| voting::cannot_vote(&refusal))?;
         Ok((ballot, self.finish(Vec::new(), now)))
+    }
+
+    /// Whether its store may be an older copy, and peers that know what it said last may still tell it. Who has no
+    /// peers to wait for, or has waited for them in vain, votes all the same: numbers of ballots grow with time.
+    fn may_have_forgotten(&self, now: Now) -> bool {
+        let connected = self.sync.peers().next().is_some();
+        let awaited = self.rules.awaits_peers && now.elapsed < PATIENCE;
+        !self.caught_up.statements && (connected || awaited)
     }
 
     fn cast(
@@ -119,7 +127,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         artifacts.filter_map(|digest| self.catalog.manifest(digest)).find(fits)
     }
 
-    /// How far this node has come with the release of a proposal.
+    /// How far this node has come with the release of a proposal: tried for another protocol, it is untried for this.
     pub(super) fn readiness(&self, held: &Held, now: Now) -> Readiness {
         let Some(known) = self.named_release(held) else { return Readiness::Unknown };
         let (release, channel) = (known.manifest.release_name(), &known.manifest.channel);
@@ -127,7 +135,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             return Readiness::Failed(distrusted(&release, channel, &distrust).1);
         }
         let artifact = known.signed.digest();
-        match self.staged(&held.proposal.line, &artifact) {
+        match self.staged(&held.proposal.line, &artifact, held.proposal.to) {
             None => Readiness::Untried,
             Some(Ok(staged)) => (staged.tried.as_ref()).map_or(Readiness::Untried, |tried| {
                 Readiness::Proven { artifact, selftest: tried.printed }

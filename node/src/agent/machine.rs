@@ -17,7 +17,7 @@ use super::{
     lifecycle::Component,
     operation::{OperationId, Operations},
     rules::{Duty, Rules, Upload},
-    staging::Ahead,
+    staging::{Ahead, Wanted},
     statements::{CaughtUp, PATIENCE},
     sync::{Question, Sync},
     votes::Votes,
@@ -69,7 +69,7 @@ pub struct Machine<P> {
     /// When the channel of each job was seen fresh last.
     pub(super) fresh: BTreeMap<OperationId, (Duration, Timestamp)>,
     /// What is made ready for a later day, by component and manifest.
-    pub(super) ahead: BTreeMap<(ComponentName, Digest), Ahead>,
+    pub(super) ahead: BTreeMap<Wanted, Ahead>,
     /// Whether what earlier runs had staged and nobody wants was removed.
     pub(super) unclaimed_swept: bool,
     /// When the first peer came.

@@ -54,6 +54,7 @@ impl World {
             auto_activate: true,
             signal_ready: true,
             knows_heights: false,
+            awaits_peers: false,
             duty,
             upload: Upload::On,
             target: target(),

@@ -59,6 +59,9 @@ pub struct Rules {
     pub signal_ready: bool,
     /// Whether the operator has named a source of heights.
     pub knows_heights: bool,
+    /// Whether peers are likely to come soon after the start: an address of one is known, or the local network is
+    /// searched.
+    pub awaits_peers: bool,
     /// The channel that a component follows unless it says otherwise.
     pub channel: ChannelName,
 }

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The component need not be followed here: an elector tries a release that it may never install. There are as many
-//! entries as callers want to be ready for; each asks for one release of one component.
+//! entries as callers want to be ready for; each asks for one release of one component and for one protocol: what a
+//! self-test has shown for one protocol proves nothing for another. The tree on the disk is the same for all of them.
 
 use std::{
     collections::BTreeSet,
@@ -36,6 +37,17 @@ use crate::{
 /// What lies staged from an earlier run and nobody has asked for within this time after the start is removed.
 const UNCLAIMED: Duration = Duration::from_secs(3_600);
 
+/// What somebody wants ready: a release of a component, by its manifest, and the protocol it is to speak.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wanted {
+    /// The component.
+    pub component: ComponentName,
+    /// The manifest.
+    pub release: Digest,
+    /// The protocol.
+    pub protocol: u32,
+}
+
 /// A release that lies ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Staged {
@@ -52,7 +64,6 @@ pub struct Staged {
 pub(super) struct Ahead {
     version: ReleaseVersion,
     channel: ChannelName,
-    protocol: u32,
     trial: Trial,
     by: String,
     /// The newest operation for it.
@@ -75,9 +86,9 @@ impl Ahead {
 
     /// Whether it is what somebody asks for. What has passed or may pass its self-test serves those who spare it one,
     /// too; what has not is no worse for them than before.
-    fn serves(&self, protocol: u32, trial: Trial) -> bool {
+    fn serves(&self, trial: Trial) -> bool {
         let stronger = self.trial == Trial::Demanded && self.is_wanted();
-        self.protocol == protocol && (self.trial == trial || stronger)
+        self.trial == trial || stronger
     }
 }
 
@@ -99,8 +110,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         now: Now,
         actions: &mut Vec<Action<P>>,
     ) -> OperationId {
-        let key = (component.clone(), release.signed.digest());
-        if let Some(ahead) = self.ahead.get(&key).filter(|ahead| ahead.serves(protocol, trial)) {
+        let (name, digest) = (component.clone(), release.signed.digest());
+        let key = Wanted { component: name, release: digest, protocol };
+        if let Some(ahead) = self.ahead.get(&key).filter(|ahead| ahead.serves(trial)) {
             return ahead.operation;
         }
         self.know(component);
@@ -109,44 +121,41 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let operation = self.note(component, release, &wish, now);
         let (version, by) = (release.manifest.version.clone(), by.to_owned());
         let stand = Stand::Due;
-        let ahead = Ahead { version, channel, protocol, trial, by, operation, stand };
+        let ahead = Ahead { version, channel, trial, by, operation, stand };
         if let Some(before) = self.ahead.insert(key, ahead)
             && matches!(before.stand, Stand::Due)
         {
-            self.never_begun(&before, "it is wanted for something else by now", now);
+            self.never_begun(&before, "it is wanted in another way by now", now);
         }
         self.begin_staging(now, actions);
         operation
     }
 
-    /// Whether a release that somebody wanted ready is: `None` while nobody knows yet, or nobody asked.
+    /// Whether a release that somebody wanted ready for a protocol is: `None` while nobody knows yet, or nobody asked.
     pub fn staged(
         &self,
         component: &ComponentName,
         release: &Digest,
+        protocol: u32,
     ) -> Option<&Result<Staged, String>> {
-        match &self.ahead.get(&(component.clone(), *release))?.stand {
+        let key = Wanted { component: component.clone(), release: *release, protocol };
+        match &self.ahead.get(&key)?.stand {
             Stand::Over(result) => Some(result),
             Stand::Due | Stand::UnderWay => None,
         }
     }
 
-    /// Nobody wants the release ready any more: what was staged of it is removed, unless it is live. Whoever stages
-    /// it again begins anew.
-    pub fn unstage(
-        &mut self,
-        component: &ComponentName,
-        release: &Digest,
-        now: Now,
-        actions: &mut Vec<Action<P>>,
-    ) {
-        let Some(ahead) = self.ahead.remove(&(component.clone(), *release)) else { return };
+    /// Nobody wants the release ready for this protocol any more: what was staged of it is removed, unless it is live
+    /// or wanted for another. Whoever stages it again begins anew.
+    pub fn unstage(&mut self, what: &Wanted, now: Now, actions: &mut Vec<Action<P>>) {
+        let Some(ahead) = self.ahead.remove(what) else { return };
         let reason = "nobody wants it ready any more";
         match ahead.stand {
             Stand::Due => self.never_begun(&ahead, reason, now),
             Stand::UnderWay => actions.push(Action::CallOff(ahead.operation, reason.to_owned())),
             Stand::Over(_) => {}
         }
+        let component = &what.component;
         actions.push(Action::KeepAhead(component.clone(), self.wanted_ahead(component)));
     }
 
@@ -154,42 +163,36 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     pub fn unstage_unless(
         &mut self,
         by: &str,
-        wanted: impl Fn(&ComponentName, &Digest) -> bool,
+        wanted: impl Fn(&Wanted) -> bool,
         now: Now,
         actions: &mut Vec<Action<P>>,
     ) {
         // What is under way ends first: to call it off would look like a failure to whoever watches.
         let ended = |ahead: &Ahead| !matches!(ahead.stand, Stand::UnderWay);
         let own = self.ahead.iter().filter(|(_, ahead)| ahead.by == by && ended(ahead));
-        let gone: Vec<(ComponentName, Digest)> = own
-            .map(|(key, _)| key)
-            .filter(|(component, release)| !wanted(component, release))
-            .cloned()
-            .collect();
-        for (component, release) in gone {
-            self.unstage(&component, &release, now, actions);
+        let gone: Vec<Wanted> =
+            own.map(|(key, _)| key).filter(|key| !wanted(key)).cloned().collect();
+        for what in gone {
+            self.unstage(&what, now, actions);
         }
     }
 
     /// The versions of a component that are to stay although they are not live.
     pub(super) fn wanted_ahead(&self, component: &ComponentName) -> BTreeSet<ReleaseVersion> {
-        let own = self.ahead.iter().filter(|((name, _), _)| name == component);
+        let own = self.ahead.iter().filter(|(key, _)| key.component == *component);
         own.filter(|(_, ahead)| ahead.is_wanted()).map(|(_, a)| a.version.clone()).collect()
     }
 
     /// What follows from any input: forgets what left its channel, and begins what is due.
     pub(super) fn stage_ahead(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
-        let gone: Vec<(ComponentName, Digest)> = self
-            .ahead
-            .iter()
-            .filter(|((_, release), ahead)| {
-                self.catalog.manifest(release).is_none()
-                    || self.catalog.withdrawn(&ahead.channel, release).is_some()
-            })
-            .map(|(key, _)| key.clone())
-            .collect();
-        for (component, release) in gone {
-            self.unstage(&component, &release, now, actions);
+        let has_left = |(key, ahead): &(&Wanted, &Ahead)| {
+            self.catalog.manifest(&key.release).is_none()
+                || self.catalog.withdrawn(&ahead.channel, &key.release).is_some()
+        };
+        let gone: Vec<Wanted> =
+            self.ahead.iter().filter(has_left).map(|(key, _)| key.clone()).collect();
+        for what in gone {
+            self.unstage(&what, now, actions);
         }
         if !self.unclaimed_swept && now.elapsed >= UNCLAIMED {
             self.unclaimed_swept = true;
@@ -202,28 +205,22 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     fn begin_staging(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
-        let due: Vec<(ComponentName, Digest)> = (self.ahead.iter())
+        let due: Vec<Wanted> = (self.ahead.iter())
             .filter(|(_, ahead)| matches!(ahead.stand, Stand::Due))
             .map(|(key, _)| key.clone())
             .collect();
-        for (component, release) in due {
-            self.begin_one(component, release, now, actions);
+        for what in due {
+            self.begin_one(&what, now, actions);
         }
     }
 
-    fn begin_one(
-        &mut self,
-        component: ComponentName,
-        release: Digest,
-        now: Now,
-        actions: &mut Vec<Action<P>>,
-    ) {
-        let may_begin = (self.components.get(&component))
-            .is_some_and(|component| component.may_begin(&release, now.elapsed));
-        let (Some(known), Some(ahead)) = (
-            self.catalog.manifest(&release).cloned(),
-            self.ahead.get(&(component.clone(), release)),
-        ) else {
+    fn begin_one(&mut self, what: &Wanted, now: Now, actions: &mut Vec<Action<P>>) {
+        let Wanted { component, release, protocol } = what;
+        let may_begin = (self.components.get(component))
+            .is_some_and(|component| component.may_begin(release, now.elapsed));
+        let (Some(known), Some(ahead)) =
+            (self.catalog.manifest(release).cloned(), self.ahead.get(what))
+        else {
             return;
         };
         // A self-test is code that runs: what nobody is to install now is not tried now either.
@@ -235,13 +232,13 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if !may_begin || is_barred {
             return;
         }
-        let wish = staging(&ahead.channel, ahead.protocol, ahead.trial, &ahead.by);
+        let wish = staging(&ahead.channel, *protocol, ahead.trial, &ahead.by);
         let mut id = ahead.operation;
         if self.operations.get(id).is_none_or(|operation| operation.ended.is_some()) {
-            id = self.note(&component, &known, &wish, now);
+            id = self.note(component, &known, &wish, now);
         }
-        let begun = self.launch(id, &component, &known, wish, now, actions);
-        if let Some(ahead) = self.ahead.get_mut(&(component, release)) {
+        let begun = self.launch(id, component, &known, wish, now, actions);
+        if let Some(ahead) = self.ahead.get_mut(what) {
             ahead.operation = id;
             if begun.is_some() {
                 ahead.stand = Stand::UnderWay;
@@ -322,9 +319,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
     }
 
-    /// What a job is for; `None` if nobody wants it any more, or for another protocol by now.
+    /// What a job is for; `None` if nobody wants it any more, or in another way by now.
     fn entry(&mut self, job: &Job) -> Option<&mut Ahead> {
-        let ahead = self.ahead.get_mut(&(job.component.clone(), job.release))?;
+        let Extent::Stage { protocol, .. } = job.extent else { return None };
+        let (component, release) = (job.component.clone(), job.release);
+        let ahead = self.ahead.get_mut(&Wanted { component, release, protocol })?;
         (ahead.operation == job.id).then_some(ahead)
     }
 

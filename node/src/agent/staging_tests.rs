@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    agent::{order::Trial, staging::Staged},
+    agent::{
+        order::Trial,
+        staging::{Staged, Wanted},
+    },
     catalog::Known,
     trial::Tried,
 };
@@ -47,6 +50,18 @@ fn stage_as(
     let name = known.manifest.component.clone();
     let id = world.machine.stage(&name, known, protocol, trial, BY, now(at), &mut actions);
     (id, actions)
+}
+
+fn wanted(known: &Known, protocol: u32) -> Wanted {
+    Wanted { component: updraft(), release: known.signed.digest(), protocol }
+}
+
+fn staged<'a>(
+    world: &'a World,
+    known: &Known,
+    protocol: u32,
+) -> Option<&'a Result<Staged, String>> {
+    world.machine.staged(&updraft(), &known.signed.digest(), protocol)
 }
 
 fn tried(known: &Known, protocol: u32) -> Staged {
@@ -96,10 +111,9 @@ fn a_release_that_is_not_followed_is_fetched_built_and_tried_and_never_switched_
     let actions = fetch(&mut world, &actions, 2);
     assert!(actions.iter().any(is_stage), "{actions:?}");
     assert!(place(&actions, |a| matches!(a, Action::Install(..))).is_none());
-    assert_eq!(world.machine.staged(&updraft(), &known.signed.digest()), None, "not known yet");
+    assert_eq!(staged(&world, &known, 2), None, "not known yet");
     end(&mut world, id, Ok(tried(&known, 2)), 3);
-    let staged = world.machine.staged(&updraft(), &known.signed.digest());
-    assert_eq!(staged, Some(&Ok(tried(&known, 2))));
+    assert_eq!(staged(&world, &known, 2), Some(&Ok(tried(&known, 2))));
     assert!(matches!(outcome(&world, id), Outcome::Done));
     let component = world.machine.component(&updraft()).expect("known");
     assert_eq!((component.stage(), &component.installed), (&Stage::Idle, &None));
@@ -118,29 +132,67 @@ fn asking_again_is_free_and_another_protocol_is_another_trial() {
     assert!(again == id && actions.is_empty());
     let (other, actions) = stage(&mut world, &known, 3, 5);
     assert!(other != id && job(&actions).is_some());
-    assert_eq!(world.machine.staged(&updraft(), &known.signed.digest()), None);
+    assert_eq!(staged(&world, &known, 3), None, "what it showed for 2 proves nothing for 3");
+    assert_eq!(staged(&world, &known, 2), Some(&Ok(tried(&known, 2))));
+}
+
+#[test]
+fn trials_for_two_protocols_follow_each_other_and_each_ends_once_and_for_its_own() {
+    let (mut world, known) = elector();
+    let (first, actions) = stage(&mut world, &known, 2, 1);
+    fetch(&mut world, &actions, 2);
+    let (second, actions) = stage(&mut world, &known, 3, 3);
+    assert!(job(&actions).is_none(), "one at a time");
+    let actions = end(&mut world, first, Ok(tried(&known, 2)), 4);
+    assert_eq!(job(&actions).expect("the other one begins").id, second);
+    fetch(&mut world, &actions, 5);
+    let actions = end(&mut world, second, Ok(tried(&known, 3)), 6);
+    assert!(job(&actions).is_none(), "nothing is left to try");
+    for protocol in [2, 3] {
+        assert_eq!(staged(&world, &known, protocol), Some(&Ok(tried(&known, protocol))));
+        assert!(job(&stage(&mut world, &known, protocol, 7).1).is_none());
+    }
 }
 
 #[test]
 fn an_answer_for_a_protocol_that_is_wanted_no_more_does_not_count() {
     let (mut world, known) = elector();
-    let (first, actions) = stage(&mut world, &known, 2, 1);
+    let (id, actions) = stage(&mut world, &known, 2, 1);
     fetch(&mut world, &actions, 2);
-    let (second, _) = stage(&mut world, &known, 3, 3);
-    let actions = end(&mut world, first, Ok(tried(&known, 2)), 4);
-    assert_eq!(world.machine.staged(&updraft(), &known.signed.digest()), None);
-    assert_eq!(job(&actions).expect("the other one begins").id, second);
+    let mut actions = Vec::new();
+    world.machine.unstage(&wanted(&known, 2), now(3), &mut actions);
+    end(&mut world, id, Ok(tried(&known, 2)), 4);
+    assert_eq!(staged(&world, &known, 2), None);
+}
+
+#[test]
+fn the_tree_stays_until_no_protocol_wants_the_release() {
+    let (mut world, known) = elector();
+    for (protocol, at) in [(2, 1), (3, 4), (4, 7)] {
+        let (id, actions) = stage(&mut world, &known, protocol, at);
+        fetch(&mut world, &actions, at + 1);
+        let unfit = || Err(JobError::Unfit("it does not speak that".into()));
+        let result = if protocol == 4 { unfit() } else { Ok(tried(&known, protocol)) };
+        let actions = end(&mut world, id, result, at + 2);
+        let kept = (protocol == 4).then(|| vec!["2.0.0".to_owned()]);
+        assert_eq!(kept_ahead(&actions), kept, "it is no good for 4, and is for the others");
+    }
+    let mut actions = Vec::new();
+    world.machine.unstage(&wanted(&known, 2), now(10), &mut actions);
+    assert_eq!(kept_ahead(&actions), Some(vec!["2.0.0".to_owned()]));
+    let mut actions = Vec::new();
+    world.machine.unstage(&wanted(&known, 3), now(11), &mut actions);
+    assert_eq!(kept_ahead(&actions), Some(vec![]));
 }
 
 #[test]
 fn what_does_not_work_is_told_and_not_tried_again_until_somebody_asks_anew() {
     for error in [JobError::Unfit("ended with 2".into()), JobError::Damaged("rotten".into())] {
         let (mut world, known) = elector();
-        let digest = known.signed.digest();
         let (id, actions) = stage(&mut world, &known, 2, 1);
         fetch(&mut world, &actions, 2);
         let actions = end(&mut world, id, Err(error.clone()), 3);
-        assert_eq!(world.machine.staged(&updraft(), &digest), Some(&Err(error.to_string())));
+        assert_eq!(staged(&world, &known, 2), Some(&Err(error.to_string())));
         assert!(matches!(outcome(&world, id), Outcome::Failed(_)));
         assert!(
             place(&actions, |a| matches!(a, Action::Emit(What::UpdateFailed { .. }))).is_some()
@@ -150,7 +202,7 @@ fn what_does_not_work_is_told_and_not_tried_again_until_somebody_asks_anew() {
         assert!(job(&stage(&mut world, &known, 2, 4).1).is_none());
         assert!(job(&world.machine.handle(Input::Tick, now(900))).is_none());
         let mut actions = Vec::new();
-        world.machine.unstage(&updraft(), &digest, now(901), &mut actions);
+        world.machine.unstage(&wanted(&known, 2), now(901), &mut actions);
         assert!(job(&stage(&mut world, &known, 2, 902).1).is_some());
     }
 }
@@ -163,7 +215,7 @@ fn a_failure_that_is_not_the_releases_is_tried_again_after_a_pause() {
     let nobody = Err(JobError::NoHolders("nobody".into()));
     let actions = world.machine.handle(Input::Fetched(job_id, nobody), now(2));
     assert!(job(&actions).is_none() && matches!(outcome(&world, id), Outcome::Failed(_)));
-    assert_eq!(world.machine.staged(&updraft(), &known.signed.digest()), None);
+    assert_eq!(staged(&world, &known, 2), None);
     let due = world.machine.next_wakeup();
     let actions = world.machine.handle(Input::Tick, now(due.as_secs() + 1));
     let again = job(&actions).expect("tried again");
@@ -209,7 +261,7 @@ fn what_leaves_its_channel_is_forgotten_and_its_place_given_back() {
     let gossip = world.release("1.0.0", |_| {});
     let actions = world.hear(gossip, 4);
     assert_eq!(kept_ahead(&actions), Some(vec![]), "{actions:?}");
-    assert_eq!(world.machine.staged(&updraft(), &known.signed.digest()), None);
+    assert_eq!(staged(&world, &known, 2), None);
 }
 
 #[test]
@@ -275,8 +327,7 @@ fn a_release_without_a_self_test_is_staged_for_who_spares_it_one() {
     assert_ne!(other, id);
     fetch(&mut world, &actions, 5);
     end(&mut world, other, Ok(spared(&known)), 6);
-    let staged = world.machine.staged(&updraft(), &known.signed.digest());
-    assert_eq!(staged, Some(&Ok(spared(&known))));
+    assert_eq!(staged(&world, &known, 2), Some(&Ok(spared(&known))));
 }
 
 #[test]
@@ -285,26 +336,24 @@ fn who_is_replaced_before_it_has_begun_is_told_so() {
     let gossip = world.release("1.0.0", |_| {});
     world.hear(gossip, 0);
     let known = newest(&world);
-    let (first, actions) = stage(&mut world, &known, 2, 1);
+    let (first, actions) = stage_as(&mut world, &known, 2, Trial::Spared, 1);
     assert!(actions.is_empty(), "the component is busy");
-    stage(&mut world, &known, 3, 2);
+    stage(&mut world, &known, 2, 2);
     assert!(matches!(outcome(&world, first), Outcome::Failed(_)));
 }
 
 #[test]
 fn what_one_of_them_wants_no_more_goes_and_what_others_asked_for_stays() {
     let (mut world, known) = elector();
-    let digest = known.signed.digest();
     let (id, actions) = stage(&mut world, &known, 2, 1);
     fetch(&mut world, &actions, 2);
     end(&mut world, id, Ok(tried(&known, 2)), 3);
     let mut actions = Vec::new();
-    world.machine.unstage_unless("somebody else", |_, _| false, now(4), &mut actions);
-    let wanted =
-        |component: &ComponentName, release: &Digest| *component == updraft() && *release == digest;
-    world.machine.unstage_unless(BY, wanted, now(4), &mut actions);
-    assert!(actions.is_empty() && world.machine.staged(&updraft(), &digest).is_some());
-    world.machine.unstage_unless(BY, |_, _| false, now(5), &mut actions);
+    world.machine.unstage_unless("somebody else", |_| false, now(4), &mut actions);
+    let own = wanted(&known, 2);
+    world.machine.unstage_unless(BY, |what| *what == own, now(4), &mut actions);
+    assert!(actions.is_empty() && staged(&world, &known, 2).is_some());
+    world.machine.unstage_unless(BY, |_| false, now(5), &mut actions);
     assert_eq!(kept_ahead(&actions), Some(vec![]));
-    assert_eq!(world.machine.staged(&updraft(), &digest), None);
+    assert_eq!(staged(&world, &known, 2), None);
 }

@@ -59,6 +59,8 @@ pub struct Parts {
     pub trust: Trust,
     /// The running network.
     pub network: Network,
+    /// Addresses that it dials first: those of the settings, and those that came with a ticket.
+    pub addresses: usize,
     /// What happens on it.
     pub network_events: mpsc::Receiver<NetworkEvent>,
     /// The wall clock.
@@ -256,6 +258,7 @@ fn rules(parts: &Parts, duty: Duty) -> Rules {
         auto_activate: settings.governance.auto_activate,
         signal_ready: settings.governance.signal_ready,
         knows_heights: settings.governance.height.is_some(),
+        awaits_peers: parts.addresses > 0 || settings.p2p.mdns,
         builders: usize::try_from(settings.trust.require_builders).unwrap_or(usize::MAX),
         channel: standard.channel,
     }

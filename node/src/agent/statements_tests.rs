@@ -36,6 +36,7 @@ fn machine(publisher: &Publisher) -> Machine<u8> {
         auto_activate: true,
         signal_ready: true,
         knows_heights: false,
+        awaits_peers: false,
         duty: Duty::Full,
         upload: Upload::On,
         target: "any".parse().expect("a target"),

@@ -63,6 +63,7 @@ impl Desk {
             auto_activate: true,
             signal_ready: true,
             knows_heights: false,
+            awaits_peers: false,
             duty: Duty::Full,
             upload: Upload::On,
             target: target.clone(),
@@ -224,6 +225,21 @@ fn strangers_who_vote_change_nothing_and_who_brings_them_is_asked_for_roots() {
 }
 
 #[test]
+fn who_brings_a_strangers_ballot_on_something_unheard_of_is_asked_for_news() {
+    let mut desk = Desk::speaking(2);
+    desk.caught_up(1);
+    let unheard = desk.proposal(|proposal| proposal.notes = "unheard of".to_owned());
+    for stranger in 20..40 {
+        let heard = desk.hear(&desk.ballot(stranger, &unheard, 1, Stance::Yes, 11), 11);
+        assert_eq!(verdict(&heard), Some(Verdict::Ignore), "it may be a former elector's");
+        let news = heard.iter().any(|action| matches!(action, Action::AskNews(1, _)));
+        assert_eq!(news, stranger == 20, "one question at a time; news tell of a newer root");
+        assert!(!asked_for_roots(&heard) && kept(&heard).is_empty() && told(&heard).is_empty());
+    }
+    assert!(desk.machine.rule_warnings(now(11)).is_empty());
+}
+
+#[test]
 fn a_ballot_that_its_elector_has_not_signed_costs_who_sends_it() {
     let mut desk = Desk::speaking(2);
     let proposal = desk.proposal(|_| {});
@@ -279,13 +295,35 @@ fn a_ballot_that_comes_before_its_proposal_is_asked_for_again() {
 
 #[test]
 fn a_ballot_on_an_earlier_page_than_its_proposal_is_not_lost() {
+    let desk = Desk::speaking(2);
+    hears_the_ballot_a_page_before_the_proposal(desk, 12);
+}
+
+#[test]
+fn nor_is_a_former_electors_on_a_vote_that_the_root_lists() {
     let mut desk = Desk::speaking(2);
+    let counts = vec![digest_of(&desk.proposal(|_| {}))];
+    let first = votes::root(1, &ELECTORS);
+    let electorate = Some(votes::electorate(2, &ELECTORS[2..]));
+    let prev = Some(desk.publisher.sign(&first, &[100]).digest());
+    let next = Root { version: 2, prev, electorate, counts, ..first };
+    let next = desk.publisher.sign(&next, &[100]).as_ref().clone();
+    desk.machine.take_root(next, now(9)).expect("it follows");
+    hears_the_ballot_a_page_before_the_proposal(desk, 12);
+}
+
+fn hears_the_ballot_a_page_before_the_proposal(mut desk: Desk, elector: u8) {
     desk.machine.handle(Input::PeerCame(1), now(11));
     let statements = Digest::of(b"more than this");
-    let news = CatchUpAnswer::News { root_version: 1, heads: vec![], more: false, statements };
+    let news = CatchUpAnswer::News {
+        root_version: desk.machine.catalog().root().version,
+        heads: vec![],
+        more: false,
+        statements,
+    };
     desk.machine.handle(Input::News(1, Some(news)), now(11));
     let proposal = desk.proposal(|_| {});
-    let ballot = desk.ballot(12, &proposal, 1, Stance::Yes, 11);
+    let ballot = desk.ballot(elector, &proposal, 1, Stance::Yes, 11);
     let page = |statement: &Statement, more| {
         Some(CatchUpAnswer::Statements { statements: vec![statement.clone()], more })
     };
@@ -439,3 +477,5 @@ fn what_a_root_left_out_stands_again_when_a_later_one_lists_it() {
 
 #[path = "changing_tests.rs"]
 mod changing;
+#[path = "electing_tests.rs"]
+mod electing;

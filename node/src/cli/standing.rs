@@ -1,12 +1,12 @@
 //! How a vote stands by somebody's word, beside what a recount can know of it. Pure.
 //!
 //! Signed bytes do not tell everything. Whether a height was reached is known to nodes alone, and whether another
-//! decision was there first is not among the ballots about one proposal. Of that, and of nothing else, a word is told on
-//! as what it is: a word.
+//! decision was there first, or is before it and waits for a height, is not among the ballots about one proposal. Of
+//! that, and of nothing else, a word is told on as what it is: a word.
 
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
-use updraft_protocol::vote::{Activation, Decision};
+use updraft_protocol::vote::{Activation, Decision, OWN_LINE};
 
 use super::{polls, recount::Recount};
 use crate::governance::{Held, State};
@@ -42,11 +42,15 @@ pub(super) fn judge(
         _ => BTreeSet::new(),
     };
     // Where a height could have made it more than locked in, that it has not is a word as well.
-    let is_open = !by_height.is_subset(&by_time);
+    let is_open = !by_height.is_subset(&by_time) && by_time.contains("locked in");
+    // Another decision about its line may wait for a height, and hold it up; nodes' own protocol waits for none.
+    let may_be_held_up = held.proposal.line.as_str() != OWN_LINE && !by_time.contains("locked in");
     let liars = held.liars().next().is_some();
     match word {
         "overtaken" if holds => Judged::ToldOn(State::Overtaken.word()),
-        "locked in" if is_open && by_time.contains(word) => Judged::ToldOn(State::LockedIn.word()),
+        "locked in" if holds && (is_open || may_be_held_up) => {
+            Judged::ToldOn(State::LockedIn.word())
+        }
         word if by_time.contains(word) => Judged::Borne,
         // A node that was started again when the vote was over has not seen that it was rejected.
         "failed" if by_time.contains("rejected") && *when.end() > held.proposal.lock_deadline => {
@@ -123,5 +127,17 @@ mod tests {
             "its time has not come, whatever the height"
         );
         assert_eq!(ready("final", 10_801), Judged::ToldOn("final"));
+    }
+
+    #[test]
+    fn a_decision_of_a_component_may_wait_for_another_that_waits_for_a_height() {
+        let mut vote = Vote::new();
+        let waits = |vote: &Vote, epoch| judged(vote, vote.ready(), "lockedIn", epoch);
+        assert_eq!(waits(&vote, 7_200), Judged::Refuted, "nothing here waits for heights");
+        vote.proposal.line = "demo-app".parse().expect("a name");
+        assert_eq!((waits(&vote, 10)), Judged::Borne);
+        assert_eq!((waits(&vote, 7_200)), Judged::ToldOn("locked in"));
+        let undecided = judged(&vote, Stance::Abstain, "lockedIn", 7_200);
+        assert_eq!(undecided, Judged::Refuted);
     }
 }

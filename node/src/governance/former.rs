@@ -27,8 +27,7 @@ impl Governance {
         let before = self.roster.current();
         self.roster.follow(root, &self.rules);
         if self.roster.current() != before {
-            // On what the others voted is no sign that this one misses something.
-            self.unknown.clear();
+            self.unheard.begin_anew();
         }
         let roster = &self.roster;
         let uncounted = |id: &Digest, held: &mut Held| !roster.counts(held.proposal.electorate, id);
@@ -38,7 +37,8 @@ impl Governance {
             number: held.proposal.number,
             was_decided: held.is_in_effect(),
         };
-        let struck_off = gone.map(struck_off).collect();
+        let struck_off: Vec<StruckOff> = gone.map(struck_off).collect();
+        self.unheard.strike_off(struck_off.iter().map(|vote| vote.proposal), &root.counts);
         for held in self.held.values_mut().filter(|held| held.decided.is_empty()) {
             let electorate = held.proposal.electorate;
             held.ballots.retain(|key, _| roster.hears(key, electorate));

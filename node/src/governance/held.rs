@@ -7,6 +7,8 @@ use updraft_protocol::{
     vote::{Activation, Count, Decision, Outlook, Rules, Weights},
 };
 
+use super::lines::Place;
+
 /// Epochs by which clocks may differ: a ballot may come so much before its time, and so much after the vote.
 pub(super) const SKEW: u64 = 1;
 
@@ -21,7 +23,7 @@ pub enum State {
     Rejected,
     /// The vote is over, and nobody here has seen that it decided anything. Only a certificate changes that.
     Failed,
-    /// It is decided and not in force.
+    /// It is decided and not in force: its time has not come, or that of one before it in its line has not.
     LockedIn,
     /// It is in force; the old protocol is spoken as well.
     Active,
@@ -171,14 +173,28 @@ impl Held {
 
     /// How it stands in an epoch, as if no other were decided; `height` is what the operator's source of heights says.
     pub fn state(&self, weights: &Weights, epoch: u64, height: Option<u64>) -> State {
+        let has_come = self.has_come(epoch, height);
+        self.state_at(weights, epoch, || {
+            Some(if has_come { Place::InForce } else { Place::ToCome })
+        })
+    }
+
+    /// How it stands in an epoch; `place` is asked for its place among the decisions about its line if it is one.
+    pub(super) fn state_at(
+        &self,
+        weights: &Weights,
+        epoch: u64,
+        place: impl FnOnce() -> Option<Place>,
+    ) -> State {
         if self.decided.contains_key(&Decision::Cancel) {
             return State::Cancelled;
         }
         if self.decided.contains_key(&Decision::LockIn) {
-            return match self.is_in_force(epoch, height) {
-                false => State::LockedIn,
-                true if epoch <= self.proposal.grace_end => State::Active,
-                true => State::Final,
+            return match place() {
+                None => State::Overtaken,
+                Some(Place::ToCome) => State::LockedIn,
+                Some(Place::InForce) if epoch <= self.proposal.grace_end => State::Active,
+                Some(Place::InForce) => State::Final,
             };
         }
         if self.rejected {
@@ -195,7 +211,7 @@ impl Held {
     }
 
     /// Whether its time has come, if it was decided.
-    pub(super) fn is_in_force(&self, epoch: u64, height: Option<u64>) -> bool {
+    pub(super) fn has_come(&self, epoch: u64, height: Option<u64>) -> bool {
         let come = epoch >= self.proposal.activation.earliest();
         match self.proposal.activation {
             Activation::Epoch(_) => come,

@@ -3,6 +3,9 @@
 //! It follows from the decisions alone, in the order in which they come into force, and not from the order in which
 //! somebody heard of them: each takes effect if the line speaks what it starts from by then. So two that start from the
 //! same protocol cannot both: the first overtakes the other, for everybody who knows both.
+//!
+//! The order does not depend on which heights were reached, of which nodes know different things or nothing: else a
+//! height that comes late would undo what is in force. So a decision that waits for its height holds up all after it.
 
 use updraft_protocol::{Digest, vote::FIRST_PROTOCOL};
 
@@ -23,6 +26,15 @@ impl Line {
     }
 }
 
+/// How far a decision is that takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is in force.
+    InForce,
+    /// Its time has not come, or that of one before it has not.
+    ToCome,
+}
+
 /// The decisions about one line that take effect.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Chain<'a> {
@@ -39,27 +51,28 @@ impl<'a> Chain<'a> {
         epoch: u64,
         height: Option<u64>,
     ) -> Self {
-        let (mut reached, mut to_come): (Vec<&Held>, Vec<&Held>) =
-            decided.partition(|held| held.is_in_force(epoch, height));
-        let order = |held: &&Held| (held.proposal.activation.earliest(), held.id());
-        reached.sort_by_key(order);
-        to_come.sort_by_key(order);
+        let mut in_order: Vec<&Held> = decided.collect();
+        in_order.sort_by_key(|held| (held.proposal.activation.earliest(), held.id()));
+        let mut chain = Self::default();
         let mut protocol = FIRST_PROTOCOL;
-        let mut takes_effect = |held: &&Held| {
-            let fits = held.proposal.from == protocol;
-            if fits {
-                protocol = held.proposal.to;
+        for held in in_order {
+            if held.proposal.from != protocol {
+                continue;
             }
-            fits
-        };
-        reached.retain(&mut takes_effect);
-        to_come.retain(&mut takes_effect);
-        Self { past: reached, ahead: to_come }
+            protocol = held.proposal.to;
+            if chain.ahead.is_empty() && held.has_come(epoch, height) {
+                chain.past.push(held);
+            } else {
+                chain.ahead.push(held);
+            }
+        }
+        chain
     }
 
-    /// The decisions that take effect, or have.
-    pub(super) fn ids(&self) -> impl Iterator<Item = Digest> {
-        self.past.iter().chain(&self.ahead).map(|held| held.id())
+    /// The decisions that take effect, or have, and how far they are. The others are overtaken.
+    pub(super) fn places(&self) -> impl Iterator<Item = (Digest, Place)> {
+        let past = self.past.iter().map(|held| (held.id(), Place::InForce));
+        past.chain(self.ahead.iter().map(|held| (held.id(), Place::ToCome)))
     }
 
     pub(super) fn line(&self) -> Line {

@@ -17,9 +17,10 @@ use updraft_protocol::{
 use super::{
     fork::{Change, Forks},
     held::{Cast, Held, SKEW, State},
-    lines::{Chain, Line},
+    lines::{Chain, Line, Place},
     refusal::Refusal,
     roster::{Electors, Roster},
+    unheard::Unheard,
 };
 
 /// Ballots that an elector may cast in an epoch of a vote: enough to change its mind, and too few to keep the whole network
@@ -83,9 +84,8 @@ pub struct Governance {
     pub(super) rules: Rules,
     pub(super) roster: Roster,
     pub(super) held: BTreeMap<Digest, Held>,
-    /// Proposals that electors have voted on and that have not come, and the epoch of the ballot: at most one an
-    /// elector.
-    pub(super) unknown: BTreeMap<KeyId, (Digest, u64)>,
+    /// Proposals that electors have voted on and that have not come.
+    pub(super) unheard: Unheard,
 }
 
 impl Governance {
@@ -97,7 +97,7 @@ impl Governance {
             roster: Roster::new(first, &rules),
             rules,
             held: BTreeMap::new(),
-            unknown: BTreeMap::new(),
+            unheard: Unheard::default(),
         }
     }
 
@@ -166,9 +166,10 @@ impl Governance {
     /// How a proposal stands.
     pub fn state(&self, id: &Digest, epoch: u64, height: Option<u64>) -> Option<State> {
         let held = self.held.get(id)?;
-        self.state_of(held, epoch, height, || {
-            self.chain(&held.proposal.line, epoch, height).ids().any(|other| other == *id)
-        })
+        Some(held.state_at(self.weights(held)?, epoch, || {
+            let chain = self.chain(&held.proposal.line, epoch, height);
+            chain.places().find(|(other, _)| other == id).map(|(_, place)| place)
+        }))
     }
 
     /// Every proposal that is known, by name, and how it stands.
@@ -180,24 +181,12 @@ impl Governance {
         let lines: BTreeSet<&ComponentName> =
             self.in_effect().map(|held| &held.proposal.line).collect();
         let in_order = lines.into_iter().map(|line| self.chain(line, epoch, height));
-        let take_effect: BTreeSet<Digest> =
-            in_order.flat_map(|chain| chain.ids().collect::<Vec<_>>()).collect();
+        let places: BTreeMap<Digest, Place> =
+            in_order.flat_map(|chain| chain.places().collect::<Vec<_>>()).collect();
         self.held.iter().filter_map(move |(id, held)| {
-            let state = self.state_of(held, epoch, height, || take_effect.contains(id))?;
+            let state = held.state_at(self.weights(held)?, epoch, || places.get(id).copied());
             Some((held, state))
         })
-    }
-
-    fn state_of(
-        &self,
-        held: &Held,
-        epoch: u64,
-        height: Option<u64>,
-        takes_effect: impl FnOnce() -> bool,
-    ) -> Option<State> {
-        let state = held.state(self.weights(held)?, epoch, height);
-        let decided = matches!(state, State::LockedIn | State::Active | State::Final);
-        Some(if decided && !takes_effect() { State::Overtaken } else { state })
     }
 
     /// Takes a proposal of an elector who has no other one open.
@@ -231,7 +220,7 @@ impl Governance {
             }
         }
         let id = signed.digest();
-        self.unknown.retain(|_, (proposal, _)| *proposal != id);
+        self.unheard.has_come(&id);
         self.held.insert(id, Held::new(signed.clone(), proposal));
         Ok(vec![Event::Proposed(id)])
     }
@@ -244,7 +233,8 @@ impl Governance {
     ) -> Result<Vec<Event>, Refusal> {
         let claim = signed.peek().map_err(|error| Refusal::Unverified(error.into()))?;
         let Some(held) = self.held.get(&claim.proposal) else {
-            return Err(self.note_unknown(signed, &claim));
+            self.note_unheard(signed, &claim, arrival);
+            return Err(Refusal::UnknownProposal);
         };
         let known = held.ballots.get(&claim.by).map(|cast| (cast.ballot.seq, cast.ballot.digest()));
         if known.is_some_and(|(_, digest)| digest == signed.digest()) {
@@ -324,6 +314,7 @@ impl Governance {
             .entry(id)
             .or_insert_with(|| Held::new(Arc::new(certificate.proposal.clone()), proposal));
         held.decided.insert(decision, certificate.clone());
+        self.unheard.has_come(&id);
         Ok(vec![Event::Decided(certificate.clone())])
     }
 
@@ -334,8 +325,8 @@ impl Governance {
         let weights = &electors.weights;
         // After a week it is over, or has come.
         let week = self.rules.max_life / 52;
-        let lately = self.unknown.iter().filter(|(_, (_, cast))| cast + week >= epoch);
-        Some((weights.together(lately.map(|(key, _)| key)), weights.total()))
+        let lately = self.unheard.since(epoch.saturating_sub(week));
+        Some((weights.together(lately), weights.total()))
     }
 
     /// Which protocol a line speaks, by the decisions that are in force in this epoch.
@@ -436,15 +427,15 @@ impl Governance {
         Refusal::OutsideTheVote { cast, opens: proposal.opens, ends: proposal.lock_deadline }
     }
 
-    /// Remembers that an elector in force votes on something that is not known here.
-    fn note_unknown(&mut self, signed: &Signed<Ballot>, claim: &Ballot) -> Refusal {
-        let current = self.roster.current().unwrap_or(0);
-        match self.verify(signed, claim.by, current) {
-            Ok(ballot) => {
-                self.unknown.insert(ballot.by, (claim.proposal, claim.epoch));
-                Refusal::UnknownProposal
-            }
-            Err(refusal) => refusal,
+    /// Remembers that an elector in force votes on something that is not known here. Whoever else it may be by, it is
+    /// asked for with its proposal: of that its electorate may be a former one.
+    fn note_unheard(&mut self, signed: &Signed<Ballot>, claim: &Ballot, arrival: Arrival) {
+        let (Arrival::Now(epoch), Some(current)) = (arrival, self.roster.current()) else { return };
+        if claim.epoch > epoch.saturating_add(SKEW) {
+            return;
+        }
+        if let Ok(ballot) = self.verify(signed, claim.by, current) {
+            self.unheard.note(&ballot);
         }
     }
 

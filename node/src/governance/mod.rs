@@ -26,6 +26,7 @@ mod machine;
 mod refusal;
 mod roster;
 mod statements;
+mod unheard;
 
 pub use self::{
     count::VoteCount,

@@ -26,7 +26,8 @@ pub use self::{
     decision::Decision,
     double::{DoubleVote, NoDoubleVote},
     proposal::{
-        Activation, FIRST_PROTOCOL, Fraction, InvalidFraction, MalformedProposal, Proposal,
+        Activation, FIRST_PROTOCOL, Fraction, InvalidFraction, MalformedProposal, OWN_LINE,
+        Proposal,
     },
     rules::Rules,
     tally::{Count, Outlook, Weight, Weights},

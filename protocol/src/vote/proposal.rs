@@ -22,8 +22,8 @@ use super::{decision::Decision, rules::Rules};
 
 /// The protocol that every line of software speaks before anything was voted about it.
 pub const FIRST_PROTOCOL: u32 = 1;
-/// The line that nodes themselves are.
-const OWN_LINE: &str = "updraft";
+/// The line that nodes themselves are: what they speak to each other waits for no height.
+pub const OWN_LINE: &str = "updraft";
 
 /// A part of a whole, `num / den`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]

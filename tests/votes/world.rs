@@ -1,0 +1,489 @@
+//! The network of the random runs: its nodes, what reaches them, and what holds whatever happens.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
+
+use updraft_node::governance::{CannotVote, Elector, Event, Governance, State};
+use updraft_protocol::{
+    Ballot, Certificate, ComponentName, Digest, Electorate, KeyId, NetworkKind, Proposal,
+    RevokedKey, Root, Signed, Stance, Statement, Timestamp,
+    vote::{Activation, Decision, FIRST_PROTOCOL, Fraction, Rules},
+};
+
+use super::{
+    actions::{Action, Word},
+    people::{self, NETWORK, key},
+};
+
+/// Nodes; each is where some electors vote.
+pub(super) const NODES: usize = 3;
+/// Electors, each of one weight. Two thirds of seven are more than four.
+pub(super) const ELECTORS: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
+/// Those of them who lie: fewer than a third.
+pub(super) const LIARS: usize = 2;
+/// What is proposed: two of them would change the same thing, one of these at a height; the third begins where that one
+/// leads.
+pub(super) const PROPOSALS: usize = 3;
+/// The height that one of them waits for.
+pub(super) const HEIGHT: u64 = 7;
+/// Whose key the second root takes back. The third root replaces it, and counts all votes of before.
+const TAKEN_BACK: &str = "g";
+
+/// What all proposals are about.
+fn line() -> ComponentName {
+    "demo-app".parse().expect("a name")
+}
+
+fn is_certificate(message: &Statement) -> bool {
+    matches!(message, Statement::Certificate(_))
+}
+
+/// A node, and what it keeps when it is stopped.
+#[derive(Clone)]
+struct Node {
+    governance: Governance,
+    /// Roots that it has followed after the first.
+    followed: usize,
+    kept: BTreeMap<Digest, Arc<Statement>>,
+    height: Option<u64>,
+    /// What was in force after the last step, and how many decisions were known then.
+    in_force: (usize, Vec<(Digest, u32, u32)>),
+}
+
+/// A network of some nodes, and everything that was ever said on it.
+#[derive(Clone)]
+pub(super) struct World {
+    epoch: u64,
+    roots: Vec<Root>,
+    nodes: Vec<Node>,
+    electors: Vec<Elector>,
+    /// What each elector keeps of its last ballots.
+    cast: Vec<BTreeMap<Digest, (u32, Stance)>>,
+    electorate: Electorate,
+    proposals: Vec<Digest>,
+    messages: Vec<Arc<Statement>>,
+    /// What each node held for decided, in every state it was in.
+    pub(super) decided: BTreeMap<(usize, Digest), Vec<Decision>>,
+    /// What was in force at each node before the end.
+    was_in_force: bool,
+}
+
+impl World {
+    /// The same beginning for every run.
+    pub(super) fn new() -> Self {
+        static BEGINNING: LazyLock<World> = LazyLock::new(World::begin);
+        BEGINNING.clone()
+    }
+
+    fn begin() -> Self {
+        let mut roots = vec![people::root(1, &ELECTORS)];
+        let keys: Vec<KeyId> = ELECTORS.iter().map(|name| key(name).public().id()).collect();
+        let mut world = Self {
+            epoch: 10,
+            nodes: (0..NODES).map(|_| Node::new(&roots)).collect(),
+            electors: keys.into_iter().map(|key| Elector::new(key, BTreeMap::new())).collect(),
+            cast: vec![BTreeMap::new(); ELECTORS.len()],
+            electorate: roots[0].electorate.clone().expect("one"),
+            proposals: Vec::new(),
+            messages: Vec::new(),
+            decided: BTreeMap::new(),
+            was_in_force: false,
+            roots: Vec::new(),
+        };
+        let changes = [
+            (1, 3, Activation::Epoch(35)),
+            (1, 2, Activation::Height { height: HEIGHT, not_before: 30 }),
+            (2, 3, Activation::Epoch(40)),
+        ];
+        for (number, (from, to, activation)) in changes.into_iter().enumerate() {
+            let opener = ELECTORS[LIARS + number];
+            let proposal = Proposal {
+                network: NETWORK,
+                by: key(opener).public().id(),
+                number: u32::try_from(number).expect("small") + 1,
+                line: line(),
+                from,
+                to,
+                release: "2.0.0".parse().expect("a version"),
+                artifacts: vec![Digest::of(b"artifact")],
+                electorate: 1,
+                opens: 10,
+                lock_deadline: 20,
+                activation,
+                grace_end: 50,
+                threshold: Fraction { num: 2, den: 3 },
+                min_ready: Fraction { num: 1, den: 2 },
+                notes: number.to_string(),
+            };
+            let signed = people::signed(&proposal, opener);
+            world.proposals.push(signed.digest());
+            let statement = Arc::new(Statement::Proposal(signed));
+            (0..NODES).for_each(|node| world.hear(node, &statement));
+            world.messages.push(statement);
+        }
+        let since = Timestamp::from_seconds(1);
+        let key = key(TAKEN_BACK).public().id();
+        let taken_back = RevokedKey { key, reason: "stolen".to_owned(), since };
+        roots.push(Root { version: 2, revoked: vec![taken_back.clone()], ..roots[0].clone() });
+        let others = ["a", "b", "c", "d", "e", "f", "h"];
+        let mut counts = world.proposals.clone();
+        counts.sort();
+        let revoked = vec![taken_back];
+        roots.push(Root { version: 3, revoked, counts, ..people::root(2, &others) });
+        world.roots = roots;
+        world
+    }
+
+    /// Whether two decisions that start from the same protocol are known.
+    pub(super) fn has_rivals(&self) -> bool {
+        let locked = |nth: usize| {
+            self.decided.iter().any(|((_, id), decisions)| {
+                *id == self.proposals[nth] && decisions.contains(&Decision::LockIn)
+            })
+        };
+        locked(0) && locked(1)
+    }
+
+    /// Whether something came into force at some node while anything might still happen.
+    pub(super) fn was_in_force_before_the_end(&self) -> bool {
+        self.was_in_force
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Wait(epochs) => self.epoch += epochs,
+            Action::Vote(elector, proposal, word) => {
+                let elector = LIARS + elector % (ELECTORS.len() - LIARS);
+                self.vote(elector, proposal % PROPOSALS, word);
+            }
+            Action::Lie(liar, proposal, word, seq, epoch, node) => {
+                let name = ELECTORS[liar % LIARS];
+                let ballot = Ballot {
+                    network: NETWORK,
+                    by: key(name).public().id(),
+                    proposal: self.proposals[proposal % PROPOSALS],
+                    seq: seq.max(1),
+                    epoch: epoch.max(1),
+                    stance: word.stance(),
+                    reason: String::new(),
+                };
+                let message = Arc::new(Statement::Ballot(people::signed(&ballot, name)));
+                self.messages.push(message.clone());
+                self.hear(node % NODES, &message);
+            }
+            Action::Tell(message, node) => {
+                let message = self.messages[message % self.messages.len()].clone();
+                self.hear(node % NODES, &message);
+            }
+            Action::Spread(messages) => {
+                let from = self.messages.len().saturating_sub(messages);
+                let latest = self.messages[from..].to_vec();
+                for message in &latest {
+                    (0..NODES).for_each(|node| self.hear(node, message));
+                }
+            }
+            Action::Height(height, node) => self.nodes[node % NODES].reach(height),
+            Action::Restart(node) => self.restart(node % NODES),
+            Action::Root(node) => self.follow(node % NODES),
+        }
+    }
+
+    /// The next root reaches a node; it strikes nothing off.
+    fn follow(&mut self, node: usize) {
+        let node = &mut self.nodes[node];
+        let Some(root) = self.roots.get(node.followed + 1) else { return };
+        assert!(node.governance.follow(root).is_empty(), "every vote is counted");
+        node.followed += 1;
+        let (governance, epoch) = (&node.governance, self.epoch);
+        node.kept.retain(|_, statement| governance.is_kept(statement, epoch));
+    }
+
+    /// A node comes back with what it has kept and nothing else, as `agent/restore.rs` does it; and its electors with it.
+    fn restart(&mut self, number: usize) {
+        let node = &mut self.nodes[number];
+        let mut governance = Governance::new(&self.roots[0]);
+        for root in &self.roots[1..=node.followed] {
+            governance.follow(root);
+        }
+        let mut kept: Vec<Arc<Statement>> = node.kept.values().cloned().collect();
+        kept.sort_by_key(|statement| match **statement {
+            Statement::Certificate(_) => 0,
+            Statement::Proposal(_) => 1,
+            Statement::DoubleVote(_) => 2,
+            _ => 3,
+        });
+        kept.retain(|statement| governance.restore(statement).is_ok());
+        node.kept = kept.into_iter().map(|statement| (statement.id(), statement)).collect();
+        node.governance = governance;
+        let events = node.governance.settle(self.epoch);
+        self.take(number, events);
+        for elector in (number..ELECTORS.len()).step_by(NODES) {
+            let (key, last) = (self.electors[elector].key(), self.cast[elector].clone());
+            self.electors[elector] = Elector::new(key, last);
+        }
+    }
+
+    fn vote(&mut self, elector: usize, proposal: usize, word: Word) {
+        let (node, proposal) = (elector % NODES, self.proposals[proposal]);
+        let cast = self.electors[elector].cast(
+            &self.nodes[node].governance,
+            NETWORK,
+            &proposal,
+            word.stance(),
+            String::new(),
+            self.epoch,
+        );
+        let ballot = match cast {
+            Ok(ballot) => ballot,
+            Err(CannotVote::NotAnElector(_) | CannotVote::Unknown) => panic!("{cast:?}"),
+            Err(_) => return,
+        };
+        self.cast[elector].insert(proposal, (ballot.seq, ballot.stance));
+        let message = Arc::new(Statement::Ballot(people::signed(&ballot, ELECTORS[elector])));
+        self.messages.push(message.clone());
+        self.hear(node, &message);
+    }
+
+    /// A node hears something, and keeps it if it is news.
+    fn hear(&mut self, number: usize, message: &Arc<Statement>) {
+        let node = &mut self.nodes[number];
+        if node.kept.contains_key(&message.id()) {
+            return;
+        }
+        let Ok(events) = node.governance.offer(message, self.epoch) else { return };
+        let two_faced = events.iter().any(|event| matches!(event, Event::Lied { .. }));
+        if !events.is_empty() && (!two_faced || matches!(**message, Statement::DoubleVote(_))) {
+            node.kept.insert(message.id(), message.clone());
+        }
+        self.take(number, events);
+    }
+
+    /// What follows from what was heard is kept as well.
+    fn take(&mut self, node: usize, events: Vec<Event>) {
+        for event in events {
+            let kept = &mut self.nodes[node].kept;
+            match event {
+                Event::Voted { before: Some(before), .. } => {
+                    kept.remove(&Statement::Ballot(before.as_ref().clone()).id());
+                }
+                Event::Lied { proof, .. } => {
+                    let proof = Arc::new(Statement::DoubleVote(proof.as_ref().clone()));
+                    kept.insert(proof.id(), proof);
+                }
+                Event::Decided(certificate) => {
+                    let id = certificate.proposal.digest();
+                    let rules = Rules::of(NetworkKind::Development);
+                    let judged = certificate.judge(&NETWORK, &self.electorate, &rules);
+                    judged.expect("whatever is taken for decided is proved");
+                    self.decided.entry((node, id)).or_default().push(certificate.decision);
+                    let certificate = Box::new(certificate.as_ref().clone());
+                    let certificate = Arc::new(Statement::Certificate(certificate));
+                    kept.insert(certificate.id(), certificate.clone());
+                    self.messages.push(certificate);
+                }
+                Event::Proposed(_) | Event::Voted { .. } | Event::Rejected(_) => {}
+            }
+        }
+    }
+
+    fn state(&self, node: usize, proposal: &Digest) -> State {
+        let Node { governance, height, .. } = &self.nodes[node];
+        governance.state(proposal, self.epoch, *height).expect("known to all")
+    }
+
+    /// What holds after every step.
+    fn check(&mut self) -> Result<(), String> {
+        for number in 0..NODES {
+            self.check_proofs(number).map_err(|wrong| format!("node {number}: {wrong}"))?;
+            self.check_line(number).map_err(|wrong| format!("node {number}: {wrong}"))?;
+        }
+        Ok(())
+    }
+
+    /// It believes what is proved, and all of it.
+    fn check_proofs(&self, number: usize) -> Result<(), String> {
+        let governance = &self.nodes[number].governance;
+        for held in governance.proposals() {
+            let state = self.state(number, &held.id());
+            // Of each decision that it told of, the proof was judged.
+            let told = self.decided.get(&(number, held.id()));
+            let proved = |decision| told.is_some_and(|told| told.contains(&decision));
+            if state.is_decided() && !proved(Decision::LockIn) {
+                return Err("in force without a certificate".to_owned());
+            }
+            if state == State::Cancelled && !proved(Decision::Cancel) {
+                return Err("called off without a certificate".to_owned());
+            }
+            let mut decisions = told.into_iter().flatten();
+            if decisions.any(|decision| held.certificate(*decision).is_none()) {
+                return Err("it has forgotten a decision".to_owned());
+            }
+            let count = governance.count(held).expect("its electors");
+            let said = count.affirmative + count.against + count.abstain + count.cancel;
+            if said > count.total || count.ready > count.affirmative {
+                return Err(format!("an elector counts twice: {count:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Each change begins where the one before it has led; and as long as no other decision becomes known, time and
+    /// heights undo nothing.
+    fn check_line(&mut self, number: usize) -> Result<(), String> {
+        let epoch = self.epoch;
+        let of_it = self.decided.iter().filter(|((node, _), _)| *node == number);
+        let known = of_it.map(|(_, decisions)| decisions.len()).sum();
+        let node = &mut self.nodes[number];
+        let changes = node.governance.line(&line(), epoch, node.height).changes;
+        let mut protocol = FIRST_PROTOCOL;
+        for (_, from, to) in &changes {
+            if *from != protocol {
+                return Err(format!("the line speaks {protocol}, not {from}"));
+            }
+            protocol = *to;
+        }
+        let (known_before, before) = &node.in_force;
+        if *known_before == known && !changes.starts_with(before) {
+            return Err(format!("in force was {before:?}, and is {changes:?}"));
+        }
+        node.in_force = (known, changes);
+        Ok(())
+    }
+
+    /// Every decision that anybody could prove who has kept all that was ever said, also what was taken back since.
+    fn forge(&mut self) {
+        let mut forged = Vec::new();
+        for message in &self.messages {
+            let Statement::Proposal(proposal) = &**message else { continue };
+            for decision in [Decision::LockIn, Decision::Cancel] {
+                let mut best: BTreeMap<KeyId, (u8, &Signed<Ballot>)> = BTreeMap::new();
+                for message in &self.messages {
+                    let Statement::Ballot(signed) = &**message else { continue };
+                    let ballot = signed.peek().expect("said before");
+                    let worth = match (decision, ballot.stance) {
+                        (Decision::LockIn, Stance::Ready { .. }) => 2,
+                        (Decision::LockIn, Stance::Yes) | (Decision::Cancel, Stance::Cancel) => 1,
+                        _ => continue,
+                    };
+                    let better = best.get(&ballot.by).is_none_or(|(known, _)| *known < worth);
+                    if ballot.proposal == proposal.digest() && better {
+                        best.insert(ballot.by, (worth, signed));
+                    }
+                }
+                let ballots = best.into_values().map(|(_, signed)| signed.clone()).collect();
+                let made = Certificate { decision, proposal: proposal.clone(), ballots };
+                if made
+                    .judge(&NETWORK, &self.electorate, &Rules::of(NetworkKind::Development))
+                    .is_ok()
+                {
+                    forged.push(Arc::new(Statement::Certificate(Box::new(made))));
+                }
+            }
+        }
+        self.messages.extend(forged);
+    }
+
+    /// Everybody follows every root and hears of every decision, each in an order of its own; then all agree about all
+    /// proposals, for ever.
+    fn heal(&mut self) -> Result<(), String> {
+        self.forge();
+        for node in (0..NODES).flat_map(|node| [node, node]) {
+            self.follow(node);
+        }
+        let latest = self.messages.clone();
+        for node in 0..NODES {
+            let mut order = latest.clone();
+            order.rotate_left(node * latest.len() / NODES);
+            for message in order.iter().filter(|m| is_certificate(m)) {
+                self.hear(node, message);
+            }
+        }
+        loop {
+            let before = self.messages.len();
+            for message in self.messages.clone() {
+                if is_certificate(&message) {
+                    (0..NODES).for_each(|node| self.hear(node, &message));
+                }
+            }
+            if self.messages.len() == before {
+                break;
+            }
+        }
+        self.was_in_force = self.nodes.iter().any(|node| !node.in_force.1.is_empty());
+        for later in [0, 5, 10, 20] {
+            self.epoch += later;
+            self.check()?;
+            self.check_agreement()?;
+        }
+        self.nodes.iter_mut().for_each(|node| node.reach(HEIGHT));
+        for later in [0, 5, 50] {
+            self.epoch += later;
+            self.check()?;
+            self.check_agreement()?;
+        }
+        Ok(())
+    }
+
+    /// Who knows the same decisions agrees about all proposals; about what is in force if it knows the same heights.
+    fn check_agreement(&self) -> Result<(), String> {
+        // For one epoch more, ballots may be on their way.
+        if self.epoch <= 21 {
+            return Ok(());
+        }
+        let reached = |node: usize| self.nodes[node].height >= Some(HEIGHT);
+        let rules = |node: usize| {
+            let Node { governance, height, .. } = &self.nodes[node];
+            governance.forks(&line(), self.epoch, *height).id()
+        };
+        for other in 1..NODES {
+            let same_heights = reached(other) == reached(0);
+            if same_heights && rules(other) != rules(0) {
+                let (one, other) = (rules(0), rules(other));
+                return Err(format!("epoch {}: rules {one:?} and {other:?}", self.epoch));
+            }
+            for proposal in &self.proposals {
+                let outcome = |node| match self.state(node, proposal) {
+                    // What was not decided is one outcome, however this node came to see it.
+                    State::Rejected | State::Failed => State::Failed,
+                    State::Active | State::Final if !same_heights => State::LockedIn,
+                    state => state,
+                };
+                let (one, two) = (outcome(0), outcome(other));
+                if one != two {
+                    let epoch = self.epoch;
+                    return Err(format!("epoch {epoch}: node 0 has {one:?}, node {other} {two:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn run(actions: &[Action]) -> Result<Self, String> {
+        let mut world = Self::new();
+        for action in actions {
+            world.act(*action);
+            world.check().map_err(|wrong| format!("after {action}: {wrong}"))?;
+        }
+        world.heal()?;
+        Ok(world)
+    }
+}
+
+impl Node {
+    fn new(roots: &[Root]) -> Self {
+        Self {
+            governance: Governance::new(&roots[0]),
+            followed: 0,
+            kept: BTreeMap::new(),
+            height: None,
+            in_force: (0, Vec::new()),
+        }
+    }
+
+    /// Heights never go back.
+    fn reach(&mut self, height: u64) {
+        self.height = self.height.max(Some(height));
+    }
+}
