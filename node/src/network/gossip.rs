@@ -34,6 +34,7 @@ use super::{
     task::Task,
     topics::{self, Filter, Forks},
     waiting::Waiting,
+    way::Way,
 };
 
 /// The protocol as libp2p has it.
@@ -58,6 +59,10 @@ const MAX_SAID: usize = 256;
 pub(super) struct GossipState {
     /// The rules in force: what is said is said on their topic.
     pub(super) current: ForkDigest,
+    /// The rules whose topics are to be listened to, where any are.
+    pub(super) wanted: BTreeSet<ForkDigest>,
+    /// The way taken: by the frozen protocol alone nothing is listened to.
+    pub(super) way: Way,
     /// The rules whose topics are listened to.
     pub(super) followed: BTreeSet<ForkDigest>,
     /// What was said while nobody heard it.
@@ -75,6 +80,8 @@ impl GossipState {
         let (back, verdicts) = mpsc::channel(MAX_UNJUDGED);
         let state = Self {
             current: forks.current,
+            wanted: forks.all(),
+            way: Way::Usual,
             followed: forks.all(),
             waiting: Waiting::default(),
             unjudged: BTreeMap::new(),

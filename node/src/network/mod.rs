@@ -150,8 +150,8 @@ impl Network {
         self.me
     }
 
-    /// Follows the gossip of these rules from here on: tells under the current ones, listens to all. What is called
-    /// after this has returned happens under them.
+    /// Follows the gossip of these rules from here on: tells under the current ones, listens to all, or will once this
+    /// room takes [`Way::Usual`] again. What is called after this has returned happens under them.
     ///
     /// # Errors
     /// More forks than [`Forks::MAX_ALSO`]; then those followed before still are.
@@ -160,9 +160,11 @@ impl Network {
         Ok(self.order(Command::Follow(forks)).await?)
     }
 
-    /// Chooses how peers are asked from here on, by every handle of this room. It begins with [`Way::Usual`].
-    pub fn take(&self, way: Way) {
+    /// Chooses how peers are asked from here on, by every handle of this room, and whether gossip is followed: by
+    /// [`Way::Bootstrap`] none is, because nothing of it could be judged. It begins with [`Way::Usual`].
+    pub async fn take(&self, way: Way) -> Result<(), Stopped> {
         self.way.take(way);
+        self.order(Command::Take(way)).await
     }
 
     /// Tells everybody who is listening. That nobody is, is not an error: whoever begins to listen within a minute is

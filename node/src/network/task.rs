@@ -159,6 +159,7 @@ impl Task {
         match command {
             Command::Announce(message, reply) => drop(reply.send(self.on_announce(&message))),
             Command::Follow(forks) => self.on_follow(&forks),
+            Command::Take(way) => self.on_take(way),
             Command::Ask(peer, ask) => self.on_ask(peer, ask),
             Command::Provide(key, reply) => drop(reply.send(self.on_provide(key))),
             Command::StopProviding(key) => self.on_stop_providing(key),
