@@ -10,7 +10,7 @@
 //! | node → streams | answers to requests | one each, slots by peer and in all | the asker is told `Busy` or closed |
 //!
 //! The loop never waits for anybody else. Rules live in files without I/O: `peers` (scores, backoff), `bans`, `patience`
-//! (useless gossip), `topics` (whose gossip is followed), `waiting` (what nobody heard yet), `serving` (rates and slots),
+//! (useless gossip), `unjudged` (how much of it waits), `excused` (what may be repeated), `topics` (whose gossip is followed), `waiting` (what nobody heard yet), `serving` (rates and slots),
 //! `quota` (provider records), `redial`. Nothing that a peer says is believed here: signatures and digests are checked by
 //! who asked.
 
@@ -23,6 +23,7 @@ mod dialling;
 mod discovery;
 mod error;
 mod event;
+mod excused;
 mod following;
 mod gate;
 mod goodbye;
@@ -40,6 +41,7 @@ mod task;
 mod topics;
 mod transfer;
 mod transport;
+mod unjudged;
 mod waiting;
 mod way;
 mod wire;
