@@ -43,6 +43,8 @@ pub enum Input<P> {
         /// What it says.
         message: Gossip,
     },
+    /// Gossip messages that a peer brought were dropped unseen, and come no more.
+    Missed(P),
     /// A peer that speaks Updraft is there.
     PeerCame(P),
     /// A peer is gone.

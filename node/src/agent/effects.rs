@@ -145,7 +145,7 @@ impl Agent {
             | Action::Accuse(_)
             | Action::Announce(_) => self.talk(action),
             Action::Listen(listening) => self.listen(listening).await,
-            Action::Speak(speech) => self.speak(speech),
+            Action::Speak(speech) => self.speak(speech).await,
             Action::KeepTime(time) => {
                 self.keep("the signed time", move |store| store.put_time(time)).await?;
             }

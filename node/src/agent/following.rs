@@ -30,15 +30,18 @@ impl Agent {
     }
 
     /// Asks and answers by another protocol from here on.
-    pub(super) fn speak(&mut self, speech: Speech) {
+    pub(super) async fn speak(&mut self, speech: Speech) {
         tracing::info!(protocol = speech.protocol, "the protocol in force");
         // People see it at once.
         self.next_status = Instant::now();
         self.context.packs.set(speech.packs);
-        self.context.network.take(match speech.understood {
+        let way = match speech.understood {
             Understood::Yes => Way::Usual,
             Understood::No => Way::Bootstrap,
-        });
+        };
+        if let Err(error) = self.context.network.take(way).await {
+            tracing::error!(error = %chain(&error), "cannot speak the protocol in force");
+        }
     }
 
     /// Whether a question is answered. What every node understands always is; the rest goes by the rules in force.

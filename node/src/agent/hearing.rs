@@ -63,7 +63,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         now: Now,
     ) -> Vec<Action<P>> {
         let mut actions = Vec::new();
-        // What is said under rules that this program does not speak is not for it to judge.
+        // What is said under rules that this program does not speak is not for it to judge. The network follows no gossip
+        // while that is so; this is for what was on its way.
         if self.left_behind(now).is_some() {
             return vec![Action::Verdict(token, Verdict::Ignore)];
         }

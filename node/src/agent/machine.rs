@@ -206,6 +206,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         self.catalog.pass(now.elapsed);
         let actions = match input {
             Input::Gossip { token, from, message } => self.on_gossip(token, from, message, now),
+            Input::Missed(peer) => {
+                // Its answer shows what is missing, whatever it was.
+                self.sync.ask_once_more(peer, Question::News);
+                Vec::new()
+            }
             Input::PeerCame(peer) => {
                 self.sync.peer_came(peer);
                 self.met.get_or_insert(now.elapsed);

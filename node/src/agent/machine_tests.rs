@@ -217,6 +217,29 @@ fn a_node_that_missed_heads_asks_for_them_and_goes_on() {
 }
 
 #[test]
+fn what_was_dropped_unseen_is_asked_for_of_who_brought_it() {
+    let mut world = World::new(Duty::Full);
+    for peer in [1, 2] {
+        world.machine.handle(Input::PeerCame(peer), now(0));
+        world.machine.handle(Input::News(peer, Some(nothing_new())), now(0));
+    }
+    let asks = |actions: &[Action<u8>]| place(actions, |a| matches!(a, Action::AskNews(1, _)));
+    let actions = world.machine.handle(Input::Missed(1), now(1));
+    assert!(asks(&actions).is_some());
+    assert!(place(&actions, |a| matches!(a, Action::AskNews(2, _))).is_none());
+    // What is under way may be answered already: more that was dropped meanwhile is asked for after it.
+    let actions = world.machine.handle(Input::Missed(1), now(2));
+    assert!(asks(&actions).is_none());
+    let actions = world.machine.handle(Input::News(1, Some(nothing_new())), now(2));
+    assert!(asks(&actions).is_some());
+    let CatchUpAnswer::News { root_version, heads, more, .. } = nothing_new() else { panic!() };
+    let statements = Statement::fingerprint(&[Digest::of(b"a ballot that was dropped")]);
+    let more_said = CatchUpAnswer::News { root_version, heads, more, statements };
+    let actions = world.machine.handle(Input::News(1, Some(more_said)), now(3));
+    assert!(place(&actions, |a| matches!(a, Action::AskStatements(1, _, None))).is_some());
+}
+
+#[test]
 fn a_peer_that_answers_with_another_manifest_is_accused() {
     let mut world = World::new(Duty::Full);
     let (head, manifest) = announced(world.release("1.0.0", |_| {}));

@@ -150,10 +150,15 @@ impl<P: Copy + Ord + Debug> Sync<P> {
                 return;
             }
         }
-        if entry.asking != Some(question)
-            && !entry.waiting.contains(&question)
-            && entry.waiting.len() < MAX_WAITING
-        {
+        if entry.asking != Some(question) {
+            self.ask_once_more(peer, question);
+        }
+    }
+
+    /// Puts a question to a peer although it may be under way: what is answered to that may be over already.
+    pub(super) fn ask_once_more(&mut self, peer: P, question: Question) {
+        let Some(entry) = self.peers.get_mut(&peer) else { return };
+        if !entry.waiting.contains(&question) && entry.waiting.len() < MAX_WAITING {
             entry.waiting.push_back(question);
         }
     }

@@ -238,6 +238,7 @@ impl Agent {
                 }
                 return;
             }
+            NetworkEvent::GossipDropped { peer } => Input::Missed(peer),
             NetworkEvent::PeerConnected { peer, .. } => Input::PeerCame(peer),
             NetworkEvent::PeerDisconnected { peer } => Input::PeerWent(peer),
             NetworkEvent::PeerBanned { peer, reason, length } => {

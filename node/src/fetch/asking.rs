@@ -5,8 +5,9 @@
 //! - When nothing is left to ask for, the chunk that has been waited for longest is asked again elsewhere
 //!   (hedging), so a stalling peer costs [`HEDGE_AFTER`] and not its whole time limit. One chunk a question: what is
 //!   asked twice is wanted soon.
-//! - A question that takes so long gives its places back: one peer that dribbles cannot hold all of them while others
-//!   have everything. What it was asked for stays bounded by its window, and such peers by `limits.peers`.
+//! - Everything that was asked for and did not end counts, however long it takes: on a slow line all is overdue, and
+//!   more questions would only share it. Instead no peer holds all places, not even one that is alone: whoever comes
+//!   later finds some, and is asked for what is new and for what the other sits on.
 //! - A pack never holds up the end: of what nobody was asked for yet, a peer is given a share that leaves two more to
 //!   each of the others. Shares get smaller with what is left and the last ones are single chunks, so peers end
 //!   together, whatever their speed. A peer that is alone gets all at once: there is nobody to wait for it.
@@ -34,7 +35,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
             let mut asked_any = false;
             let ready: Vec<P> = self.ready_peers(now);
             for id in ready {
-                if self.in_flight(now) >= self.limits.in_flight {
+                if self.in_flight() >= self.limits.in_flight {
                     return;
                 }
                 let chunks = self.choose(id, sharers, now);
@@ -90,7 +91,9 @@ impl<P: Copy + Ord + Debug> Machine<P> {
     /// What the next question to `id` names, in ascending order; nothing if it is not to be asked now.
     fn choose(&self, id: P, sharers: usize, now: Elapsed) -> Vec<u32> {
         let Some(peer) = self.peers.get(&id) else { return Vec::new() };
-        let room = peer.room().min(self.limits.in_flight.saturating_sub(self.in_flight(now)));
+        let places = self.limits.in_flight.saturating_sub(self.in_flight());
+        let own = self.limits.of_one_peer().saturating_sub(peer.in_flight());
+        let room = peer.room().min(places).min(own);
         if room == 0 {
             return Vec::new();
         }
@@ -111,7 +114,8 @@ impl<P: Copy + Ord + Debug> Machine<P> {
     /// How many chunks a question to `peer` should name: at most a pack, at most half of its window, its part of what
     /// may be under way in all, and of what nobody was asked for.
     fn share(&self, peer: &Peer, sharers: usize) -> usize {
-        let under_way = self.limits.in_flight / (MAX_PACKS * sharers);
+        let places = (self.limits.in_flight / sharers).min(self.limits.of_one_peer());
+        let under_way = places / MAX_PACKS;
         let left = self.queue.len().div_ceil(MAX_PACKS * sharers - 1);
         let share = peer.pack.min(peer.window.div_ceil(MAX_PACKS)).min(under_way).min(left);
         // Single chunks fill the line as well, and better: each is here, and makes room, before a pack of two is.
@@ -169,10 +173,8 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         }
     }
 
-    /// Chunks under way that take a place: those of questions that are not overdue.
-    pub(super) fn in_flight(&self, now: Elapsed) -> usize {
-        let due = |question: &&Question| now.saturating_sub(question.asked) < HEDGE_AFTER;
-        let questions = self.peers.values().flat_map(|peer| &peer.questions).filter(due);
-        questions.map(|question| question.chunks.len()).sum()
+    /// Chunks asked for and under way.
+    pub(super) fn in_flight(&self) -> usize {
+        self.peers.values().map(Peer::in_flight).sum()
     }
 }

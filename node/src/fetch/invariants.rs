@@ -8,7 +8,6 @@ use updraft_protocol::{
 };
 
 use super::{
-    Elapsed,
     asking::MAX_COPIES,
     machine::{MAX_PEERS, Machine},
     peer::{MAX_PACKS, MAX_QUESTIONS, MAX_WINDOW, Peer},
@@ -16,13 +15,15 @@ use super::{
 
 impl<P: Copy + Ord + Debug> Machine<P> {
     /// Panics when a rule of the machine is broken: a bug here, whatever peers do.
-    pub(super) fn check_invariants(&self, now: Elapsed) {
+    pub(super) fn check_invariants(&self) {
         let missing = self.held.iter().filter(|held| !**held).count();
         assert_eq!(missing, self.missing, "the count of missing chunks is right");
         assert!(self.peers.len() <= MAX_PEERS, "the table of peers is bounded");
         let mut copies: BTreeMap<u32, usize> = BTreeMap::new();
         for (id, peer) in &self.peers {
             check_questions(id, peer);
+            let most = self.limits.of_one_peer();
+            assert!(peer.in_flight() <= most, "{id:?} leaves places to others");
             peer.chunks().for_each(|(index, _)| *copies.entry(index).or_default() += 1);
         }
         assert_eq!(copies, self.copies, "questions are counted by chunk as by peer");
@@ -34,7 +35,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         let waiting = (0_u32..).take(self.held.len()).filter(waits).count();
         assert_eq!(waiting, self.queue.len(), "what is missing is asked for or queued, once");
         assert!(self.queue.iter().all(|(_, _, index)| waits(index)), "and nothing else is queued");
-        let in_flight = self.in_flight(now);
+        let in_flight = self.in_flight();
         assert!(in_flight <= self.limits.in_flight, "no more chunks than allowed are under way");
         let active = self.peers.values().filter(|peer| !peer.questions.is_empty()).count();
         assert!(active <= self.limits.peers.max(1), "no more peers than allowed are asked at once");

@@ -36,11 +36,18 @@ const MAX_SEARCH: Duration = Duration::from_secs(15);
 /// How much may be under way.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Chunks asked for and under way, all peers together; those of a pack count one by one. Those of a question
-    /// that is overdue do not count: it is not to keep others from being asked.
+    /// Chunks asked for and under way, all peers together; those of a pack count one by one.
     pub in_flight: usize,
     /// Peers asked for chunks at once.
     pub peers: usize,
+}
+
+impl Limits {
+    /// Chunks under way of one peer: three quarters, where that leaves anything. The rest is for who comes later, or
+    /// one that answers nothing would keep all others from being asked until it is given up.
+    pub(super) const fn of_one_peer(self) -> usize {
+        self.in_flight - self.in_flight / 4
+    }
 }
 
 /// What happened.
@@ -196,7 +203,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         self.ask_for_holdings(now, &mut actions);
         self.search(now, &mut actions);
         #[cfg(any(test, debug_assertions))]
-        self.check_invariants(now);
+        self.check_invariants();
         actions
     }
 

@@ -10,6 +10,7 @@ mod invariants;
 mod asking;
 #[cfg(test)]
 mod fake;
+mod giving_up;
 mod machine;
 mod object;
 mod peer;

@@ -1,7 +1,7 @@
 //! Drives the machine: asks peers, hands chunks to the store, feeds the answers back.
 //!
-//! Decides nothing itself. At most `limits.in_flight` chunks are in memory at once and what is left of overdue answers,
-//! for which the windows of `limits.peers` peers are the bound; and as many questions as there are candidates.
+//! Decides nothing itself. At most `limits.in_flight` chunks are in memory at once, and as many questions as there are
+//! candidates.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,13 +10,10 @@ use updraft_protocol::{Digest, Holding, TransferAnswer, TransferRequest, limits:
 
 use super::{
     Chunks, Elapsed, Lie, PeerError, Peers,
+    giving_up::Drought,
     machine::{Action, Answer, Failure, Input, Limits, Machine, Rest},
     question::{self, End, Outcome, blocking},
 };
-
-/// How long a fetch goes on without a single chunk before it gives up. What peers claim does not count: one that
-/// says it has everything and gives nothing must not keep a fetch from trying another route.
-const GIVE_UP_AFTER: Elapsed = Elapsed::from_secs(30);
 
 /// Why a blob did not come.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +48,8 @@ pub type Progress = watch::Sender<u64>;
 
 /// Fetches what `chunks` does not hold of `blob`, beginning with the candidates `holders`.
 ///
-/// Cancel-safe: dropping the future ends all requests; chunks kept so far stay.
+/// Ends in bounded time: `giving_up` says when nothing more is to be hoped for. Cancel-safe: dropping the future ends
+/// all requests; chunks kept so far stay.
 pub async fn fetch_blob<P: Peers, C: Chunks>(
     peers: Arc<P>,
     chunks: Arc<C>,
@@ -73,7 +71,7 @@ pub async fn fetch_blob<P: Peers, C: Chunks>(
         running: JoinSet::new(),
         report: Report { sources: BTreeMap::new(), wrong: 0, duplicate: 0 },
         received: 0,
-        progress_at: Elapsed::ZERO,
+        drought: Drought::default(),
     };
     driver.run(holders, progress).await?;
     Ok(driver.report)
@@ -97,8 +95,7 @@ struct Driver<P: Peers, C> {
     running: JoinSet<Ended<P::Id>>,
     report: Report<P::Id>,
     received: u64,
-    /// When the last chunk was kept.
-    progress_at: Elapsed,
+    drought: Drought,
 }
 
 impl<P: Peers, C: Chunks> Driver<P, C> {
@@ -111,8 +108,8 @@ impl<P: Peers, C: Chunks> Driver<P, C> {
         }
         loop {
             let now = self.now();
-            let wakeup =
-                self.machine.next_wakeup(now).unwrap_or(Elapsed::MAX).min(now + GIVE_UP_AFTER);
+            let drought = self.drought.wakeup(now);
+            let wakeup = self.machine.next_wakeup(now).map_or(drought, |next| next.min(drought));
             let done = tokio::select! {
                 // `join_next` is cancel-safe: an ended task stays in the set until it is taken.
                 Some(ended) = self.running.join_next() => match ended {
@@ -130,19 +127,14 @@ impl<P: Peers, C: Chunks> Driver<P, C> {
                 return Ok(());
             }
             progress.send_replace(self.received);
-            self.give_up_without_progress()?;
+            if self.drought.is_hopeless(&self.machine, self.now()) {
+                return Err(FetchError::NoHolders { missing: self.machine.missing() });
+            }
         }
     }
 
     fn now(&self) -> Elapsed {
         self.started.elapsed()
-    }
-
-    fn give_up_without_progress(&self) -> Result<(), FetchError> {
-        if self.now().saturating_sub(self.progress_at) < GIVE_UP_AFTER {
-            return Ok(());
-        }
-        Err(FetchError::NoHolders { missing: self.machine.missing() })
     }
 
     fn on_ended(&mut self, ended: Ended<P::Id>) -> Result<bool, FetchError> {
@@ -174,7 +166,7 @@ impl<P: Peers, C: Chunks> Driver<P, C> {
         let Outcome { asked, kept, end } = outcome;
         for (index, bytes) in asked.iter().zip(&kept) {
             if self.machine.is_missing(*index) {
-                self.progress_at = self.now();
+                self.drought.ends(self.now());
                 self.received += bytes;
                 *self.report.sources.entry(peer).or_default() += bytes;
             } else {
@@ -241,6 +233,10 @@ impl<P: Peers, C: Chunks> Driver<P, C> {
 #[cfg(test)]
 #[path = "task_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "slow_tests.rs"]
+mod slow;
 
 #[cfg(test)]
 #[path = "pack_tests.rs"]

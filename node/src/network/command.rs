@@ -14,6 +14,7 @@ use super::{
     identity::PeerId,
     peers::{Conduct, PeerInfo},
     topics::Forks,
+    way::Way,
 };
 
 /// Commands waiting for the loop. When full, callers wait: the loop takes all of them before anything else.
@@ -47,6 +48,7 @@ pub(super) enum Ask {
 pub(super) enum Command {
     Announce(Gossip, ReplyTo<Result<Reach, AnnounceError>>),
     Follow(Forks),
+    Take(Way),
     Ask(PeerId, Ask),
     Provide(Digest, ReplyTo<Result<(), DhtError>>),
     StopProviding(Digest),

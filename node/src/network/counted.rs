@@ -21,7 +21,10 @@ use libp2p::{
     },
 };
 
-use super::gossip::Gossipsub;
+use super::{
+    excused::Excused,
+    gossip::{Gossipsub, id_of},
+};
 
 /// A frame of gossip, or news about its stream.
 type FromHandler = THandlerOutEvent<Gossipsub>;
@@ -40,6 +43,8 @@ pub(super) enum Heard {
 pub(super) struct Untold {
     /// Messages that are known, or whose sender gossipsub does not listen to.
     pub(super) repeated: u32,
+    /// Messages that are known only because this node has not dealt with them yet, or had no room for them.
+    pub(super) excused: u32,
     /// Messages that their author has not signed.
     pub(super) forged: u32,
     /// Frames without any message.
@@ -55,13 +60,16 @@ pub(super) struct Counted {
     pub(super) inner: Gossipsub,
     /// By peer, until gossipsub has nothing more to tell; so never more than there are connections.
     arrived: BTreeMap<PeerId, Untold>,
+    /// Messages that others may repeat.
+    pub(super) excused: Excused,
     /// Peers whose connections are being closed: what is still under way from them goes no further than here.
     deaf_to: BTreeSet<PeerId>,
 }
 
 impl Counted {
-    pub(super) const fn new(inner: Gossipsub) -> Self {
-        Self { inner, arrived: BTreeMap::new(), deaf_to: BTreeSet::new() }
+    pub(super) fn new(inner: Gossipsub) -> Self {
+        let (arrived, excused) = (BTreeMap::new(), Excused::default());
+        Self { inner, arrived, excused, deaf_to: BTreeSet::new() }
     }
 
     /// Takes nothing more from a peer until its last connection has closed. The peer has to be connected.
@@ -94,7 +102,13 @@ impl Counted {
         invalid_messages.retain(|(message, _)| is_followed(message));
         let (said, forged) = (rpc.messages.len(), invalid_messages.len());
         arrived.astray = arrived.astray.saturating_add(count(all - said - forged));
-        arrived.repeated = arrived.repeated.saturating_add(count(said));
+        // A message is hashed for nothing but this.
+        let is_excused = |message: &&RawMessage| {
+            !self.excused.is_empty() && self.excused.excuses(&id_of(&message.data), &peer)
+        };
+        let excused = rpc.messages.iter().filter(is_excused).count();
+        arrived.excused = arrived.excused.saturating_add(count(excused));
+        arrived.repeated = arrived.repeated.saturating_add(count(said - excused));
         arrived.forged = arrived.forged.saturating_add(count(forged));
         if all == 0 {
             arrived.empty = arrived.empty.saturating_add(1);

@@ -28,6 +28,12 @@ pub enum NetworkEvent {
         /// The message; decoded and of legal form, otherwise unchecked.
         message: Gossip,
     },
+    /// Messages of a peer were dropped because there was no room for them. Gossip does not bring them again; whoever is
+    /// asked what there is to know tells that something is missing. Sent once for all of a burst.
+    GossipDropped {
+        /// Who brought them.
+        peer: PeerId,
+    },
     /// A peer asks for something.
     Request {
         /// Who.

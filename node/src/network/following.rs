@@ -1,4 +1,7 @@
 //! Begins and ceases to follow gossip, as the rules come and go. Which rules these are is not decided here.
+//!
+//! A node that takes [`Way::Bootstrap`] follows nothing: it could judge nothing that it hears, and who brings a great deal
+//! that is of no use is sent away. Its neighbours are those from whom it is to have its successor.
 
 use std::collections::BTreeSet;
 
@@ -8,6 +11,7 @@ use super::{
     gossip::Gossipsub,
     task::Task,
     topics::{self, Forks},
+    way::Way,
 };
 
 /// Starts to follow. Fails only if gossip was set up without scores, or with another filter.
@@ -57,12 +61,27 @@ fn follow(
 impl Task {
     /// Follows these from here on. What was said on a topic that is left and is not judged yet goes no further.
     pub(super) fn on_follow(&mut self, forks: &Forks) {
-        let gossip = &mut self.swarm.behaviour_mut().gossip.inner;
-        follow(gossip, &mut self.gossip.followed, &forks.all());
-        tracing::debug!(current = %forks.current, also = ?forks.also, "gossip followed");
         self.gossip.current = forks.current;
-        // Some peers may have listened to these rules before they were in force here.
-        self.say_what_waits();
+        self.gossip.wanted = forks.all();
+        self.follow_what_is_wanted();
+    }
+
+    /// Follows what it was told to follow last, or nothing.
+    pub(super) fn on_take(&mut self, way: Way) {
+        self.gossip.way = way;
+        self.follow_what_is_wanted();
+    }
+
+    fn follow_what_is_wanted(&mut self) {
+        let none = BTreeSet::new();
+        let wanted = if self.gossip.way == Way::Usual { &self.gossip.wanted } else { &none };
+        let gossip = &mut self.swarm.behaviour_mut().gossip.inner;
+        follow(gossip, &mut self.gossip.followed, wanted);
+        tracing::debug!(current = %self.gossip.current, followed = ?self.gossip.followed, "gossip followed");
+        if self.gossip.way == Way::Usual {
+            // Some peers may have listened to these rules before they were in force here.
+            self.say_what_waits();
+        }
     }
 }
 

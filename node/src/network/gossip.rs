@@ -2,7 +2,7 @@
 //! knows the trust root, and goes on to other peers only after that, on the topic on which it came (`topics`).
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -25,22 +25,23 @@ use super::{
     counted::{Counted, Heard, Untold},
     error::AnnounceError,
     event::{GossipToken, NetworkEvent, Settled, Verdict},
+    excused::REMEMBERED_FOR,
     following,
     identity::PeerId,
     metrics::{BanReason, GossipResult},
-    patience::{Expense, MAX_UNJUDGED_PER_PEER, Patience, ban_length},
+    patience::{Expense, Patience, ban_length},
     peers::{Conduct, Novelty},
     purse::Overdrawn,
     task::Task,
     topics::{self, Filter, Forks},
+    unjudged::{MAX_UNJUDGED, Place, Unjudged, Use},
     waiting::Waiting,
+    way::Way,
 };
 
 /// The protocol as libp2p has it.
 pub(super) type Gossipsub = gossipsub::Behaviour<IdentityTransform, Filter>;
 
-/// Messages given to the node and not judged yet, of all peers. When full, new ones are ignored and can be asked for later.
-pub(super) const MAX_UNJUDGED: usize = 128;
 /// What gossip adds to a message of at most 60 KiB fits into the rest.
 const MAX_TRANSMIT: usize = 64 * 1024;
 
@@ -58,12 +59,16 @@ const MAX_SAID: usize = 256;
 pub(super) struct GossipState {
     /// The rules in force: what is said is said on their topic.
     pub(super) current: ForkDigest,
+    /// The rules whose topics are to be listened to, where any are.
+    pub(super) wanted: BTreeSet<ForkDigest>,
+    /// The way taken: by the frozen protocol alone nothing is listened to.
+    pub(super) way: Way,
     /// The rules whose topics are listened to.
     pub(super) followed: BTreeSet<ForkDigest>,
     /// What was said while nobody heard it.
     waiting: Waiting,
     /// Messages given to the node and not judged yet, by who sent them.
-    unjudged: BTreeMap<PeerId, usize>,
+    pub(super) unjudged: Unjudged,
     back: mpsc::Sender<Settled>,
     pub(super) patience: Patience,
     /// What was passed on lately, oldest first.
@@ -75,35 +80,16 @@ impl GossipState {
         let (back, verdicts) = mpsc::channel(MAX_UNJUDGED);
         let state = Self {
             current: forks.current,
+            wanted: forks.all(),
+            way: Way::Usual,
             followed: forks.all(),
             waiting: Waiting::default(),
-            unjudged: BTreeMap::new(),
+            unjudged: Unjudged::default(),
             back,
             patience: Patience::default(),
             said: VecDeque::new(),
         };
         (state, verdicts)
-    }
-
-    /// Whether a message of this peer may go to the node.
-    fn place_for(&self, peer: PeerId) -> Place {
-        let own = self.unjudged.get(&peer).copied().unwrap_or_default();
-        if own >= MAX_UNJUDGED_PER_PEER {
-            Place::NotForThisPeer
-        } else if self.unjudged.values().sum::<usize>() >= MAX_UNJUDGED {
-            Place::None
-        } else {
-            Place::Free
-        }
-    }
-
-    fn judged(&mut self, peer: PeerId) {
-        if let Some(own) = self.unjudged.get_mut(&peer) {
-            *own = own.saturating_sub(1);
-            if *own == 0 {
-                self.unjudged.remove(&peer);
-            }
-        }
     }
 
     /// Notes that something is passed on, unless it was lately.
@@ -122,16 +108,6 @@ impl GossipState {
     }
 }
 
-/// Whether another message can be given to the node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Free,
-    /// Its sender has its share.
-    NotForThisPeer,
-    /// Nobody can.
-    None,
-}
-
 /// The protocol and its parameters.
 pub(super) fn behaviour(key: &Keypair, forks: &Forks) -> Result<Counted, String> {
     let config = ConfigBuilder::default()
@@ -143,7 +119,7 @@ pub(super) fn behaviour(key: &Keypair, forks: &Forks) -> Result<Counted, String>
         .heartbeat_interval(Duration::from_secs(1))
         // The mesh forms at the first heartbeat; five seconds, the default, is a long time for two nodes on a desk.
         .heartbeat_initial_delay(Duration::from_millis(250))
-        .duplicate_cache_time(Duration::from_secs(120))
+        .duplicate_cache_time(REMEMBERED_FOR)
         // What a node hears it hears from each neighbour of its mesh. At most seven of them: then a vote of 256
         // electors costs no node more than 1 MiB, and four are still enough to hear everything.
         .mesh_n(5)
@@ -168,7 +144,12 @@ pub(super) fn behaviour(key: &Keypair, forks: &Forks) -> Result<Counted, String>
 
 /// Two publishers of one head say one message, also if one of them is still under the old rules.
 fn message_id(message: &gossipsub::Message) -> MessageId {
-    MessageId::new(&blake3::hash(&message.data).as_bytes()[..20])
+    id_of(&message.data)
+}
+
+/// The name of a message with these bytes.
+pub(super) fn id_of(data: &[u8]) -> MessageId {
+    MessageId::new(&blake3::hash(data).as_bytes()[..20])
 }
 
 impl Task {
@@ -255,50 +236,64 @@ impl Task {
                 return self.report(source, Conduct::Malformed);
             }
         };
-        let place = self.gossip.place_for(source);
+        let place = self.gossip.unjudged.place_for(source);
         if place != Place::Free || !self.has_room_for_traffic() {
-            self.judge(&id, source, MessageAcceptance::Ignore, GossipResult::Dropped);
-            // Who finds no place because of others is not to blame.
-            if place == Place::NotForThisPeer {
-                self.charge(source, Expense::Useless, 1);
-            }
-            return;
+            return self.drop_for_want_of_room(id, from, place);
         }
-        *self.gossip.unjudged.entry(source).or_default() += 1;
+        self.gossip.unjudged.wait(source);
+        self.swarm.behaviour_mut().gossip.excused.waits(id.clone(), from);
         let token = GossipToken::new(id, source, message.subject(), self.gossip.back.clone());
         // If the event cannot be delivered it is dropped here, and its token says ignore.
         self.emit(NetworkEvent::Gossip { token, source, message });
     }
 
+    /// Gossip takes the message for known from here on, so that nobody brings it again: the node has to ask for it.
+    fn drop_for_want_of_room(&mut self, id: MessageId, from: RawPeer, place: Place) {
+        let (source, now) = (PeerId::from(from), Instant::now());
+        self.judge(&id, source, MessageAcceptance::Ignore, GossipResult::Dropped);
+        self.swarm.behaviour_mut().gossip.excused.dropped(id, from, now);
+        self.gossip.unjudged.turn_away(source, now);
+        // Who finds no place because of others is not to blame.
+        if place == Place::NotForThisPeer {
+            self.charge(source, self.gossip.unjudged.price_of_another(source), 1);
+        }
+    }
+
+    /// Tells the node whom to ask for what was dropped, and forgets what gossip forgets.
+    pub(super) fn tell_of_what_was_dropped(&mut self, now: Instant) {
+        self.swarm.behaviour_mut().gossip.excused.expire(now);
+        while self.has_room_for_traffic()
+            && let Some(peer) = self.gossip.unjudged.next_turned_away(now)
+        {
+            self.emit(NetworkEvent::GossipDropped { peer });
+        }
+    }
+
     /// A verdict of another room came back.
     pub(super) fn on_verdict(&mut self, settled: &Settled) {
         let (id, source, now) = (&settled.id, settled.source, Instant::now());
-        self.gossip.judged(source);
-        match settled.verdict {
-            Verdict::Accept => match self.gossip.say(settled.subject, now) {
-                Novelty::First => {
-                    self.judge(id, source, MessageAcceptance::Accept, GossipResult::Accepted);
-                    self.gossip.patience.news(now);
-                }
-                Novelty::Again => {
-                    self.judge(id, source, MessageAcceptance::Ignore, GossipResult::Ignored);
-                    self.charge(source, Expense::Useless, 1);
-                }
-            },
-            Verdict::Ignore => {
-                self.judge(id, source, MessageAcceptance::Ignore, GossipResult::Ignored);
-                self.charge(source, Expense::Useless, 1);
+        self.swarm.behaviour_mut().gossip.excused.judged(id);
+        let (acceptance, result) = match settled.verdict {
+            Verdict::Accept if self.gossip.say(settled.subject, now) == Novelty::First => {
+                (MessageAcceptance::Accept, GossipResult::Accepted)
             }
-            Verdict::Reject => {
-                self.judge(id, source, MessageAcceptance::Reject, GossipResult::Rejected);
-                self.report(source, Conduct::Invalid);
-            }
+            Verdict::Accept | Verdict::Ignore => (MessageAcceptance::Ignore, GossipResult::Ignored),
+            Verdict::Reject => (MessageAcceptance::Reject, GossipResult::Rejected),
+        };
+        let is_news = matches!(acceptance, MessageAcceptance::Accept);
+        self.gossip.unjudged.judged(source, if is_news { Use::News } else { Use::Nothing });
+        match acceptance {
+            MessageAcceptance::Accept => self.gossip.patience.news(now),
+            MessageAcceptance::Ignore => self.charge(source, Expense::Useless, 1),
+            MessageAcceptance::Reject => self.report(source, Conduct::Invalid),
         }
+        self.judge(id, source, acceptance, result);
     }
 
     /// Messages and frames that led to nothing.
     fn on_untold(&mut self, peer: PeerId, untold: Untold) {
-        self.metrics.gossip_many(GossipResult::Repeated, untold.repeated);
+        let repeated = untold.repeated.saturating_add(untold.excused);
+        self.metrics.gossip_many(GossipResult::Repeated, repeated);
         self.metrics.gossip_many(GossipResult::Forged, untold.forged);
         self.metrics.gossip_many(GossipResult::Unheard, untold.unheard);
         self.metrics.gossip_many(GossipResult::Astray, untold.astray);
@@ -307,8 +302,10 @@ impl Task {
             self.report(peer, Conduct::Malformed);
         }
         self.charge(peer, Expense::Useless, untold.repeated);
-        // One that comes late on a topic just left is nobody's fault; a stream of them costs what empty frames cost.
-        self.charge(peer, Expense::Empty, untold.empty.saturating_add(untold.astray));
+        // One that comes late on a topic just left is nobody's fault, and one that this node has not dealt with is its own;
+        // a stream of them costs what empty frames cost.
+        let blameless = [untold.empty, untold.astray, untold.excused];
+        self.charge(peer, Expense::Empty, blameless.into_iter().fold(0, u32::saturating_add));
     }
 
     /// Counts what was of no use, and shows the door to whoever brings too much of it.

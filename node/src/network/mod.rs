@@ -10,7 +10,7 @@
 //! | node → streams | answers to requests | one each, slots by peer and in all | the asker is told `Busy` or closed |
 //!
 //! The loop never waits for anybody else. Rules live in files without I/O: `peers` (scores, backoff), `bans`, `patience`
-//! (useless gossip), `topics` (whose gossip is followed), `waiting` (what nobody heard yet), `serving` (rates and slots),
+//! (useless gossip), `unjudged` (how much of it waits), `excused` (what may be repeated), `topics` (whose gossip is followed), `waiting` (what nobody heard yet), `serving` (rates and slots),
 //! `quota` (provider records), `redial`. Nothing that a peer says is believed here: signatures and digests are checked by
 //! who asked.
 
@@ -23,6 +23,7 @@ mod dialling;
 mod discovery;
 mod error;
 mod event;
+mod excused;
 mod following;
 mod gate;
 mod goodbye;
@@ -40,6 +41,7 @@ mod task;
 mod topics;
 mod transfer;
 mod transport;
+mod unjudged;
 mod waiting;
 mod way;
 mod wire;
@@ -150,8 +152,8 @@ impl Network {
         self.me
     }
 
-    /// Follows the gossip of these rules from here on: tells under the current ones, listens to all. What is called
-    /// after this has returned happens under them.
+    /// Follows the gossip of these rules from here on: tells under the current ones, listens to all, or will once this
+    /// room takes [`Way::Usual`] again. What is called after this has returned happens under them.
     ///
     /// # Errors
     /// More forks than [`Forks::MAX_ALSO`]; then those followed before still are.
@@ -160,9 +162,11 @@ impl Network {
         Ok(self.order(Command::Follow(forks)).await?)
     }
 
-    /// Chooses how peers are asked from here on, by every handle of this room. It begins with [`Way::Usual`].
-    pub fn take(&self, way: Way) {
+    /// Chooses how peers are asked from here on, by every handle of this room, and whether gossip is followed: by
+    /// [`Way::Bootstrap`] none is, because nothing of it could be judged. It begins with [`Way::Usual`].
+    pub async fn take(&self, way: Way) -> Result<(), Stopped> {
         self.way.take(way);
+        self.order(Command::Take(way)).await
     }
 
     /// Tells everybody who is listening. That nobody is, is not an error: whoever begins to listen within a minute is

@@ -16,7 +16,7 @@ use super::{
     purse::{Overdrawn, Purse, Rate},
 };
 
-/// Messages that were no news: ignored, repeated, or more at once than are being judged.
+/// Messages that were no news: ignored, repeated, or more at once than are being judged of who has brought no news.
 ///
 /// An honest neighbour costs nothing in the long run: what it repeats was news to somebody, and news fills every
 /// account ([`Patience::news`]). The burst is for a neighbour that has just heard sixty releases which this node
@@ -26,11 +26,13 @@ const USELESS: Rate = Rate { burst: 64, per_second: 4 };
 /// Frames without any message: subscriptions, and what gossip says about itself. A neighbour sends one or two at
 /// each heartbeat of a second, and a few more for each message that goes round. Messages on topics that are not
 /// followed are charged here, too: when rules change, an honest neighbour sends as many of them as were on their way.
+/// So is what is of no use because this node is slow: in a vote of 256 electors an honest neighbour brings 256 messages
+/// at once, whether they are judged already, wait, or found no room.
 const EMPTY: Rate = Rate { burst: 512, per_second: 32 };
 
 /// Messages of one peer that wait for their verdict at once; more are useless unseen. It bounds how far a
 /// flooder gets before its first verdict comes back, and leaves the other seven eighths of the places
-/// ([`super::gossip::MAX_UNJUDGED`]) to others.
+/// ([`super::unjudged::MAX_UNJUDGED`]) to others.
 pub(super) const MAX_UNJUDGED_PER_PEER: usize = 16;
 
 /// Accounts kept. When full, the one nearest to full gives way: a crowd of new peers can have its own accounts
@@ -47,7 +49,8 @@ const LONGEST_BAN: Duration = Duration::from_secs(24 * 3_600);
 pub(super) enum Expense {
     /// Messages that were no news.
     Useless,
-    /// Frames without a message, and messages on topics that are not followed.
+    /// What is nobody's fault, and yet costs something: frames without a message, messages on topics that are not
+    /// followed, and those for which this node itself is too slow.
     Empty,
 }
 

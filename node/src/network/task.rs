@@ -159,6 +159,7 @@ impl Task {
         match command {
             Command::Announce(message, reply) => drop(reply.send(self.on_announce(&message))),
             Command::Follow(forks) => self.on_follow(&forks),
+            Command::Take(way) => self.on_take(way),
             Command::Ask(peer, ask) => self.on_ask(peer, ask),
             Command::Provide(key, reply) => drop(reply.send(self.on_provide(key))),
             Command::StopProviding(key) => self.on_stop_providing(key),
@@ -186,6 +187,7 @@ impl Task {
         let now = Instant::now();
         self.swarm.behaviour_mut().gate.bans.expire(now);
         self.gossip.patience.expire(now);
+        self.tell_of_what_was_dropped(now);
         self.tend_peers(now);
         self.tend_dht(now);
     }
@@ -260,6 +262,7 @@ impl Task {
     fn on_disconnected(&mut self, peer: PeerId, id: ConnectionId) {
         let Some(left) = self.peers.disconnected(peer, id, Instant::now()) else { return };
         self.metrics.peer_went(left.direction);
+        self.gossip.unjudged.gone(peer);
         if left.spoke_updraft {
             self.emit(NetworkEvent::PeerDisconnected { peer });
         }

@@ -11,7 +11,7 @@ pub enum Way {
     /// Each question by the protocol that is made for it.
     Usual,
     /// Catch-up and transfer through the frozen protocol: for a program that is too old for the rules in force, and
-    /// may not trust its other protocols to mean what they meant. No other exchange is asked.
+    /// may not trust its other protocols to mean what they meant. No other exchange is asked and no gossip followed.
     Bootstrap,
 }
 

@@ -117,7 +117,7 @@ async fn who_speaks_only_the_frozen_protocol_is_a_peer_and_can_be_asked_for_ever
     assert!(matches!(asked, Err(RequestError::Unsupported { .. })), "{asked:?}");
 
     // Every handle takes the same way.
-    a.network.clone().take(Way::Bootstrap);
+    a.network.clone().take(Way::Bootstrap).await.expect("runs");
     assert_eq!(a.network.catch_up(peer, manifest()).await, Ok(CatchUpAnswer::NotHeld));
     let whole = Ok(TransferAnswer::Object(vec![5; 8 * 1024 * 1024]));
     assert_eq!(a.network.transfer(peer, object()).await, whole);
@@ -125,7 +125,7 @@ async fn who_speaks_only_the_frozen_protocol_is_a_peer_and_can_be_asked_for_ever
     let packed = a.network.pack(peer, PackedRequest::One(object())).await;
     assert!(matches!(packed, Err(RequestError::Unsupported { .. })), "{packed:?}");
 
-    a.network.take(Way::Usual);
+    a.network.take(Way::Usual).await.expect("runs");
     let asked = a.network.transfer(peer, object()).await;
     assert!(matches!(asked, Err(RequestError::Unsupported { .. })), "{asked:?}");
 }
@@ -133,7 +133,7 @@ async fn who_speaks_only_the_frozen_protocol_is_a_peer_and_can_be_asked_for_ever
 #[tokio::test]
 async fn answers_to_other_questions_cost_their_sender() {
     let a = node().await;
-    a.network.take(Way::Bootstrap);
+    a.network.take(Way::Bootstrap).await.expect("runs");
     let peer = a.network.dial(ancient(confused).await).await.expect("it is there");
     let missed = a.network.catch_up(peer, manifest()).await;
     assert!(matches!(missed, Err(RequestError::Malformed { .. })), "{missed:?}");
@@ -146,7 +146,7 @@ async fn answers_to_other_questions_cost_their_sender() {
 async fn carried_questions_take_the_slots_of_what_they_carry_and_are_told_to_wait() {
     let (mut a, mut b) = (node().await, node().await);
     connect(&mut a, &mut b).await;
-    a.network.take(Way::Bootstrap);
+    a.network.take(Way::Bootstrap).await.expect("runs");
     let to = b.id();
     // Two objects fill the eight slots of a peer, as they do without the frozen protocol around them.
     let under_way: Vec<_> = (0..2)
@@ -172,7 +172,7 @@ async fn carried_questions_take_the_slots_of_what_they_carry_and_are_told_to_wai
 async fn a_flood_of_carried_chunks_meets_the_slots_of_a_peer() {
     let (mut a, mut b) = (node().await, node().await);
     connect(&mut a, &mut b).await;
-    a.network.take(Way::Bootstrap);
+    a.network.take(Way::Bootstrap).await.expect("runs");
     let to = b.id();
     let flood: Vec<_> = (0..16)
         .map(|_| {
@@ -215,7 +215,7 @@ async fn carried_chunks_count_to_the_rate_of_transfer_and_leave_that_of_roots_al
             });
         }
     });
-    a.network.take(Way::Bootstrap);
+    a.network.take(Way::Bootstrap).await.expect("runs");
     // Several times what a peer may ask of the frozen protocol itself.
     for _ in 0..256 {
         let held = a.network.transfer(to, TransferRequest::Have(Digest::of(b"blob"))).await;

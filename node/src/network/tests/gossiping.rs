@@ -196,6 +196,99 @@ async fn who_talks_only_of_its_subscriptions_is_sent_away() {
     assert!(messages.iter().all(|result| b.metrics.gossip_count(*result) == 0));
 }
 
+/// Three peers bring forty messages each while nothing is judged: of each sixteen wait, the others find no room.
+async fn flooded_over() -> (TestNode, Vec<hostile::Peer>, Vec<GossipToken>) {
+    let (mut b, mut bringers, mut tokens) = (node().await, Vec::new(), Vec::new());
+    for (number, words) in (1_u64..).zip([0..40, 40..80, 80..OF_A_VOTE]) {
+        let bringer = hostile::Peer::connect(&b).await;
+        b.wait_for_peer(bringer.id).await;
+        for word in words {
+            bringer.say_when_there_is_room(said(word)).await;
+        }
+        while tokens.len() as u64 != 16 * number {
+            tokens.push(b.wait_for_gossip().await.0);
+        }
+        until("no room", || async { b.metrics.gossip_count(GossipResult::Dropped) == 24 * number })
+            .await;
+        bringers.push(bringer);
+    }
+    (b, bringers, tokens)
+}
+
+/// Announcements, each another one.
+const OF_A_VOTE: u64 = 120;
+
+fn said(word: u64) -> Vec<u8> {
+    updraft_protocol::codec::encode(&announcement(word)).expect("within limits")
+}
+
+#[tokio::test]
+async fn who_repeats_what_this_node_had_no_room_for_is_not_blamed() {
+    let (mut b, bringers, tokens) = flooded_over().await;
+    let late = hostile::Peer::connect(&b).await;
+    b.wait_for_peer(late.id).await;
+    for word in 0..OF_A_VOTE {
+        late.say_when_there_is_room(said(word)).await;
+    }
+    let repeated = || async { b.metrics.gossip_count(GossipResult::Repeated) == OF_A_VOTE };
+    until("all is repeated", repeated).await;
+    // Nothing of it was judged, so no news made up for anything.
+    tokens.into_iter().for_each(|token| token.settle(Verdict::Accept));
+    until("all is judged", || async { b.metrics.gossip_count(GossipResult::Accepted) == 48 }).await;
+    while let Ok(event) = b.events.try_recv() {
+        assert!(!matches!(event, NetworkEvent::PeerBanned { .. }), "{event:?}");
+    }
+    for peer in bringers.iter().chain([&late]) {
+        assert!(b.is_connected(peer.id).await);
+    }
+}
+
+#[tokio::test]
+async fn the_node_is_told_once_of_each_peer_whose_messages_found_no_room() {
+    let (mut b, bringers, _tokens) = flooded_over().await;
+    let mut told = Vec::new();
+    while told.len() < bringers.len() {
+        let dropped = |event| match event {
+            NetworkEvent::GossipDropped { peer } => Some(peer),
+            _ => None,
+        };
+        told.push(b.wait_for("word of what was dropped", dropped).await);
+    }
+    told.sort_unstable();
+    let mut brought: Vec<PeerId> = bringers.iter().map(|peer| peer.id).collect();
+    brought.sort_unstable();
+    assert_eq!(told, brought);
+}
+
+#[tokio::test]
+async fn who_brings_news_faster_than_it_is_judged_is_borne_for_a_while_and_not_for_ever() {
+    let mut b = node().await;
+    let bringer = hostile::Peer::connect(&b).await;
+    b.wait_for_peer(bringer.id).await;
+    let mut tokens = Vec::new();
+    for word in 0..16 {
+        bringer.say_when_there_is_room(said(word)).await;
+        tokens.push(b.wait_for_gossip().await.0);
+    }
+    tokens.swap_remove(0).settle(Verdict::Accept);
+    until("one is news", || async { b.metrics.gossip_count(GossipResult::Accepted) == 1 }).await;
+    // One more has room, and then none.
+    for word in 16..=16 + OF_A_VOTE {
+        bringer.say_when_there_is_room(said(word)).await;
+    }
+    let dropped = || async { b.metrics.gossip_count(GossipResult::Dropped) == OF_A_VOTE };
+    until("the others are dropped", dropped).await;
+    while let Ok(event) = b.events.try_recv() {
+        assert!(!matches!(event, NetworkEvent::PeerBanned { .. }), "{event:?}");
+        // A token that is dropped here would be a verdict: nothing may be judged meanwhile.
+        if let NetworkEvent::Gossip { token, .. } = event {
+            tokens.push(token);
+        }
+    }
+    assert!(b.is_connected(bringer.id).await);
+    b.wait_for_ban(&bringer, (1_000..).map(said)).await;
+}
+
 fn signed_by(message: Gossip, seed: u8) -> Gossip {
     let Gossip::Announcement { mut head, manifest } = message else {
         panic!("not an announcement: {message:?}");

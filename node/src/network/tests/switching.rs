@@ -11,7 +11,7 @@ use super::{
 };
 use crate::network::{
     BanReason, FollowError, Forks, Network, NetworkEvent, NetworkMetrics, NodeKey, Reach,
-    StartError, Verdict, metrics::GossipResult,
+    StartError, Verdict, Way, metrics::GossipResult,
 };
 
 fn old() -> ForkDigest {
@@ -168,6 +168,59 @@ async fn a_flood_on_topics_that_are_not_followed_ends() {
     assert_eq!(banned, (stubborn.id, BanReason::Flood));
     let astray = b.metrics.gossip_count(GossipResult::Astray);
     assert!(astray > 400, "{astray}: what an honest peer may send is not a flood");
+}
+
+/// As one peer after the other has it in a vote: more than anybody's patience for what is of no use.
+const OF_A_VOTE: u64 = 200;
+
+#[tokio::test]
+async fn a_node_that_is_left_behind_follows_nothing_and_blames_nobody_who_talks_on() {
+    let mut b = node().await;
+    let stubborn = stubborn::Peer::connect(&b).await;
+    b.network.take(Way::Bootstrap).await.expect("runs");
+    // It may still be told what to follow by and by.
+    b.follow(old(), &[new()]).await;
+    for n in 0..OF_A_VOTE {
+        stubborn.say(codec::encode(&announcement(n)).expect("within limits")).await;
+    }
+    let astray = || async { b.metrics.gossip_count(GossipResult::Astray) == OF_A_VOTE };
+    until("all of it came and was left alone", astray).await;
+    assert_eq!(b.score(stubborn.id).await, Some(0));
+    while let Ok(event) = b.events.try_recv() {
+        let harm = matches!(event, NetworkEvent::PeerBanned { .. } | NetworkEvent::Gossip { .. });
+        assert!(!harm, "{event:?}");
+    }
+    assert!(b.is_connected(stubborn.id).await);
+}
+
+#[tokio::test]
+async fn who_has_caught_up_hears_gossip_again_under_the_rules_told_last() {
+    let (mut a, mut b) = (node().await, node().await);
+    connect(&mut a, &mut b).await;
+    a.is_heard_by(&mut b, &announcement(1)).await;
+    b.network.take(Way::Bootstrap).await.expect("runs");
+    let seconds = Cell::new(10);
+    until("b has left", || async {
+        let next = announcement(seconds.replace(seconds.get() + 1));
+        matches!(a.network.announce(next).await, Ok(Reach::NoPeers))
+    })
+    .await;
+    for forks in [forks(old(), &[new()]), forks(new(), &[old()])] {
+        a.network.follow(forks.clone()).await.expect("few enough");
+        b.network.follow(forks).await.expect("few enough");
+    }
+    assert!(matches!(a.network.announce(announcement(3)).await, Ok(Reach::NoPeers)));
+    b.network.take(Way::Usual).await.expect("runs");
+    // What nobody heard has waited for whoever would.
+    loop {
+        let (token, _, message) = b.wait_for_gossip().await;
+        token.settle(Verdict::Accept);
+        if message == announcement(3) {
+            break;
+        }
+    }
+    a.is_heard_by(&mut b, &announcement(4)).await;
+    b.is_heard_by(&mut a, &announcement(5)).await;
 }
 
 #[tokio::test]
