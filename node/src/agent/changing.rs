@@ -27,7 +27,7 @@ use super::{
 use crate::{
     build::FIRST_PROTOCOL,
     catalog::Known,
-    governance::{Footing, Forks, Held, State},
+    governance::{Change, Footing, Forks, Held, State},
 };
 
 /// Who asks for what a vote has decided.
@@ -149,11 +149,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     pub fn speaks_singly(&self, now: Now) -> bool {
         let epoch = self.epoch(now);
         let line = self.votes.governance.line(&own_component(), epoch, self.votes.height);
-        let mut changes = line.changes.iter().rev();
-        let since = changes.find(|(_, from, to)| *from < PACKED_SINCE && *to >= PACKED_SINCE);
-        let Some((proposal, _, _)) = since else { return true };
-        let held = self.votes.governance.proposal(proposal);
-        held.is_none_or(|held| epoch <= held.proposal.grace_end)
+        let brings_packs =
+            |(_, from, to): &(Digest, u32, u32)| *from < PACKED_SINCE && *to >= PACKED_SINCE;
+        let Some(since) = line.changes.iter().rposition(brings_packs) else { return true };
+        // The same changes; whoever learnt late of one gives others around it their grace.
+        let in_grace = |change: &Change| epoch <= change.grace_end;
+        self.forks(now).past.get(since).is_none_or(in_grace)
             || line.protocol().is_some_and(|protocol| protocol < PACKED_SINCE)
     }
 
@@ -294,13 +295,29 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             .collect();
         for id in ahead {
             let Some(held) = self.votes.governance.proposal(&id) else { continue };
-            // What this program is to become has to work; what it only installs may have no self-test.
+            // What this program is to become has to work. What it only installs may have no self-test, or none that an
+            // elector's trial came through.
             let is_own = held.proposal.line == own_component();
             let trial = if is_own { Trial::Demanded } else { Trial::Spared };
-            if self.readiness(held, now) == Readiness::Untried {
+            let wanted = match self.readiness(held, now) {
+                Readiness::Untried => true,
+                Readiness::Failed(_) => !is_own && !self.is_being_tried_for_another(held, now),
+                Readiness::Unknown | Readiness::Proven { .. } => false,
+            };
+            if wanted {
                 self.stage_for(&id, trial, now, actions);
             }
         }
+    }
+
+    /// Whether this node is for another vote, which is open, on the same protocol: that demands a self-test.
+    fn is_being_tried_for_another(&self, decided: &Held, now: Now) -> bool {
+        let same = |held: &Held| {
+            (&held.proposal.line, held.proposal.to) == (&decided.proposal.line, decided.proposal.to)
+        };
+        self.standing(now).any(|(held, state)| {
+            matches!(state, State::Open(_)) && same(held) && self.own_stance(&held.id()).is_some()
+        })
     }
 
     /// Whether a vote that is in force names a release of a component.

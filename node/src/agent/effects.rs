@@ -98,9 +98,13 @@ impl Agent {
         {
             Ok(Ok((catalog, votes))) => self.machine.believe_again(catalog, votes),
             Ok(Err(error)) => {
-                tracing::error!(error = %chain(&error), "what was kept cannot be read")
+                tracing::error!(error = %chain(&error), "what was kept cannot be read");
+                self.machine.undo_marks();
             }
-            Err(error) => tracing::error!(%error, "what was kept cannot be read"),
+            Err(error) => {
+                tracing::error!(%error, "what was kept cannot be read");
+                self.machine.undo_marks();
+            }
         }
     }
 

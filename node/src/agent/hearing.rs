@@ -314,7 +314,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let mut actions = Vec::new();
         let (statements, more) = match answer {
             Some(CatchUpAnswer::Statements { statements, more }) => (statements, more),
-            Some(CatchUpAnswer::NotHeld) | None => return actions,
+            // Whatever it was asked for is still missing: its news say so again.
+            Some(CatchUpAnswer::NotHeld) | None => {
+                self.sync.news_failed(peer, now.elapsed);
+                return actions;
+            }
             Some(_) => return vec![Action::Accuse(peer)],
         };
         let last = statements.last().map(Statement::id);
@@ -351,8 +355,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let page = if leads_on { Page::Full } else { Page::Last };
         if self.sync.statements_came(peer, page) {
             self.sync.ask(peer, Question::Statements(last));
-        } else if std::mem::take(&mut self.votes.ballot_was_early) && after.is_some() {
-            // Its proposal was on a later page: once more, now that it is known.
+        } else if self.sync.is_worth_another_pass(peer) {
             self.sync.ask(peer, Question::Statements(None));
         } else if !more && self.sync.word_of(peer) == Word::Counts {
             self.caught_up.statements = true;

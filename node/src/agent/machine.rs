@@ -166,6 +166,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         self.votes = Votes { peers, elector, ..votes };
     }
 
+    /// What was to be done was not, and nobody knows what was kept: all of it is due again.
+    pub fn undo_marks(&mut self) {
+        self.votes.forget_what_was_begun();
+    }
+
     /// Notes where a job is, for people.
     pub fn set_phase(&mut self, job: OperationId, phase: super::operation::Phase) {
         self.operations.update(job, |operation| operation.phase = phase);
@@ -274,7 +279,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let signed = moments.map(|moment| now + Duration::from_secs(moment.since(at.wall)));
         let heard = self.waits_for_statements(at).then(|| self.met.unwrap_or(now) + PATIENCE);
         let dues = pauses.chain(mirrors).chain(signed).chain(heard);
-        let dues = dues.chain([self.sync.next_wakeup(now)]);
+        let dues = dues.chain([self.sync.next_wakeup(now)]).chain(self.votes.passed_on.next());
         dues.filter(|at| *at > now).min().unwrap_or(now + Duration::from_secs(60))
     }
 
@@ -296,6 +301,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         self.newcomer &= !self.caught_up.statements;
         self.keep_time(&mut actions);
+        self.pass_ballots_on(now, &mut actions);
         self.follow_rules(now, &mut actions);
         self.call_off(now, &mut actions);
         self.let_go_of_what_is_over(now, &mut actions);

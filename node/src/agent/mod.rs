@@ -41,6 +41,7 @@ mod operation;
 mod order;
 mod orders;
 mod packed;
+mod passing;
 mod proposals;
 mod restore;
 mod rules;

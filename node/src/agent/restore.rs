@@ -96,13 +96,7 @@ pub(super) fn restore_votes(store: &Store, trust: &Trust) -> Result<Votes<PeerId
     let mut governance = trust.governance();
     let mut statements: Vec<Statement> =
         store.statements()?.into_iter().filter(Statement::is_about_a_vote).collect();
-    statements.sort_by_key(|statement| match statement {
-        Statement::Certificate(_) => 0,
-        Statement::Proposal(_) => 1,
-        // Before the ballots, so that no liar is counted.
-        Statement::DoubleVote(_) => 2,
-        _ => 3,
-    });
+    statements.sort_by_key(governance::turn);
     let (mut kept, mut shelved) = (Vec::new(), Vec::new());
     for statement in statements {
         match governance.restore(&statement) {

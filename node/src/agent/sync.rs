@@ -95,6 +95,19 @@ struct Peer {
     stuck: BTreeSet<ChannelName>,
     /// Pages of statements that it gave one after the other.
     statement_pages: usize,
+    /// What these pages led to.
+    pass: Pass,
+}
+
+/// One time through all that a peer tells beside heads.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pass {
+    /// There was something about a vote that was not known yet.
+    too_early: bool,
+    /// A vote became known.
+    leads_on: bool,
+    /// It was the second time in a row.
+    is_second: bool,
 }
 
 /// Who is asked what.
@@ -234,6 +247,30 @@ impl<P: Copy + Ord + Debug> Sync<P> {
             Page::Last => 0,
         };
         page == Page::Full && entry.statement_pages < MAX_STATEMENT_PAGES
+    }
+
+    /// The peer told something about a vote that is not known here.
+    pub(super) fn told_too_early(&mut self, peer: P) {
+        if let Some(entry) = self.peers.get_mut(&peer) {
+            entry.pass.too_early = true;
+        }
+    }
+
+    /// The peer told of a vote that was not known here.
+    pub(super) fn told_of_a_vote(&mut self, peer: P) {
+        if let Some(entry) = self.peers.get_mut(&peer) {
+            entry.pass.leads_on = true;
+        }
+    }
+
+    /// The peer has told all. Says whether it is to tell it again: if some of it came before what it is about, which is
+    /// known by now; and not a third time, whatever it tells.
+    pub(super) fn is_worth_another_pass(&mut self, peer: P) -> bool {
+        let Some(entry) = self.peers.get_mut(&peer) else { return false };
+        let Pass { too_early, leads_on, is_second } = std::mem::take(&mut entry.pass);
+        let again = too_early && leads_on && !is_second;
+        entry.pass.is_second = again;
+        again
     }
 
     /// The peer did not give the manifest: it may have heard of it as little as we have, and get it soon.

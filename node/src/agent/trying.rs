@@ -1,7 +1,7 @@
 //! Stages a release for a later day and tries it there if it has to: what blocks runs on threads, the self-test runs
 //! beside them.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeSet, io, path::PathBuf};
 
 use updraft_protocol::{ComponentName, ReleaseVersion};
 
@@ -130,9 +130,15 @@ fn lend(
     Ok((folder, command))
 }
 
-/// Whose fault it is that a release did not pass: its own, or this machine's.
+/// Whose fault it is that a release did not pass: its own, or this machine's, which may be busy or full at the moment. Then
+/// it is tried again after a pause.
 fn unfit(error: &TrialError) -> JobError {
+    let is_busy = |source: &io::Error| {
+        use io::ErrorKind::{ExecutableFileBusy, OutOfMemory, ResourceBusy, WouldBlock};
+        matches!(source.kind(), ExecutableFileBusy | OutOfMemory | ResourceBusy | WouldBlock)
+    };
     match error {
+        TrialError::Start { source, .. } if is_busy(source) => JobError::Failed(chain(error)),
         TrialError::Temporary(_) | TrialError::Watch { .. } => JobError::Failed(chain(error)),
         TrialError::Unknown { .. }
         | TrialError::NotAProgram { .. }

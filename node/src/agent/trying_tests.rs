@@ -187,8 +187,17 @@ async fn a_program_that_fails_makes_its_release_unfit_and_a_machine_that_cannot_
     };
     let failed = desk.run(slow).await.expect_err("it fails");
     assert_eq!(failed, JobError::Unfit("`updraft` took more than 30 s".to_owned()));
+    let start = |kind: io::ErrorKind| {
+        move |trial: Trial| {
+            Err(TrialError::Start { program: trial.command[0].clone(), source: kind.into() })
+        }
+    };
+    let failed = desk.run(start(io::ErrorKind::PermissionDenied)).await.expect_err("it fails");
+    assert!(matches!(failed, JobError::Unfit(_)), "{failed}");
     let full = |_| Err(TrialError::Temporary(io::ErrorKind::StorageFull.into()));
     let failed = desk.run(full).await.expect_err("it cannot be run");
+    assert!(matches!(failed, JobError::Failed(_)), "another attempt may help: {failed}");
+    let failed = desk.run(start(io::ErrorKind::OutOfMemory)).await.expect_err("it cannot be run");
     assert!(matches!(failed, JobError::Failed(_)), "another attempt may help: {failed}");
 }
 

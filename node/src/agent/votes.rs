@@ -16,12 +16,13 @@ use super::{
     changing::{Listening, Speech},
     event::What,
     machine::Machine,
+    passing::PassedOn,
     sync::Question,
     voting,
 };
 use crate::{
     catalog::Verdict,
-    governance::{Elector, Event, Governance, LIED, Refusal, State, StruckOff},
+    governance::{self, Elector, Event, Governance, LIED, Refusal, State, StruckOff},
 };
 
 /// Certificates kept although the root does not count them: as many as a root may list. Those beyond are forgotten.
@@ -42,6 +43,8 @@ pub struct Votes<P> {
     pub(super) elector: Option<Elector>,
     /// What the operator's source of heights said last.
     pub(super) height: Option<u64>,
+    /// Ballots learnt by asking that neighbours may have missed as well.
+    pub(super) passed_on: PassedOn,
     /// Which rules peers say they follow.
     pub(super) peers: BTreeMap<P, ForkId>,
     /// How each proposal stood when this was looked at last.
@@ -64,8 +67,6 @@ pub struct Votes<P> {
     pub(super) settled: bool,
     /// What the source of heights said last; it counts when it is said again, or exceeded.
     pub(super) height_once: Option<u64>,
-    /// A ballot came before its proposal: whoever sent it is asked once more.
-    pub(super) ballot_was_early: bool,
 }
 
 impl<P: Copy + Ord> Votes<P> {
@@ -78,6 +79,7 @@ impl<P: Copy + Ord> Votes<P> {
             shelved: BTreeMap::new(),
             root_is_new: false,
             elector: None,
+            passed_on: PassedOn::default(),
             height: None,
             peers: BTreeMap::new(),
             states: BTreeMap::new(),
@@ -90,8 +92,14 @@ impl<P: Copy + Ord> Votes<P> {
             unheard: BTreeSet::new(),
             settled: false,
             height_once: None,
-            ballot_was_early: false,
         }
+    }
+
+    /// Nothing of this has been done, as far as anybody knows.
+    pub(super) fn forget_what_was_begun(&mut self) {
+        self.under_way.clear();
+        (self.listening, self.speech, self.said_fork) = (None, None, None);
+        self.starting_again = false;
     }
 
     /// The same, with what was kept of former electorates and does not count.
@@ -162,7 +170,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
     }
 
-    /// Takes what a peer knows about votes, proposals first: ballots come in no order.
+    /// Takes what a peer knows about votes, which comes in no order.
     pub(super) fn on_caught_up_votes(
         &mut self,
         peer: P,
@@ -170,13 +178,24 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         actions: &mut Vec<Action<P>>,
         now: Now,
     ) -> Verdict {
-        statements.sort_by_key(|statement| !matches!(**statement, Statement::Proposal(_)));
+        statements.sort_by_key(|statement| governance::turn(statement));
         for statement in statements {
             match self.offer_vote(&statement, actions, now) {
-                Ok(Taken::New) => tell(&statement, actions),
+                Ok(Taken::New) => {
+                    if matches!(*statement, Statement::Certificate(_) | Statement::Proposal(_)) {
+                        self.sync.told_of_a_vote(peer);
+                    }
+                    if matches!(*statement, Statement::Ballot(_)) {
+                        self.votes.passed_on.keep(statement);
+                    } else {
+                        tell(&statement, actions);
+                    }
+                }
                 Ok(Taken::Known) => {}
                 Err(refusal) => {
-                    self.votes.ballot_was_early |= refusal == Refusal::UnknownProposal;
+                    if refusal == Refusal::UnknownProposal {
+                        self.sync.told_too_early(peer);
+                    }
                     if self.refuse_vote(&refusal, peer, actions) == Verdict::Reject {
                         return Verdict::Reject;
                     }
@@ -184,6 +203,15 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             }
         }
         Verdict::Accept
+    }
+
+    /// Tells on what was learnt by asking, as far as it still stands.
+    pub(super) fn pass_ballots_on(&mut self, now: Now, actions: &mut Vec<Action<P>>) {
+        for ballot in self.votes.passed_on.due(now.elapsed) {
+            if self.votes.kept.contains_key(&ballot.id()) {
+                tell(&ballot, actions);
+            }
+        }
     }
 
     /// Offers a statement about a vote. What is new is kept, and so is what follows from it.

@@ -475,6 +475,8 @@ fn what_a_root_left_out_stands_again_when_a_later_one_lists_it() {
     assert_eq!(desk.machine.said(now(13)).len(), 1, "and peers are told again");
 }
 
+#[path = "asking_tests.rs"]
+mod asking;
 #[path = "changing_tests.rs"]
 mod changing;
 #[path = "electing_tests.rs"]

@@ -37,4 +37,5 @@ pub use self::{
     lines::Line,
     machine::{Event, Governance},
     refusal::Refusal,
+    statements::turn,
 };

@@ -13,13 +13,24 @@ use super::{
 /// Votes of one elector's proposals that came to nothing and are still shown. They are of no use to anybody.
 const FAILED_EACH: usize = 2;
 
+/// In which order statements about votes are taken that come together: nothing before what it is about, and no ballot
+/// before the proof that its elector lies.
+pub fn turn(statement: &Statement) -> u8 {
+    match statement {
+        Statement::Certificate(_) => 0,
+        Statement::Proposal(_) => 1,
+        Statement::DoubleVote(_) => 2,
+        _ => 3,
+    }
+}
+
 impl Governance {
     /// Takes a statement about a vote.
     pub fn offer(&mut self, statement: &Statement, epoch: u64) -> Result<Vec<Event>, Refusal> {
         self.take(statement, Arrival::Now(epoch))
     }
 
-    /// Takes up a statement that was kept: it was in time when it came. Proposals go first.
+    /// Takes up a statement that was kept: it was in time when it came. They are taken in [`turn`].
     pub fn restore(&mut self, statement: &Statement) -> Result<Vec<Event>, Refusal> {
         self.take(statement, Arrival::Before)
     }
