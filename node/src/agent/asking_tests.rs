@@ -57,3 +57,46 @@ fn a_peer_whose_ballots_lead_to_nothing_is_not_asked_for_them_again_and_again() 
     let second = desk.machine.handle(Input::Statements(1, None, Some(page())), now(11));
     assert_eq!((asks(&first), asks(&second)), (1, 0));
 }
+
+/// What was said about a vote that is decided and then called off by everybody but the opener: as a peer tells it that
+/// knows the decision, in the order of its ids.
+fn decided_and_called_off() -> (Digest, Vec<Statement>) {
+    let mut desk = Desk::speaking(2);
+    let proposal = desk.proposal(|_| {});
+    let told = desk.decide(&proposal, 11);
+    let decision = told.iter().find_map(|action| match action {
+        Action::KeepStatement(said) if matches!(**said, Statement::Certificate(_)) => Some(said),
+        _ => None,
+    });
+    let cancel = |by: &u8| desk.ballot(*by, &proposal, 2, Stance::Cancel, 12);
+    let mut said: Vec<Statement> = ELECTORS[..3].iter().map(cancel).collect();
+    said.push(decision.expect("it is decided").as_ref().clone());
+    said.sort_by_key(Statement::id);
+    (digest_of(&proposal), said)
+}
+
+#[test]
+fn ballots_to_call_off_count_wherever_the_decision_stands_in_a_page() {
+    let (about, said) = decided_and_called_off();
+    let first = said.iter().position(|said| matches!(said, Statement::Certificate(_)));
+    assert!(first.is_some_and(|first| first > 0), "a ballot comes before it");
+    let mut desk = Desk::speaking(2);
+    desk.machine.handle(Input::PeerCame(1), now(12));
+    let page = CatchUpAnswer::Statements { statements: said, more: false };
+    desk.machine.handle(Input::Statements(1, None, Some(page)), now(12));
+    let held = desk.machine.votes.governance.proposal(&about).expect("decided");
+    assert_eq!(held.ballots().count(), 3);
+}
+
+#[test]
+fn who_learns_late_of_packs_goes_on_giving_single_chunks() {
+    let (_, said) = decided_and_called_off();
+    let mut desk = Desk::speaking(2);
+    let page = said.into_iter().filter(|said| matches!(said, Statement::Certificate(_))).collect();
+    desk.machine.handle(Input::PeerCame(1), now(100));
+    let page = CatchUpAnswer::Statements { statements: page, more: false };
+    desk.machine.handle(Input::Statements(1, None, Some(page)), now(100));
+    assert!(desk.machine.speaks_packs(now(100)) && desk.machine.speaks_singly(now(100)));
+    assert!(desk.machine.speaks_singly(now(101)), "as long as the shortest grace lasts");
+    assert!(!desk.machine.speaks_singly(now(102)));
+}

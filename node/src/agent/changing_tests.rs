@@ -1,6 +1,12 @@
 //! What a node does when a vote comes into force, and when its own program cannot follow.
 
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::{
+    agent::{Fetched, JobError, OperationId},
+    governance::Elector,
+};
 
 #[test]
 fn a_decision_in_force_moves_the_node_to_other_topics_and_keeps_the_old_ones_through_the_grace() {
@@ -201,27 +207,56 @@ fn a_release_that_needs_a_protocol_waits_for_the_vote_and_is_installed_by_it() {
 #[test]
 fn what_a_vote_has_decided_is_staged_ahead_and_only_the_own_program_has_to_try_itself() {
     for (line, speaks, trial) in [("demo-app", 2, Trial::Spared), ("updraft", 1, Trial::Demanded)] {
-        let mut desk = Desk::speaking(speaks);
-        desk.caught_up(1);
-        let component: updraft_protocol::ComponentName = line.parse().expect("a name");
-        let runs = desk.publisher.manifest("1.0.0");
-        let installed = InstalledVersion { version: runs.version, tree: runs.tree.object.digest };
-        let followed = desk.machine.components.values_mut().next().expect("it follows one");
-        followed.installed = Some(installed);
-        let manifest =
-            Manifest { component: component.clone(), ..desk.publisher.manifest("2.0.0") };
-        desk.artifact = desk.publisher.sign(&manifest, &[1, 2]);
-        let head = desk.publisher.sign(&desk.publisher.head(1, None, &[&desk.artifact]), &[1, 2]);
-        let message = Gossip::announce(head.as_ref().clone(), Some(desk.artifact.as_ref().clone()));
-        desk.machine.handle(Input::Gossip { token: 1, from: 1, message }, now(2));
-        let proposal = desk.proposal(|proposal| proposal.line = component.clone());
+        let (mut desk, proposal) = runs_one_and_hears_of_two(line, speaks);
         let decided = desk.decide(&proposal, 11);
-        let extent = decided.iter().find_map(|action| match action {
-            Action::Fetch(job) => Some(job.extent),
-            _ => None,
-        });
+        let extent = fetched(&decided).map(|(_, extent)| extent);
         assert_eq!(extent, Some(Extent::Stage { protocol: 2, trial }), "{line}");
     }
+}
+
+/// A node that runs 1.0.0 of the component that it follows, and a vote that names 2.0.0 of a line, which is on offer.
+fn runs_one_and_hears_of_two(line: &str, speaks: u32) -> (Desk, Arc<Statement>) {
+    let mut desk = Desk::speaking(speaks);
+    desk.caught_up(1);
+    let component: updraft_protocol::ComponentName = line.parse().expect("a name");
+    let runs = desk.publisher.manifest("1.0.0");
+    let installed = InstalledVersion { version: runs.version, tree: runs.tree.object.digest };
+    let followed = desk.machine.components.values_mut().next().expect("it follows one");
+    followed.installed = Some(installed);
+    let manifest = Manifest { component: component.clone(), ..desk.publisher.manifest("2.0.0") };
+    desk.artifact = desk.publisher.sign(&manifest, &[1, 2]);
+    let head = desk.publisher.sign(&desk.publisher.head(1, None, &[&desk.artifact]), &[1, 2]);
+    let message = Gossip::announce(head.as_ref().clone(), Some(desk.artifact.as_ref().clone()));
+    desk.machine.handle(Input::Gossip { token: 1, from: 1, message }, now(2));
+    let proposal = desk.proposal(|proposal| proposal.line = component);
+    (desk, proposal)
+}
+
+fn fetched(actions: &[Action<u8>]) -> Option<(OperationId, Extent)> {
+    actions.iter().find_map(|action| match action {
+        Action::Fetch(job) => Some((job.id, job.extent)),
+        _ => None,
+    })
+}
+
+#[test]
+fn what_has_no_self_test_is_staged_ahead_all_the_same_by_an_elector_who_tried_it() {
+    let (mut desk, proposal) = runs_one_and_hears_of_two("demo-app", 2);
+    desk.machine.votes.elector = Some(Elector::new(id(OWN), BTreeMap::new()));
+    desk.hear(&proposal, 11);
+    let tries = desk.hear(&desk.ballot(OWN, &proposal, 1, Stance::Yes, 11), 11);
+    let (job, extent) = fetched(&tries).expect("an elector tries what it is for");
+    assert_eq!(extent, Extent::Stage { protocol: 2, trial: Trial::Demanded });
+    let unfit = Err(JobError::Unfit("no self-test is known".to_owned()));
+    desk.machine.handle(Input::Fetched(job, Ok(Fetched::default())), now(12));
+    desk.machine.handle(Input::Staged(job, unfit), now(12));
+    let ready = desk.ready();
+    let others = ELECTORS[1..4].iter().map(|by| desk.ballot(*by, &proposal, 1, ready, 13));
+    let others: Vec<Statement> = others.collect();
+    let decided = others.iter().flat_map(|ballot| desk.hear(ballot, 13)).collect::<Vec<_>>();
+    assert_eq!(desk.state(13), "locked in");
+    let extent = fetched(&decided).map(|(_, extent)| extent);
+    assert_eq!(extent, Some(Extent::Stage { protocol: 2, trial: Trial::Spared }));
 }
 
 #[test]
