@@ -22,7 +22,7 @@ use libp2p::{
 };
 
 use super::{
-    excused::Excused,
+    excused::{Excuse, Excused},
     gossip::{Gossipsub, id_of},
 };
 
@@ -45,6 +45,8 @@ pub(super) struct Untold {
     pub(super) repeated: u32,
     /// Messages that are known only because this node has not dealt with them yet, or had no room for them.
     pub(super) excused: u32,
+    /// Whether one of these was dropped: the peer can be asked for it.
+    pub(super) has_what_was_dropped: bool,
     /// Messages that their author has not signed.
     pub(super) forged: u32,
     /// Frames without any message.
@@ -103,10 +105,13 @@ impl Counted {
         let (said, forged) = (rpc.messages.len(), invalid_messages.len());
         arrived.astray = arrived.astray.saturating_add(count(all - said - forged));
         // A message is hashed for nothing but this.
-        let is_excused = |message: &&RawMessage| {
-            !self.excused.is_empty() && self.excused.excuses(&id_of(&message.data), &peer)
+        let excuse = |message: &RawMessage| {
+            let any = !self.excused.is_empty();
+            any.then(|| self.excused.excuse(&id_of(&message.data), &peer)).flatten()
         };
-        let excused = rpc.messages.iter().filter(is_excused).count();
+        let excuses: Vec<Excuse> = rpc.messages.iter().filter_map(excuse).collect();
+        let excused = excuses.len();
+        arrived.has_what_was_dropped |= excuses.contains(&Excuse::WasDropped);
         arrived.excused = arrived.excused.saturating_add(count(excused));
         arrived.repeated = arrived.repeated.saturating_add(count(said - excused));
         arrived.forged = arrived.forged.saturating_add(count(forged));

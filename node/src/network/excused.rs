@@ -15,10 +15,19 @@ pub(super) const REMEMBERED_FOR: Duration = Duration::from_secs(120);
 /// charged.
 const MAX_DROPPED: usize = 1_024;
 
+/// Why a message may be repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Excuse {
+    /// It waits for its verdict.
+    Waits,
+    /// There was no room for it: whoever has it can be asked for it, and who brought it may not be honest.
+    WasDropped,
+}
+
 /// Messages that may be repeated, with who brought them. Those that wait are as many as may wait.
 #[derive(Debug, Default)]
 pub(super) struct Excused {
-    brought_by: BTreeMap<MessageId, PeerId>,
+    brought_by: BTreeMap<MessageId, (PeerId, Excuse)>,
     /// Those among them that were dropped, oldest first.
     dropped: VecDeque<(Instant, MessageId)>,
 }
@@ -26,7 +35,7 @@ pub(super) struct Excused {
 impl Excused {
     /// A message waits for its verdict.
     pub(super) fn waits(&mut self, id: MessageId, from: PeerId) {
-        self.brought_by.insert(id, from);
+        self.brought_by.insert(id, (from, Excuse::Waits));
     }
 
     /// The verdict on a message is here: who repeats it should have known.
@@ -39,7 +48,7 @@ impl Excused {
         if self.dropped.len() >= MAX_DROPPED {
             self.forget_oldest();
         }
-        self.brought_by.insert(id.clone(), from);
+        self.brought_by.insert(id.clone(), (from, Excuse::WasDropped));
         self.dropped.push_back((now, id));
     }
 
@@ -54,9 +63,10 @@ impl Excused {
         self.brought_by.is_empty()
     }
 
-    /// Whether a peer that brings a message is not to blame that it is known. Who brought it first knows that he did.
-    pub(super) fn excuses(&self, id: &MessageId, from: &PeerId) -> bool {
-        self.brought_by.get(id).is_some_and(|first| first != from)
+    /// Why a peer that brings a message is not to blame that it is known, if it is not. Who brought it first knows that he
+    /// did.
+    pub(super) fn excuse(&self, id: &MessageId, from: &PeerId) -> Option<Excuse> {
+        self.brought_by.get(id).filter(|(first, _)| first != from).map(|(_, excuse)| *excuse)
     }
 
     fn forget_oldest(&mut self) {
@@ -77,12 +87,12 @@ mod tests {
     #[test]
     fn others_may_repeat_what_waits_and_who_brought_it_may_not() {
         let (mut excused, first, other) = (Excused::default(), PeerId::random(), PeerId::random());
-        assert!(!excused.excuses(&id(1), &other));
+        assert_eq!(excused.excuse(&id(1), &other), None);
         excused.waits(id(1), first);
-        assert!(excused.excuses(&id(1), &other));
-        assert!(!excused.excuses(&id(1), &first));
+        assert_eq!(excused.excuse(&id(1), &other), Some(Excuse::Waits));
+        assert_eq!(excused.excuse(&id(1), &first), None);
         excused.judged(&id(1));
-        assert!(!excused.excuses(&id(1), &other));
+        assert_eq!(excused.excuse(&id(1), &other), None);
         assert!(excused.is_empty());
     }
 
@@ -92,8 +102,8 @@ mod tests {
         excused.dropped(id(1), PeerId::random(), begin);
         excused.dropped(id(2), PeerId::random(), begin + Duration::from_secs(1));
         excused.expire(begin + REMEMBERED_FOR);
-        assert!(!excused.excuses(&id(1), &other));
-        assert!(excused.excuses(&id(2), &other));
+        assert_eq!(excused.excuse(&id(1), &other), None);
+        assert_eq!(excused.excuse(&id(2), &other), Some(Excuse::WasDropped));
         excused.expire(begin + REMEMBERED_FOR + Duration::from_secs(1));
         assert!(excused.is_empty());
     }
@@ -105,7 +115,7 @@ mod tests {
             excused.dropped(id(n), PeerId::random(), now);
         }
         assert_eq!(excused.brought_by.len(), MAX_DROPPED);
-        assert!(!excused.excuses(&id(4), &other));
-        assert!(excused.excuses(&id(5), &other));
+        assert_eq!(excused.excuse(&id(4), &other), None);
+        assert_eq!(excused.excuse(&id(5), &other), Some(Excuse::WasDropped));
     }
 }

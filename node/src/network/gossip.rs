@@ -297,6 +297,10 @@ impl Task {
         self.metrics.gossip_many(GossipResult::Forged, untold.forged);
         self.metrics.gossip_many(GossipResult::Unheard, untold.unheard);
         self.metrics.gossip_many(GossipResult::Astray, untold.astray);
+        // Who brought it first may hide it when he is asked.
+        if untold.has_what_was_dropped {
+            self.gossip.unjudged.turn_away(peer, Instant::now());
+        }
         // Five of them are a ban, so there is no need to count further.
         for _ in 0..untold.forged.min(5) {
             self.report(peer, Conduct::Malformed);

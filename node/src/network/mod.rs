@@ -10,9 +10,9 @@
 //! | node → streams | answers to requests | one each, slots by peer and in all | the asker is told `Busy` or closed |
 //!
 //! The loop never waits for anybody else. Rules live in files without I/O: `peers` (scores, backoff), `bans`, `patience`
-//! (useless gossip), `unjudged` (how much of it waits), `excused` (what may be repeated), `topics` (whose gossip is followed), `waiting` (what nobody heard yet), `serving` (rates and slots),
-//! `quota` (provider records), `redial`. Nothing that a peer says is believed here: signatures and digests are checked by
-//! who asked.
+//! (useless gossip), `unjudged` (how much of it waits), `excused` (what may be repeated), `topics` (whose gossip is
+//! followed), `waiting` (what nobody heard yet), `serving` (rates and slots), `quota` (provider records), `redial`.
+//! Nothing that a peer says is believed here: signatures and digests are checked by who asked.
 
 mod address;
 mod bans;

@@ -260,6 +260,22 @@ async fn the_node_is_told_once_of_each_peer_whose_messages_found_no_room() {
     assert_eq!(told, brought);
 }
 
+/// Who brought it first may have done so that it is dropped, and hide it when he is asked.
+#[tokio::test]
+async fn who_repeats_what_was_dropped_can_be_asked_for_it_as_well() {
+    let (mut b, _bringers, _tokens) = flooded_over().await;
+    let late = hostile::Peer::connect(&b).await;
+    b.wait_for_peer(late.id).await;
+    for word in 0..OF_A_VOTE {
+        late.say_when_there_is_room(said(word)).await;
+    }
+    let of_late = |event| match event {
+        NetworkEvent::GossipDropped { peer } if peer == late.id => Some(()),
+        _ => None,
+    };
+    b.wait_for("word of who has what was dropped", of_late).await;
+}
+
 #[tokio::test]
 async fn who_brings_news_faster_than_it_is_judged_is_borne_for_a_while_and_not_for_ever() {
     let mut b = node().await;
