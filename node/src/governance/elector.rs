@@ -11,7 +11,8 @@ use updraft_protocol::{
 
 use super::{
     held::State,
-    machine::{Governance, most_ballots, most_ballots_before},
+    machine::Governance,
+    pace::{most_ballots, most_ballots_before},
 };
 
 /// Why a ballot is not cast.

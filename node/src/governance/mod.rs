@@ -10,6 +10,7 @@
 //! | `count.rs` | how a vote stands, in whole weights and in sentences |
 //! | `roster.rs` | who votes, under which root |
 //! | `former.rs` | which votes of former electorates count: those that the root lists |
+//! | `pace.rs` | how many ballots are taken |
 //! | `lines.rs` | which protocol is spoken, and since which decision |
 //! | `fork.rs` | whether a peer follows the same rules |
 //! | `statements.rs` | what is told to others, and how long it is kept |
@@ -23,6 +24,7 @@ mod former;
 mod held;
 mod lines;
 mod machine;
+mod pace;
 mod refusal;
 mod roster;
 mod statements;
