@@ -97,8 +97,9 @@ impl Elector {
         epoch: u64,
     ) -> Result<Ballot, CannotVote> {
         let held = governance.proposal(proposal).ok_or(CannotVote::Unknown)?;
+        let of = held.proposal.electorate;
         let has = governance.weights(held).is_some_and(|weights| weights.has(&self.key));
-        if !has {
+        if !has || !governance.roster.hears(&self.key, of) {
             return Err(CannotVote::NotAnElector(self.key));
         }
         let state = governance.state(proposal, epoch, None).ok_or(CannotVote::Unknown)?;
