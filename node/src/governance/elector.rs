@@ -59,7 +59,8 @@ pub fn may_cast(
     let decision = Decision::about(stance);
     let may = match decision {
         Decision::LockIn => matches!(state, State::Open(_)),
-        Decision::Cancel => matches!(state, State::Open(_) | State::LockedIn),
+        // What is overtaken takes effect as soon as what has overtaken it is called off.
+        Decision::Cancel => matches!(state, State::Open(_) | State::LockedIn | State::Overtaken),
     };
     // Ballots of others may still be on their way after the last epoch; one of now would be too late.
     if may && (proposal.opens..=proposal.last_epoch(decision, rules)).contains(&epoch) {
@@ -142,6 +143,9 @@ mod tests {
         }
         assert!(
             !may(State::Announced, Stance::Cancel, 9) && may(State::LockedIn, Stance::Cancel, 28)
+        );
+        assert!(
+            may(State::Overtaken, Stance::Cancel, 28) && !may(State::Overtaken, Stance::Cancel, 29)
         );
         assert!(
             !may(State::LockedIn, Stance::Cancel, 29) && !may(State::Failed, Stance::Cancel, 25)
