@@ -1,5 +1,7 @@
 //! A stop reaches who is busy and who comes late.
 
+use updraft_protocol::{Elector, Electorate};
+
 use super::{Governed, problems, role, stable};
 use crate::harness::{items, node::Kind, number, release, until};
 
@@ -51,4 +53,28 @@ fn who_comes_after_a_restart_of_everybody_who_heard_it_hears_of_a_stop_before_it
     });
     assert!(problems(&node).contains(&"UD0411".to_owned()), "the key that took itself back");
     assert!(items(&node.get("/api/v1/operations")).is_empty(), "nothing was begun");
+}
+
+#[test]
+fn an_electors_key_takes_itself_back_and_has_no_vote_any_more() {
+    let governed = Governed::found(|root, keys| {
+        let mut electors = Vec::new();
+        for (key, name) in keys(&["ann", "bob", "eve"]).into_iter().zip(["ann", "bob", "eve"]) {
+            electors.push(Elector { key, weight: 1, operator: name.parse().expect("a name") });
+        }
+        root.electorate = Some(Electorate::new(1, electors));
+    });
+    let network = &governed.network;
+    network.publish(&network.release("1.0.0"), "1.0.0").good();
+    let propose = "propose 2 --line demo-app --voting 1h --min-ready 0/1 -k bob --yes";
+    network.at_project(&propose.split(' ').collect::<Vec<_>>()).good();
+    let vote = |stance| network.at_project(&["vote", "p-1", stance, "-k", "ann", "--yes"]);
+    until("the vote has begun", || (vote("yes").code == Some(0)).then_some(()));
+    let ballots = || network.at_project(&["tally", "p-1", "--ballots", "--json"]).good().out;
+    let ann = ballots();
+    assert!(ann.contains("\"yes\""), "{ann}");
+    let said = network.at_project(&["--yes", "key", "revoke", "ann", "--reason", "stolen"]).good();
+    assert!(said.err.contains("`ann` counts no more as electorate"), "{}", said.err);
+    assert!(!ballots().contains("\"yes\""), "what it had said counts nothing: {}", ballots());
+    vote("no").refused(4, "UD0902", &[]);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use updraft_node::governance::{Event, Governance};
+use updraft_node::governance::{Elector, Event, Governance};
 use updraft_protocol::{
     Ballot, Certificate, Digest, NetworkKind, Proposal, Root, Signed, Stance, Statement,
     vote::{Activation, Decision, Fraction},
@@ -29,6 +29,23 @@ fn number<T: std::str::FromStr>(text: &str) -> T {
 fn fraction(text: &str) -> Fraction {
     let (num, den) = text.split_once('/').expect("two numbers");
     Fraction { num: number(num), den: number(den) }
+}
+
+fn stance_of(by: &str, stance: &str) -> Stance {
+    match stance {
+        "yes" => Stance::Yes,
+        "no" => Stance::No,
+        "abstain" => Stance::Abstain,
+        "cancel" => Stance::Cancel,
+        "ready" => {
+            Stance::Ready { artifact: Digest::of(b"artifact"), selftest: Digest::of(by.as_bytes()) }
+        }
+        "ready-otherwise" => Stance::Ready {
+            artifact: Digest::of(b"another artifact"),
+            selftest: Digest::of(by.as_bytes()),
+        },
+        other => panic!("`{other}` is no stance"),
+    }
 }
 
 impl Story {
@@ -117,6 +134,7 @@ impl Story {
                 let certificate = Certificate { decision, proposal, ballots };
                 self.outcome(&Statement::Certificate(Box::new(certificate)))
             }
+            [by, "may", stance, name] => self.may(by, stance, name),
             [by, stance, name, ref more @ ..] => self.ballot(by, stance, name, more),
             _ => panic!("`{deed}: {more}`: what is that?"),
         }
@@ -181,23 +199,18 @@ impl Story {
         }
     }
 
+    /// Whether an elector's own node would cast it.
+    fn may(&self, by: &str, stance: &str, name: &str) -> String {
+        let id = self.proposals[name].digest();
+        let mut elector = Elector::new(key(by).public().id(), BTreeMap::new());
+        let stance = stance_of(by, stance);
+        let cast = elector.cast(self.machine(), NETWORK, &id, stance, String::new(), self.epoch);
+        cast.map_or_else(|error| format!("no, {error}"), |_| "yes".to_owned())
+    }
+
     /// `#N` gives the ballot a number, `@N` an epoch.
     fn ballot(&mut self, by: &str, stance: &str, name: &str, more: &[&str]) -> String {
-        let stance = match stance {
-            "yes" => Stance::Yes,
-            "no" => Stance::No,
-            "abstain" => Stance::Abstain,
-            "cancel" => Stance::Cancel,
-            "ready" => Stance::Ready {
-                artifact: Digest::of(b"artifact"),
-                selftest: Digest::of(by.as_bytes()),
-            },
-            "ready-otherwise" => Stance::Ready {
-                artifact: Digest::of(b"another artifact"),
-                selftest: Digest::of(by.as_bytes()),
-            },
-            other => panic!("`{other}` is no stance"),
-        };
+        let stance = stance_of(by, stance);
         let place = (by.to_owned(), name.to_owned());
         let given = |mark: char| more.iter().find_map(|word| word.strip_prefix(mark));
         let seq = given('#').map_or_else(|| self.seqs.get(&place).map_or(1, |seq| seq + 1), number);

@@ -7,7 +7,8 @@ use std::{
 };
 
 use updraft_protocol::{
-    Equivocation, Gossip, Head, Manifest, Root, Signed, Statement, codec, equivocation::Finding,
+    Equivocation, Gossip, Head, KeyId, Manifest, Root, Signed, Statement, codec,
+    equivocation::Finding,
 };
 
 use super::{
@@ -161,8 +162,19 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if let StatementOutcome::Accepted(heard) = &outcome {
             actions.push(Action::KeepStatement(statement));
             self.emit_heard(heard, actions);
+            if let Heard::KeyRevoked { key, .. } = heard {
+                self.hear_no_more_of(*key, actions, now);
+            }
         }
         Ok(outcome)
+    }
+
+    /// A key that may be an elector's has taken itself back. After the revocation is kept: a node that stops in between
+    /// comes to the same when it starts.
+    fn hear_no_more_of(&mut self, key: KeyId, actions: &mut Vec<Action<P>>, now: Now) {
+        let struck_off = self.votes.governance.take_back(key);
+        struck_off.iter().for_each(|vote| self.strike_off(vote, actions));
+        actions.extend(self.forget_votes(now));
     }
 
     /// A witness that vouches for a head we do not have says whom to ask for it: whoever sent its word on.
@@ -322,3 +334,7 @@ pub(super) fn tell<P>(statement: &Arc<Statement>, actions: &mut Vec<Action<P>>) 
         actions.push(Action::Announce(gossip));
     }
 }
+
+#[cfg(test)]
+#[path = "believing_tests.rs"]
+mod tests;

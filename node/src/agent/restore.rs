@@ -2,11 +2,15 @@
 //!
 //! Everything signed is verified again: disks rot, and a root may have changed what a key may sign.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use updraft_protocol::{
-    ChannelBase, ChannelName, Digest, Head, Root, Signed, Statement, Timestamp, Verified, root,
-    threshold,
+    ChannelBase, ChannelName, Digest, Head, KeyId, Root, Signed, Statement, Timestamp, Verified,
+    root, threshold,
 };
 
 use super::votes::{MAX_SHELVED, Votes};
@@ -85,15 +89,23 @@ pub(super) fn from_the_disk(
     let lost = || Problem::new(Code::TrustDamaged, "the kept trust root is gone");
     let trust = Trust::load(store)?.ok_or_else(lost)?;
     let unusable = |error: StoreError| Problem::from_error(Code::FileUnusable, &error);
-    let votes = restore_votes(store, &trust).map_err(unusable)?;
-    let catalog = restore_catalog(store, trust, clock, skew).map_err(unusable)?;
+    let catalog = restore_catalog(store, trust.clone(), clock, skew).map_err(unusable)?;
+    let votes = restore_votes(store, &trust, catalog.revoked_keys()).map_err(unusable)?;
     Ok((catalog, votes))
 }
 
 /// Everything that was said about votes, in an order in which nothing comes before what it is about, and the height that
-/// was kept. What does not stand any more is struck off.
-pub(super) fn restore_votes(store: &Store, trust: &Trust) -> Result<Votes<PeerId>, StoreError> {
+/// was kept. What does not stand any more is struck off; so is what was said by keys that have taken themselves back.
+pub(super) fn restore_votes(
+    store: &Store,
+    trust: &Trust,
+    revoked: &BTreeSet<KeyId>,
+) -> Result<Votes<PeerId>, StoreError> {
     let mut governance = trust.governance();
+    for key in revoked {
+        // Nothing is held yet that could be struck off with it.
+        governance.take_back(*key);
+    }
     let mut statements: Vec<Statement> =
         store.statements()?.into_iter().filter(Statement::is_about_a_vote).collect();
     statements.sort_by_key(governance::turn);

@@ -15,7 +15,7 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
-use updraft_protocol::{ComponentName, Digest, SecretKey};
+use updraft_protocol::{ComponentName, Digest, KeyId, SecretKey};
 
 use super::{
     AgentHandle, MAX_EVENTS, MAX_ORDERS,
@@ -112,7 +112,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<Ending>), Pr
     })
     .await?;
     let witness = witness(&parts).await?;
-    let votes = votes(&parts).await?;
+    let votes = votes(&parts, catalog.revoked_keys().clone()).await?;
     let components = components(&settings, records);
     let duty = match settings.node.role {
         config::Role::Full => Duty::Full,
@@ -265,9 +265,9 @@ fn rules(parts: &Parts, duty: Duty) -> Rules {
 }
 
 /// What was kept of votes.
-async fn votes(parts: &Parts) -> Result<Votes<PeerId>, Problem> {
+async fn votes(parts: &Parts, revoked: BTreeSet<KeyId>) -> Result<Votes<PeerId>, Problem> {
     let (store, trust) = (parts.store.clone(), parts.trust.clone());
-    let kept = on_thread(move || restore_votes(&store, &trust)).await?;
+    let kept = on_thread(move || restore_votes(&store, &trust, &revoked)).await?;
     Ok(kept.with_elector(elector(parts).await?))
 }
 

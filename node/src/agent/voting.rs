@@ -78,7 +78,8 @@ pub(super) fn refused(statement: &Statement, refusal: &Refusal) -> Problem {
         | Refusal::Outdated
         | Refusal::Liar
         | Refusal::AnotherIsOpen
-        | Refusal::TooMany(_) => problem(Code::ProposalClosed)
+        | Refusal::TooMany(_)
+        | Refusal::TooManyAtOnce(_) => problem(Code::ProposalClosed)
             .hint("`updraft votes --all` shows how each vote stands"),
         Refusal::FromTheFuture(_) => {
             problem(Code::MetadataExpired).hint("look at the clocks of both machines")

@@ -130,6 +130,11 @@ impl Catalog {
         self.doubts.freeze(&self.root, channel)
     }
 
+    /// Keys that took themselves back.
+    pub fn revoked_keys(&self) -> &BTreeSet<KeyId> {
+        self.doubts.revoked()
+    }
+
     /// Keys to be alarmed about.
     pub fn alarms(&self) -> Vec<(KeyId, KeyAlarm)> {
         self.doubts.alarms()

@@ -35,13 +35,16 @@ pub(super) fn run(args: &Args, publisher: &Publisher, context: &Context) -> Resu
     let trusted = publisher.trust(books.ledger())?;
     let root = trusted.root();
     let id = file.public.id();
-    let roles: Vec<String> = root
-        .roles()
-        .filter(|(_, role)| role.key(&id).is_some())
-        .map(|(name, _)| name.to_string())
-        .collect();
+    let roles = root.roles().filter(|(_, role)| role.key(&id).is_some());
+    let mut roles: Vec<String> = roles.map(|(name, _)| name.to_string()).collect();
+    if root.electorate.as_ref().is_some_and(|electorate| electorate.elector(&id).is_some()) {
+        roles.push("electorate".to_owned());
+    }
     if roles.is_empty() {
-        let detail = format!("`{}` is in no role of {}, so nobody counts it", file.name, root.name);
+        let detail = format!(
+            "`{}` is in no role of {} and in no electorate, so nobody counts it",
+            file.name, root.name
+        );
         return Err(Problem::new(Code::KeyUnknown, detail)
             .hint("`updraft trust show` shows the keys that count, by name where they are known"));
     }

@@ -11,7 +11,8 @@ use updraft_protocol::{
 
 use super::{
     held::State,
-    machine::{Governance, most_ballots, most_ballots_before},
+    machine::Governance,
+    pace::{most_ballots, most_ballots_before},
 };
 
 /// Why a ballot is not cast.
@@ -58,7 +59,8 @@ pub fn may_cast(
     let decision = Decision::about(stance);
     let may = match decision {
         Decision::LockIn => matches!(state, State::Open(_)),
-        Decision::Cancel => matches!(state, State::Open(_) | State::LockedIn),
+        // What is overtaken takes effect as soon as what has overtaken it is called off.
+        Decision::Cancel => matches!(state, State::Open(_) | State::LockedIn | State::Overtaken),
     };
     // Ballots of others may still be on their way after the last epoch; one of now would be too late.
     if may && (proposal.opens..=proposal.last_epoch(decision, rules)).contains(&epoch) {
@@ -96,8 +98,9 @@ impl Elector {
         epoch: u64,
     ) -> Result<Ballot, CannotVote> {
         let held = governance.proposal(proposal).ok_or(CannotVote::Unknown)?;
+        let of = held.proposal.electorate;
         let has = governance.weights(held).is_some_and(|weights| weights.has(&self.key));
-        if !has {
+        if !has || !governance.roster.hears(&self.key, of) {
             return Err(CannotVote::NotAnElector(self.key));
         }
         let state = governance.state(proposal, epoch, None).ok_or(CannotVote::Unknown)?;
@@ -140,6 +143,9 @@ mod tests {
         }
         assert!(
             !may(State::Announced, Stance::Cancel, 9) && may(State::LockedIn, Stance::Cancel, 28)
+        );
+        assert!(
+            may(State::Overtaken, Stance::Cancel, 28) && !may(State::Overtaken, Stance::Cancel, 29)
         );
         assert!(
             !may(State::LockedIn, Stance::Cancel, 29) && !may(State::Failed, Stance::Cancel, 25)

@@ -8,8 +8,8 @@ use updraft_protocol::{Digest, Root};
 
 use super::{held::Held, machine::Governance, refusal::Refusal};
 
-/// A proposal whose electorate the root has replaced without counting it. It is known no more; what was said about it is
-/// to be forgotten.
+/// A proposal whose electorate the root has replaced without counting it, or whose elector's key has taken itself back
+/// before it was decided. It is known no more; what was said about it is to be forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StruckOff {
     /// Its name.
@@ -20,9 +20,15 @@ pub struct StruckOff {
     pub was_decided: bool,
 }
 
+impl From<(Digest, Held)> for StruckOff {
+    fn from((proposal, held): (Digest, Held)) -> Self {
+        Self { proposal, number: held.proposal.number, was_decided: held.is_in_effect() }
+    }
+}
+
 impl Governance {
     /// Takes the next root. It is above the votes: those of former electorates that it does not count are struck off,
-    /// in force or not. Whom it has taken back is not heard any more where the electorate in force has decided nothing.
+    /// in force or not.
     pub fn follow(&mut self, root: &Root) -> Vec<StruckOff> {
         let before = self.roster.current();
         self.roster.follow(root, &self.rules);
@@ -32,17 +38,9 @@ impl Governance {
         let roster = &self.roster;
         let uncounted = |id: &Digest, held: &mut Held| !roster.counts(held.proposal.electorate, id);
         let gone = self.held.extract_if(.., uncounted);
-        let struck_off = |(proposal, held): (Digest, Held)| StruckOff {
-            proposal,
-            number: held.proposal.number,
-            was_decided: held.is_in_effect(),
-        };
-        let struck_off: Vec<StruckOff> = gone.map(struck_off).collect();
+        let struck_off: Vec<StruckOff> = gone.map(StruckOff::from).collect();
         self.unheard.strike_off(struck_off.iter().map(|vote| vote.proposal), &root.counts);
-        for held in self.held.values_mut().filter(|held| held.decided.is_empty()) {
-            let electorate = held.proposal.electorate;
-            held.ballots.retain(|key, _| roster.hears(key, electorate));
-        }
+        self.silence();
         struck_off
     }
 

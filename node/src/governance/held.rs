@@ -7,7 +7,7 @@ use updraft_protocol::{
     vote::{Activation, Count, Decision, Outlook, Rules, Weights},
 };
 
-use super::lines::Place;
+use super::{lines::Place, pace::Pace};
 
 /// Epochs by which clocks may differ: a ballot may come so much before its time, and so much after the vote.
 pub(super) const SKEW: u64 = 1;
@@ -116,6 +116,7 @@ pub struct Held {
     pub(super) ballots: BTreeMap<KeyId, Cast>,
     pub(super) liars: BTreeMap<KeyId, Arc<DoubleVote>>,
     pub(super) decided: BTreeMap<Decision, Arc<Certificate>>,
+    pub(super) pace: Pace,
     /// Nothing could decide it any more when this was looked at last.
     pub(super) rejected: bool,
     /// The epoch in which this node learnt that it is decided, in this run.
@@ -130,6 +131,7 @@ impl Held {
             ballots: BTreeMap::new(),
             liars: BTreeMap::new(),
             decided: BTreeMap::new(),
+            pace: Pace::default(),
             rejected: false,
             learnt: None,
         }

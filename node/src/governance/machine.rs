@@ -18,25 +18,11 @@ use super::{
     fork::{Change, Forks},
     held::{Cast, Held, SKEW, State},
     lines::{Chain, Line, Place},
+    pace::most_ballots,
     refusal::Refusal,
     roster::{Electors, Roster},
     unheard::Unheard,
 };
-
-/// Ballots that an elector may cast in an epoch of a vote: enough to change its mind, and too few to keep the whole network
-/// busy.
-const AN_EPOCH: u64 = 16;
-
-/// The highest number that a ballot of this epoch may have. Each epoch has numbers of its own, so whoever knows nothing
-/// of those before it uses none of theirs again.
-pub(super) fn most_ballots(proposal: &Proposal, epoch: u64) -> u64 {
-    epoch.saturating_sub(proposal.opens).saturating_add(1).saturating_mul(AN_EPOCH)
-}
-
-/// The highest number that a ballot of an epoch before this one may have had.
-pub(super) fn most_ballots_before(proposal: &Proposal, epoch: u64) -> u64 {
-    epoch.saturating_sub(proposal.opens).saturating_mul(AN_EPOCH)
-}
 
 /// What changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -265,6 +251,13 @@ impl Governance {
                 return self.take_double(&proof);
             }
             Some(_) | None => {}
+        }
+        // A proof was one above, however many there are; what was kept was counted when it came.
+        if let Arrival::Now(epoch) = arrival {
+            let held = self.held.get_mut(&proposal).ok_or(Refusal::UnknownProposal)?;
+            if !held.pace.takes_one_more(by, epoch) {
+                return Err(Refusal::TooManyAtOnce(by));
+            }
         }
         let cast = Cast { signed: signed.clone(), ballot };
         let held = self.held.get_mut(&proposal);

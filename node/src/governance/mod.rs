@@ -10,6 +10,8 @@
 //! | `count.rs` | how a vote stands, in whole weights and in sentences |
 //! | `roster.rs` | who votes, under which root |
 //! | `former.rs` | which votes of former electorates count: those that the root lists |
+//! | `revoked.rs` | what becomes of what a key said that has taken itself back |
+//! | `pace.rs` | how many ballots are taken |
 //! | `lines.rs` | which protocol is spoken, and since which decision |
 //! | `fork.rs` | whether a peer follows the same rules |
 //! | `statements.rs` | what is told to others, and how long it is kept |
@@ -23,7 +25,9 @@ mod former;
 mod held;
 mod lines;
 mod machine;
+mod pace;
 mod refusal;
+mod revoked;
 mod roster;
 mod statements;
 mod unheard;

@@ -72,6 +72,10 @@ pub enum Refusal {
     /// Its number is higher than its elector could have come by then.
     #[error("it is ballot {0}, and its elector could not have cast so many by then")]
     TooMany(u32),
+    /// More ballots of its elector came in this epoch than are taken in one. Who passes them on may have counted them in
+    /// two: it is no lie.
+    #[error("as many ballots of its elector were taken in this epoch as are in one")]
+    TooManyAtOnce(KeyId),
 }
 
 impl Refusal {
@@ -115,11 +119,12 @@ impl Refusal {
             Self::NoDoubleVote(_) => "vote_proves_nothing",
             Self::NotDecided(_) => "vote_not_decided",
             Self::TooMany(_) => "vote_too_many",
+            Self::TooManyAtOnce(_) => "vote_too_many_at_once",
         }
     }
 
     /// Every word that [`Refusal::label`] can give.
-    pub const LABELS: [&'static str; 16] = [
+    pub const LABELS: [&'static str; 17] = [
         "vote_unverified",
         "vote_not_an_elector",
         "vote_other_kind",
@@ -136,5 +141,6 @@ impl Refusal {
         "vote_proves_nothing",
         "vote_not_decided",
         "vote_too_many",
+        "vote_too_many_at_once",
     ];
 }

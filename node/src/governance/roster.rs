@@ -3,7 +3,7 @@
 //! A former electorate decides nothing new: of its votes those count that the newest root lists, whole and as they were,
 //! and no others. For these, electorates stay for ever; they change once in years.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use updraft_protocol::{
     Digest, Electorate, KeyId, Root,
@@ -26,12 +26,15 @@ pub(super) struct Roster {
     by_epoch: BTreeMap<u64, Electors>,
     /// The newest: it says who votes now, who is heard, and which votes of former electorates go on counting.
     root: Root,
+    /// Keys that have taken themselves back, of those that the newest root names: at most as many as it does.
+    taken_back: BTreeSet<KeyId>,
 }
 
 impl Roster {
     /// Begins with a network's first root.
     pub(super) fn new(first: &Root, rules: &Rules) -> Self {
-        let mut roster = Self { by_epoch: BTreeMap::new(), root: first.clone() };
+        let mut roster =
+            Self { by_epoch: BTreeMap::new(), root: first.clone(), taken_back: BTreeSet::new() };
         roster.enrol(rules);
         roster
     }
@@ -39,6 +42,7 @@ impl Roster {
     /// Takes the electorate of the next root. Roots are offered in order.
     pub(super) fn follow(&mut self, root: &Root, rules: &Rules) {
         self.root = root.clone();
+        self.taken_back.retain(|key| root.key(key).is_some());
         self.enrol(rules);
     }
 
@@ -63,15 +67,27 @@ impl Roster {
         self.root.electorate.as_ref().map(|electorate| electorate.epoch)
     }
 
+    /// The votes of former electorates that go on counting.
+    pub(super) fn listed(&self) -> &[Digest] {
+        &self.root.counts
+    }
+
     /// Whether what an electorate says about a proposal counts.
     pub(super) fn counts(&self, electorate: u64, proposal: &Digest) -> bool {
         self.root.counts(electorate, proposal)
     }
 
-    /// Whether a key of an electorate is heard in what counts. One that the root has taken back is not heard in the
-    /// electorate in force. In a former one it is: whoever holds it could date a certificate back as well, so not to hear
-    /// it would guard nothing, and only make what is decided depend on whether the root or the ballot came first.
+    /// Hears no more of a key.
+    pub(super) fn take_back(&mut self, key: KeyId) {
+        if self.root.key(&key).is_some() {
+            self.taken_back.insert(key);
+        }
+    }
+
+    /// Whether a key of an electorate is heard in what is undecided. One that has taken itself back is not heard in the
+    /// electorate in force. In a former one it is: the root that listed its votes has judged them, keys and all, and not
+    /// to hear it would only make what is decided depend on whether the revocation or the ballot came first.
     pub(super) fn hears(&self, key: &KeyId, electorate: u64) -> bool {
-        self.current() != Some(electorate) || !self.root.has_taken_back(key)
+        self.current() != Some(electorate) || !self.taken_back.contains(key)
     }
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use updraft_protocol::{
-    Ballot, Digest, Proposal, RevokedKey, Root, Signed, Stance, Statement, Timestamp,
-    vote::Activation,
+    Ballot, Digest, Proposal, Root, Signed, Stance, Statement, Timestamp, vote::Activation,
 };
 
 use crate::{
@@ -101,31 +100,6 @@ fn an_elector_cannot_cast_more_ballots_than_its_time_allows() {
     assert_eq!(governance.offer(&more, 6), Err(Refusal::TooMany(33)));
     governance.offer(&most, 6).expect("sixteen an epoch, in two");
     governance.offer(&ballot(2, &vote, 33, Stance::No, 7), 7).expect("an epoch later");
-}
-
-#[test]
-fn whom_the_root_takes_back_is_not_heard_any_more_in_what_is_undecided() {
-    let (open, decided) = (proposal(1, 10), proposal(2, 10));
-    let mut governance = governance();
-    for vote in [&open, &decided] {
-        governance.offer(vote, 5).expect("an elector's");
-        governance.offer(&ballot(3, vote, 1, ready(), 6), 6).expect("its vote");
-    }
-    governance.offer(&ballot(1, &decided, 1, ready(), 6), 6).expect("its vote");
-    governance.offer(&ballot(2, &decided, 1, ready(), 6), 6).expect("decides");
-    let first = root();
-    let revoked = RevokedKey {
-        key: Publisher::key(3).public().id(),
-        reason: "stolen".to_owned(),
-        since: Timestamp::from_seconds(1),
-    };
-    governance.follow(&Root { version: 2, revoked: vec![revoked], ..first });
-    let count = |vote: &Statement| {
-        let held = governance.proposal(&id(vote)).expect("held");
-        governance.vote_count(held).expect("its electors").yes
-    };
-    assert_eq!((count(&open), count(&decided)), (0, 3));
-    assert!(!governance.is_kept(&ballot(3, &open, 1, ready(), 6), 6));
 }
 
 #[test]
