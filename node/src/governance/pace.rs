@@ -75,7 +75,7 @@ mod tests {
 
     fn ballot(proposal: &Proposal, by: u8, seq: u32, epoch: u64) -> Statement {
         let id = signed(proposal, 1).digest();
-        let stance = if seq % 2 == 0 { Stance::Yes } else { Stance::No };
+        let stance = if seq.is_multiple_of(2) { Stance::Yes } else { Stance::No };
         let ballot = votes::ballot(by, id, stance, epoch);
         Statement::Ballot(signed(&Ballot { seq, ..ballot }, by))
     }
