@@ -23,6 +23,8 @@ pub(super) enum Action {
     Restart(usize),
     /// The next root reaches a node.
     Root(usize),
+    /// A node hears that an elector's key has taken itself back.
+    Revoke(usize),
 }
 
 /// How somebody stands.
@@ -79,6 +81,7 @@ impl fmt::Display for Action {
             Self::Height(height, node) => write!(f, "height {height} {node}"),
             Self::Restart(node) => write!(f, "restart {node}"),
             Self::Root(node) => write!(f, "root {node}"),
+            Self::Revoke(node) => write!(f, "revoke {node}"),
         }
     }
 }
@@ -103,6 +106,7 @@ impl FromStr for Action {
             "height" => Self::Height(number(1)? as u64, number(2)?),
             "restart" => Self::Restart(number(1)?),
             "root" => Self::Root(number(1)?),
+            "revoke" => Self::Revoke(number(1)?),
             _ => return Err(wrong()),
         })
     }

@@ -4,6 +4,7 @@
 
 mod actions;
 mod many;
+mod node;
 mod people;
 mod random;
 mod story;

@@ -1,6 +1,6 @@
 //! Votes in which anything may happen: messages that are late, lost for a while or told to some, electors who change
-//! their minds and electors who lie, heights that come late, nodes that are started again, and roots that take a key back
-//! and replace the electors. After every step nobody may believe what is not proved; at the end, when all have heard of
+//! their minds and electors who lie, heights that come late, nodes that are started again, a key that takes itself
+//! back, and roots that replace the electors and leave a vote out, and count it again. After every step nobody may believe what is not proved; at the end, when all have heard of
 //! every decision, all agree.
 //!
 //! A run is a list of actions. One that broke a promise is a file in `replays/`, and is run again for ever.
@@ -71,6 +71,7 @@ fn around() -> impl Strategy<Value = Action> {
         (0..=HEIGHT, 0..NODES).prop_map(|(height, node)| Action::Height(height, node)),
         (0..NODES).prop_map(Action::Restart),
         (0..NODES).prop_map(Action::Root),
+        (0..NODES).prop_map(Action::Revoke),
     ]
 }
 
@@ -129,6 +130,7 @@ fn random_votes_do_decide_things() {
     let strategy = story();
     let (mut locked, mut cancelled, mut neither) = (0, 0, 0);
     let (mut rivals, mut moved) = (0, 0);
+    let (mut undone, mut again) = (0, 0);
     for _ in 0..500 {
         let actions = strategy.new_tree(&mut runner).expect("a value").current();
         let world =
@@ -139,9 +141,12 @@ fn random_votes_do_decide_things() {
         neither += usize::from(all.is_empty());
         rivals += usize::from(world.has_rivals());
         moved += usize::from(world.was_in_force_before_the_end());
+        undone += world.undone.0;
+        again += world.undone.1;
     }
     assert!(locked > 20 && cancelled > 5 && neither > 20, "{locked} {cancelled} {neither}");
     assert!(rivals > 5 && moved > 20, "{rivals} {moved}");
+    assert!(undone > 20 && again > 20, "{undone} {again}");
 }
 
 #[test]

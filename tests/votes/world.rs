@@ -5,15 +5,17 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use updraft_node::governance::{CannotVote, Elector, Event, Governance, State};
+use updraft_node::governance::{CannotVote, Elector, Event, State};
 use updraft_protocol::{
     Ballot, Certificate, ComponentName, Digest, Electorate, KeyId, NetworkKind, Proposal,
     RevokedKey, Root, Signed, Stance, Statement, Timestamp,
+    root::{trust_first, trust_next},
     vote::{Activation, Decision, FIRST_PROTOCOL, Fraction, Rules},
 };
 
 use super::{
     actions::{Action, Word},
+    node::Node,
     people::{self, NETWORK, key},
 };
 
@@ -28,28 +30,41 @@ pub(super) const LIARS: usize = 2;
 pub(super) const PROPOSALS: usize = 3;
 /// The height that one of them waits for.
 pub(super) const HEIGHT: u64 = 7;
-/// Whose key the second root takes back. The third root replaces it, and counts all votes of before.
-const TAKEN_BACK: &str = "g";
+/// Whose key takes itself back: it has opened the last of them.
+const TAKEN_BACK: &str = "e";
+/// Which of them the second root leaves out. The third counts it again.
+const LEFT_OUT: usize = 0;
 
 /// What all proposals are about.
 fn line() -> ComponentName {
     "demo-app".parse().expect("a name")
 }
 
-fn is_certificate(message: &Statement) -> bool {
-    matches!(message, Statement::Certificate(_))
+/// The root that replaces the electors without counting everything, and the one that counts all of it. Whatever a node
+/// takes for a root passes as one.
+fn later_roots(first: &Root, proposals: &[Digest]) -> [Root; 2] {
+    let before = people::signed(first, "root");
+    let before = trust_first(&before, &before.digest()).expect("a first root");
+    let since = Timestamp::from_seconds(1);
+    let key = key(TAKEN_BACK).public().id();
+    let revoked = vec![RevokedKey { key, reason: "stolen".to_owned(), since }];
+    let others = ["a", "b", "c", "d", "f", "g", "h"];
+    let next = |version, prev, left_out: Option<usize>| {
+        let counted = proposals.iter().enumerate().filter(|(nth, _)| Some(*nth) != left_out);
+        let mut counts: Vec<Digest> = counted.map(|(_, id)| *id).collect();
+        counts.sort();
+        let (prev, revoked) = (Some(prev), revoked.clone());
+        Root { version, prev, revoked, counts, ..people::root(2, &others) }
+    };
+    let second = people::signed(&next(2, before.digest(), Some(LEFT_OUT)), "root");
+    let second = trust_next(&before, &second).expect("the next root");
+    let third = people::signed(&next(3, second.digest(), None), "root");
+    let third = trust_next(&second, &third).expect("the last root");
+    [second.into_inner(), third.into_inner()]
 }
 
-/// A node, and what it keeps when it is stopped.
-#[derive(Clone)]
-struct Node {
-    governance: Governance,
-    /// Roots that it has followed after the first.
-    followed: usize,
-    kept: BTreeMap<Digest, Arc<Statement>>,
-    height: Option<u64>,
-    /// What was in force after the last step, and how many decisions were known then.
-    in_force: (usize, Vec<(Digest, u32, u32)>),
+fn is_certificate(message: &Statement) -> bool {
+    matches!(message, Statement::Certificate(_))
 }
 
 /// A network of some nodes, and everything that was ever said on it.
@@ -66,8 +81,10 @@ pub(super) struct World {
     messages: Vec<Arc<Statement>>,
     /// What each node held for decided, in every state it was in.
     pub(super) decided: BTreeMap<(usize, Digest), Vec<Decision>>,
-    /// What was in force at each node before the end.
+    /// Whether something was in force at some node before the end.
     was_in_force: bool,
+    /// Decisions that a root has undone at some node, and that stood there again under a later one.
+    pub(super) undone: (usize, usize),
 }
 
 impl World {
@@ -82,7 +99,7 @@ impl World {
         let keys: Vec<KeyId> = ELECTORS.iter().map(|name| key(name).public().id()).collect();
         let mut world = Self {
             epoch: 10,
-            nodes: (0..NODES).map(|_| Node::new(&roots)).collect(),
+            nodes: (0..NODES).map(|_| Node::new(&roots[0])).collect(),
             electors: keys.into_iter().map(|key| Elector::new(key, BTreeMap::new())).collect(),
             cast: vec![BTreeMap::new(); ELECTORS.len()],
             electorate: roots[0].electorate.clone().expect("one"),
@@ -90,6 +107,7 @@ impl World {
             messages: Vec::new(),
             decided: BTreeMap::new(),
             was_in_force: false,
+            undone: (0, 0),
             roots: Vec::new(),
         };
         let changes = [
@@ -123,15 +141,7 @@ impl World {
             (0..NODES).for_each(|node| world.hear(node, &statement));
             world.messages.push(statement);
         }
-        let since = Timestamp::from_seconds(1);
-        let key = key(TAKEN_BACK).public().id();
-        let taken_back = RevokedKey { key, reason: "stolen".to_owned(), since };
-        roots.push(Root { version: 2, revoked: vec![taken_back.clone()], ..roots[0].clone() });
-        let others = ["a", "b", "c", "d", "e", "f", "h"];
-        let mut counts = world.proposals.clone();
-        counts.sort();
-        let revoked = vec![taken_back];
-        roots.push(Root { version: 3, revoked, counts, ..people::root(2, &others) });
+        roots.extend(later_roots(&roots[0], &world.proposals));
         world.roots = roots;
         world
     }
@@ -187,37 +197,26 @@ impl World {
             Action::Height(height, node) => self.nodes[node % NODES].reach(height),
             Action::Restart(node) => self.restart(node % NODES),
             Action::Root(node) => self.follow(node % NODES),
+            Action::Revoke(node) => {
+                let key = key(TAKEN_BACK).public().id();
+                self.nodes[node % NODES].take_back(key, self.epoch);
+            }
         }
     }
 
-    /// The next root reaches a node; it strikes nothing off.
-    fn follow(&mut self, node: usize) {
-        let node = &mut self.nodes[node];
-        let Some(root) = self.roots.get(node.followed + 1) else { return };
-        assert!(node.governance.follow(root).is_empty(), "every vote is counted");
-        node.followed += 1;
-        let (governance, epoch) = (&node.governance, self.epoch);
-        node.kept.retain(|_, statement| governance.is_kept(statement, epoch));
-    }
-
-    /// A node comes back with what it has kept and nothing else, as `agent/restore.rs` does it; and its electors with it.
-    fn restart(&mut self, number: usize) {
+    /// The next root reaches a node.
+    fn follow(&mut self, number: usize) {
         let node = &mut self.nodes[number];
-        let mut governance = Governance::new(&self.roots[0]);
-        for root in &self.roots[1..=node.followed] {
-            governance.follow(root);
-        }
-        let mut kept: Vec<Arc<Statement>> = node.kept.values().cloned().collect();
-        kept.sort_by_key(|statement| match **statement {
-            Statement::Certificate(_) => 0,
-            Statement::Proposal(_) => 1,
-            Statement::DoubleVote(_) => 2,
-            _ => 3,
-        });
-        kept.retain(|statement| governance.restore(statement).is_ok());
-        node.kept = kept.into_iter().map(|statement| (statement.id(), statement)).collect();
-        node.governance = governance;
-        let events = node.governance.settle(self.epoch);
+        let Some(root) = self.roots.get(node.followed + 1) else { return };
+        let (undone, events) = node.follow(root, self.epoch);
+        self.undone.0 += undone;
+        self.undone.1 += events.len();
+        self.take(number, events);
+    }
+
+    /// A node comes back with what it has kept; and its electors with it.
+    fn restart(&mut self, number: usize) {
+        let events = self.nodes[number].restart(&self.roots, self.epoch);
         self.take(number, events);
         for elector in (number..ELECTORS.len()).step_by(NODES) {
             let (key, last) = (self.electors[elector].key(), self.cast[elector].clone());
@@ -237,7 +236,11 @@ impl World {
         );
         let ballot = match cast {
             Ok(ballot) => ballot,
-            Err(CannotVote::NotAnElector(_) | CannotVote::Unknown) => panic!("{cast:?}"),
+            Err(CannotVote::NotAnElector(_) | CannotVote::Unknown)
+                if !self.nodes[node].has_heard_of_changes() =>
+            {
+                panic!("{cast:?}")
+            }
             Err(_) => return,
         };
         self.cast[elector].insert(proposal, (ballot.seq, ballot.stance));
@@ -246,31 +249,23 @@ impl World {
         self.hear(node, &message);
     }
 
-    /// A node hears something, and keeps it if it is news.
+    /// A node hears something.
     fn hear(&mut self, number: usize, message: &Arc<Statement>) {
-        let node = &mut self.nodes[number];
-        if node.kept.contains_key(&message.id()) {
-            return;
-        }
-        let Ok(events) = node.governance.offer(message, self.epoch) else { return };
-        let two_faced = events.iter().any(|event| matches!(event, Event::Lied { .. }));
-        if !events.is_empty() && (!two_faced || matches!(**message, Statement::DoubleVote(_))) {
-            node.kept.insert(message.id(), message.clone());
-        }
+        let Ok(events) = self.nodes[number].hear(message, self.epoch) else { return };
         self.take(number, events);
     }
 
     /// What follows from what was heard is kept as well.
     fn take(&mut self, node: usize, events: Vec<Event>) {
         for event in events {
-            let kept = &mut self.nodes[node].kept;
+            let keeper = &mut self.nodes[node];
             match event {
                 Event::Voted { before: Some(before), .. } => {
-                    kept.remove(&Statement::Ballot(before.as_ref().clone()).id());
+                    keeper.drop_kept(&Statement::Ballot(before.as_ref().clone()).id());
                 }
                 Event::Lied { proof, .. } => {
                     let proof = Arc::new(Statement::DoubleVote(proof.as_ref().clone()));
-                    kept.insert(proof.id(), proof);
+                    keeper.keep(proof);
                 }
                 Event::Decided(certificate) => {
                     let id = certificate.proposal.digest();
@@ -280,7 +275,7 @@ impl World {
                     self.decided.entry((node, id)).or_default().push(certificate.decision);
                     let certificate = Box::new(certificate.as_ref().clone());
                     let certificate = Arc::new(Statement::Certificate(certificate));
-                    kept.insert(certificate.id(), certificate.clone());
+                    keeper.keep(certificate.clone());
                     self.messages.push(certificate);
                 }
                 Event::Proposed(_) | Event::Voted { .. } | Event::Rejected(_) => {}
@@ -288,9 +283,9 @@ impl World {
         }
     }
 
-    fn state(&self, node: usize, proposal: &Digest) -> State {
+    fn state(&self, node: usize, proposal: &Digest) -> Option<State> {
         let Node { governance, height, .. } = &self.nodes[node];
-        governance.state(proposal, self.epoch, *height).expect("known to all")
+        governance.state(proposal, self.epoch, *height)
     }
 
     /// What holds after every step.
@@ -306,7 +301,7 @@ impl World {
     fn check_proofs(&self, number: usize) -> Result<(), String> {
         let governance = &self.nodes[number].governance;
         for held in governance.proposals() {
-            let state = self.state(number, &held.id());
+            let state = self.state(number, &held.id()).expect("its electors are known");
             // Of each decision that it told of, the proof was judged.
             let told = self.decided.get(&(number, held.id()));
             let proved = |decision| told.is_some_and(|told| told.contains(&decision));
@@ -316,26 +311,32 @@ impl World {
             if state == State::Cancelled && !proved(Decision::Cancel) {
                 return Err("called off without a certificate".to_owned());
             }
-            let mut decisions = told.into_iter().flatten();
-            if decisions.any(|decision| held.certificate(*decision).is_none()) {
-                return Err("it has forgotten a decision".to_owned());
-            }
             let count = governance.count(held).expect("its electors");
             let said = count.affirmative + count.against + count.abstain + count.cancel;
             if said > count.total || count.ready > count.affirmative {
                 return Err(format!("an elector counts twice: {count:?}"));
             }
         }
+        let root = &self.roots[self.nodes[number].followed];
+        let told =
+            self.decided.iter().filter(|((node, id), _)| *node == number && root.counts(1, id));
+        for ((_, id), decisions) in told {
+            let held = governance.proposal(id).ok_or("it has forgotten a vote that was decided")?;
+            if decisions.iter().any(|decision| held.certificate(*decision).is_none()) {
+                return Err("it has forgotten a decision".to_owned());
+            }
+        }
         Ok(())
     }
 
-    /// Each change begins where the one before it has led; and as long as no other decision becomes known, time and
-    /// heights undo nothing.
+    /// Each change begins where the one before it has led; and as long as no other decision or root becomes known, time
+    /// and heights undo nothing.
     fn check_line(&mut self, number: usize) -> Result<(), String> {
         let epoch = self.epoch;
         let of_it = self.decided.iter().filter(|((node, _), _)| *node == number);
-        let known = of_it.map(|(_, decisions)| decisions.len()).sum();
+        let decided: usize = of_it.map(|(_, decisions)| decisions.len()).sum();
         let node = &mut self.nodes[number];
+        let known = (node.followed, decided);
         let changes = node.governance.line(&line(), epoch, node.height).changes;
         let mut protocol = FIRST_PROTOCOL;
         for (_, from, to) in &changes {
@@ -385,13 +386,37 @@ impl World {
         self.messages.extend(forged);
     }
 
-    /// Everybody follows every root and hears of every decision, each in an order of its own; then all agree about all
-    /// proposals, for ever.
+    /// Everybody hears of every decision, each in an order of its own, and who has the same root agrees about all
+    /// proposals; then all follow every root, and all agree, for ever.
     fn heal(&mut self) -> Result<(), String> {
         self.forge();
-        for node in (0..NODES).flat_map(|node| [node, node]) {
-            self.follow(node);
+        self.tell_decisions();
+        self.check()?;
+        self.check_agreement()?;
+        for _ in 1..self.roots.len() {
+            (0..NODES).for_each(|node| self.follow(node));
+            self.check()?;
+            self.tell_decisions();
+            self.check()?;
+            self.check_agreement()?;
         }
+        self.was_in_force = self.nodes.iter().any(|node| !node.in_force.1.is_empty());
+        for later in [0, 5, 10, 20] {
+            self.epoch += later;
+            self.check()?;
+            self.check_agreement()?;
+        }
+        self.nodes.iter_mut().for_each(|node| node.reach(HEIGHT));
+        for later in [0, 5, 50] {
+            self.epoch += later;
+            self.check()?;
+            self.check_agreement()?;
+        }
+        Ok(())
+    }
+
+    /// Everybody hears of every decision, also of those that follow from hearing of them.
+    fn tell_decisions(&mut self) {
         let latest = self.messages.clone();
         for node in 0..NODES {
             let mut order = latest.clone();
@@ -411,22 +436,9 @@ impl World {
                 break;
             }
         }
-        self.was_in_force = self.nodes.iter().any(|node| !node.in_force.1.is_empty());
-        for later in [0, 5, 10, 20] {
-            self.epoch += later;
-            self.check()?;
-            self.check_agreement()?;
-        }
-        self.nodes.iter_mut().for_each(|node| node.reach(HEIGHT));
-        for later in [0, 5, 50] {
-            self.epoch += later;
-            self.check()?;
-            self.check_agreement()?;
-        }
-        Ok(())
     }
 
-    /// Who knows the same decisions agrees about all proposals; about what is in force if it knows the same heights.
+    /// Who knows the same root and decisions agrees about all proposals; about what is in force if it knows the same heights.
     fn check_agreement(&self) -> Result<(), String> {
         // For one epoch more, ballots may be on their way.
         if self.epoch <= 21 {
@@ -437,23 +449,29 @@ impl World {
             let Node { governance, height, .. } = &self.nodes[node];
             governance.forks(&line(), self.epoch, *height).id()
         };
-        for other in 1..NODES {
-            let same_heights = reached(other) == reached(0);
-            if same_heights && rules(other) != rules(0) {
-                let (one, other) = (rules(0), rules(other));
+        let pairs = (0..NODES).flat_map(|one| (one + 1..NODES).map(move |other| (one, other)));
+        for (one, other) in pairs {
+            if self.nodes[one].followed != self.nodes[other].followed {
+                continue;
+            }
+            let same_heights = reached(one) == reached(other);
+            if same_heights && rules(one) != rules(other) {
+                let (one, other) = (rules(one), rules(other));
                 return Err(format!("epoch {}: rules {one:?} and {other:?}", self.epoch));
             }
             for proposal in &self.proposals {
                 let outcome = |node| match self.state(node, proposal) {
-                    // What was not decided is one outcome, however this node came to see it.
-                    State::Rejected | State::Failed => State::Failed,
-                    State::Active | State::Final if !same_heights => State::LockedIn,
-                    state => state,
+                    // What was not decided is one outcome, however this node came to see it, if it did.
+                    None | Some(State::Rejected | State::Failed) => State::Failed,
+                    Some(State::Active | State::Final) if !same_heights => State::LockedIn,
+                    Some(state) => state,
                 };
-                let (one, two) = (outcome(0), outcome(other));
-                if one != two {
+                let (this, that) = (outcome(one), outcome(other));
+                if this != that {
                     let epoch = self.epoch;
-                    return Err(format!("epoch {epoch}: node 0 has {one:?}, node {other} {two:?}"));
+                    return Err(format!(
+                        "epoch {epoch}: node {one} has {this:?}, node {other} {that:?}"
+                    ));
                 }
             }
         }
@@ -468,22 +486,5 @@ impl World {
         }
         world.heal()?;
         Ok(world)
-    }
-}
-
-impl Node {
-    fn new(roots: &[Root]) -> Self {
-        Self {
-            governance: Governance::new(&roots[0]),
-            followed: 0,
-            kept: BTreeMap::new(),
-            height: None,
-            in_force: (0, Vec::new()),
-        }
-    }
-
-    /// Heights never go back.
-    fn reach(&mut self, height: u64) {
-        self.height = self.height.max(Some(height));
     }
 }
