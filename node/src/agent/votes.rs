@@ -311,7 +311,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 "former electors had decided this, and the root does not count it: it is undone"
             );
         } else {
-            tracing::info!(%proposal, number, root, "a vote ends with the electorate that opened it");
+            tracing::info!(%proposal, number, root, "a vote that was not decided ends: whoever opened it has no say any more");
         }
         self.shelve();
         actions.extend(self.keep_only(Governance::knows));
