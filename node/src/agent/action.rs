@@ -130,7 +130,7 @@ pub enum Action<P> {
         /// The head that came.
         head: Arc<Signed<Head>>,
     },
-    /// Keep a manifest while it is listed.
+    /// Keep a manifest while it is listed, as signed by these keys.
     KeepManifest(Arc<Signed<Manifest>>, BTreeSet<KeyId>),
     /// Keep what was decided about a component.
     KeepComponent(ComponentName),

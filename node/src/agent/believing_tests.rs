@@ -5,14 +5,9 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use updraft_protocol::{Gossip, Revocation, Stance, Statement};
 
 use crate::{
-    agent::{
-        Action, Duty, Input, Machine, Now, Rules, Upload, What, restore::from_the_disk,
-        votes::Votes,
-    },
-    build::Speaks,
+    agent::{Action, Input, Machine, Now, What, fake::rules, restore::from_the_disk, votes::Votes},
     catalog::Verdict,
     governance::Governance,
-    policy::AutoUpdate,
     store::{Store, StoreOptions, VerifyOnStart},
     testing::{
         NOW, Publisher,
@@ -31,23 +26,9 @@ fn now() -> Now {
 
 fn machine() -> Machine<u8> {
     let publisher = Publisher::new();
-    let rules = Rules {
-        builders: 0,
-        program: "1.0.0".parse().expect("a version"),
-        speaks: Speaks::THIS,
-        auto_activate: true,
-        signal_ready: true,
-        knows_heights: false,
-        awaits_peers: false,
-        duty: Duty::Full,
-        upload: Upload::On,
-        target: "any".parse().expect("a target"),
-        auto: AutoUpdate::EVERYTHING,
-        channel: publisher.channel.clone(),
-    };
     let catalog = publisher.catalog_under(&votes::root(1, &ELECTORS));
     let votes = Votes::new(Governance::new(catalog.root()), Vec::new());
-    Machine::new(rules, catalog, Vec::new(), BTreeSet::new()).with_votes(votes)
+    Machine::new(rules(&publisher), catalog, Vec::new(), BTreeSet::new()).with_votes(votes)
 }
 
 /// A vote that somebody opened and both have voted on, one that the stolen key opened, and the revocation.

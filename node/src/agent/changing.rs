@@ -145,7 +145,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         })
     }
 
-    /// The last epoch in which chunks are given one by one, once they come in packs.
+    /// Whether chunks are given one by one: through the grace of the change that brought packs.
     pub fn speaks_singly(&self, now: Now) -> bool {
         let epoch = self.epoch(now);
         let line = self.votes.governance.line(&own_component(), epoch, self.votes.height);

@@ -99,11 +99,11 @@ impl Agent {
             Ok(Ok((catalog, votes))) => self.machine.believe_again(catalog, votes),
             Ok(Err(error)) => {
                 tracing::error!(error = %chain(&error), "what was kept cannot be read");
-                self.machine.undo_marks();
+                self.machine.votes.forget_what_was_begun();
             }
             Err(error) => {
                 tracing::error!(%error, "what was kept cannot be read");
-                self.machine.undo_marks();
+                self.machine.votes.forget_what_was_begun();
             }
         }
     }

@@ -173,7 +173,8 @@ pub enum What {
         /// How it stands.
         state: VoteState,
     },
-    /// A vote ends with the electorate that opened it, or what it decided is undone: the root does not count it.
+    /// A vote ends because its electorate is replaced or its opener's key took itself back, or what it decided is undone by a
+    /// root that does not count it.
     ProposalStruckOff {
         /// What people call it.
         number: u32,

@@ -314,9 +314,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let mut actions = Vec::new();
         let (statements, more) = match answer {
             Some(CatchUpAnswer::Statements { statements, more }) => (statements, more),
-            // Whatever it was asked for is still missing: its news say so again.
+            // What it knows and this node does not is still missing.
             Some(CatchUpAnswer::NotHeld) | None => {
-                self.sync.news_failed(peer, now.elapsed);
+                self.sync.statements_failed(peer, now.elapsed);
                 return actions;
             }
             Some(_) => return vec![Action::Accuse(peer)],

@@ -166,11 +166,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         self.votes = Votes { peers, elector, ..votes };
     }
 
-    /// What was to be done was not, and nobody knows what was kept: all of it is due again.
-    pub fn undo_marks(&mut self) {
-        self.votes.forget_what_was_begun();
-    }
-
     /// Notes where a job is, for people.
     pub fn set_phase(&mut self, job: OperationId, phase: super::operation::Phase) {
         self.operations.update(job, |operation| operation.phase = phase);

@@ -12,7 +12,7 @@ use crate::catalog::Verdict;
 use crate::{
     agent::{
         Consent, Extent, Fetched, InstallOrder, Installation, InstalledVersion, Leg, Outcome,
-        RollbackOrder, RouteChoice, lifecycle::Stage,
+        RollbackOrder, RouteChoice, fake::rules, lifecycle::Stage,
     },
     policy::AutoUpdate,
     problem::Code,
@@ -47,20 +47,7 @@ struct World {
 impl World {
     fn new(duty: Duty) -> Self {
         let publisher = Publisher::new();
-        let rules = Rules {
-            builders: 0,
-            program: "1.0.0".parse().expect("a version"),
-            speaks: crate::build::Speaks::THIS,
-            auto_activate: true,
-            signal_ready: true,
-            knows_heights: false,
-            awaits_peers: false,
-            duty,
-            upload: Upload::On,
-            target: target(),
-            auto: auto(),
-            channel: publisher.channel.clone(),
-        };
+        let rules = Rules { duty, target: target(), auto: auto(), ..rules(&publisher) };
         let component = Component::new(name(), publisher.channel.clone(), target(), auto());
         let machine = Machine::new(rules, publisher.catalog(), vec![component], BTreeSet::new());
         Self { publisher, releases: Vec::new(), last: None, machine }

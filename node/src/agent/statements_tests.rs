@@ -11,9 +11,8 @@ use updraft_protocol::{
 
 use super::*;
 use crate::{
-    agent::{Duty, Input, Rules, Upload},
+    agent::{Input, fake::rules},
     catalog::{Freshness, Heard, StatementOutcome, Witness},
-    policy::AutoUpdate,
     testing::{NOW, Publisher},
 };
 
@@ -29,28 +28,8 @@ fn machine(publisher: &Publisher) -> Machine<u8> {
     let mut root = publisher.root();
     root.witness = Some(Publisher::role(1, &[WITNESS]));
     root.brake = Some(Publisher::role(1, &[BRAKE]));
-    let rules = Rules {
-        builders: 0,
-        program: "1.0.0".parse().expect("a version"),
-        speaks: crate::build::Speaks::THIS,
-        auto_activate: true,
-        signal_ready: true,
-        knows_heights: false,
-        awaits_peers: false,
-        duty: Duty::Full,
-        upload: Upload::On,
-        target: "any".parse().expect("a target"),
-        auto: AutoUpdate {
-            enabled: true,
-            security: true,
-            feature: true,
-            bugfix: true,
-            breaking: false,
-        },
-        channel: publisher.channel.clone(),
-    };
     let key = Publisher::key(WITNESS).public().id();
-    Machine::new(rules, publisher.catalog_under(&root), Vec::new(), BTreeSet::new())
+    Machine::new(rules(publisher), publisher.catalog_under(&root), Vec::new(), BTreeSet::new())
         .with_witness(Some(Witness::new(key, 3_600, BTreeMap::new())))
 }
 

@@ -97,6 +97,8 @@ struct Peer {
     statement_pages: usize,
     /// What these pages led to.
     pass: Pass,
+    /// Set while a question for statements has to be put again.
+    statements: Option<Pause>,
 }
 
 /// One time through all that a peer tells beside heads.
@@ -242,6 +244,7 @@ impl<P: Copy + Ord + Debug> Sync<P> {
     /// it takes more than [`MAX_STATEMENT_PAGES`].
     pub(super) fn statements_came(&mut self, peer: P, page: Page) -> bool {
         let Some(entry) = self.peers.get_mut(&peer) else { return false };
+        entry.statements = None;
         entry.statement_pages = match page {
             Page::Full => entry.statement_pages.saturating_add(1),
             Page::Last => 0,
@@ -287,6 +290,15 @@ impl<P: Copy + Ord + Debug> Sync<P> {
         }
     }
 
+    /// The peer gave no answer to a question for statements: it is asked again from the beginning after a pause, which
+    /// news do not shorten.
+    pub(super) fn statements_failed(&mut self, peer: P, now: Duration) {
+        if let Some(entry) = self.peers.get_mut(&peer) {
+            entry.pass = Pass::default();
+            entry.statements.get_or_insert_default().longer(now);
+        }
+    }
+
     /// The peer answered a question for news.
     pub(super) fn news_came(&mut self, peer: P) {
         if let Some(entry) = self.peers.get_mut(&peer) {
@@ -308,13 +320,15 @@ impl<P: Copy + Ord + Debug> Sync<P> {
             self.next_round = now + ROUND;
             self.begin_round();
         }
-        let again: Vec<P> = self
-            .peers
-            .iter()
-            .filter(|(_, peer)| peer.news.is_some_and(|pause| pause.until <= now))
-            .map(|(id, _)| *id)
+        let is_due = |pause: &Option<Pause>| pause.is_some_and(|pause| pause.until <= now);
+        let again: Vec<(P, Question)> = (self.peers.iter())
+            .flat_map(|(id, peer)| {
+                let news = is_due(&peer.news).then_some((*id, Question::News));
+                let said = is_due(&peer.statements).then_some((*id, Question::Statements(None)));
+                news.into_iter().chain(said)
+            })
             .collect();
-        again.into_iter().for_each(|peer| self.ask(peer, Question::News));
+        again.into_iter().for_each(|(peer, question)| self.ask(peer, question));
         self.place_manifests(now);
         let mut due = Vec::new();
         for (id, peer) in &mut self.peers {
@@ -330,7 +344,8 @@ impl<P: Copy + Ord + Debug> Sync<P> {
 
     /// When [`Sync::due`] has something to do even if nothing happens; later than `now`.
     pub(super) fn next_wakeup(&self, now: Duration) -> Duration {
-        let news = self.peers.values().filter_map(|peer| peer.news).map(|pause| pause.until);
+        let pauses = self.peers.values().flat_map(|peer| [peer.news, peer.statements]);
+        let news = pauses.flatten().map(|pause| pause.until);
         let manifests =
             self.wanted.values().flat_map(|refused| refused.values()).map(|pause| pause.until);
         let next = news.chain(manifests).chain([self.next_round]).filter(|at| *at > now).min();
@@ -381,108 +396,5 @@ impl<P: Copy + Ord + Debug> Sync<P> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn digest(n: u8) -> Digest {
-        Digest::of(&[n])
-    }
-
-    #[test]
-    fn a_peer_is_asked_for_news_when_it_comes_and_one_thing_at_a_time() {
-        let mut sync: Sync<u8> = Sync::default();
-        sync.peer_came(1);
-        assert_eq!(sync.due(Duration::ZERO), vec![(1, Question::News)]);
-        sync.ask(1, Question::Roots);
-        sync.ask(1, Question::News);
-        assert!(
-            sync.due(Duration::ZERO).is_empty(),
-            "one question at a time, and the same one only once"
-        );
-        sync.answered(1, Question::News);
-        assert_eq!(sync.due(Duration::ZERO), vec![(1, Question::Roots)]);
-    }
-
-    #[test]
-    fn a_manifest_is_asked_from_another_peer_when_one_does_not_have_it() {
-        let mut sync: Sync<u8> = Sync::default();
-        sync.peer_came(1);
-        sync.peer_came(2);
-        sync.due(Duration::ZERO);
-        sync.answered(1, Question::News);
-        sync.answered(2, Question::News);
-        sync.want(&BTreeSet::from([digest(1)]));
-        let first = sync.due(Duration::ZERO);
-        assert_eq!(first.len(), 1);
-        sync.answered(first[0].0, first[0].1);
-        sync.has_not(first[0].0, digest(1), Duration::ZERO);
-        let second = sync.due(Duration::ZERO);
-        assert_eq!(second.len(), 1);
-        assert_ne!(first[0].0, second[0].0);
-        sync.answered(second[0].0, second[0].1);
-        sync.has_not(second[0].0, digest(1), Duration::ZERO);
-        assert!(sync.due(Duration::ZERO).is_empty());
-        let again = sync.next_wakeup(Duration::ZERO);
-        assert!(again <= MAX_PAUSE, "who had it not may get it soon");
-        assert!(!sync.due(again).is_empty());
-    }
-
-    #[test]
-    fn news_that_did_not_come_are_asked_for_again_after_a_pause() {
-        let mut sync: Sync<u8> = Sync::default();
-        sync.peer_came(1);
-        sync.due(Duration::ZERO);
-        sync.answered(1, Question::News);
-        sync.news_failed(1, Duration::ZERO);
-        assert!(sync.due(Duration::ZERO).is_empty());
-        let again = sync.next_wakeup(Duration::ZERO);
-        assert_eq!(sync.due(again), vec![(1, Question::News)]);
-        sync.answered(1, Question::News);
-        sync.news_came(1);
-        assert!(sync.due(MAX_PAUSE).is_empty());
-    }
-
-    #[test]
-    fn a_manifest_that_is_no_longer_wanted_is_not_asked_for() {
-        let mut sync: Sync<u8> = Sync::default();
-        sync.want(&BTreeSet::from([digest(1)]));
-        sync.want(&BTreeSet::new());
-        sync.peer_came(1);
-        assert_eq!(sync.due(Duration::ZERO), vec![(1, Question::News)]);
-        sync.answered(1, Question::News);
-        assert!(sync.due(Duration::ZERO).is_empty());
-    }
-
-    #[test]
-    fn an_endless_chain_of_roots_is_not_followed_for_ever() {
-        let mut sync: Sync<u8> = Sync::default();
-        sync.peer_came(1);
-        let mut steps = 0_u64;
-        loop {
-            let due = sync.due(Duration::ZERO);
-            let Some((peer, question)) = due.first().copied() else { break };
-            sync.answered(peer, question);
-            sync.roots_came(1, Page::Full);
-            sync.ask(1, Question::Roots);
-            steps += 1;
-            assert!(steps <= MAX_ROOT_STEPS / MAX_ROOTS_PER_ANSWER as u64 + 2);
-        }
-    }
-
-    #[test]
-    fn rounds_reach_everybody_in_turn() {
-        let mut sync: Sync<u8> = Sync::default();
-        (0..7).for_each(|peer| sync.peer_came(peer));
-        for (peer, question) in sync.due(Duration::ZERO) {
-            sync.answered(peer, question);
-        }
-        let mut reached = BTreeSet::new();
-        for round in 1..=3 {
-            for (peer, question) in sync.due(ROUND * round) {
-                sync.answered(peer, question);
-                reached.insert(peer);
-            }
-        }
-        assert_eq!(reached.len(), 7);
-    }
-}
+#[path = "sync_tests.rs"]
+mod tests;

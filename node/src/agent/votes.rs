@@ -95,7 +95,7 @@ impl<P: Copy + Ord> Votes<P> {
         }
     }
 
-    /// Nothing of this has been done, as far as anybody knows.
+    /// What was to be done was not, and nobody knows what was kept: all of it is due again.
     pub(super) fn forget_what_was_begun(&mut self) {
         self.under_way.clear();
         (self.listening, self.speech, self.said_fork) = (None, None, None);

@@ -9,8 +9,8 @@ use updraft_protocol::{
 
 use crate::{
     agent::{
-        Action, Component, Duty, Extent, Input, InstalledVersion, Machine, Now, Rules, Taken,
-        Trial, Understood, Upload, What, electing::Readiness, ending, votes::Votes,
+        Action, Component, Extent, Input, InstalledVersion, Machine, Now, Rules, Taken, Trial,
+        Understood, What, electing::Readiness, ending, fake::rules, votes::Votes,
     },
     build::Speaks,
     catalog::Verdict,
@@ -57,18 +57,11 @@ impl Desk {
         let target: updraft_protocol::Target =
             "x86_64-unknown-linux-gnu".parse().expect("a target");
         let mut rules = Rules {
-            builders: 0,
             program: "0.9.0".parse().expect("a version"),
             speaks: Speaks { oldest: 1, newest },
-            auto_activate: true,
-            signal_ready: true,
-            knows_heights: false,
-            awaits_peers: false,
-            duty: Duty::Full,
-            upload: Upload::On,
             target: target.clone(),
             auto,
-            channel: publisher.channel.clone(),
+            ..rules(&publisher)
         };
         change(&mut rules);
         let root = votes::root(1, &ELECTORS);

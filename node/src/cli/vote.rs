@@ -1,8 +1,8 @@
 //! `updraft vote`: an elector's ballot, cast by the node that holds its key, or signed here.
 //!
 //! What will be cast is read from the bytes of the proposal that the ballot will name, verified here: not from what the
-//! node says of it. A key votes at one place. Two places that number ballots would sooner or later sign two with one number, and a key
-//! that did counts nothing: so this refuses to sign with the key that the node itself votes with.
+//! node says of it. A key votes at one place. Two places that number ballots would sooner or later sign two with one
+//! number, and a key that did counts nothing: so this refuses to sign with the key that the node itself votes with.
 
 use clap::ValueEnum;
 use serde_json::json;

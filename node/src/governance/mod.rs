@@ -12,6 +12,7 @@
 //! | `former.rs` | which votes of former electorates count: those that the root lists |
 //! | `revoked.rs` | what becomes of what a key said that has taken itself back |
 //! | `pace.rs` | how many ballots are taken |
+//! | `unheard.rs` | what electors vote on that has not come |
 //! | `lines.rs` | which protocol is spoken, and since which decision |
 //! | `fork.rs` | whether a peer follows the same rules |
 //! | `statements.rs` | what is told to others, and how long it is kept |

@@ -3,6 +3,7 @@
 //! It decides nothing. What it was asked is noted, so that a test can say what reached the agent.
 
 pub(crate) mod release;
+mod rules;
 pub(crate) mod vote;
 
 use std::{
@@ -14,6 +15,8 @@ use std::{
 
 use tokio::sync::{broadcast, mpsc, watch};
 use updraft_protocol::{ChannelName, Digest, NetworkKind, Proposal, Timestamp, codec};
+
+pub(crate) use rules::rules;
 
 use super::{
     AgentHandle, Answer, BlobFile, ChannelStatus, CheckReport, Event, Freshness, HistoryLine,

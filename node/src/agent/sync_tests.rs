@@ -1,0 +1,129 @@
+//! Who is asked what, and when again.
+
+use super::*;
+
+fn digest(n: u8) -> Digest {
+    Digest::of(&[n])
+}
+
+#[test]
+fn a_peer_is_asked_for_news_when_it_comes_and_one_thing_at_a_time() {
+    let mut sync: Sync<u8> = Sync::default();
+    sync.peer_came(1);
+    assert_eq!(sync.due(Duration::ZERO), vec![(1, Question::News)]);
+    sync.ask(1, Question::Roots);
+    sync.ask(1, Question::News);
+    assert!(
+        sync.due(Duration::ZERO).is_empty(),
+        "one question at a time, and the same one only once"
+    );
+    sync.answered(1, Question::News);
+    assert_eq!(sync.due(Duration::ZERO), vec![(1, Question::Roots)]);
+}
+
+#[test]
+fn a_manifest_is_asked_from_another_peer_when_one_does_not_have_it() {
+    let mut sync: Sync<u8> = Sync::default();
+    sync.peer_came(1);
+    sync.peer_came(2);
+    sync.due(Duration::ZERO);
+    sync.answered(1, Question::News);
+    sync.answered(2, Question::News);
+    sync.want(&BTreeSet::from([digest(1)]));
+    let first = sync.due(Duration::ZERO);
+    assert_eq!(first.len(), 1);
+    sync.answered(first[0].0, first[0].1);
+    sync.has_not(first[0].0, digest(1), Duration::ZERO);
+    let second = sync.due(Duration::ZERO);
+    assert_eq!(second.len(), 1);
+    assert_ne!(first[0].0, second[0].0);
+    sync.answered(second[0].0, second[0].1);
+    sync.has_not(second[0].0, digest(1), Duration::ZERO);
+    assert!(sync.due(Duration::ZERO).is_empty());
+    let again = sync.next_wakeup(Duration::ZERO);
+    assert!(again <= MAX_PAUSE, "who had it not may get it soon");
+    assert!(!sync.due(again).is_empty());
+}
+
+#[test]
+fn news_that_did_not_come_are_asked_for_again_after_a_pause() {
+    let mut sync: Sync<u8> = Sync::default();
+    sync.peer_came(1);
+    sync.due(Duration::ZERO);
+    sync.answered(1, Question::News);
+    sync.news_failed(1, Duration::ZERO);
+    assert!(sync.due(Duration::ZERO).is_empty());
+    let again = sync.next_wakeup(Duration::ZERO);
+    assert_eq!(sync.due(again), vec![(1, Question::News)]);
+    sync.answered(1, Question::News);
+    sync.news_came(1);
+    assert!(sync.due(MAX_PAUSE).is_empty());
+}
+
+#[test]
+fn a_manifest_that_is_no_longer_wanted_is_not_asked_for() {
+    let mut sync: Sync<u8> = Sync::default();
+    sync.want(&BTreeSet::from([digest(1)]));
+    sync.want(&BTreeSet::new());
+    sync.peer_came(1);
+    assert_eq!(sync.due(Duration::ZERO), vec![(1, Question::News)]);
+    sync.answered(1, Question::News);
+    assert!(sync.due(Duration::ZERO).is_empty());
+}
+
+#[test]
+fn an_endless_chain_of_roots_is_not_followed_for_ever() {
+    let mut sync: Sync<u8> = Sync::default();
+    sync.peer_came(1);
+    let mut steps = 0_u64;
+    loop {
+        let due = sync.due(Duration::ZERO);
+        let Some((peer, question)) = due.first().copied() else { break };
+        sync.answered(peer, question);
+        sync.roots_came(1, Page::Full);
+        sync.ask(1, Question::Roots);
+        steps += 1;
+        assert!(steps <= MAX_ROOT_STEPS / MAX_ROOTS_PER_ANSWER as u64 + 2);
+    }
+}
+
+#[test]
+fn rounds_reach_everybody_in_turn() {
+    let mut sync: Sync<u8> = Sync::default();
+    (0..7).for_each(|peer| sync.peer_came(peer));
+    for (peer, question) in sync.due(Duration::ZERO) {
+        sync.answered(peer, question);
+    }
+    let mut reached = BTreeSet::new();
+    for round in 1..=3 {
+        for (peer, question) in sync.due(ROUND * round) {
+            sync.answered(peer, question);
+            reached.insert(peer);
+        }
+    }
+    assert_eq!(reached.len(), 7);
+}
+
+#[test]
+fn who_answers_news_and_never_tells_what_was_said_is_asked_for_it_ever_more_seldom() {
+    let mut sync: Sync<u8> = Sync::default();
+    sync.peer_came(1);
+    let said = Question::Statements(None);
+    let (mut now, mut last) = (Duration::ZERO, Duration::ZERO);
+    for _ in 0..8 {
+        // Its news always say that there is more.
+        for (peer, question) in sync.due(now) {
+            sync.answered(peer, question);
+        }
+        sync.news_came(1);
+        sync.statements_failed(1, now);
+        let again = sync.next_wakeup(now);
+        assert!(again - now >= last && again - now <= MAX_PAUSE);
+        (last, now) = (again - now, again);
+        assert_eq!(sync.due(now), [(1, said)]);
+        sync.answered(1, said);
+    }
+    assert_eq!(last, MAX_PAUSE);
+    sync.statements_came(1, Page::Last);
+    assert!(sync.due(now + MAX_PAUSE).is_empty());
+}
