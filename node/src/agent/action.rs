@@ -113,6 +113,8 @@ pub enum Action<P> {
     Cast(Box<Ballot>),
     /// Keep the height that has put a vote in force.
     KeepHeight(u64),
+    /// Keep the epoch in which a decision was learnt when it was in force already.
+    KeepLearnt(Digest, u64),
     /// Talk and listen under these rules.
     Listen(Listening),
     /// Ask and answer by the protocol in force.

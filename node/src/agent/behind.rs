@@ -154,15 +154,19 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         match self.successor(behind, now) {
             Some(known) => {
-                match self.staged(&own_component(), &known.signed.digest(), behind.protocol) {
-                    Some(Err(reason)) => format!(
-                        "{begin}, and {} does not help: {reason}",
-                        known.manifest.release_name()
-                    ),
-                    _ => format!(
-                        "{begin} until {} is installed, which is under way",
-                        known.manifest.release_name()
-                    ),
+                let (line, digest) = (own_component(), known.signed.digest());
+                let name = known.manifest.release_name();
+                match (
+                    self.staged(&line, &digest, behind.protocol),
+                    self.waits_because(&line, &digest),
+                ) {
+                    (Some(Err(reason)), _) => {
+                        format!("{begin}, and {name} does not help: {reason}")
+                    }
+                    (_, Some(reason)) => {
+                        format!("{begin} until {name} is installed, which is tried again: {reason}")
+                    }
+                    _ => format!("{begin} until {name} is installed, which is under way"),
                 }
             }
             None => format!(

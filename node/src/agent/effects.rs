@@ -141,6 +141,10 @@ impl Agent {
             Action::KeepHeight(height) => {
                 self.keep("the height", move |store| store.put_height(height)).await?;
             }
+            Action::KeepLearnt(id, epoch) => {
+                self.keep("when a decision came", move |store| store.put_learnt(&id, epoch))
+                    .await?;
+            }
             Action::AskNews(..)
             | Action::AskRoots(..)
             | Action::AskManifest(..)

@@ -112,7 +112,15 @@ pub(super) fn restore_votes(
     let (mut kept, mut shelved) = (Vec::new(), Vec::new());
     for statement in statements {
         match governance.restore(&statement) {
-            Ok(_) => kept.push(Arc::new(statement)),
+            Ok(_) => {
+                if let Statement::Certificate(certificate) = &statement {
+                    let id = certificate.proposal.digest();
+                    if let Some(epoch) = store.learnt(&id)? {
+                        governance.note_learnt(&id, epoch);
+                    }
+                }
+                kept.push(Arc::new(statement));
+            }
             // A later root may count a decision that this one does not.
             Err(
                 governance::Refusal::FormerElectorate { .. }

@@ -284,7 +284,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     let decided = certificate.decision;
                     let id = certificate.proposal.digest();
                     let epoch = self.epoch(now);
-                    self.votes.governance.note_learnt(&id, epoch);
+                    if self.votes.governance.note_learnt(&id, epoch) {
+                        actions.push(Action::KeepLearnt(id, epoch));
+                    }
                     let certificate = Box::new(certificate.as_ref().clone());
                     self.conclude(Statement::Certificate(certificate), actions);
                     self.keep_a_height_that_decides(&id, actions);

@@ -474,3 +474,5 @@ mod asking;
 mod changing;
 #[path = "electing_tests.rs"]
 mod electing;
+#[path = "learning_tests.rs"]
+mod learning;

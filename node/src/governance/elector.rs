@@ -10,7 +10,7 @@ use updraft_protocol::{
 };
 
 use super::{
-    held::State,
+    held::{SKEW, State},
     machine::Governance,
     pace::{most_ballots, most_ballots_before},
 };
@@ -69,17 +69,18 @@ pub fn may_cast(
     Err(CannotVote::Closed(state.word()))
 }
 
-/// An elector at work: its key's name, and what it said last. The key itself stays with whoever signs.
+/// An elector at work: its key's name, and what it said. The key itself stays with whoever signs.
 #[derive(Debug, Clone)]
 pub struct Elector {
     key: KeyId,
-    last: BTreeMap<Digest, (u32, Stance)>,
+    /// Its last ballot of each epoch, by proposal: also those of epochs that are still to come, of a clock that was ahead.
+    said: BTreeMap<(Digest, u64), (u32, Stance)>,
 }
 
 impl Elector {
-    /// An elector with what it kept of its last ballots: number and stance, by proposal.
-    pub fn new(key: KeyId, last: BTreeMap<Digest, (u32, Stance)>) -> Self {
-        Self { key, last }
+    /// An elector with what it kept of its ballots: number and stance of the last one, by proposal and epoch.
+    pub fn new(key: KeyId, said: BTreeMap<(Digest, u64), (u32, Stance)>) -> Self {
+        Self { key, said }
     }
 
     /// The name of its key.
@@ -105,9 +106,13 @@ impl Elector {
         }
         let state = governance.state(proposal, epoch, None).ok_or(CannotVote::Unknown)?;
         may_cast(&held.proposal, state, &stance, epoch, governance.rules())?;
+        // Nobody hears a ballot that is dated further ahead, and no number of a later epoch is one of this.
+        let heard_of = epoch.saturating_add(SKEW);
         // Peers may know of ballots that a store which was lost, or is an older copy, does not.
-        let heard = held.ballots.get(&self.key).map(|cast| (cast.ballot.seq, cast.ballot.stance));
-        let kept = self.last.get(proposal).copied();
+        let heard = held.ballots.get(&self.key).filter(|cast| cast.ballot.epoch <= heard_of);
+        let heard = heard.map(|cast| (cast.ballot.seq, cast.ballot.stance));
+        let kept = self.said.range((*proposal, 0)..=(*proposal, heard_of)).next_back();
+        let kept = kept.map(|(_, said)| *said);
         let last = heard.into_iter().chain(kept).max_by_key(|(seq, _)| *seq);
         // What was kept and is not heard of was lost before it was said.
         if last.is_some_and(|(_, last)| last == stance) && heard == last {
@@ -115,17 +120,23 @@ impl Elector {
         }
         let seq = next_ballot(&held.proposal, last.map(|(seq, _)| seq), epoch)
             .ok_or(CannotVote::TooOften)?;
-        self.last.insert(*proposal, (seq, stance));
+        self.said.insert((*proposal, epoch), (seq, stance));
         Ok(Ballot { network, by: self.key, proposal: *proposal, seq, epoch, stance, reason })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use updraft_protocol::{NetworkKind, vote::Outlook};
+    use updraft_protocol::{NetworkKind, Statement, vote::Outlook};
 
     use super::*;
-    use crate::testing::votes::{proposal, ready};
+    use crate::{
+        governance::{Event, Refusal},
+        testing::{
+            Publisher,
+            votes::{self, proposal, ready, signed},
+        },
+    };
 
     /// Open from epoch 10 to 20, in force at 30 on a development network.
     #[test]
@@ -162,5 +173,54 @@ mod tests {
         };
         assert!(numbers(10).eq(1..=16) && numbers(11).eq(17..=32) && numbers(20).eq(161..=176));
         assert_eq!(next_ballot(&vote, Some(u32::MAX), u64::MAX), None);
+    }
+
+    /// A vote that is on for 300 epochs, and elector 2, whose clock has been 144 epochs ahead.
+    #[test]
+    fn a_clock_that_was_ahead_takes_nobodys_vote_away_and_makes_nobody_a_liar() {
+        let (now, ahead) = (10, 154);
+        let vote = Proposal {
+            lock_deadline: 310,
+            activation: updraft_protocol::vote::Activation::Epoch(320),
+            grace_end: 330,
+            ..proposal(1, now)
+        };
+        let vote = signed(&vote, 1);
+        let governance = || {
+            let mut governance = Governance::new(&votes::root(1, &[1, 2, 3, 4, 5]));
+            governance.offer(&Statement::Proposal(vote.clone()), now).expect("an elector's");
+            governance
+        };
+        let (mut own, mut others) = (governance(), governance());
+        let key = Publisher::key(2).public().id();
+        let mut elector = Elector::new(key, BTreeMap::new());
+        let cast = |elector: &mut Elector, own: &Governance, stance, epoch| {
+            let network = Publisher::new().network;
+            elector.cast(own, network, &vote.digest(), stance, String::new(), epoch)
+        };
+        let say = |ballot: &Ballot| Statement::Ballot(signed(ballot, 2));
+        let stance_of = |governance: &Governance, epoch| {
+            governance.proposal(&vote.digest()).expect("known").stance_of(&key, epoch)
+        };
+
+        let early = cast(&mut elector, &own, Stance::No, ahead).expect("by its clock");
+        own.offer(&say(&early), ahead).expect("by its clock");
+        assert_eq!(others.offer(&say(&early), now), Err(Refusal::FromTheFuture(ahead)));
+
+        assert_eq!(stance_of(&own, now), None, "nobody has heard it");
+        let right = cast(&mut elector, &own, Stance::Yes, now).expect("the clock was set right");
+        for governance in [&mut own, &mut others] {
+            governance.offer(&say(&right), now).expect("in time");
+            assert_eq!(stance_of(governance, now), Some(Stance::Yes));
+        }
+        assert_eq!(cast(&mut elector, &own, Stance::Yes, now), Err(CannotVote::SaidSo));
+
+        let later = cast(&mut elector, &own, Stance::Abstain, ahead).expect("that day has come");
+        assert!(later.seq > early.seq && early.seq > right.seq);
+        for ballot in [&early, &later] {
+            let events = others.offer(&say(ballot), ahead).expect("in time");
+            assert!(matches!(events[..], [Event::Voted { .. }]), "{events:?}");
+        }
+        assert_eq!(stance_of(&others, ahead), Some(Stance::Abstain));
     }
 }

@@ -119,7 +119,7 @@ pub struct Held {
     pub(super) pace: Pace,
     /// Nothing could decide it any more when this was looked at last.
     pub(super) rejected: bool,
-    /// The epoch in which this node learnt that it is decided, in this run.
+    /// The epoch in which this node learnt that it is decided, if that was noted.
     pub(super) learnt: Option<u64>,
 }
 
@@ -152,9 +152,10 @@ impl Held {
         self.ballots.get(key).map(|cast| (&cast.signed, &cast.ballot))
     }
 
-    /// How an elector stands, by its last ballot.
-    pub fn stance_of(&self, key: &KeyId) -> Option<Stance> {
-        self.ballots.get(key).map(|cast| cast.ballot.stance)
+    /// How an elector stands, by its last ballot, for whoever hears it in an epoch: nobody does one that is dated ahead.
+    pub fn stance_of(&self, key: &KeyId, epoch: u64) -> Option<Stance> {
+        let cast = self.ballots.get(key)?;
+        (cast.ballot.epoch <= epoch.saturating_add(SKEW)).then_some(cast.ballot.stance)
     }
 
     /// The certificate of a decision, if it was taken.

@@ -222,7 +222,14 @@ impl Governance {
             self.note_unheard(signed, &claim, arrival);
             return Err(Refusal::UnknownProposal);
         };
-        let known = held.ballots.get(&claim.by).map(|cast| (cast.ballot.seq, cast.ballot.digest()));
+        let known = held.ballots.get(&claim.by);
+        // Of a clock that was ahead, here and where it was signed: nobody else has it.
+        let is_ahead = |cast: &Cast| match arrival {
+            Arrival::Now(epoch) => cast.ballot.epoch > epoch.saturating_add(SKEW),
+            Arrival::Before => false,
+        };
+        let is_ahead = known.is_some_and(is_ahead);
+        let known = known.map(|cast| (cast.ballot.seq, cast.ballot.digest()));
         if known.is_some_and(|(_, digest)| digest == signed.digest()) {
             return Ok(Vec::new());
         }
@@ -243,7 +250,7 @@ impl Governance {
         }
         let (proposal, by) = (ballot.proposal, ballot.by);
         match known {
-            Some((seq, _)) if seq > ballot.seq => return Err(Refusal::Outdated),
+            Some((seq, _)) if seq > ballot.seq && !is_ahead => return Err(Refusal::Outdated),
             Some((seq, _)) if seq == ballot.seq => {
                 let earlier = held.ballots.get(&by).map(|cast| cast.signed.as_ref().clone());
                 let Some(earlier) = earlier else { return Err(Refusal::Outdated) };
@@ -363,11 +370,11 @@ impl Governance {
         Forks { current, past, ahead }
     }
 
-    /// Notes when this node learnt of a decision: those who have not heard of it get their grace from then on.
-    pub fn note_learnt(&mut self, id: &Digest, epoch: u64) {
-        if let Some(held) = self.held.get_mut(id) {
-            held.learnt.get_or_insert(epoch);
-        }
+    /// Notes when this node learnt of a decision: those who have not heard of it get their grace from then on. Whether
+    /// it was too late for the grace that was decided: then the epoch is to be kept.
+    pub fn note_learnt(&mut self, id: &Digest, epoch: u64) -> bool {
+        let Some(held) = self.held.get_mut(id) else { return false };
+        *held.learnt.get_or_insert(epoch) == epoch && epoch > held.proposal.activation.earliest()
     }
 
     /// Looks at everything that is undecided, once all that was kept is here.

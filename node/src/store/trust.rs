@@ -12,7 +12,7 @@ use std::{
 
 use updraft_protocol::{
     ChannelBase, ChannelName, Digest, Head, KeyId, Manifest, NetworkName, Root, Signable, Signed,
-    Stance, Statement, Timestamp,
+    Statement, Timestamp,
     codec::{self, Wire as _},
 };
 
@@ -29,6 +29,11 @@ const LINKS: usize = 1_024;
 /// Numbers that are kept by name.
 const TIME: &str = "time";
 const HEIGHT: &str = "height";
+
+/// The name of the epoch in which a decision was learnt.
+fn learnt(decision: &Digest) -> String {
+    format!("learnt/{decision}")
+}
 
 /// A head that is kept, in short.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -261,14 +266,32 @@ impl Store {
         self.inner.meta.vouched()
     }
 
-    /// Keeps how this node is about to vote on a proposal; it takes the place of its last ballot there.
-    pub fn put_cast(&self, proposal: &Digest, seq: u32, stance: Stance) -> Result<(), StoreError> {
-        self.inner.meta.put_cast(proposal, &CastBallot { seq, stance })
+    /// Keeps how this node is about to vote on a proposal; it takes the place of its last ballot there in that epoch.
+    pub fn put_cast(
+        &self,
+        proposal: &Digest,
+        epoch: u64,
+        cast: CastBallot,
+    ) -> Result<(), StoreError> {
+        self.inner.meta.put_cast(proposal, epoch, &cast)
     }
 
-    /// How this node voted last, by proposal.
-    pub fn cast(&self) -> Result<Vec<(Digest, CastBallot)>, StoreError> {
+    /// How this node voted last, by proposal and epoch.
+    pub fn cast(&self) -> Result<BTreeMap<(Digest, u64), CastBallot>, StoreError> {
         self.inner.meta.cast()
+    }
+
+    /// Keeps the epoch in which this node learnt of a decision, unless it has learnt of it before.
+    pub fn put_learnt(&self, decision: &Digest, epoch: u64) -> Result<(), StoreError> {
+        match self.learnt(decision)? {
+            Some(_) => Ok(()),
+            None => self.inner.meta.put_number(&learnt(decision), epoch),
+        }
+    }
+
+    /// That epoch, if there was one.
+    pub fn learnt(&self, decision: &Digest) -> Result<Option<u64>, StoreError> {
+        self.inner.meta.number(&learnt(decision))
     }
 
     /// Keeps the highest height that has decided anything.
