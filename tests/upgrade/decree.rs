@@ -18,13 +18,22 @@ impl Parliament {
     /// Protocol 2 is in force, with this release of `updraft`, and the old one is spoken no more: all of it lies some
     /// seconds back, as short as the floors allow. The publisher knows, and tells everybody.
     #[track_caller]
-    pub(super) fn decree(&self, version: &str) {
+    pub(super) fn decree_what_was(&self, version: &str) {
+        self.decree(version, -3, 1);
+        wait_until(&self.network.publisher, "final");
+    }
+
+    /// Protocol 2 is decided, with this release of `updraft`: in force in so many seconds, and the old one is spoken so
+    /// many longer. The publisher knows, and tells everybody.
+    #[track_caller]
+    pub(super) fn decree(&self, version: &str, lead: i64, grace: u64) {
         let publisher = &self.network.publisher;
         let root = publisher.request("GET /api/v1/trust/root", "", b"");
         let root: Signed<Root> = codec::decode(&root.body).expect("a root");
         let root = root.peek().expect("a root");
         let electorate = root.electorate.as_ref().expect("founded with electors");
         let now = Clock::system().now().as_seconds();
+        let activation = now.saturating_add_signed(lead);
         let keys: Vec<SecretKey> =
             ELECTORS[..FOR_IT].iter().map(|name| self.network.stolen_key(name)).collect();
         let proposal = Proposal {
@@ -39,8 +48,8 @@ impl Parliament {
             electorate: electorate.epoch,
             opens: now - 5,
             lock_deadline: now - 4,
-            activation: Activation::Epoch(now - 3),
-            grace_end: now - 2,
+            activation: Activation::Epoch(activation),
+            grace_end: activation + grace,
             threshold: Fraction { num: 2, den: 3 },
             min_ready: Fraction { num: 9, den: 10 },
             notes: String::new(),
@@ -71,7 +80,6 @@ impl Parliament {
         let kind = "application/vnd.updraft.statement";
         let said = publisher.request("POST /api/v1/statements", kind, &bytes);
         assert_eq!(said.status, 202, "{}", String::from_utf8_lossy(&said.body));
-        wait_until(publisher, "final");
     }
 
     /// Digests of the manifests of a release of `updraft`, one for each kind of machine, in ascending order.

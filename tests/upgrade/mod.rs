@@ -6,6 +6,7 @@ mod partition;
 mod strangers;
 mod switch;
 mod together;
+mod underway;
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 

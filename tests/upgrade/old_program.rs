@@ -45,7 +45,7 @@ fn an_old_program_joins_after_the_switch_becomes_the_new_one_and_takes_part() {
     parliament.publish_app("1.0.0");
     let nodes = parliament.nodes(&ELECTORS[..4]);
     // The grace is over as well: what the old program knows of protocol 1, nobody answers any more.
-    parliament.decree("9.1.0");
+    parliament.decree_what_was("9.1.0");
     for node in &nodes {
         wait_until(node, "final");
     }
@@ -100,7 +100,7 @@ fn an_old_program_without_a_successor_says_so_loudly_and_stays_out() {
     let parliament = Parliament::found();
     parliament.publish_app("1.0.0");
     let nodes = parliament.nodes(&ELECTORS[..4]);
-    parliament.decree("9.0.0");
+    parliament.decree_what_was("9.0.0");
     for node in &nodes {
         wait_until(node, "final");
     }

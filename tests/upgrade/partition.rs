@@ -46,7 +46,7 @@ fn who_was_away_for_the_whole_vote_acts_by_no_rules_that_are_over() {
     let mut nodes = parliament.nodes(&ELECTORS);
     nodes[4].wait_for("1.0.0");
     nodes[4].stop();
-    parliament.decree("9.0.0");
+    parliament.decree_what_was("9.0.0");
     for node in &nodes[..4] {
         wait_until(node, "final");
     }
