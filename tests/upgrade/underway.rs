@@ -67,7 +67,7 @@ fn a_transfer_that_is_under_way_at_the_activation_goes_on_in_the_other_protocol(
         // What was asked for in the one protocol when it ended may be asked for again in the other.
         let received = number(&node.status()["totals"]["received"]);
         assert!(received <= total + 2 * CHUNK * IN_FLIGHT, "{received} bytes for {total}");
-        let current = std::fs::canonicalize(node.current()).expect("a version");
+        let current = fs::canonicalize(node.current()).expect("a version");
         assert_eq!(dir::snapshot(&current), dir::snapshot(&release));
     }
     assert!(served(&everybody, "packed") > packs, "the rest came in packs");

@@ -75,7 +75,7 @@ pub(super) struct World {
     nodes: Vec<Node>,
     electors: Vec<Elector>,
     /// What each elector keeps of its last ballots.
-    cast: Vec<BTreeMap<(Digest, u64), (u32, Stance)>>,
+    cast: Vec<BTreeMap<Digest, (u32, Stance)>>,
     electorate: Electorate,
     proposals: Vec<Digest>,
     messages: Vec<Arc<Statement>>,
@@ -243,7 +243,7 @@ impl World {
             }
             Err(_) => return,
         };
-        self.cast[elector].insert((proposal, ballot.epoch), (ballot.seq, ballot.stance));
+        self.cast[elector].insert(proposal, (ballot.seq, ballot.stance));
         let message = Arc::new(Statement::Ballot(people::signed(&ballot, ELECTORS[elector])));
         self.messages.push(message.clone());
         self.hear(node, &message);

@@ -1,7 +1,10 @@
 //! A node whose program does not speak what is in force, or may not: why it stays out, and how it comes by a program that
 //! speaks it. It says nothing and begins nothing else.
 
-use std::fmt::{Debug, Display};
+use std::{
+    fmt::{Debug, Display},
+    time::Duration,
+};
 
 use updraft_protocol::{ComponentName, Digest, ReleaseVersion};
 
@@ -12,9 +15,14 @@ use super::{
     lifecycle::{Following, Stage},
     machine::Machine,
     order::{Extent, RouteChoice, Trial},
+    staging::Wanted,
     updates::Wish,
 };
 use crate::catalog::Known;
+
+/// Time after which a program that did not pass its self-test is tried again. A node that stays out because its machine
+/// was busy once has nothing better to do.
+const TRIED_AGAIN: Duration = Duration::from_secs(3_600);
 
 /// Why a node stays out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +83,16 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         match self.staged(&line, &digest, behind.protocol) {
             None => {
                 self.stage(&line, &known, behind.protocol, Trial::Demanded, VOTE, now, actions);
+            }
+            // It may have been this machine's fault, which was busy, or short of something.
+            Some(Err(_)) => {
+                let release = digest;
+                let what = Wanted { component: line.clone(), release, protocol: behind.protocol };
+                let failed = self.failed_at(&what).unwrap_or(now.elapsed);
+                if now.elapsed >= failed + TRIED_AGAIN {
+                    self.unstage(&what, now, actions);
+                    self.stage(&line, &known, behind.protocol, Trial::Demanded, VOTE, now, actions);
+                }
             }
             // What is live already would only be installed again and again.
             Some(Ok(_)) if self.is_live(&line, &known) => {}
@@ -154,19 +172,15 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         match self.successor(behind, now) {
             Some(known) => {
-                let (line, digest) = (own_component(), known.signed.digest());
-                let name = known.manifest.release_name();
-                match (
-                    self.staged(&line, &digest, behind.protocol),
-                    self.waits_because(&line, &digest),
-                ) {
-                    (Some(Err(reason)), _) => {
-                        format!("{begin}, and {name} does not help: {reason}")
-                    }
-                    (_, Some(reason)) => {
-                        format!("{begin} until {name} is installed, which is tried again: {reason}")
-                    }
-                    _ => format!("{begin} until {name} is installed, which is under way"),
+                match self.staged(&own_component(), &known.signed.digest(), behind.protocol) {
+                    Some(Err(reason)) => format!(
+                        "{begin}, and {} does not help: {reason}",
+                        known.manifest.release_name()
+                    ),
+                    _ => format!(
+                        "{begin} until {} is installed, which is under way",
+                        known.manifest.release_name()
+                    ),
                 }
             }
             None => format!(

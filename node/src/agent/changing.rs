@@ -263,7 +263,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let wanted: BTreeSet<Wanted> = self
             .standing(now)
             .filter(|(held, state)| match state {
-                State::Announced | State::Open(_) => self.own_stance(&held.id(), now).is_some(),
+                State::Announced | State::Open(_) => self.own_stance(&held.id()).is_some(),
                 State::LockedIn | State::Active | State::Final => self.will_need(held),
                 _ => false,
             })
@@ -316,8 +316,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             (&held.proposal.line, held.proposal.to) == (&decided.proposal.line, decided.proposal.to)
         };
         self.standing(now).any(|(held, state)| {
-            let has_voted = self.own_stance(&held.id(), now).is_some();
-            matches!(state, State::Open(_)) && same(held) && has_voted
+            matches!(state, State::Open(_)) && same(held) && self.own_stance(&held.id()).is_some()
         })
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use updraft_protocol::Head;
+
 use super::*;
 use crate::{
     agent::{Fetched, JobError, OperationId},
@@ -225,7 +227,8 @@ fn runs_one_and_hears_of_two(line: &str, speaks: u32) -> (Desk, Arc<Statement>) 
     followed.installed = Some(installed);
     let manifest = Manifest { component: component.clone(), ..desk.publisher.manifest("2.0.0") };
     desk.artifact = desk.publisher.sign(&manifest, &[1, 2]);
-    let head = desk.publisher.sign(&desk.publisher.head(1, None, &[&desk.artifact]), &[1, 2]);
+    let head = desk.publisher.head(1, None, &[&desk.artifact]);
+    let head = desk.publisher.sign(&Head { expires: NOW.plus(10_000), ..head }, &[1, 2]);
     let message = Gossip::announce(head.as_ref().clone(), Some(desk.artifact.as_ref().clone()));
     desk.machine.handle(Input::Gossip { token: 1, from: 1, message }, now(2));
     let proposal = desk.proposal(|proposal| proposal.line = component);
@@ -237,6 +240,23 @@ fn fetched(actions: &[Action<u8>]) -> Option<(OperationId, Extent)> {
         Action::Fetch(job) => Some((job.id, job.extent)),
         _ => None,
     })
+}
+
+#[test]
+fn a_node_that_stays_out_tries_the_program_that_failed_again_after_an_hour() {
+    let (mut desk, proposal) = runs_one_and_hears_of_two("updraft", 1);
+    let decided = desk.decide(&proposal, 11);
+    let (job, _) = fetched(&decided).expect("it is made ready");
+    let slow = Err(JobError::Unfit("`updraft` took more than 30 s".to_owned()));
+    desk.machine.handle(Input::Fetched(job, Ok(Fetched::default())), now(20));
+    assert_eq!(fetched(&desk.machine.handle(Input::Staged(job, slow), now(20))), None);
+    for at in [30, 31, 3_619] {
+        assert_eq!(fetched(&desk.at(at)), None, "at {at}");
+    }
+    let detail = &desk.machine.rule_warnings(now(3_619))[0];
+    assert!(detail.contains("does not help: `updraft` took more than 30 s"), "{detail}");
+    let extent = fetched(&desk.at(3_620)).map(|(_, extent)| extent);
+    assert_eq!(extent, Some(Extent::Stage { protocol: 2, trial: Trial::Demanded }));
 }
 
 #[test]

@@ -151,7 +151,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         let is_for = |id: &Digest| {
             let waits = self.votes.under_way.contains(id) || self.votes.unheard.contains(id);
-            !waits && self.own_stance(id, now) == Some(Stance::Yes)
+            !waits && self.own_stance(id) == Some(Stance::Yes)
         };
         let open = self.standing(now).filter(|(_, state)| matches!(state, State::Open(_)));
         let wanted: Vec<Digest> = open.map(|(held, _)| held.id()).filter(is_for).collect();
@@ -172,9 +172,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     /// This node's word on a proposal, as far as others have heard it.
-    pub(super) fn own_stance(&self, proposal: &Digest, now: Now) -> Option<Stance> {
+    pub(super) fn own_stance(&self, proposal: &Digest) -> Option<Stance> {
         let key = self.votes.elector.as_ref()?.key();
-        self.votes.governance.proposal(proposal)?.stance_of(&key, self.epoch(now))
+        self.votes.governance.proposal(proposal)?.stance_of(&key)
     }
 
     /// Stages the release that a proposal names, unless that is under way.

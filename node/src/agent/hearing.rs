@@ -319,13 +319,17 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 self.sync.statements_failed(peer, now.elapsed);
                 return actions;
             }
-            Some(_) => return vec![Action::Accuse(peer)],
+            Some(_) => {
+                self.sync.statements_failed(peer, now.elapsed);
+                return vec![Action::Accuse(peer)];
+            }
         };
         let last = statements.last().map(Statement::id);
         let statements = statements.into_iter().map(Arc::new);
         let (votes, others): (Vec<_>, Vec<_>) =
             statements.partition(|statement| statement.is_about_a_vote());
         if self.on_caught_up_votes(peer, votes, &mut actions, now) == Verdict::Reject {
+            self.sync.statements_failed(peer, now.elapsed);
             actions.push(Action::Accuse(peer));
             return actions;
         }
@@ -344,6 +348,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 }
                 Err(refusal) => {
                     if self.refuse_from(&refusal, peer, &mut actions) == Verdict::Reject {
+                        self.sync.statements_failed(peer, now.elapsed);
                         actions.push(Action::Accuse(peer));
                         return actions;
                     }

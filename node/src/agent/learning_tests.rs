@@ -31,7 +31,8 @@ fn grace_end(governance: &Governance, at: u64) -> Option<u64> {
 }
 
 #[test]
-fn who_learns_of_a_decision_that_is_in_force_keeps_when_and_nobody_else_does() {
+fn who_learns_of_a_decision_that_is_in_force_keeps_when_before_the_certificate_and_nobody_else_does()
+ {
     for (at, kept) in [(25, None), (60, Some(epoch(60)))] {
         let mut desk = Desk::speaking(2);
         let certificate = decided(&desk);
@@ -41,6 +42,12 @@ fn who_learns_of_a_decision_that_is_in_force_keeps_when_and_nobody_else_does() {
             _ => None,
         });
         assert_eq!(learnt, kept);
+        let place = |what: &dyn Fn(&Action<u8>) -> bool| actions.iter().position(what);
+        let (when, what) = (
+            place(&|action| matches!(action, Action::KeepLearnt(..))),
+            place(&|action| matches!(action, Action::KeepStatement(_))),
+        );
+        assert!(when < what, "a certificate that is kept is never learnt again");
     }
 }
 

@@ -298,7 +298,7 @@ impl Agent {
         let actions = self.machine.handle(Input::Cast(Box::new(signed)), self.now());
         self.carry_out(actions).await;
         self.publish_status().await;
-        if self.machine.own_stance(proposal, self.now()) != Some(stance) {
+        if self.machine.own_stance(proposal) != Some(stance) {
             let detail = "the ballot is not taken any more: the vote has just ended, or the key was taken back";
             return answer(reply, Err(Problem::new(Code::ProposalClosed, detail)));
         }

@@ -11,7 +11,7 @@ use updraft_protocol::{
     vote::{Activation, Decision, Fraction, Weights},
 };
 
-use super::{action::Now, electing::Readiness, lifecycle::Stage, machine::Machine};
+use super::{action::Now, electing::Readiness, machine::Machine};
 use crate::{
     governance::{Held, LIED, State, VoteCount},
     metrics::ProposalNumbers,
@@ -183,7 +183,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             count: governance.vote_count(held)?,
             electors: self.elector_lines(held),
             missing: self.missing(held, state, now),
-            own: self.own_part(held, weights, now),
+            own: self.own_part(held, weights),
             readiness: self.readiness_in_words(held, now),
             certificates: certificates.collect(),
         })
@@ -217,9 +217,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         electorate.electors.iter().map(line).collect()
     }
 
-    fn own_part(&self, held: &Held, weights: &Weights, now: Now) -> Option<OwnPart> {
+    fn own_part(&self, held: &Held, weights: &Weights) -> Option<OwnPart> {
         let key = self.votes.elector.as_ref()?.key();
-        let (may_vote, stance) = (weights.has(&key), held.stance_of(&key, self.epoch(now)));
+        let (may_vote, stance) = (weights.has(&key), held.stance_of(&key));
         Some(OwnPart { key, may_vote, stance })
     }
 
@@ -234,20 +234,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// What this node itself has not done for it.
     fn own_part_missing(&self, held: &Held, now: Now) -> Option<String> {
-        match self.own_stance(&held.id(), now) {
+        match self.own_stance(&held.id()) {
             None => Some("this node has not voted".to_owned()),
             Some(Stance::Yes) => {
                 Some(format!("this node is not ready: {}", self.readiness_in_words(held, now)))
             }
             Some(_) => None,
-        }
-    }
-
-    /// Why the last attempt with a release failed, if another is to be made.
-    pub(super) fn waits_because(&self, line: &ComponentName, release: &Digest) -> Option<&str> {
-        match self.components.get(line)?.stage() {
-            Stage::Waiting { release: failed, error, .. } if failed == release => Some(error),
-            _ => None,
         }
     }
 
@@ -260,13 +252,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     self.rules.target
                 )
             }
-            Readiness::Untried => {
-                let named = self.named_release(held).map(|known| known.signed.digest());
-                match named.and_then(|named| self.waits_because(&held.proposal.line, &named)) {
-                    Some(why) => format!("{release} could not be tried here yet: {why}"),
-                    None => format!("{release} has not been tried here"),
-                }
-            }
+            Readiness::Untried => format!("{release} has not been tried here"),
             Readiness::Proven { .. } => {
                 format!("{release} is staged here, and its self-test passed")
             }

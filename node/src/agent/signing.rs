@@ -7,10 +7,7 @@ use super::{
     effects::{Ended, NotKept},
     task::Agent,
 };
-use crate::{
-    catalog::Word,
-    store::{CastBallot, Vouched},
-};
+use crate::{catalog::Word, store::Vouched};
 
 impl Agent {
     /// Keeps a word of this witness, and only then signs it: a power cut between the two leaves a word that was
@@ -39,9 +36,8 @@ impl Agent {
     /// said, and never two with one number.
     pub(super) async fn cast(&self, ballot: &Ballot) -> Result<Signed<Ballot>, NotKept> {
         let key = self.context.voter.clone().ok_or(NotKept)?;
-        let (proposal, epoch) = (ballot.proposal, ballot.epoch);
-        let cast = CastBallot { seq: ballot.seq, stance: ballot.stance };
-        self.keep("a ballot", move |store| store.put_cast(&proposal, epoch, cast)).await?;
+        let (proposal, seq, stance) = (ballot.proposal, ballot.seq, ballot.stance);
+        self.keep("a ballot", move |store| store.put_cast(&proposal, seq, stance)).await?;
         let mut signed = Signed::unsigned(ballot).map_err(|error| {
             tracing::error!(%error, "a ballot cannot be written");
             NotKept

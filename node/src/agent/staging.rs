@@ -75,13 +75,13 @@ pub(super) struct Ahead {
 enum Stand {
     Due,
     UnderWay,
-    Over(Result<Staged, String>),
+    Over { result: Result<Staged, String>, since: Duration },
 }
 
 impl Ahead {
     /// What failed for good is wanted no more.
     const fn is_wanted(&self) -> bool {
-        !matches!(self.stand, Stand::Over(Err(_)))
+        !matches!(self.stand, Stand::Over { result: Err(_), .. })
     }
 
     /// Whether it is what somebody asks for. What has passed or may pass its self-test serves those who spare it one,
@@ -140,8 +140,16 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     ) -> Option<&Result<Staged, String>> {
         let key = Wanted { component: component.clone(), release: *release, protocol };
         match &self.ahead.get(&key)?.stand {
-            Stand::Over(result) => Some(result),
+            Stand::Over { result, .. } => Some(result),
             Stand::Due | Stand::UnderWay => None,
+        }
+    }
+
+    /// When a release that somebody wanted ready turned out to be no good, by the time since the node started.
+    pub(super) fn failed_at(&self, what: &Wanted) -> Option<Duration> {
+        match &self.ahead.get(what)?.stand {
+            Stand::Over { result: Err(_), since } => Some(*since),
+            Stand::Due | Stand::UnderWay | Stand::Over { .. } => None,
         }
     }
 
@@ -153,7 +161,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         match ahead.stand {
             Stand::Due => self.never_begun(&ahead, reason, now),
             Stand::UnderWay => actions.push(Action::CallOff(ahead.operation, reason.to_owned())),
-            Stand::Over(_) => {}
+            Stand::Over { .. } => {}
         }
         let component = &what.component;
         actions.push(Action::KeepAhead(component.clone(), self.wanted_ahead(component)));
@@ -263,7 +271,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     said: staged.tried.as_ref().map(|tried| tried.said.clone()),
                 }));
                 self.end_well(&job, now);
-                self.is_over(&job, Ok(staged));
+                self.is_over(&job, Ok(staged), now);
             }
             Err(JobError::WrongRoute { blob, error }) => {
                 self.go_another_way(job, blob, error, now, &mut actions);
@@ -305,7 +313,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         self.legal(moved, job.id, now);
         if is_final {
-            self.is_over(job, Err(text));
+            self.is_over(job, Err(text), now);
             let wanted = self.wanted_ahead(&job.component);
             actions.push(Action::KeepAhead(job.component.clone(), wanted));
         } else if let Some(ahead) = self.entry(job) {
@@ -313,9 +321,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
     }
 
-    fn is_over(&mut self, job: &Job, result: Result<Staged, String>) {
+    fn is_over(&mut self, job: &Job, result: Result<Staged, String>, now: Now) {
         if let Some(ahead) = self.entry(job) {
-            ahead.stand = Stand::Over(result);
+            ahead.stand = Stand::Over { result, since: now.elapsed };
         }
     }
 

@@ -276,13 +276,13 @@ async fn elector(parts: &Parts) -> Result<Option<Elector>, Problem> {
     let Some(key) = &parts.voter else { return Ok(None) };
     let store = parts.store.clone();
     let kept = on_thread(move || store.cast()).await?;
-    let said = kept.into_iter().map(|(about, cast)| (about, (cast.seq, cast.stance)));
+    let last = kept.into_iter().map(|(proposal, cast)| (proposal, (cast.seq, cast.stance)));
     let id = key.public().id();
     let electorate = parts.trust.newest.electorate.as_ref();
     if electorate.is_none_or(|electorate| electorate.elector(&id).is_none()) {
         tracing::warn!(key = %id, "governance.voter_key is no elector of the trust root, so it has no vote");
     }
-    Ok(Some(Elector::new(id, said.collect())))
+    Ok(Some(Elector::new(id, last.collect())))
 }
 
 fn context(parts: &Parts) -> Context {

@@ -294,7 +294,7 @@ impl<P: Copy + Ord + Debug> Sync<P> {
     /// news do not shorten.
     pub(super) fn statements_failed(&mut self, peer: P, now: Duration) {
         if let Some(entry) = self.peers.get_mut(&peer) {
-            entry.pass = Pass::default();
+            (entry.pass, entry.statement_pages) = (Pass::default(), 0);
             entry.statements.get_or_insert_default().longer(now);
         }
     }

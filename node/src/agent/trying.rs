@@ -130,12 +130,8 @@ fn lend(
     Ok((folder, command))
 }
 
-/// What the system ends a program with when it needs its memory.
-const SIGKILL: i32 = 9;
-
 /// Whose fault it is that a release did not pass: its own, or this machine's, which may be busy or full at the moment. Then
-/// it is tried again after a pause that grows. Nobody can tell a program that hangs from a machine that is busy; a node
-/// that would stay out for ever because it was busy once is the worse of the two.
+/// it is tried again after a pause.
 fn unfit(error: &TrialError) -> JobError {
     let is_busy = |source: &io::Error| {
         use io::ErrorKind::{ExecutableFileBusy, OutOfMemory, ResourceBusy, WouldBlock};
@@ -143,13 +139,11 @@ fn unfit(error: &TrialError) -> JobError {
     };
     match error {
         TrialError::Start { source, .. } if is_busy(source) => JobError::Failed(chain(error)),
-        TrialError::Temporary(_)
-        | TrialError::Watch { .. }
-        | TrialError::TooSlow { .. }
-        | TrialError::Signal { signal: SIGKILL, .. } => JobError::Failed(chain(error)),
+        TrialError::Temporary(_) | TrialError::Watch { .. } => JobError::Failed(chain(error)),
         TrialError::Unknown { .. }
         | TrialError::NotAProgram { .. }
         | TrialError::Start { .. }
+        | TrialError::TooSlow { .. }
         | TrialError::Exit { .. }
         | TrialError::Signal { .. } => JobError::Unfit(chain(error)),
     }

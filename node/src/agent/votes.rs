@@ -285,7 +285,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     let id = certificate.proposal.digest();
                     let epoch = self.epoch(now);
                     if self.votes.governance.note_learnt(&id, epoch) {
-                        actions.push(Action::KeepLearnt(id, epoch));
+                        // Before its certificate: once that is kept, nobody notes any more when it came.
+                        actions.insert(0, Action::KeepLearnt(id, epoch));
                     }
                     let certificate = Box::new(certificate.as_ref().clone());
                     self.conclude(Statement::Certificate(certificate), actions);

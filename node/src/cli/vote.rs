@@ -27,7 +27,7 @@ use crate::{
         types::{Ballots, CheckReport, Proposal, Said, Status, VoteBody},
     },
     clock::Clock,
-    governance::{CannotVote, Governance, Held, LIED, may_cast, next_ballot},
+    governance::{Governance, Held, LIED, may_cast, next_ballot},
     keys::KeyFile,
     problem::{Code, Problem},
 };
@@ -199,9 +199,9 @@ impl Shown {
             return Err(Problem::new(Code::ProposalClosed, detail));
         }
         let last = elector.cast.map(|(_, seq, _)| seq);
-        next_ballot(&self.held().proposal, last, self.epoch).ok_or_else(|| {
-            Problem::from_error(Code::ProposalClosed, &CannotVote::TooOften)
-                .hint("wait for the next epoch; `updraft votes` shows what counts")
+        next_ballot(&self.held().proposal, last, self.epoch).map_err(|error| {
+            Problem::from_error(Code::ProposalClosed, &error)
+                .hint("wait for that epoch; `updraft votes` shows what counts")
         })
     }
 

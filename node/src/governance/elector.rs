@@ -10,9 +10,9 @@ use updraft_protocol::{
 };
 
 use super::{
-    held::{SKEW, State},
+    held::State,
     machine::Governance,
-    pace::{most_ballots, most_ballots_before},
+    pace::{epoch_of, most_ballots, most_ballots_before},
 };
 
 /// Why a ballot is not cast.
@@ -30,21 +30,32 @@ pub enum CannotVote {
     /// It has changed its mind too often.
     #[error("it has changed its mind too often; it may again in the next epoch")]
     TooOften,
+    /// Its last ballot is dated ahead. Others may hold that, and count it when its time has come.
+    #[error(
+        "its last ballot is dated {0} epochs ahead, of a clock that was wrong: it may vote again when they are over"
+    )]
+    Ahead(u64),
     /// It would say the same again.
     #[error("it has said so")]
     SaidSo,
 }
 
-/// The number of an elector's next ballot about a proposal, after the `last` one that is known of it; `None` if it has
-/// changed its mind too often in this epoch. Who signs a ballot takes its number from here, and from nowhere else.
+/// The number of an elector's next ballot about a proposal, after the `last` one that is known of it. There is none if it
+/// has changed its mind too often in this epoch, or has used the numbers of a later one. Who signs a ballot takes its
+/// number from here, and from nowhere else.
 ///
 /// A store that was lost, or is an older copy, or a node that has not heard everything, makes no elector say two things
 /// with one number in another epoch than that of the ballots it does not know. Within one epoch it may: so whoever casts
 /// asks first, and waits until it knows what peers know.
-pub fn next_ballot(proposal: &Proposal, last: Option<u32>, epoch: u64) -> Option<u32> {
+pub fn next_ballot(proposal: &Proposal, last: Option<u32>, epoch: u64) -> Result<u32, CannotVote> {
+    let ahead = last.map_or(0, |last| epoch_of(proposal, last).saturating_sub(epoch));
+    if ahead > 0 {
+        return Err(CannotVote::Ahead(ahead));
+    }
     let by_time = u32::try_from(most_ballots_before(proposal, epoch)).unwrap_or(u32::MAX);
-    let number = last.unwrap_or(0).max(by_time).checked_add(1)?;
-    (u64::from(number) <= most_ballots(proposal, epoch)).then_some(number)
+    let number = last.unwrap_or(0).max(by_time).checked_add(1);
+    let number = number.filter(|number| u64::from(*number) <= most_ballots(proposal, epoch));
+    number.ok_or(CannotVote::TooOften)
 }
 
 /// Whether a ballot that says so may be cast in this epoch, on a proposal that stands so. Others would not take it, and its
@@ -69,18 +80,17 @@ pub fn may_cast(
     Err(CannotVote::Closed(state.word()))
 }
 
-/// An elector at work: its key's name, and what it said. The key itself stays with whoever signs.
+/// An elector at work: its key's name, and what it said last. The key itself stays with whoever signs.
 #[derive(Debug, Clone)]
 pub struct Elector {
     key: KeyId,
-    /// Its last ballot of each epoch, by proposal: also those of epochs that are still to come, of a clock that was ahead.
-    said: BTreeMap<(Digest, u64), (u32, Stance)>,
+    last: BTreeMap<Digest, (u32, Stance)>,
 }
 
 impl Elector {
-    /// An elector with what it kept of its ballots: number and stance of the last one, by proposal and epoch.
-    pub fn new(key: KeyId, said: BTreeMap<(Digest, u64), (u32, Stance)>) -> Self {
-        Self { key, said }
+    /// An elector with what it kept of its last ballots: number and stance, by proposal.
+    pub fn new(key: KeyId, last: BTreeMap<Digest, (u32, Stance)>) -> Self {
+        Self { key, last }
     }
 
     /// The name of its key.
@@ -106,37 +116,26 @@ impl Elector {
         }
         let state = governance.state(proposal, epoch, None).ok_or(CannotVote::Unknown)?;
         may_cast(&held.proposal, state, &stance, epoch, governance.rules())?;
-        // Nobody hears a ballot that is dated further ahead, and no number of a later epoch is one of this.
-        let heard_of = epoch.saturating_add(SKEW);
         // Peers may know of ballots that a store which was lost, or is an older copy, does not.
-        let heard = held.ballots.get(&self.key).filter(|cast| cast.ballot.epoch <= heard_of);
-        let heard = heard.map(|cast| (cast.ballot.seq, cast.ballot.stance));
-        let kept = self.said.range((*proposal, 0)..=(*proposal, heard_of)).next_back();
-        let kept = kept.map(|(_, said)| *said);
+        let heard = held.ballots.get(&self.key).map(|cast| (cast.ballot.seq, cast.ballot.stance));
+        let kept = self.last.get(proposal).copied();
         let last = heard.into_iter().chain(kept).max_by_key(|(seq, _)| *seq);
         // What was kept and is not heard of was lost before it was said.
         if last.is_some_and(|(_, last)| last == stance) && heard == last {
             return Err(CannotVote::SaidSo);
         }
-        let seq = next_ballot(&held.proposal, last.map(|(seq, _)| seq), epoch)
-            .ok_or(CannotVote::TooOften)?;
-        self.said.insert((*proposal, epoch), (seq, stance));
+        let seq = next_ballot(&held.proposal, last.map(|(seq, _)| seq), epoch)?;
+        self.last.insert(*proposal, (seq, stance));
         Ok(Ballot { network, by: self.key, proposal: *proposal, seq, epoch, stance, reason })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use updraft_protocol::{NetworkKind, Statement, vote::Outlook};
+    use updraft_protocol::{NetworkKind, vote::Outlook};
 
     use super::*;
-    use crate::{
-        governance::{Event, Refusal},
-        testing::{
-            Publisher,
-            votes::{self, proposal, ready, signed},
-        },
-    };
+    use crate::testing::votes::{proposal, ready};
 
     /// Open from epoch 10 to 20, in force at 30 on a development network.
     #[test]
@@ -167,60 +166,23 @@ mod tests {
     fn no_number_of_an_epoch_is_one_of_an_earlier_epoch() {
         let vote = proposal(1, 10);
         let numbers = |epoch| {
-            std::iter::successors(next_ballot(&vote, None, epoch), move |last| {
-                next_ballot(&proposal(1, 10), Some(*last), epoch)
+            std::iter::successors(next_ballot(&vote, None, epoch).ok(), move |last| {
+                next_ballot(&proposal(1, 10), Some(*last), epoch).ok()
             })
         };
         assert!(numbers(10).eq(1..=16) && numbers(11).eq(17..=32) && numbers(20).eq(161..=176));
-        assert_eq!(next_ballot(&vote, Some(u32::MAX), u64::MAX), None);
+        assert_eq!(next_ballot(&vote, Some(16), 10), Err(CannotVote::TooOften));
+        assert_eq!(next_ballot(&vote, Some(u32::MAX), u64::MAX), Err(CannotVote::TooOften));
     }
 
-    /// A vote that is on for 300 epochs, and elector 2, whose clock has been 144 epochs ahead.
     #[test]
-    fn a_clock_that_was_ahead_takes_nobodys_vote_away_and_makes_nobody_a_liar() {
-        let (now, ahead) = (10, 154);
-        let vote = Proposal {
-            lock_deadline: 310,
-            activation: updraft_protocol::vote::Activation::Epoch(320),
-            grace_end: 330,
-            ..proposal(1, now)
-        };
-        let vote = signed(&vote, 1);
-        let governance = || {
-            let mut governance = Governance::new(&votes::root(1, &[1, 2, 3, 4, 5]));
-            governance.offer(&Statement::Proposal(vote.clone()), now).expect("an elector's");
-            governance
-        };
-        let (mut own, mut others) = (governance(), governance());
-        let key = Publisher::key(2).public().id();
-        let mut elector = Elector::new(key, BTreeMap::new());
-        let cast = |elector: &mut Elector, own: &Governance, stance, epoch| {
-            let network = Publisher::new().network;
-            elector.cast(own, network, &vote.digest(), stance, String::new(), epoch)
-        };
-        let say = |ballot: &Ballot| Statement::Ballot(signed(ballot, 2));
-        let stance_of = |governance: &Governance, epoch| {
-            governance.proposal(&vote.digest()).expect("known").stance_of(&key, epoch)
-        };
-
-        let early = cast(&mut elector, &own, Stance::No, ahead).expect("by its clock");
-        own.offer(&say(&early), ahead).expect("by its clock");
-        assert_eq!(others.offer(&say(&early), now), Err(Refusal::FromTheFuture(ahead)));
-
-        assert_eq!(stance_of(&own, now), None, "nobody has heard it");
-        let right = cast(&mut elector, &own, Stance::Yes, now).expect("the clock was set right");
-        for governance in [&mut own, &mut others] {
-            governance.offer(&say(&right), now).expect("in time");
-            assert_eq!(stance_of(governance, now), Some(Stance::Yes));
+    fn who_has_used_numbers_of_a_later_epoch_waits_for_it() {
+        let vote = proposal(1, 10);
+        let early = next_ballot(&vote, None, 14).expect("by a clock that is ahead");
+        for epoch in 10..14 {
+            let waits = Err(CannotVote::Ahead(14 - epoch));
+            assert_eq!(next_ballot(&vote, Some(early), epoch), waits);
         }
-        assert_eq!(cast(&mut elector, &own, Stance::Yes, now), Err(CannotVote::SaidSo));
-
-        let later = cast(&mut elector, &own, Stance::Abstain, ahead).expect("that day has come");
-        assert!(later.seq > early.seq && early.seq > right.seq);
-        for ballot in [&early, &later] {
-            let events = others.offer(&say(ballot), ahead).expect("in time");
-            assert!(matches!(events[..], [Event::Voted { .. }]), "{events:?}");
-        }
-        assert_eq!(stance_of(&others, ahead), Some(Stance::Abstain));
+        assert_eq!(next_ballot(&vote, Some(early), 14), Ok(early + 1));
     }
 }

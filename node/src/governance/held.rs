@@ -152,10 +152,9 @@ impl Held {
         self.ballots.get(key).map(|cast| (&cast.signed, &cast.ballot))
     }
 
-    /// How an elector stands, by its last ballot, for whoever hears it in an epoch: nobody does one that is dated ahead.
-    pub fn stance_of(&self, key: &KeyId, epoch: u64) -> Option<Stance> {
-        let cast = self.ballots.get(key)?;
-        (cast.ballot.epoch <= epoch.saturating_add(SKEW)).then_some(cast.ballot.stance)
+    /// How an elector stands, by its last ballot.
+    pub fn stance_of(&self, key: &KeyId) -> Option<Stance> {
+        self.ballots.get(key).map(|cast| cast.ballot.stance)
     }
 
     /// The certificate of a decision, if it was taken.

@@ -222,14 +222,7 @@ impl Governance {
             self.note_unheard(signed, &claim, arrival);
             return Err(Refusal::UnknownProposal);
         };
-        let known = held.ballots.get(&claim.by);
-        // Of a clock that was ahead, here and where it was signed: nobody else has it.
-        let is_ahead = |cast: &Cast| match arrival {
-            Arrival::Now(epoch) => cast.ballot.epoch > epoch.saturating_add(SKEW),
-            Arrival::Before => false,
-        };
-        let is_ahead = known.is_some_and(is_ahead);
-        let known = known.map(|cast| (cast.ballot.seq, cast.ballot.digest()));
+        let known = held.ballots.get(&claim.by).map(|cast| (cast.ballot.seq, cast.ballot.digest()));
         if known.is_some_and(|(_, digest)| digest == signed.digest()) {
             return Ok(Vec::new());
         }
@@ -250,7 +243,7 @@ impl Governance {
         }
         let (proposal, by) = (ballot.proposal, ballot.by);
         match known {
-            Some((seq, _)) if seq > ballot.seq && !is_ahead => return Err(Refusal::Outdated),
+            Some((seq, _)) if seq > ballot.seq => return Err(Refusal::Outdated),
             Some((seq, _)) if seq == ballot.seq => {
                 let earlier = held.ballots.get(&by).map(|cast| cast.signed.as_ref().clone());
                 let Some(earlier) = earlier else { return Err(Refusal::Outdated) };
@@ -356,7 +349,9 @@ impl Governance {
                 current = self.network.fork_digest(&applied);
                 let at = held.proposal.activation.earliest();
                 // Whoever learns of it when it is over has others around him who have not, either.
-                let late = held.learnt.filter(|learnt| *learnt > at);
+                // An epoch that is still to come was noted by a clock that was ahead.
+                let noted = held.learnt.filter(|learnt| *learnt <= epoch.saturating_add(SKEW));
+                let late = noted.filter(|learnt| *learnt > at);
                 let late = late.map_or(0, |learnt| learnt.saturating_add(self.rules.min_grace));
                 let grace_end = held.proposal.grace_end.max(late);
                 Change { before, after: current, at, grace_end }
@@ -373,8 +368,11 @@ impl Governance {
     /// Notes when this node learnt of a decision: those who have not heard of it get their grace from then on. Whether
     /// it was too late for the grace that was decided: then the epoch is to be kept.
     pub fn note_learnt(&mut self, id: &Digest, epoch: u64) -> bool {
-        let Some(held) = self.held.get_mut(id) else { return false };
-        *held.learnt.get_or_insert(epoch) == epoch && epoch > held.proposal.activation.earliest()
+        let Some(held) = self.held.get_mut(id).filter(|held| held.learnt.is_none()) else {
+            return false;
+        };
+        held.learnt = Some(epoch);
+        epoch > held.proposal.activation.earliest()
     }
 
     /// Looks at everything that is undecided, once all that was kept is here.

@@ -22,6 +22,11 @@ pub(super) fn most_ballots_before(proposal: &Proposal, epoch: u64) -> u64 {
     epoch.saturating_sub(proposal.opens).saturating_mul(AN_EPOCH)
 }
 
+/// The epoch that has this number.
+pub(super) fn epoch_of(proposal: &Proposal, number: u32) -> u64 {
+    proposal.opens.saturating_add(u64::from(number.saturating_sub(1)) / AN_EPOCH)
+}
+
 /// The ballots on one proposal that were taken of each elector in the epoch in which its last one came. It is not kept:
 /// who is started again begins with none.
 #[derive(Debug, Clone, Default)]

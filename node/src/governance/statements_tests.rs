@@ -119,8 +119,15 @@ fn whoever_learns_late_of_a_decision_has_others_around_him_who_get_their_grace()
     }
     let line = "updraft".parse().expect("a name");
     assert_eq!(governance.forks(&line, 50, None).past[0].grace_end, 20);
-    governance.note_learnt(&id(&vote), 50);
+    assert!(governance.note_learnt(&id(&vote), 50), "it is to be kept");
     assert_eq!(governance.forks(&line, 50, None).past[0].grace_end, 51, "a development network's");
+    assert!(!governance.note_learnt(&id(&vote), 60), "the first time counts");
+    assert_eq!(governance.forks(&line, 60, None).past[0].grace_end, 51);
+    assert_eq!(
+        governance.forks(&line, 48, None).past[0].grace_end,
+        20,
+        "what a clock noted that was ahead excuses nobody"
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Nothing else in the program names sled, so it can be replaced here. Whatever a promise depends on is
 //! flushed before the function returns; there is no background flusher.
 
-use std::{collections::BTreeMap, ops::Bound, path::Path};
+use std::{ops::Bound, path::Path};
 
 use updraft_protocol::{
     Blob, ChannelName, ComponentName, Digest, Hasher, Head, Manifest, ObjectRef, Signed, Statement,
@@ -32,7 +32,7 @@ pub(super) struct Meta {
     statements: sled::Tree,
     /// channel → what this node vouched for last, as a witness.
     vouched: sled::Tree,
-    /// proposal and epoch (8 bytes big endian) → how this node voted last on it in that epoch.
+    /// proposal → how this node voted last on it.
     cast: sled::Tree,
     /// digest → signed manifest.
     manifests: sled::Tree,
@@ -181,29 +181,20 @@ impl Meta {
         read.collect()
     }
 
-    pub(super) fn put_cast(
-        &self,
-        proposal: &Digest,
-        epoch: u64,
-        cast: &CastBallot,
-    ) -> Result<(), StoreError> {
-        let key = [proposal.as_bytes().as_slice(), &epoch.to_be_bytes()].concat();
-        self.put(&self.cast, &key, cast.encode())
+    pub(super) fn put_cast(&self, proposal: &Digest, cast: &CastBallot) -> Result<(), StoreError> {
+        self.put(&self.cast, proposal.as_bytes(), cast.encode())
     }
 
-    /// By proposal and epoch.
-    pub(super) fn cast(&self) -> Result<BTreeMap<(Digest, u64), CastBallot>, StoreError> {
+    pub(super) fn cast(&self) -> Result<Vec<(Digest, CastBallot)>, StoreError> {
         let read = self.cast.iter().map(|row| {
             let (key, value) = row.map_err(failed("read"))?;
-            let bad_key = || StoreError::BadRecord {
+            let bytes: [u8; 32] = key.as_ref().try_into().map_err(|_| StoreError::BadRecord {
                 what: "a ballot of this node".to_owned(),
-                reason: format!("its key has {} bytes, not 40", key.len()),
-            };
-            let (proposal, epoch) = key.split_first_chunk::<32>().ok_or_else(bad_key)?;
-            let epoch: [u8; 8] = epoch.try_into().map_err(|_| bad_key())?;
-            let about = (Digest::from_bytes(*proposal), u64::from_be_bytes(epoch));
-            let what = || format!("the ballot of this node on {} in epoch {}", about.0, about.1);
-            Ok((about, CastBallot::decode(what, &value)?))
+                reason: format!("its key has {} bytes, not 32", key.len()),
+            })?;
+            let proposal = Digest::from_bytes(bytes);
+            let what = || format!("the ballot of this node on {proposal}");
+            Ok((proposal, CastBallot::decode(what, &value)?))
         });
         read.collect()
     }

@@ -122,7 +122,7 @@ pub struct Vouched {
     pub time: Timestamp,
 }
 
-/// How this node voted last in an epoch, on some proposal: kept before it is said.
+/// How this node voted last on a proposal: kept before it is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CastBallot {
     /// Number of the ballot.

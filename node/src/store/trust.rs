@@ -12,7 +12,7 @@ use std::{
 
 use updraft_protocol::{
     ChannelBase, ChannelName, Digest, Head, KeyId, Manifest, NetworkName, Root, Signable, Signed,
-    Statement, Timestamp,
+    Stance, Statement, Timestamp,
     codec::{self, Wire as _},
 };
 
@@ -266,27 +266,19 @@ impl Store {
         self.inner.meta.vouched()
     }
 
-    /// Keeps how this node is about to vote on a proposal; it takes the place of its last ballot there in that epoch.
-    pub fn put_cast(
-        &self,
-        proposal: &Digest,
-        epoch: u64,
-        cast: CastBallot,
-    ) -> Result<(), StoreError> {
-        self.inner.meta.put_cast(proposal, epoch, &cast)
+    /// Keeps how this node is about to vote on a proposal; it takes the place of its last ballot there.
+    pub fn put_cast(&self, proposal: &Digest, seq: u32, stance: Stance) -> Result<(), StoreError> {
+        self.inner.meta.put_cast(proposal, &CastBallot { seq, stance })
     }
 
-    /// How this node voted last, by proposal and epoch.
-    pub fn cast(&self) -> Result<BTreeMap<(Digest, u64), CastBallot>, StoreError> {
+    /// How this node voted last, by proposal.
+    pub fn cast(&self) -> Result<Vec<(Digest, CastBallot)>, StoreError> {
         self.inner.meta.cast()
     }
 
-    /// Keeps the epoch in which this node learnt of a decision, unless it has learnt of it before.
+    /// Keeps the epoch in which this node learnt of a decision.
     pub fn put_learnt(&self, decision: &Digest, epoch: u64) -> Result<(), StoreError> {
-        match self.learnt(decision)? {
-            Some(_) => Ok(()),
-            None => self.inner.meta.put_number(&learnt(decision), epoch),
-        }
+        self.inner.meta.put_number(&learnt(decision), epoch)
     }
 
     /// That epoch, if there was one.
