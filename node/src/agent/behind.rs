@@ -84,15 +84,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             None => {
                 self.stage(&line, &known, behind.protocol, Trial::Demanded, VOTE, now, actions);
             }
-            // It may have been this machine's fault, which was busy, or short of something.
             Some(Err(_)) => {
-                let release = digest;
-                let what = Wanted { component: line.clone(), release, protocol: behind.protocol };
-                let failed = self.failed_at(&what).unwrap_or(now.elapsed);
-                if now.elapsed >= failed + TRIED_AGAIN {
-                    self.unstage(&what, now, actions);
-                    self.stage(&line, &known, behind.protocol, Trial::Demanded, VOTE, now, actions);
-                }
+                let what = wanted(&line, &known, behind);
+                self.try_again(&what, TRIED_AGAIN, now, actions);
             }
             // What is live already would only be installed again and again.
             Some(Ok(_)) if self.is_live(&line, &known) => {}
@@ -109,8 +103,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
     }
 
-    /// The release of this program that the certificate names; if that cannot be had, the newest after it on the channel
-    /// that this program follows. No other channel's keys were asked for.
+    /// The release of this program that the certificate names; if that cannot be had, or does not pass its self-test here,
+    /// the newest after it on the channel that this program follows. No other channel's keys were asked for.
     pub(super) fn successor(&self, behind: &LeftBehind, now: Now) -> Option<&Known> {
         let line = own_component();
         let runs = |known: &&Known| {
@@ -120,19 +114,23 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 && manifest.needs_protocol.is_none_or(|needs| needs <= behind.protocol)
                 && self.distrust(&manifest.channel, known, now).is_none()
         };
+        let works = |known: &&Known| self.known_to_fail(&wanted(&line, known, behind)).is_none();
         let held = self.votes.governance.proposal(&behind.proposal)?;
         let named = held.proposal.artifacts.iter();
-        let mut named = named.filter_map(|digest| self.catalog.manifest(digest));
-        if let Some(named) = named.find(runs) {
-            return Some(named);
-        }
+        let named = named.filter_map(|digest| self.catalog.manifest(digest)).find(runs);
         let followed = self.components.get(&line).filter(|c| c.following == Following::Yes);
         let channel = followed.map_or(&self.rules.channel, |component| &component.channel);
-        self.catalog
-            .candidates(&line, channel, &self.rules.target)
-            .filter(runs)
-            .filter(|known| known.manifest.version > behind.release)
-            .max_by_key(|known| known.manifest.version.clone())
+        let newer = || {
+            let candidates = self.catalog.candidates(&line, channel, &self.rules.target);
+            candidates.filter(runs).filter(|known| known.manifest.version > behind.release)
+        };
+        let version = |known: &&Known| known.manifest.version.clone();
+        named
+            .filter(works)
+            .or_else(|| newer().filter(works).max_by_key(version))
+            // Nothing else is there: what failed may not have been to blame.
+            .or(named)
+            .or_else(|| newer().max_by_key(version))
     }
 
     fn installed_version(&self, line: &ComponentName) -> Option<&ReleaseVersion> {
@@ -172,15 +170,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         match self.successor(behind, now) {
             Some(known) => {
-                match self.staged(&own_component(), &known.signed.digest(), behind.protocol) {
-                    Some(Err(reason)) => format!(
-                        "{begin}, and {} does not help: {reason}",
-                        known.manifest.release_name()
-                    ),
-                    _ => format!(
-                        "{begin} until {} is installed, which is under way",
-                        known.manifest.release_name()
-                    ),
+                let name = known.manifest.release_name();
+                match self.known_to_fail(&wanted(&own_component(), known, behind)) {
+                    Some(reason) => format!("{begin}, and {name} does not help: {reason}"),
+                    None => format!("{begin} until {name} is installed, which is under way"),
                 }
             }
             None => format!(
@@ -189,4 +182,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             ),
         }
     }
+}
+
+fn wanted(line: &ComponentName, release: &Known, behind: &LeftBehind) -> Wanted {
+    let (component, release) = (line.clone(), release.signed.digest());
+    Wanted { component, release, protocol: behind.protocol }
 }

@@ -215,6 +215,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
         self.notice_moves(now, actions);
         let epoch = self.epoch(now);
+        let again = self.votes.governance.learn_by_a_clock_set_right(epoch);
+        actions.extend(again.into_iter().map(|id| Action::KeepLearnt(id, epoch)));
         let forks = self.forks(now);
         let also: BTreeSet<ForkDigest> = forks.also(epoch).take(MAX_ALSO).collect();
         let listening = Listening { current: forks.current, also };

@@ -227,12 +227,22 @@ fn runs_one_and_hears_of_two(line: &str, speaks: u32) -> (Desk, Arc<Statement>) 
     followed.installed = Some(installed);
     let manifest = Manifest { component: component.clone(), ..desk.publisher.manifest("2.0.0") };
     desk.artifact = desk.publisher.sign(&manifest, &[1, 2]);
-    let head = desk.publisher.head(1, None, &[&desk.artifact]);
-    let head = desk.publisher.sign(&Head { expires: NOW.plus(10_000), ..head }, &[1, 2]);
+    let head = long_head(&desk.publisher, 1, None, &[&desk.artifact]);
     let message = Gossip::announce(head.as_ref().clone(), Some(desk.artifact.as_ref().clone()));
     desk.machine.handle(Input::Gossip { token: 1, from: 1, message }, now(2));
     let proposal = desk.proposal(|proposal| proposal.line = component);
     (desk, proposal)
+}
+
+/// A head that is fresh for hours.
+fn long_head(
+    publisher: &Publisher,
+    seq: u64,
+    prev: Option<Digest>,
+    listed: &[&Arc<Signed<Manifest>>],
+) -> Arc<Signed<Head>> {
+    let head = Head { expires: NOW.plus(10_000), ..publisher.head(seq, prev, listed) };
+    publisher.sign(&head, &[1, 2])
 }
 
 fn fetched(actions: &[Action<u8>]) -> Option<(OperationId, Extent)> {
@@ -253,10 +263,34 @@ fn a_node_that_stays_out_tries_the_program_that_failed_again_after_an_hour() {
     for at in [30, 31, 3_619] {
         assert_eq!(fetched(&desk.at(at)), None, "at {at}");
     }
-    let detail = &desk.machine.rule_warnings(now(3_619))[0];
+    let detail = &desk.machine.rule_warnings(now(3_619))[0].clone();
     assert!(detail.contains("does not help: `updraft` took more than 30 s"), "{detail}");
-    let extent = fetched(&desk.at(3_620)).map(|(_, extent)| extent);
-    assert_eq!(extent, Some(Extent::Stage { protocol: 2, trial: Trial::Demanded }));
+    let again = Extent::Stage { protocol: 2, trial: Trial::Demanded };
+    let (job, extent) = fetched(&desk.at(3_620)).expect("it is tried again");
+    assert_eq!((extent, &desk.machine.rule_warnings(now(3_620))[0]), (again, detail));
+    let slow = Err(JobError::Unfit("`updraft` took more than 30 s".to_owned()));
+    desk.machine.handle(Input::Fetched(job, Ok(Fetched::default())), now(3_630));
+    desk.machine.handle(Input::Staged(job, slow), now(3_630));
+
+    // Another, which may do better, comes first; until it has failed as well.
+    let first = long_head(&desk.publisher, 1, None, &[&desk.artifact]).digest();
+    let mended =
+        Manifest { component: ending::own_component(), ..desk.publisher.manifest("2.0.1") };
+    let mended = desk.publisher.sign(&mended, &[1, 2]);
+    let head = long_head(&desk.publisher, 2, Some(first), &[&desk.artifact, &mended]);
+    let (manifest, by) = (mended.clone(), "test".to_owned());
+    let actions = desk.machine.handle(Input::Imported { head, manifest, by }, now(3_640));
+    let job = actions.iter().find_map(|action| match action {
+        Action::Fetch(job) => Some(job.clone()),
+        _ => None,
+    });
+    let job = job.expect("it is tried at once");
+    assert_eq!((job.release, job.extent), (mended.digest(), again));
+    let unfit = Err(JobError::Unfit("`updraft` ended with 1".to_owned()));
+    desk.machine.handle(Input::Fetched(job.id, Ok(Fetched::default())), now(3_641));
+    desk.machine.handle(Input::Staged(job.id, unfit), now(3_641));
+    assert_eq!(fetched(&desk.at(7_229)), None);
+    assert!(fetched(&desk.at(7_230)).is_some(), "the one that was voted on, an hour later");
 }
 
 #[test]

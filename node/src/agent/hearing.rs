@@ -358,7 +358,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         // A page has to lead on, or a peer could keep us asking for ever.
         let leads_on = more && last.is_some() && last > after;
         let page = if leads_on { Page::Full } else { Page::Last };
-        if self.sync.statements_came(peer, page) {
+        if self.sync.statements_came(peer, page, now.elapsed) {
             self.sync.ask(peer, Question::Statements(last));
         } else if self.sync.is_worth_another_pass(peer) {
             self.sync.ask(peer, Question::Statements(None));

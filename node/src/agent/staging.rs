@@ -68,6 +68,8 @@ pub(super) struct Ahead {
     by: String,
     /// The newest operation for it.
     operation: OperationId,
+    /// Why the attempt before was no good, if this is another.
+    failed_before: Option<String>,
     stand: Stand,
 }
 
@@ -121,7 +123,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let operation = self.note(component, release, &wish, now);
         let (version, by) = (release.manifest.version.clone(), by.to_owned());
         let stand = Stand::Due;
-        let ahead = Ahead { version, channel, trial, by, operation, stand };
+        let failed_before = None;
+        let ahead = Ahead { version, channel, trial, by, operation, failed_before, stand };
         if let Some(before) = self.ahead.insert(key, ahead)
             && matches!(before.stand, Stand::Due)
         {
@@ -145,11 +148,30 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         }
     }
 
-    /// When a release that somebody wanted ready turned out to be no good, by the time since the node started.
-    pub(super) fn failed_at(&self, what: &Wanted) -> Option<Duration> {
-        match &self.ahead.get(what)?.stand {
-            Stand::Over { result: Err(_), since } => Some(*since),
-            Stand::Due | Stand::UnderWay | Stand::Over { .. } => None,
+    /// Why a release that somebody wants ready was no good the last time, also while it is tried again.
+    pub(super) fn known_to_fail(&self, what: &Wanted) -> Option<&str> {
+        let ahead = self.ahead.get(what)?;
+        match &ahead.stand {
+            Stand::Over { result, .. } => result.as_ref().err().map(String::as_str),
+            Stand::Due | Stand::UnderWay => ahead.failed_before.as_deref(),
+        }
+    }
+
+    /// Tries a release again that was no good, if that is so long ago.
+    pub(super) fn try_again(
+        &mut self,
+        what: &Wanted,
+        pause: Duration,
+        now: Now,
+        actions: &mut Vec<Action<P>>,
+    ) {
+        let Some(ahead) = self.ahead.get_mut(what) else { return };
+        if let Stand::Over { result: Err(reason), since } = &ahead.stand
+            && now.elapsed >= *since + pause
+        {
+            ahead.failed_before = Some(reason.clone());
+            ahead.stand = Stand::Due;
+            self.begin_staging(now, actions);
         }
     }
 

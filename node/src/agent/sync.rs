@@ -242,9 +242,13 @@ impl<P: Copy + Ord + Debug> Sync<P> {
 
     /// The peer gave a page of statements. Says whether it may be asked for the next one: nobody keeps so many that
     /// it takes more than [`MAX_STATEMENT_PAGES`].
-    pub(super) fn statements_came(&mut self, peer: P, page: Page) -> bool {
+    pub(super) fn statements_came(&mut self, peer: P, page: Page, now: Duration) -> bool {
         let Some(entry) = self.peers.get_mut(&peer) else { return false };
-        entry.statements = None;
+        entry.statements = match page {
+            // It may fail at the next page as it did before: that is not the first time, then.
+            Page::Full => entry.statements.map(|pause| Pause { until: now + MAX_PAUSE, ..pause }),
+            Page::Last => None,
+        };
         entry.statement_pages = match page {
             Page::Full => entry.statement_pages.saturating_add(1),
             Page::Last => 0,

@@ -124,6 +124,30 @@ fn who_answers_news_and_never_tells_what_was_said_is_asked_for_it_ever_more_seld
         sync.answered(1, said);
     }
     assert_eq!(last, MAX_PAUSE);
-    sync.statements_came(1, Page::Last);
+    sync.statements_came(1, Page::Last, now);
     assert!(sync.due(now + MAX_PAUSE).is_empty());
+}
+
+#[test]
+fn who_tells_a_first_page_and_never_the_second_is_asked_ever_more_seldom() {
+    let mut sync: Sync<u8> = Sync::default();
+    sync.peer_came(1);
+    sync.due(Duration::ZERO);
+    sync.answered(1, Question::News);
+    let (first, second) = (Question::Statements(None), Question::Statements(Some(digest(9))));
+    let (mut now, mut last) = (Duration::ZERO, Duration::ZERO);
+    sync.ask(1, first);
+    for _ in 0..8 {
+        assert_eq!(sync.due(now), [(1, first)]);
+        sync.answered(1, first);
+        assert!(sync.statements_came(1, Page::Full, now));
+        sync.ask(1, second);
+        assert_eq!(sync.due(now), [(1, second)]);
+        sync.answered(1, second);
+        sync.statements_failed(1, now);
+        let again = sync.next_wakeup(now);
+        assert!(again - now >= last && again - now <= MAX_PAUSE);
+        (last, now) = (again - now, again);
+    }
+    assert_eq!(last, MAX_PAUSE);
 }

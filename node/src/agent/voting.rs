@@ -53,7 +53,7 @@ pub(super) fn cannot_vote(refusal: &CannotVote) -> Problem {
         CannotVote::TooOften => Problem::new(Code::ProposalClosed, detail)
             .hint("wait for the next epoch; `updraft votes` shows what counts"),
         CannotVote::Ahead(_) => Problem::new(Code::ProposalClosed, detail).hint(
-            "an epoch has 10 min (1 s in a development network); look at the clocks of the machines that vote with this key",
+            "an epoch has 10 min (1 s in a development network); look at the clocks of all machines that vote with this key",
         ),
         CannotVote::SaidSo => Problem::new(Code::ProposalClosed, detail)
             .hint("nothing to do: `updraft votes` shows it"),

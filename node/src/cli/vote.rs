@@ -27,7 +27,7 @@ use crate::{
         types::{Ballots, CheckReport, Proposal, Said, Status, VoteBody},
     },
     clock::Clock,
-    governance::{Governance, Held, LIED, may_cast, next_ballot},
+    governance::{CannotVote, Governance, Held, LIED, may_cast, next_ballot},
     keys::KeyFile,
     problem::{Code, Problem},
 };
@@ -200,8 +200,15 @@ impl Shown {
         }
         let last = elector.cast.map(|(_, seq, _)| seq);
         next_ballot(&self.held().proposal, last, self.epoch).map_err(|error| {
-            Problem::from_error(Code::ProposalClosed, &error)
-                .hint("wait for that epoch; `updraft votes` shows what counts")
+            let again = match error {
+                CannotVote::Ahead(epochs) => self.epoch.saturating_add(epochs),
+                _ => self.epoch.saturating_add(1),
+            };
+            let hint = format!(
+                "by this machine's clock that is {}; `updraft votes` shows what counts",
+                polls::begin_of(again, self.root.kind)
+            );
+            Problem::from_error(Code::ProposalClosed, &error).hint(hint)
         })
     }
 

@@ -32,7 +32,7 @@ pub enum CannotVote {
     TooOften,
     /// Its last ballot is dated ahead. Others may hold that, and count it when its time has come.
     #[error(
-        "its last ballot is dated {0} epochs ahead, of a clock that was wrong: it may vote again when they are over"
+        "its last ballot is dated {0} epochs after this machine's clock, and one of the two is wrong: it may vote again when they are over"
     )]
     Ahead(u64),
     /// It would say the same again.

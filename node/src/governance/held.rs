@@ -137,6 +137,14 @@ impl Held {
         }
     }
 
+    /// The last epoch in which the old protocol is spoken here. Whoever learns of a decision when it is in force has others
+    /// around him who have not heard of it, either.
+    pub(super) fn grace_end(&self, rules: &Rules) -> u64 {
+        let late = self.learnt.filter(|learnt| *learnt > self.proposal.activation.earliest());
+        let late = late.map_or(0, |learnt| learnt.saturating_add(rules.min_grace));
+        self.proposal.grace_end.max(late)
+    }
+
     /// Its name.
     pub fn id(&self) -> Digest {
         self.proposal.digest()

@@ -138,7 +138,7 @@ impl Governance {
                 proposal.opens,
                 proposal.lock_deadline.saturating_add(SKEW + 1),
                 proposal.activation.earliest(),
-                proposal.grace_end.saturating_add(1),
+                held.grace_end(&self.rules).saturating_add(1),
             ]
         });
         moments.filter(|moment| *moment > epoch).min()
@@ -348,12 +348,7 @@ impl Governance {
                 applied.push(held.id());
                 current = self.network.fork_digest(&applied);
                 let at = held.proposal.activation.earliest();
-                // Whoever learns of it when it is over has others around him who have not, either.
-                // An epoch that is still to come was noted by a clock that was ahead.
-                let noted = held.learnt.filter(|learnt| *learnt <= epoch.saturating_add(SKEW));
-                let late = noted.filter(|learnt| *learnt > at);
-                let late = late.map_or(0, |learnt| learnt.saturating_add(self.rules.min_grace));
-                let grace_end = held.proposal.grace_end.max(late);
+                let grace_end = held.grace_end(&self.rules);
                 Change { before, after: current, at, grace_end }
             };
             found.into_iter().map(change).collect()
@@ -373,6 +368,16 @@ impl Governance {
         };
         held.learnt = Some(epoch);
         epoch > held.proposal.activation.earliest()
+    }
+
+    /// Sets right what a clock noted that was ahead; gives the decisions of which the epoch is to be kept again.
+    pub fn learn_by_a_clock_set_right(&mut self, epoch: u64) -> Vec<Digest> {
+        let is_ahead = |held: &&mut Held| held.learnt > Some(epoch.saturating_add(SKEW));
+        let set_right = |held: &mut Held| {
+            held.learnt = Some(epoch);
+            held.id()
+        };
+        self.held.values_mut().filter(is_ahead).map(set_right).collect()
     }
 
     /// Looks at everything that is undecided, once all that was kept is here.

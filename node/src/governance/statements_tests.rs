@@ -123,11 +123,11 @@ fn whoever_learns_late_of_a_decision_has_others_around_him_who_get_their_grace()
     assert_eq!(governance.forks(&line, 50, None).past[0].grace_end, 51, "a development network's");
     assert!(!governance.note_learnt(&id(&vote), 60), "the first time counts");
     assert_eq!(governance.forks(&line, 60, None).past[0].grace_end, 51);
-    assert_eq!(
-        governance.forks(&line, 48, None).past[0].grace_end,
-        20,
-        "what a clock noted that was ahead excuses nobody"
-    );
+    assert_eq!(governance.next_change(50), Some(52));
+    assert_eq!(governance.learn_by_a_clock_set_right(49), [], "clocks differ by so much");
+    assert_eq!(governance.learn_by_a_clock_set_right(30), [id(&vote)]);
+    assert_eq!(governance.forks(&line, 30, None).past[0].grace_end, 31);
+    assert_eq!(governance.learn_by_a_clock_set_right(30), []);
 }
 
 #[test]
