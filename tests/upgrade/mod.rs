@@ -1,5 +1,6 @@
 //! A network changes its own protocol: real nodes vote, switch, and go on, and who was away or is too old catches up.
 
+mod component;
 mod decree;
 mod old_program;
 mod partition;

@@ -1,7 +1,7 @@
 //! Votes in which anything may happen: messages that are late, lost for a while or told to some, electors who change
 //! their minds and electors who lie, heights that come late, nodes that are started again, a key that takes itself
-//! back, and roots that replace the electors and leave a vote out, and count it again. After every step nobody may believe what is not proved; at the end, when all have heard of
-//! every decision, all agree.
+//! back, and roots that replace the electors and leave a vote out, and count it again. After every step nobody may
+//! believe what is not proved; at the end, when all have heard of every decision, all agree.
 //!
 //! A run is a list of actions. One that broke a promise is a file in `replays/`, and is run again for ever.
 
