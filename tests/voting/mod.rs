@@ -1,6 +1,7 @@
 //! Votes as people meet them: commands, one node that votes by itself, and a count that anybody makes again.
 
 mod heights;
+mod liar;
 mod replaced;
 
 use std::fs;
@@ -67,6 +68,8 @@ fn a_vote_is_proposed_cast_by_the_node_and_by_hand_decided_and_counted_again() {
     // The node numbers its own ballots; somebody else's key signs here.
     let doubled = at(&network, "vote p-1 yes -k ann --yes");
     doubled.refused(2, "UD0204", &["itself votes", "leave `--key` out"]);
+    let unasked = at(&network, "vote p-1 yes --reason tried");
+    unasked.refused(1, "UD0001", &["nothing was cast", "--yes"]);
     let cast = at(&network, "vote p-1 yes --reason tried --yes").good();
     assert!(cast.out.starts_with("Cast. 1 of 2 needed."), "{}", cast.out);
     at(&network, "vote p-1 yes --yes").refused(7, "UD0901", &["it has said so"]);
@@ -97,6 +100,8 @@ fn counted_everywhere(mut network: Network) {
     assert_eq!(outside["firstRoot"], with["firstRoot"]);
 
     network.publisher.stop();
+    let said = at(&network, "tally p-1 --ballots").good();
+    assert!(said.out.contains("counts") && said.out.contains("abstain"), "{}", said.out);
     let without = tally(&network, "");
     assert_eq!((&with["state"], &without["state"]), (&"open".into(), &"open".into()));
     assert_eq!((&without["weights"], &without["agrees"]), (&with["weights"], &Value::Null));

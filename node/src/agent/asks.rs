@@ -50,6 +50,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let found = self.find(order)?;
         if order.extent == Extent::Install {
             self.stands_against(order, &found, now)?;
+            self.is_in_force(order, &found, now)?;
             self.consent(order, &found)?;
         }
         if let Some(id) = self.components.get(&order.component).and_then(Component::busy) {
@@ -294,6 +295,23 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 ),
             )
             .hint("trust.require_builders asks for them; `--force` takes it all the same")),
+        }
+    }
+
+    /// Refuses what needs a protocol that no vote has put in force; nobody's word does instead.
+    fn is_in_force(&self, order: &InstallOrder, found: &Found, now: Now) -> Result<(), Problem> {
+        let (component, manifest) = (&order.component, &found.known.manifest);
+        let active = self.protocol_of(component, now);
+        match manifest.needs_protocol.filter(|needs| *needs > active) {
+            None => Ok(()),
+            Some(needs) => Err(Problem::new(
+                Code::RequirementMissing,
+                format!(
+                    "{} needs protocol {needs} of {component}, and protocol {active} is in force",
+                    manifest.release_name()
+                ),
+            )
+            .hint("a vote puts it in force and installs what needs it: `updraft votes`")),
         }
     }
 

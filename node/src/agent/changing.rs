@@ -17,17 +17,18 @@ use super::{
     electing::Readiness,
     ending::own_component,
     event::What,
-    lifecycle::{Component, Following},
+    lifecycle::{Component, Following, Stage},
     machine::Machine,
     order::Trial,
     staging::Wanted,
-    status::ProtocolStatus,
+    status::{ProtocolStatus, RuleWarning},
     sync::Question,
 };
 use crate::{
     build::FIRST_PROTOCOL,
     catalog::Known,
     governance::{Change, Footing, Forks, Held, State},
+    problem::Code,
 };
 
 /// Who asks for what a vote has decided.
@@ -350,30 +351,70 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         Some(Timestamp::from_seconds(governance.rules().begin_of(next)))
     }
 
-    /// What people should know about the rules of this network, the worst first.
-    pub fn rule_warnings(&self, now: Now) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if let Some(behind) = self.left_behind(now) {
-            warnings.push(self.left_behind_in_words(&behind, now));
+    /// Followed components that a vote has left behind: what is in force, and that what is installed may not speak it.
+    fn components_behind(&self, now: Now) -> impl Iterator<Item = String> {
+        let in_force = |state: &State| matches!(state, State::Active | State::Final);
+        let standing = self.standing(now).filter(move |(held, state)| {
+            in_force(state) && held.proposal.line != own_component() && self.is_newest(held, now)
+        });
+        standing.filter_map(|(held, _)| {
+            let Proposal { number, line, to, release, .. } = &*held.proposal;
+            let component = self.components.get(line)?;
+            let follows = component.following == Following::Yes;
+            let runs = &component.installed.as_ref().filter(|_| follows)?.version;
+            let because = match self.named_release(held).map(|known| known.signed.digest()) {
+                None => "no manifest of it for this machine is known here",
+                Some(named) => self.waits_because(line, &named).unwrap_or("it is not installed"),
+            };
+            (runs < release).then(|| {
+                format!(
+                    "protocol {to} of {line} is in force since p-{number}, and {line}@{runs} may not speak it: \
+                     {line}@{release} does, and {because}"
+                )
+            })
+        })
+    }
+
+    /// Why the last attempt with a release failed, if another is to be made.
+    fn waits_because(&self, line: &ComponentName, release: &Digest) -> Option<&str> {
+        match self.components.get(line)?.stage() {
+            Stage::Waiting { release: failed, error, .. } if failed == release => Some(error),
+            _ => None,
         }
+    }
+
+    /// Whether no later decision about its line is in force.
+    fn is_newest(&self, held: &Held, now: Now) -> bool {
+        let line = &held.proposal.line;
+        let line = self.votes.governance.line(line, self.epoch(now), self.votes.height);
+        line.changes.last().is_some_and(|(newest, ..)| *newest == held.id())
+    }
+
+    /// What people should know about the rules of this network, the worst first.
+    pub fn rule_warnings(&self, now: Now) -> Vec<RuleWarning> {
+        let mut warnings = Vec::new();
+        let mut warn = |code, detail| warnings.push(RuleWarning { code, detail });
+        if let Some(behind) = self.left_behind(now) {
+            warn(Code::LeftBehind, self.left_behind_in_words(&behind, now));
+        }
+        self.components_behind(now).for_each(|detail| warn(Code::LeftBehind, detail));
         for (held, state) in self.standing(now) {
             let by_height = matches!(held.proposal.activation, Activation::Height { .. });
             if state == State::LockedIn && by_height && !self.rules.knows_heights {
-                warnings.push(format!(
+                let detail = format!(
                     "p-{} comes into force at a height, and this node does not know heights: set \
                      governance.height_command or governance.height_url",
                     held.proposal.number
-                ));
+                );
+                warn(Code::RulesUnclear, detail);
             }
         }
         if let Some((unknown, total)) = self.votes.governance.unknown_weight(self.epoch(now))
             && unknown * 3 > total
         {
-            warnings.push(
-                "more than a third of the electors vote on something that this node has not heard of: it may be cut \
-                 off from part of the network, or its program may be too old"
-                    .to_owned(),
-            );
+            let detail = "more than a third of the electors vote on something that this node has not heard of: it may \
+                          be cut off from part of the network, or its program may be too old";
+            warn(Code::RulesUnclear, detail.to_owned());
         }
         warnings
     }

@@ -6,7 +6,9 @@ use updraft_protocol::Head;
 
 use super::*;
 use crate::{
-    agent::{Fetched, JobError, OperationId},
+    agent::{
+        Consent, Fetched, InstallOrder, JobError, OperationId, RouteChoice, lifecycle::Following,
+    },
     governance::Elector,
 };
 
@@ -46,6 +48,36 @@ fn a_decision_in_force_moves_the_node_to_other_topics_and_keeps_the_old_ones_thr
     let over = desk.at(41);
     assert_eq!((listens(&over), protocol(&over)), (Some((new, vec![])), None));
     assert!(!desk.machine.speaks_singly(now(41)));
+}
+
+#[test]
+fn a_vote_back_to_the_old_protocol_is_followed_like_any_other() {
+    let mut desk = Desk::speaking(2);
+    let there = desk.proposal(|_| {});
+    desk.decide(&there, 11);
+    desk.at(30);
+    assert_eq!(
+        (desk.machine.speech(now(30)).protocol, desk.machine.speech(now(30)).packs),
+        (2, true)
+    );
+    let back = desk.proposal(|proposal| {
+        (proposal.from, proposal.to) = (2, 1);
+        (proposal.opens, proposal.lock_deadline) = (epoch(31), epoch(40));
+        (proposal.activation, proposal.grace_end) = (Activation::Epoch(epoch(50)), epoch(60));
+    });
+    desk.decide(&back, 32);
+    desk.at(49);
+    assert_eq!(desk.machine.speech(now(49)).protocol, 2, "it is decided, and not in force");
+    let active = desk.at(50);
+    let spoken = active.iter().find_map(|action| match action {
+        Action::Speak(speech) => Some((speech.protocol, speech.packs, speech.understood)),
+        _ => None,
+    });
+    assert_eq!(spoken, Some((1, false, Understood::Yes)));
+    assert!(desk.machine.speaks_singly(now(61)), "it is the protocol in force");
+    let digests = [digest_of(&there), digest_of(&back)];
+    let fork = desk.publisher.network.fork_digest(&digests);
+    assert_eq!(desk.machine.fork_id(now(50)).digest, fork, "and no return to the first rules");
 }
 
 #[test]
@@ -170,7 +202,7 @@ fn an_operator_who_does_not_want_the_new_protocol_keeps_the_node_out() {
     desk.decide(&proposal, 11);
     let behind = desk.machine.left_behind(now(30)).expect("it stays out");
     assert!(behind.told_not_to);
-    assert!(desk.machine.rule_warnings(now(30))[0].contains("auto_activate"));
+    assert!(desk.machine.rule_warnings(now(30))[0].detail.contains("auto_activate"));
 }
 
 #[test]
@@ -192,6 +224,18 @@ fn a_release_that_needs_a_protocol_waits_for_the_vote_and_is_installed_by_it() {
     let proposal = desk.proposal(|proposal| proposal.line = "demo-app".parse().expect("a name"));
     desk.decide(&proposal, 11);
     assert!(held(&desk, 29).is_some());
+    let order = InstallOrder {
+        component: "demo-app".parse().expect("a name"),
+        version: None,
+        channel: None,
+        extent: Extent::Install,
+        route: RouteChoice::Cheapest,
+        consent: Consent { force: true, ..Consent::default() },
+        by: "test".to_owned(),
+    };
+    let refused = desk.machine.install(&order, now(29)).expect_err("it does not run yet");
+    assert_eq!(refused.code, Code::RequirementMissing);
+    assert!(refused.to_string().contains("needs protocol 2 of demo-app"), "{refused}");
     let active = desk.at(30);
     let job = active.iter().find_map(|action| match action {
         Action::Fetch(job) => Some(job.clone()),
@@ -204,6 +248,27 @@ fn a_release_that_needs_a_protocol_waits_for_the_vote_and_is_installed_by_it() {
         1,
         "that is another line"
     );
+}
+
+#[test]
+fn a_component_that_a_vote_has_left_behind_is_told_of_until_it_runs_what_speaks_the_protocol() {
+    let (mut desk, proposal) = runs_one_and_hears_of_two("demo-app", 2);
+    desk.decide(&proposal, 11);
+    let warnings = |desk: &Desk, at| desk.machine.rule_warnings(now(at));
+    assert_eq!(warnings(&desk, 29), [], "it is decided, and not in force");
+    desk.at(30);
+    let warned = warnings(&desk, 30);
+    assert_eq!((warned.len(), warned[0].code), (1, Code::LeftBehind));
+    let says = ["since p-1", "demo-app@1.0.0 may not speak it", "demo-app@2.0.0 does"];
+    assert!(says.iter().all(|part| warned[0].detail.contains(part)), "{warned:?}");
+    let followed = desk.machine.components.values_mut().next().expect("it follows one");
+    let tree = desk.artifact.peek().expect("valid").tree.object.digest;
+    followed.installed = Some(InstalledVersion { version: "2.0.1".parse().expect("one"), tree });
+    assert_eq!(warnings(&desk, 31), []);
+    let followed = desk.machine.components.values_mut().next().expect("it follows one");
+    followed.following = Following::No;
+    followed.installed = None;
+    assert_eq!(warnings(&desk, 31), [], "nobody follows it here");
 }
 
 #[test]
@@ -263,11 +328,11 @@ fn a_node_that_stays_out_tries_the_program_that_failed_again_after_an_hour() {
     for at in [30, 31, 3_619] {
         assert_eq!(fetched(&desk.at(at)), None, "at {at}");
     }
-    let detail = &desk.machine.rule_warnings(now(3_619))[0].clone();
+    let detail = &desk.machine.rule_warnings(now(3_619))[0].detail.clone();
     assert!(detail.contains("does not help: `updraft` took more than 30 s"), "{detail}");
     let again = Extent::Stage { protocol: 2, trial: Trial::Demanded };
     let (job, extent) = fetched(&desk.at(3_620)).expect("it is tried again");
-    assert_eq!((extent, &desk.machine.rule_warnings(now(3_620))[0]), (again, detail));
+    assert_eq!((extent, &desk.machine.rule_warnings(now(3_620))[0].detail), (again, detail));
     let slow = Err(JobError::Unfit("`updraft` took more than 30 s".to_owned()));
     desk.machine.handle(Input::Fetched(job, Ok(Fetched::default())), now(3_630));
     desk.machine.handle(Input::Staged(job, slow), now(3_630));
@@ -348,7 +413,7 @@ fn a_height_before_its_time_does_not_decide() {
         proposal.activation = Activation::Height { height: 700, not_before: epoch(30) };
     });
     desk.decide(&proposal, 11);
-    assert!(desk.machine.rule_warnings(now(12))[0].contains("height_command"));
+    assert!(desk.machine.rule_warnings(now(12))[0].detail.contains("height_command"));
     desk.machine.handle(Input::Height(700), now(20));
     desk.machine.handle(Input::Height(700), now(20));
     assert_eq!(desk.state(29), "locked in");
@@ -364,7 +429,7 @@ fn votes_on_something_unheard_of_by_more_than_a_third_are_a_warning() {
     assert!(desk.machine.rule_warnings(now(11)).is_empty());
     let second = desk.ballot(13, &unheard, 1, Stance::Yes, 11);
     desk.hear(&second, 11);
-    assert!(desk.machine.rule_warnings(now(11))[0].contains("more than a third"));
+    assert!(desk.machine.rule_warnings(now(11))[0].detail.contains("more than a third"));
     desk.hear(&unheard, 11);
     assert!(desk.machine.rule_warnings(now(11)).is_empty(), "now it is heard of");
 }

@@ -95,7 +95,7 @@ pub use self::{
     status::{
         Alarm, Available, ChannelStatus, ComponentState, ComponentStatus, Concern, ConcernKind,
         Freshness, Held, HoldReason, LastUpdate, NodeStatus, Pause, PeerCounts, ProtocolStatus,
-        RootStatus, Status, StoreStatus, Totals, WitnessCount,
+        RootStatus, RuleWarning, Status, StoreStatus, Totals, WitnessCount,
     },
     votes::{Taken, Votes},
 };

@@ -13,7 +13,7 @@ use updraft_protocol::{
 
 use super::{action::Now, electing::Readiness, machine::Machine};
 use crate::{
-    governance::{Held, LIED, State, VoteCount},
+    governance::{Held, State, VoteCount, lie_in_words},
     metrics::ProposalNumbers,
 };
 
@@ -198,7 +198,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             let proof =
                 held.liars().find(|(liar, _)| **liar == key).map(|(_, proof)| proof.clone());
             let cast = held.ballot_of(&key);
-            let void = proof.is_some().then(|| LIED.to_owned());
+            let void = proof.as_deref().map(lie_in_words);
             ElectorLine {
                 key,
                 operator: elector.operator.clone(),

@@ -3,6 +3,7 @@
 //! Nothing here decides anything. Field names follow the trade; the API gives them their JSON form.
 
 use crate::build::Speaks;
+use crate::problem::Code;
 use updraft_protocol::{
     ChannelName, ComponentName, Digest, KeyId, NetworkKind, NetworkName, ReleaseKind,
     ReleaseVersion, Severity, Target, Timestamp,
@@ -51,7 +52,16 @@ pub struct ProtocolStatus {
     /// Whether this node stays out because it cannot follow.
     pub left_behind: bool,
     /// What people should know, the worst first.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<RuleWarning>,
+}
+
+/// What people should know about the rules of the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleWarning {
+    /// Its kind: left behind, or unclear.
+    pub code: Code,
+    /// In words.
+    pub detail: String,
 }
 
 /// Who a node is.

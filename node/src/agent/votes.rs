@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     catalog::Verdict,
-    governance::{self, Elector, Event, Governance, LIED, Refusal, State, StruckOff},
+    governance::{self, Elector, Event, Governance, Refusal, State, StruckOff, lie_in_words},
 };
 
 /// Certificates kept although the root does not count them: as many as a root may list. Those beyond are forgotten.
@@ -135,6 +135,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     pub(super) fn epoch(&self, now: Now) -> u64 {
         let time = self.catalog.trusted_time(now.wall);
         self.votes.governance.rules().epoch_of(time.as_seconds())
+    }
+
+    /// Whether a ballot would prove a lie, together with one that is held.
+    pub fn is_contradicted(&self, statement: &Statement) -> bool {
+        self.votes.governance.is_contradicted(statement)
     }
 
     /// Takes a statement about a vote that the operator hands in, and tells everybody.
@@ -277,7 +282,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 }
                 Event::Lied { by, proof, .. } => {
                     self.conclude(Statement::DoubleVote(proof.as_ref().clone()), actions);
-                    let reason = LIED.to_owned();
+                    let reason = lie_in_words(&proof);
                     actions.push(Action::Emit(What::KeyAlarm { key: by, reason }));
                 }
                 Event::Decided(certificate) => {

@@ -58,7 +58,7 @@ pub struct Args {
     /// More than this part of all weight has to be for it; the least (2/3) if left out
     #[arg(long, value_name = "N/M")]
     pub threshold: Option<Fraction>,
-    /// At least this part of that weight has to be ready; 9/10 if left out
+    /// At least this part of that weight has to be ready; the least (9/10) if left out
     #[arg(long, value_name = "N/M")]
     pub min_ready: Option<Fraction>,
     /// Why, in words: a file, or - for standard input

@@ -12,7 +12,7 @@ use updraft_protocol::{
 
 use crate::{
     api::{ProposalName, types::Proposal},
-    governance::{Governance, Held, LIED, Refusal, State, VoteCount},
+    governance::{Governance, Held, Refusal, State, VoteCount, lie_in_words},
     problem::{Code, Problem},
     publish::ledger::Trusted,
 };
@@ -211,15 +211,15 @@ impl Recount {
 
     /// Every elector, and what became of its ballot.
     pub(super) fn lines(&self, held: &Held) -> Vec<Line> {
-        let lies: Vec<&KeyId> = held.liars().map(|(key, _)| key).collect();
         let electors = self.governance.electors_of(held).map(|list| list.electors.as_slice());
         let line = |elector: &Elector| {
             let key = elector.key.id();
             let cast = held.ballot_of(&key).map(|(_, b)| (b.stance, b.seq, b.epoch));
-            let verdict = match &cast {
-                _ if lies.contains(&&key) => Verdict::Void(LIED.to_owned()),
-                None => Verdict::Silent,
-                Some(_) => Verdict::Counts,
+            let lie = held.liars().find(|(liar, _)| **liar == key);
+            let verdict = match (lie, &cast) {
+                (Some((_, proof)), _) => Verdict::Void(lie_in_words(proof)),
+                (None, None) => Verdict::Silent,
+                (None, Some(_)) => Verdict::Counts,
             };
             let (operator, weight) = (elector.operator.to_string(), elector.weight);
             Line { key, operator, weight, cast, verdict }

@@ -108,8 +108,13 @@ mod tests {
         }
         let mut governance = Governance::new(&root);
         let (lock_deadline, activation) = (432, Activation::Epoch(720));
-        let proposal =
-            Proposal { lock_deadline, activation, grace_end: 1_728, ..votes::proposal(1, 0) };
+        let proposal = Proposal {
+            lock_deadline,
+            activation,
+            grace_end: 1_728,
+            min_ready: Fraction::NINE_TENTHS,
+            ..votes::proposal(1, 0)
+        };
         let proposal = signed(&proposal, 1);
         let about = proposal.digest();
         governance.offer(&Statement::Proposal(proposal), 1).expect("an elector's");

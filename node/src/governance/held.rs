@@ -99,6 +99,15 @@ impl State {
 /// Why an elector's ballot counts for nothing.
 pub const LIED: &str = "it signed two different ballots with one number";
 
+/// The same, with what it said.
+pub fn lie_in_words(proof: &DoubleVote) -> String {
+    let said = proof.ballots().map(|signed| match signed.peek() {
+        Ok(ballot) => format!("{} (ballot {})", ballot.stance.word(), ballot.seq),
+        Err(_) => "something that cannot be read".to_owned(),
+    });
+    format!("{LIED}: {} and {}", said[0], said[1])
+}
+
 /// A ballot that counts, and its bytes for whoever asks.
 #[derive(Debug, Clone)]
 pub(super) struct Cast {

@@ -47,6 +47,15 @@ impl Governance {
         }
     }
 
+    /// Whether a ballot and one of the same elector that is held here have one number and say two things: together they
+    /// would prove that it has lied.
+    pub fn is_contradicted(&self, statement: &Statement) -> bool {
+        let Statement::Ballot(signed) = statement else { return false };
+        let Ok(ballot) = signed.peek() else { return false };
+        let last = self.held.get(&ballot.proposal).and_then(|held| held.ballot_of(&ballot.by));
+        last.is_some_and(|(last, cast)| cast.seq == ballot.seq && last.digest() != signed.digest())
+    }
+
     /// Whether others are told of a statement that was taken: as long as they could take it.
     pub fn is_told(&self, statement: &Statement, epoch: u64) -> bool {
         let Some(held) = self.subject(statement) else { return false };

@@ -40,7 +40,7 @@ fn offered<T: Sentence>(bytes: &[u8]) -> Option<(Signed<T>, bool)> {
     Some((signed, believed))
 }
 
-/// A proposal opens a vote if the elector who makes it signed it, and it is as long as it has to be.
+/// A proposal opens a vote if the elector who makes it signed it, and it asks for as much as it has to.
 pub(super) fn open_vote(bytes: &[u8]) -> Outcome {
     let Some((signed, believed)) = offered::<Proposal>(bytes) else { return Outcome::Refused };
     let seen = ELECTORATE.verify(&signed, &NETWORK);
@@ -50,19 +50,21 @@ pub(super) fn open_vote(bytes: &[u8]) -> Outcome {
         Err(error) => return refused(&error),
     };
     let kept = proposal.keeps_to(&rules());
-    assert_eq!(kept.is_ok(), is_long_enough(&proposal), "{kept:?}");
+    assert_eq!(kept.is_ok(), keeps_to_the_floors(&proposal), "{kept:?}");
     assert!(proposal.last_epoch(Decision::Cancel, &rules()) < proposal.activation.earliest());
     kept.as_ref().map_or_else(refused, |()| Outcome::Read)
 }
 
-/// In days of 144 epochs: three to vote, two to install, seven of both protocols, a year in all.
-fn is_long_enough(proposal: &Proposal) -> bool {
+/// In days of 144 epochs: three to vote, two to install, seven of both protocols, a year in all; and nine of ten have
+/// tried it.
+fn keeps_to_the_floors(proposal: &Proposal) -> bool {
     let (Activation::Epoch(active) | Activation::Height { not_before: active, .. }) =
         proposal.activation;
     proposal.lock_deadline - proposal.opens >= 432
         && active - proposal.lock_deadline >= 288
         && proposal.grace_end - active >= 1_008
         && proposal.grace_end - proposal.opens <= 52_704
+        && u64::from(proposal.min_ready.num) * 10 >= u64::from(proposal.min_ready.den) * 9
 }
 
 /// A ballot is believed if the elector who casts it signed it.
@@ -136,7 +138,7 @@ pub(super) fn judge_certificate(bytes: &[u8]) -> Outcome {
         && proposal.by == VOTER_KEYS[opener].public().id()
         && opener < 7
         && proposal.electorate == ELECTORATE.epoch
-        && is_long_enough(&proposal);
+        && keeps_to_the_floors(&proposal);
     let seen = certificate.judge(&NETWORK, &ELECTORATE, &rules());
     let expected =
         is_opened && is_in_order(decision, &proposal, &casts) && weigh(decision, &proposal, &casts);

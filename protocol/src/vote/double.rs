@@ -39,6 +39,11 @@ impl DoubleVote {
         Self { first, second }
     }
 
+    /// Both ballots.
+    pub fn ballots(&self) -> [&Signed<Ballot>; 2] {
+        [&self.first, &self.second]
+    }
+
     /// Its name: of both payloads.
     pub fn id(&self) -> Digest {
         let mut hasher = Hasher::new();

@@ -39,6 +39,8 @@ impl Fraction {
     pub const TWO_THIRDS: Self = Self { num: 2, den: 3 };
     /// At least this part of that has to be ready, unless a proposal says otherwise.
     pub const NINE_TENTHS: Self = Self { num: 9, den: 10 };
+    /// Nothing of it.
+    pub const NONE: Self = Self { num: 0, den: 1 };
 
     /// Whether `part` of `whole` is more than this.
     pub fn is_less_than(&self, part: u128, whole: u128) -> bool {
@@ -175,6 +177,14 @@ pub enum MalformedProposal {
         /// The ceiling.
         most: u64,
     },
+    /// Too few have to have tried the release.
+    #[error("{got} of the weight that decides has to be ready, at least {least} is needed")]
+    Readiness {
+        /// Its part.
+        got: Fraction,
+        /// The floor.
+        least: Fraction,
+    },
 }
 
 impl Proposal {
@@ -197,6 +207,10 @@ impl Proposal {
         let (got, most) = (between(self.opens, self.grace_end), rules.max_life);
         if got > most {
             return Err(MalformedProposal::Life { got, most });
+        }
+        let (got, least) = (self.min_ready, rules.min_ready);
+        if !least.is_reached_by(u128::from(got.num), u128::from(got.den)) {
+            return Err(MalformedProposal::Readiness { got, least });
         }
         Ok(())
     }

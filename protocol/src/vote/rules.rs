@@ -3,6 +3,7 @@
 //! They follow from the kind of the network alone, so everybody has the same. Whatever a proposal says within them is
 //! for its electors to judge.
 
+use super::Fraction;
 use crate::root::NetworkKind;
 
 /// Floors and lengths, in epochs unless it says otherwise.
@@ -20,6 +21,8 @@ pub struct Rules {
     pub cancel_margin: u64,
     /// Longest time from the opening to the end of everything: a proposal is no standing order.
     pub max_life: u64,
+    /// The part of the weight that decides which has to have tried the release, at least.
+    pub min_ready: Fraction,
     /// One n-th of all weight is the most that one operator's electors count together; 1 for no cap.
     pub operator_share: u64,
 }
@@ -39,6 +42,7 @@ impl Rules {
                 min_grace: 7 * DAY,
                 cancel_margin: DAY,
                 max_life: 366 * DAY,
+                min_ready: Fraction::NINE_TENTHS,
                 operator_share: 5,
             },
             NetworkKind::Development => Self {
@@ -48,6 +52,7 @@ impl Rules {
                 min_grace: 1,
                 cancel_margin: 1,
                 max_life: 366 * 24 * 3_600,
+                min_ready: Fraction::NONE,
                 operator_share: 1,
             },
         }

@@ -147,7 +147,8 @@ pub(super) fn on_proposals() -> Vec<Attack> {
     vec![
         honest("honest_certificate_by_height", {
             let by = samples::public(51).id();
-            Proposal { by, threshold: sample.threshold, ..samples::proposal_by_height() }
+            let (threshold, min_ready) = (sample.threshold, sample.min_ready);
+            Proposal { by, threshold, min_ready, ..samples::proposal_by_height() }
         }),
         honest("certificate_that_needs_more_than_may_count", {
             Proposal { threshold: almost_all, ..sample.clone() }

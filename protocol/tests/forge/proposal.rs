@@ -163,6 +163,9 @@ pub(super) fn on_openers() -> Vec<Attack> {
 
 /// On the floors of a network of production: the sample stands on all of them, each of these below one.
 pub(super) fn on_floors() -> Vec<Attack> {
+    let made = |name, value: Proposal| {
+        super::voting(name, by(&by_hand::votes::proposal(&value), Proposal::DOMAIN, &[51]))
+    };
     let times = |name, closes, active, ends| {
         let value = Proposal {
             lock_deadline: EPOCH + closes,
@@ -170,7 +173,10 @@ pub(super) fn on_floors() -> Vec<Attack> {
             grace_end: EPOCH + ends,
             ..samples::proposal()
         };
-        super::voting(name, by(&by_hand::votes::proposal(&value), Proposal::DOMAIN, &[51]))
+        made(name, value)
+    };
+    let tried = |name, num, den| {
+        made(name, Proposal { min_ready: Fraction { num, den }, ..samples::proposal() })
     };
     vec![
         times("honest_vote_on_all_floors", 3 * DAY, 5 * DAY, 12 * DAY),
@@ -180,5 +186,8 @@ pub(super) fn on_floors() -> Vec<Attack> {
         times("honest_vote_of_a_year", 3 * DAY, 5 * DAY, 366 * DAY),
         times("vote_of_more_than_a_year", 3 * DAY, 5 * DAY, 366 * DAY + 1),
         times("vote_without_end", 3 * DAY, 5 * DAY, u64::MAX - EPOCH),
+        tried("vote_that_nobody_has_to_try", 0, 1),
+        tried("vote_that_too_few_have_to_try", 8_999, 10_000),
+        tried("honest_vote_that_all_have_to_try", 1, 1),
     ]
 }

@@ -159,6 +159,7 @@ fn vote_kind(error: &MalformedProposal) -> &'static str {
         MalformedProposal::Lead { .. } => "vote without lead",
         MalformedProposal::Grace { .. } => "vote without grace",
         MalformedProposal::Life { .. } => "vote too long",
+        MalformedProposal::Readiness { .. } => "vote untried",
     }
 }
 

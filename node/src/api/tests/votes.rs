@@ -5,7 +5,7 @@ use updraft_protocol::{Digest, Proposal, Stance, Statement, codec};
 
 use super::*;
 use crate::{
-    agent::{OwnPart, ProposalLine, VoteState, What, fake::vote::Vote},
+    agent::{OwnPart, ProposalLine, RuleWarning, VoteState, What, fake::vote::Vote},
     api::{STATEMENT_TYPE, types::Hex},
     problem::Code,
 };
@@ -215,7 +215,11 @@ async fn the_status_tells_the_protocol_in_force_and_warns() {
     desk.agent.set_status(|status| {
         (status.protocol.active, status.node.protocol) = (3, 3);
         status.protocol.left_behind = true;
-        status.protocol.warnings = vec!["it takes no part".to_owned(), "cut off".to_owned()];
+        let warning = |code, detail: &str| RuleWarning { code, detail: detail.to_owned() };
+        status.protocol.warnings = vec![
+            warning(Code::LeftBehind, "it takes no part"),
+            warning(Code::RulesUnclear, "cut off"),
+        ];
         status.votes_open = 2;
     });
     let status = desk.get("/api/v1/status").await.json();

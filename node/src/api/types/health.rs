@@ -103,14 +103,16 @@ pub(super) fn findings(status: &agent::Status, now: Timestamp) -> Vec<Finding> {
 /// Warnings about the rules in force; the first of a node that stays out says why it does.
 fn rules(protocol: &agent::ProtocolStatus) -> impl Iterator<Item = Finding> {
     protocol.warnings.iter().enumerate().map(|(n, warning)| {
-        let (code, hint) = match (n, protocol.left_behind) {
-            (0, true) => (
-                Code::LeftBehind,
-                "what runs keeps running; a program that speaks it brings this node back, `updraft check` asks for one",
-            ),
-            _ => (Code::RulesUnclear, "`updraft votes --all` shows every vote that is known here"),
+        let hint = match (warning.code, protocol.left_behind && n == 0) {
+            (_, true) => {
+                "what runs keeps running; a program that speaks it brings this node back, `updraft check` asks for one"
+            }
+            (Code::LeftBehind, false) => {
+                "what runs keeps running; `updraft check` asks for the release, `updraft status` says what holds it"
+            }
+            _ => "`updraft votes --all` shows every vote that is known here",
         };
-        Finding::new(code, warning.clone(), hint)
+        Finding::new(warning.code, warning.detail.clone(), hint)
     })
 }
 

@@ -428,7 +428,7 @@ impl From<&agent::ProtocolStatus> for Protocol {
             newest: protocol.newest,
             fork: protocol.fork.clone(),
             left_behind: protocol.left_behind,
-            warnings: protocol.warnings.clone(),
+            warnings: protocol.warnings.iter().map(|warning| warning.detail.clone()).collect(),
         }
     }
 }
