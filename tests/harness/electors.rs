@@ -43,7 +43,7 @@ pub(crate) fn vote(node: &Node) -> Option<Value> {
 fn is_over(state: &str, wanted: &str) -> bool {
     let step = |state: &str| match state {
         "announced" => 0,
-        "open" => 1,
+        "voting" => 1,
         "lockedIn" | "failed" | "rejected" => 2,
         "active" | "cancelled" => 3,
         _ => 4,

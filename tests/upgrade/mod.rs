@@ -97,7 +97,7 @@ impl Parliament {
 /// Says yes for the elector of a node, once the vote is open there.
 #[track_caller]
 fn yes(node: &Node) {
-    wait_until(node, "open");
+    wait_until(node, "voting");
     until_ok(&format!("{} may vote", node.name), || {
         let said = node.say(&["--yes", "vote", "p-1", "yes"]);
         // Before a peer has told it what was voted so far, it casts nothing.

@@ -21,7 +21,7 @@ fn who_was_cut_off_over_the_end_of_a_vote_takes_the_decision_that_the_others_mad
     let mut nodes = parliament.nodes(&ELECTORS);
     parliament.propose(15, 3, 3_600);
     for node in &nodes {
-        wait_until(node, "open");
+        wait_until(node, "voting");
     }
     cut_off(&mut nodes[4]);
     nodes[..4].iter().for_each(yes);
@@ -66,7 +66,7 @@ fn a_vote_that_neither_side_could_decide_has_failed_on_both_and_stays_so_when_th
     let mut nodes = parliament.nodes(&ELECTORS);
     parliament.propose(15, 60, 3_600);
     for node in &nodes {
-        wait_until(node, "open");
+        wait_until(node, "voting");
     }
     // Three here, and two there, each on its own.
     cut_off(&mut nodes[3]);

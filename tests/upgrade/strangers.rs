@@ -77,7 +77,7 @@ fn two_hundred_unknown_identities_vote_and_change_nothing() {
     assert_eq!((refused.status, &refused.refused()["code"]), (403, &"UD0902".into()));
     for node in nodes.iter().chain([publisher]) {
         let after = vote(node).expect("known");
-        assert_eq!((&after["weights"], &after["state"]), (&before["weights"], &"open".into()));
+        assert_eq!((&after["weights"], &after["state"]), (&before["weights"], &"voting".into()));
     }
     // And those who may vote still can.
     let third = parliament.nodes(&ELECTORS[2..3]);

@@ -27,7 +27,7 @@ fn four_of_five_decide_and_all_switch_within_an_epoch_while_releases_go_on() {
     nodes[..3].iter().for_each(yes);
     until("three are ready", || (vote(publisher)?["weights"]["ready"] == 3).then_some(()));
     let open = vote(publisher).expect("known");
-    assert_eq!((&open["state"], &open["threshold"]), (&"open".into(), &4.into()), "{open}");
+    assert_eq!((&open["state"], &open["threshold"]), (&"voting".into(), &4.into()), "{open}");
     assert_eq!(open["missing"][0], "3 of 5 are for it, 4 are needed", "{open}");
     assert_eq!(protocol(&nodes[0])["active"], 1);
     yes(&nodes[3]);

@@ -28,7 +28,7 @@ if [ "$(grep -c asked log)" -lt 3 ]; then echo 1; else echo 100; fi
         "propose 2 --line {COMPONENT} --voting 4s --lead 1s --grace 1h --height 100 --min-ready 0/1 -k ann --yes"
     );
     at(&network, &line).good();
-    wait_until(&network.publisher, "open");
+    wait_until(&network.publisher, "voting");
     at(&network, "vote p-1 yes --yes").good();
     wait_until(&network.publisher, "active");
     let log = fs::read_to_string(place.join("log")).expect("it was asked");

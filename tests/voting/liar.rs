@@ -19,7 +19,7 @@ fn an_elector_who_says_two_things_counts_nothing_and_the_proof_is_shown_with_the
     publish(&network, COMPONENT, "1.0.0");
     let words = format!("propose 2 --line {COMPONENT} --voting 1h --min-ready 0/1 -k ann --yes");
     at(&network, &words).good();
-    wait_until(&network.publisher, "open");
+    wait_until(&network.publisher, "voting");
     all(&network, &["vote p-1 yes --yes", "vote p-1 yes -k ben --yes"]);
     assert_eq!(weight(&tally(&network, ""), "yes"), 2);
 

@@ -63,7 +63,7 @@ fn a_vote_is_proposed_cast_by_the_node_and_by_hand_decided_and_counted_again() {
     for part in ["speaks protocol 2 instead of 1", "voting from", "more than 2/3", "Will sign: "] {
         assert!(opened.err.contains(part), "{part} in\n{}", opened.err);
     }
-    wait_until(&network.publisher, "open");
+    wait_until(&network.publisher, "voting");
 
     // The node numbers its own ballots; somebody else's key signs here.
     let doubled = at(&network, "vote p-1 yes -k ann --yes");
@@ -77,7 +77,7 @@ fn a_vote_is_proposed_cast_by_the_node_and_by_hand_decided_and_counted_again() {
     let table = at(&network, "votes").good().out;
     let row = table.lines().find(|line| line.starts_with("p-1 ")).expect("a row");
     let words: Vec<_> = row.split_whitespace().collect();
-    assert_eq!(words[..9], ["p-1", COMPONENT, "protocol", "2", "open", "1", "0", "0", "2/2"]);
+    assert_eq!(words[..9], ["p-1", COMPONENT, "protocol", "2", "voting", "1", "0", "0", "2/2"]);
     let told = at(&network, "votes p-1").good().out;
     assert!(told.contains("missing: 1 of 2 are for it, 2 are needed"), "{told}");
 
@@ -103,7 +103,7 @@ fn counted_everywhere(mut network: Network) {
     let said = at(&network, "tally p-1 --ballots").good();
     assert!(said.out.contains("counts") && said.out.contains("abstain"), "{}", said.out);
     let without = tally(&network, "");
-    assert_eq!((&with["state"], &without["state"]), (&"open".into(), &"open".into()));
+    assert_eq!((&with["state"], &without["state"]), (&"voting".into(), &"voting".into()));
     assert_eq!((&without["weights"], &without["agrees"]), (&with["weights"], &Value::Null));
     let file = network.project().join("votes.json");
     let kept = fs::read_to_string(&file).expect("written");
@@ -177,7 +177,7 @@ fn a_vote_that_was_decided_is_called_off_before_it_activates() {
     let line =
         format!("propose 2 --line {COMPONENT} --voting 1h --lead 1h --min-ready 0/1 -k ann --yes");
     at(&network, &line).good();
-    wait_until(&network.publisher, "open");
+    wait_until(&network.publisher, "voting");
     at(&network, "vote p-1 yes --yes").good();
     wait_until(&network.publisher, "lockedIn");
     at(&network, "vote p-1 cancel --yes").good();

@@ -11,7 +11,7 @@ fn votes_go_on_counting_when_electors_are_replaced_if_the_root_says_so() {
         format!("propose 2 --line {line} --voting 1h --lead 1h --min-ready 0/1 -k ann --yes")
     };
     at(&network, &propose(COMPONENT)).good();
-    wait_until(&network.publisher, "open");
+    wait_until(&network.publisher, "voting");
     at(&network, "vote p-1 yes --yes").good();
     wait_until(&network.publisher, "lockedIn");
 

@@ -255,9 +255,13 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             let before = self.votes.states.insert(id, kind);
             // That it is decided is told with its certificate.
             let told = matches!(state, State::LockedIn | State::Cancelled | State::Announced);
-            if before.is_some_and(|before| before != kind) && !told {
+            let Some(before) = before.filter(|before| *before != kind && !told) else { continue };
+            // Whoever learns of it after the grace has heard of no activation.
+            if state == State::Final && before != discriminant(&State::Active) {
+                let state = State::Active;
                 actions.push(Action::Emit(What::ProposalMoved { number, id, state }));
             }
+            actions.push(Action::Emit(What::ProposalMoved { number, id, state }));
         }
     }
 

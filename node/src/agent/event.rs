@@ -2,7 +2,9 @@
 //!
 //! Events are news, not state: a watcher that missed some reads the status again.
 
-use updraft_protocol::{ChannelName, ComponentName, Digest, KeyId, ReleaseVersion, Timestamp};
+use updraft_protocol::{
+    ChannelName, ComponentName, Digest, KeyId, ReleaseVersion, Stance, Timestamp,
+};
 
 use super::VoteState;
 
@@ -164,6 +166,17 @@ pub enum What {
         /// What it says.
         words: String,
     },
+    /// An elector has said how it stands, in a ballot that counts.
+    ProposalVoted {
+        /// What people call it.
+        number: u32,
+        /// Its name.
+        id: Digest,
+        /// The elector's key.
+        by: KeyId,
+        /// How it stands.
+        stance: Stance,
+    },
     /// A vote stands otherwise than it stood.
     ProposalMoved {
         /// What people call it.
@@ -224,7 +237,19 @@ impl What {
             Self::PauseLifted { .. } => "release.resumed",
             Self::BuildsDiffer { .. } => "trust.buildsDiffer",
             Self::ProposalOpened { .. } => "proposal.opened",
-            Self::ProposalMoved { .. } | Self::ProposalStruckOff { .. } => "proposal.changed",
+            Self::ProposalVoted { .. } => "proposal.voted",
+            Self::ProposalMoved { state, .. } => match state {
+                VoteState::LockedIn => "proposal.accepted",
+                VoteState::Rejected => "proposal.rejected",
+                VoteState::Active => "proposal.activated",
+                VoteState::Failed => "proposal.expired",
+                VoteState::Announced
+                | VoteState::Open(_)
+                | VoteState::Final
+                | VoteState::Overtaken
+                | VoteState::Cancelled => "proposal.changed",
+            },
+            Self::ProposalStruckOff { .. } => "proposal.changed",
             Self::LeftBehind { .. } => "node.leftBehind",
         }
     }
@@ -282,6 +307,12 @@ impl What {
                 format!("{} is paused no longer", scope(channel, release.as_ref()))
             }
             Self::ProposalOpened { words, .. } => format!("a vote is opened: {words}"),
+            Self::ProposalVoted { number, by, stance, .. } => {
+                format!("elector {by} says {} on p-{number}", stance.word())
+            }
+            Self::ProposalMoved { number, state: VoteState::Open(_), .. } => {
+                format!("voting on p-{number} has begun")
+            }
             Self::ProposalMoved { number, state, .. } => {
                 format!("p-{number} is {}", state.word())
             }

@@ -14,7 +14,7 @@ use updraft_protocol::{
 use super::{action::Now, electing::Readiness, machine::Machine};
 use crate::{
     governance::{Held, State, VoteCount, lie_in_words},
-    metrics::ProposalNumbers,
+    metrics::{OpenVote, ProposalNumbers},
 };
 
 /// A proposal and how it stands. Weights are whole ones of the electorate, rounded down.
@@ -147,15 +147,17 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// How each proposal stands, in numbers.
     pub fn proposal_numbers(&self, now: Now) -> Vec<ProposalNumbers> {
         let numbers = |(held, state): (&Held, State)| {
-            let quorum = matches!(state, State::Open(_)).then(|| {
+            let open = matches!(state, State::Open(_)).then(|| {
                 let (governance, proposal) = (&self.votes.governance, &held.proposal);
-                let VoteCount { yes, needed, .. } = governance.vote_count(held)?;
+                let count = governance.vote_count(held)?;
+                let VoteCount { yes, ready, no, abstain, cancel, needed, .. } = count;
                 // Whole weights are rounded, and what decides is not.
-                let is_enough = governance.count(held)?.is_enough(proposal);
-                Some(if is_enough { ratio(yes, needed).max(1.0) } else { ratio(yes, needed) })
+                let least = if governance.count(held)?.is_enough(proposal) { 1.0 } else { 0.0 };
+                let quorum = ratio(yes, needed).max(least);
+                Some(OpenVote { quorum, yes, no, abstain, ready, cancel })
             });
             let name = format!("p-{}.{}", held.proposal.number, held.id().short());
-            ProposalNumbers { name, state: state.snake_case(), quorum: quorum.flatten() }
+            ProposalNumbers { name, state: state.snake_case(), open: open.flatten() }
         };
         self.standing(now).map(numbers).collect()
     }

@@ -4,11 +4,15 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::{Debug, Display},
-    mem::Discriminant,
+    mem::{Discriminant, discriminant},
     sync::Arc,
 };
 
-use updraft_protocol::{Digest, ForkId, Statement, limits::MAX_COUNTED, vote::Decision};
+use updraft_protocol::{
+    Digest, ForkId, Statement,
+    limits::MAX_COUNTED,
+    vote::{Decision, Outlook},
+};
 
 use super::{
     action::{Action, Now},
@@ -271,13 +275,20 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                         let words = voting::proposal_in_words(&held.proposal);
                         let number = held.proposal.number;
                         actions.push(Action::Emit(What::ProposalOpened { number, id, words }));
+                        // What else came with it is news beside that.
+                        self.stood_before(id, &State::Open(Outlook::Undecided));
                     }
                 }
-                Event::Voted { before, .. } => {
+                Event::Voted { proposal: id, by, before } => {
                     let before = before.map(|before| Statement::Ballot(before.as_ref().clone()));
                     if let Some(before) = before {
                         self.votes.kept.remove(&before.id());
                         actions.push(Action::ForgetStatements(vec![Arc::new(before)]));
+                    }
+                    let held = self.votes.governance.proposal(&id);
+                    if let Some(stance) = held.and_then(|held| held.stance_of(&by)) {
+                        let number = self.number_of(&id);
+                        actions.push(Action::Emit(What::ProposalVoted { number, id, by, stance }));
                     }
                 }
                 Event::Lied { by, proof, .. } => {
@@ -301,12 +312,18 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                         Decision::LockIn => State::LockedIn,
                         Decision::Cancel => State::Cancelled,
                     };
+                    self.stood_before(id, &state);
                     actions.push(Action::Emit(What::ProposalMoved { number, id, state }));
                 }
                 // How it stands now is looked at whenever anything has happened.
                 Event::Rejected(_) => {}
             }
         }
+    }
+
+    /// Notes how watchers have been told that a vote stands which this node has only now heard of.
+    fn stood_before(&mut self, id: Digest, state: &State) {
+        self.votes.states.entry(id).or_insert_with(|| discriminant(state));
     }
 
     /// Forgets what was said about a vote that the root does not count any more, all but its certificates.

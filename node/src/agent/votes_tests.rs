@@ -476,3 +476,5 @@ mod changing;
 mod electing;
 #[path = "learning_tests.rs"]
 mod learning;
+#[path = "news_tests.rs"]
+mod news;

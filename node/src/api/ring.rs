@@ -168,6 +168,10 @@ fn data(what: &What) -> Value {
         What::ProposalOpened { number, id, words } => json!({
             "id": format!("p-{number}"), "digest": id.to_string(), "words": words,
         }),
+        What::ProposalVoted { number, id, by, stance } => json!({
+            "id": format!("p-{number}"), "digest": id.to_string(), "by": by.to_hex(),
+            "stance": stance.word(),
+        }),
         What::ProposalMoved { number, id, state } => json!({
             "id": format!("p-{number}"), "digest": id.to_string(), "state": state.camel_case(),
         }),

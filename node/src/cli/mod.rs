@@ -29,6 +29,7 @@ pub mod reference;
 mod releases;
 mod revoke;
 mod selftest;
+mod shares;
 mod standing;
 mod statement;
 #[cfg(test)]

@@ -76,13 +76,13 @@ pub(super) fn row(proposal: &Proposal, now: Timestamp) -> [String; 9] {
     let open = said.iter().fold(proposal.total, |open, weight| open.saturating_sub(*weight));
     [
         proposal.id.clone(),
-        clean(&subject(&proposal.line, proposal.to)),
+        clean(&subject(&proposal.line, proposal.protocol)),
         state(&proposal.state).to_owned(),
         weights.yes.to_string(),
         weights.no.to_string(),
         open.to_string(),
         format!("{}/{}", proposal.threshold, proposal.total),
-        format!("{}/{}", proposal.ready.electors, proposal.ready.of),
+        format!("{}/{}", proposal.ready.nodes, proposal.ready.of),
         ends(proposal, now),
     ]
 }
@@ -114,7 +114,7 @@ fn ends(proposal: &Proposal, now: Timestamp) -> String {
 /// One sentence for how far a vote has come.
 pub(super) fn standing(proposal: &Proposal) -> String {
     let (yes, need) = (proposal.weights.yes, proposal.threshold);
-    let (ready, of) = (proposal.ready.electors, proposal.ready.of);
+    let (ready, of) = (proposal.ready.nodes, proposal.ready.of);
     format!("{yes} of {need} needed. READY {ready}/{of}.")
 }
 
@@ -130,7 +130,7 @@ mod tests {
         let proposal = Proposal::from(&vote.line());
         assert_eq!(
             row(&proposal, STARTED),
-            ["p-3", "protocol 2", "open", "1", "1", "1", "3/3", "0/3", "in 1 h"]
+            ["p-3", "protocol 2", "voting", "1", "1", "1", "3/3", "0/3", "in 1 h"]
         );
         assert_eq!(standing(&proposal), "1 of 3 needed. READY 0/3.");
         for (state, ends) in [

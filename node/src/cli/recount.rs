@@ -52,6 +52,14 @@ pub(super) struct Line {
     pub(super) verdict: Verdict,
 }
 
+impl Line {
+    /// Whether its elector is ready, by a ballot that counts.
+    pub(super) fn is_ready(&self) -> bool {
+        let says_so = matches!(self.cast, Some((Stance::Ready { .. }, ..)));
+        says_so && self.verdict == Verdict::Counts
+    }
+}
+
 /// Whether a ballot counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {

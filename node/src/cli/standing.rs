@@ -57,7 +57,7 @@ pub(super) fn judge(
             Judged::Borne
         }
         // Who was against it was found to have lied afterwards.
-        "rejected" if liars && (by_time.contains("open") || by_time.contains("failed")) => {
+        "rejected" if liars && (by_time.contains("voting") || by_time.contains("failed")) => {
             Judged::ToldOn(State::Rejected.word())
         }
         word => by_height.get(word).map_or(Judged::Refuted, |word| Judged::ToldOn(word)),
@@ -94,7 +94,7 @@ mod tests {
             assert_eq!(ready(word, epoch), Judged::Refuted, "{word}");
         }
         let silent = |word, epoch| judged(&vote, Stance::Abstain, word, epoch);
-        assert_eq!((silent("open", 10), silent("failed", 10)), (Judged::Borne, Judged::Refuted));
+        assert_eq!((silent("voting", 10), silent("failed", 10)), (Judged::Borne, Judged::Refuted));
         assert_eq!(silent("failed", 3_602), Judged::Borne);
         assert_eq!(silent("overtaken", 10), Judged::Refuted, "nothing is decided");
     }

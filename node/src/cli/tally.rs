@@ -13,6 +13,7 @@ use super::{
     polls,
     publisher::{DataDirectory, Publisher, data_directory},
     recount::{Line, Recount, Refused, Verdict, roster},
+    shares::Shares,
     standing::{Judged, judge},
 };
 use crate::{
@@ -201,28 +202,15 @@ impl Tally {
     /// What is wrong with the other count, if it is another one.
     fn differs(&self) -> Option<Problem> {
         let claim = self.claim()?;
-        let (own, weights) = (self.recount.count(self.held()), &claim.weights);
-        let other = VoteCount {
-            yes: weights.yes,
-            ready: weights.ready,
-            no: weights.no,
-            abstain: weights.abstain,
-            cancel: weights.cancel,
-            total: claim.total,
-            needed: claim.threshold,
-        };
+        let (own, other) = (self.shares(), Shares::claimed(claim));
         let decided = self.recount.decided(self.held());
         let decided: Vec<&str> = decided.keys().map(Decision::word).collect();
         if own == other && decided == claim.certificates && self.judged() != Some(Judged::Refuted) {
             return None;
         }
-        let told = |who: &str, count: &VoteCount, decided: String, state: &str| {
-            let VoteCount { yes, ready, no, abstain, cancel, total, needed } = count;
-            format!(
-                "{who}: yes {yes}, of it ready {ready}, no {no}, abstain {abstain}, cancel {cancel}, of {total}, \
-                 {needed} needed; decided: {}; {state}",
-                if decided.is_empty() { "nothing" } else { &decided }
-            )
+        let told = |who: &str, shares: &Shares, decided: String, state: &str| {
+            let decided = if decided.is_empty() { "nothing" } else { &decided };
+            format!("{who}: {shares}; decided: {decided}; {state}")
         };
         let said: String = polls::state(&claim.state).chars().take(MAX_WORD).collect();
         let detail = format!("{} counted again gives another result", claim.id);
@@ -232,6 +220,16 @@ impl Tally {
                 .cause(told("claimed", &other, claim.certificates.join(", "), &said))
                 .hint("`--ballots` lists every ballot and why it counts; ask another node: `--api ADDR`"),
         )
+    }
+
+    /// All that was counted here.
+    fn shares(&self) -> Shares {
+        let held = self.held();
+        let (count, lines) = (self.recount.count(held), self.recount.lines(held));
+        let ready = lines.iter().filter(|line| line.is_ready()).count();
+        let electors = lines.len();
+        let electorate = held.proposal.electorate;
+        Shares { count, quorum: count.needed, electors, electorate, ready: (ready, electors) }
     }
 
     /// How it stands by what was counted here.
@@ -374,10 +372,12 @@ impl Tally {
             "digest": self.id.to_string(),
             "state": state_word(state),
             "stateBy": if is_told_on { "node" } else { "count" },
-            "electors": lines.len(),
+            "electorate": lines.len(),
+            "electorateEpoch": held.proposal.electorate,
             "voted": lines.iter().filter(|line| line.cast.is_some()).count(),
             "weights": { "yes": yes, "ready": ready, "no": no, "abstain": abstain, "cancel": cancel },
             "total": total,
+            "quorum": needed,
             "threshold": needed,
             "readyThreshold": count.ready_needed(&held.proposal),
             "refused": self.refused().len(),

@@ -28,7 +28,7 @@ fn a_count_that_the_ballots_bear_is_agreed_with() {
     assert_eq!(
         tally.sentence(&lines),
         "p-3  3 may vote · 2 voted · yes 1 (threshold 3: not yet) · ready 0 (threshold 2: not yet) · no 0 · \
-         abstain 1 · 0 ballots refused · open"
+         abstain 1 · 0 ballots refused · voting"
     );
     let document = tally.in_json(&args(), &lines);
     assert_eq!((&document["agrees"], &document["weights"]["yes"]), (&json!(true), &json!(1)));
@@ -58,9 +58,14 @@ fn a_node_that_counts_otherwise_than_its_ballots_is_found_out_with_both_counts()
         let tally = tally(&vote, change).expect("it stands");
         tally.differs().expect("a lie")
     };
-    let lies: [fn(&mut Ballots); 7] = [
+    let lies: [fn(&mut Ballots); 12] = [
         |shown| shown.proposal.weights.yes = 3,
         |shown| shown.proposal.threshold = 1,
+        |shown| shown.proposal.quorum = 1,
+        |shown| shown.proposal.electorate = 1,
+        |shown| shown.proposal.electorate_epoch = 2,
+        |shown| shown.proposal.ready.nodes = 3,
+        |shown| shown.proposal.ready.of = 1,
         |shown| shown.proposal.certificates = vec!["lockIn".to_owned()],
         |shown| shown.proposal.state = "final".to_owned(),
         |shown| shown.proposal.state = "cancelled".to_owned(),
@@ -73,12 +78,12 @@ fn a_node_that_counts_otherwise_than_its_ballots_is_found_out_with_both_counts()
         assert_eq!((problem.code, problem.code.exit_code()), (Code::CountDiffers, 6));
         let [own, claimed] = &problem.causes[..] else { panic!("both counts: {problem:?}") };
         assert!(own.starts_with("counted here: yes "), "{own}");
-        assert!(own.ends_with("; open"), "{own}");
+        assert!(own.ends_with("; voting"), "{own}");
         assert!(claimed.starts_with("claimed: yes "), "{claimed}");
     }
     let tally = tally(&vote, |shown| shown.proposal.state = "final".to_owned());
     let tally = tally.expect("it stands");
-    assert_eq!(tally.state(), ("open", false), "what is claimed is not told as a result");
+    assert_eq!(tally.state(), ("voting", false), "what is claimed is not told as a result");
 }
 
 #[test]

@@ -266,10 +266,9 @@ fn consent(
     let held = shown.held();
     let state = shown.recount.alone(held, shown.epoch, None);
     let (proposal, rules) = (&held.proposal, shown.recount.rules());
-    may_cast(proposal, state, &args.stance.stance(), shown.epoch, rules).map_err(|_| {
+    may_cast(proposal, state, &args.stance.stance(), shown.epoch, rules).map_err(|refused| {
         let number = proposal.number;
-        let detail =
-            format!("the vote on p-{number} is {}: nobody would take this ballot", state.word());
+        let detail = format!("nobody would take this ballot about p-{number}: {refused}");
         Problem::new(Code::ProposalClosed, detail)
             .hint("`updraft votes --all` shows when each vote opens, and how it ended")
     })?;

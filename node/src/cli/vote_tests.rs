@@ -101,7 +101,7 @@ fn what_a_node_says_of_a_proposal_changes_no_word_of_what_is_signed() {
     };
     let honest = words(|_| {});
     let lies: [fn(&mut Ballots); 4] = [
-        |shown| shown.proposal.to = 9,
+        |shown| shown.proposal.protocol = 9,
         |shown| shown.proposal.release = "9.9.9".to_owned(),
         |shown| shown.proposal.activates_at = "2000-01-01T00:00:00Z".to_owned(),
         |shown| {

@@ -63,10 +63,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
 
 /// What a proposal says, and what it waits for.
 fn explain(proposal: &Proposal, output: &Output) {
-    let Proposal { line, from, to, release, .. } = proposal;
+    let Proposal { line, from, protocol, release, .. } = proposal;
     output.line("");
     output.line(&clean(&format!(
-        "{line} speaks protocol {to} instead of {from}, with {line}@{release}; proposal {}",
+        "{line} speaks protocol {protocol} instead of {from}, with {line}@{release}; proposal {}",
         proposal.digest
     )));
     for line in proposal.notes.lines() {
@@ -90,7 +90,7 @@ fn explain(proposal: &Proposal, output: &Output) {
 /// What this node's operator has done about it, or can.
 fn own_part(proposal: &Proposal) -> Option<String> {
     let own = proposal.own.as_ref()?;
-    Some(match (&own.ballot, own.may_vote) {
+    Some(match (&own.ballot, own.voter) {
         (Some(ballot), _) => format!("this node has said {ballot}"),
         (None, true) if waits(proposal) => {
             format!("this node has not voted: updraft vote {} yes", proposal.id)
@@ -103,7 +103,7 @@ fn own_part(proposal: &Proposal) -> Option<String> {
 /// Whether a vote waits for the person at the desk.
 fn waits(proposal: &Proposal) -> bool {
     let own = proposal.own.as_ref();
-    proposal.state == "open" && own.is_some_and(|own| own.may_vote && own.ballot.is_none())
+    proposal.state == "voting" && own.is_some_and(|own| own.voter && own.ballot.is_none())
 }
 
 /// The vote that waits for the person at the desk.
@@ -122,11 +122,11 @@ mod tests {
 
     #[test]
     fn a_node_that_has_not_voted_is_told_how_only_while_it_can() {
-        let own = Some(OwnPart { key: "k".to_owned(), may_vote: true, ballot: None });
+        let own = Some(OwnPart { key: "k".to_owned(), voter: true, ballot: None });
         let open = Proposal { own, ..Proposal::from(&Vote::new().line()) };
         let said = |state: &str| own_part(&Proposal { state: state.to_owned(), ..open.clone() });
         let way = "this node has not voted: updraft vote p-3 yes";
-        assert_eq!(said("open").as_deref(), Some(way));
+        assert_eq!(said("voting").as_deref(), Some(way));
         for state in ["announced", "lockedIn", "active", "final", "failed", "cancelled"] {
             assert_eq!(said(state).as_deref(), Some("this node has not voted"), "{state}");
         }

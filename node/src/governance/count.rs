@@ -134,7 +134,7 @@ mod tests {
             let (count, people) = (count.expect("known"), people.expect("known"));
             (count.is_enough(&held.proposal), people.yes, people.needed, state.word())
         };
-        assert_eq!(stands(4), (false, 5, 7, "open"));
+        assert_eq!(stands(4), (false, 5, 7, "voting"));
         assert_eq!(stands(5), (true, 6, 7, "locked in"), "34/5 of 9 are more than two thirds");
     }
 }

@@ -77,7 +77,11 @@ pub fn may_cast(
     if may && (proposal.opens..=proposal.last_epoch(decision, rules)).contains(&epoch) {
         return Ok(());
     }
-    Err(CannotVote::Closed(state.word()))
+    Err(CannotVote::Closed(match state {
+        // Ballots that are on their way are waited for, and no more are cast.
+        State::Open(_) => "over",
+        other => other.word(),
+    }))
 }
 
 /// An elector at work: its key's name, and what it said last. The key itself stays with whoever signs.

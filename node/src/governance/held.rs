@@ -61,7 +61,7 @@ impl State {
     pub const fn camel_case(&self) -> &'static str {
         match self {
             Self::Announced => "announced",
-            Self::Open(_) => "open",
+            Self::Open(_) => "voting",
             Self::Rejected => "rejected",
             Self::Failed => "failed",
             Self::LockedIn => "lockedIn",

@@ -72,6 +72,19 @@ labels! {
         /// It was switched back.
         RolledBack "rolled_back",
     }
+    /// How electors stand in a vote.
+    Choice {
+        /// For it, ready or not.
+        Yes "yes",
+        /// Against it.
+        No "no",
+        /// Neither.
+        Abstain "abstain",
+        /// For it and ready: a part of yes.
+        Ready "ready",
+        /// To call it off.
+        Cancel "cancel",
+    }
     /// Who wanted a rollback.
     Trigger {
         /// A person or a program, through the API.
@@ -95,6 +108,7 @@ label_sets! {
     ByChannel { channel: String }
     ByState { state: &'static str }
     ByProposal { proposal: String }
+    ByChoice { proposal: String, choice: Choice }
     ByRole { network: String, role: Expiring }
     ByMove { direction: Direction, source: Source }
     BySaving { by: Saving }

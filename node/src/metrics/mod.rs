@@ -14,8 +14,8 @@ mod votes;
 
 pub use channels::ChannelNumbers;
 pub use families::{Metrics, Subscribed};
-pub use labels::{Direction, Expiring, Saving, Source, Trigger, UpdateResult, Verdict};
-pub use votes::ProposalNumbers;
+pub use labels::{Choice, Direction, Expiring, Saving, Source, Trigger, UpdateResult, Verdict};
+pub use votes::{OpenVote, ProposalNumbers};
 
 use prometheus_client::{encoding::text, registry::Registry};
 

@@ -64,6 +64,7 @@ fn every_family_of_the_contract_is_there() {
         "protocol_version",
         "proposals",
         "proposal_quorum_ratio",
+        "proposal_votes",
         "http_requests",
         "http_request_duration_seconds",
         "event_subscribers",
@@ -191,7 +192,8 @@ fn a_stale_channel_counts_its_seconds_and_one_that_left_the_root_is_gone() {
 }
 
 fn open(name: &str, quorum: f64) -> ProposalNumbers {
-    ProposalNumbers { name: name.to_owned(), state: "open", quorum: Some(quorum) }
+    let open = OpenVote { quorum, yes: 4, no: 1, abstain: 0, ready: 3, cancel: 2 };
+    ProposalNumbers { name: name.to_owned(), state: "voting", open: Some(open) }
 }
 
 #[test]
@@ -200,18 +202,25 @@ fn a_vote_that_is_over_is_counted_by_its_end_and_has_no_series_of_its_own() {
     metrics.rules_are(1, &[open("p-1.0a1b2c3d", 0.5), open("p-2.00000000", 0.0)]);
     let before = page(&registry);
     for line in [
-        "updraft_proposals{state=\"open\"} 2\n",
+        "updraft_proposals{state=\"voting\"} 2\n",
         "updraft_proposals{state=\"active\"} 0\n",
         "updraft_proposal_quorum_ratio{proposal=\"p-1.0a1b2c3d\"} 0.5\n",
+        "updraft_proposal_votes{proposal=\"p-1.0a1b2c3d\",choice=\"yes\"} 4\n",
+        "updraft_proposal_votes{proposal=\"p-1.0a1b2c3d\",choice=\"no\"} 1\n",
+        "updraft_proposal_votes{proposal=\"p-1.0a1b2c3d\",choice=\"abstain\"} 0\n",
+        "updraft_proposal_votes{proposal=\"p-1.0a1b2c3d\",choice=\"ready\"} 3\n",
+        "updraft_proposal_votes{proposal=\"p-1.0a1b2c3d\",choice=\"cancel\"} 2\n",
     ] {
         assert!(before.contains(line), "{line}{before}");
     }
-    let active = ProposalNumbers { state: "active", quorum: None, ..open("p-1.0a1b2c3d", 1.0) };
+    let series = before.lines().filter(|line| line.contains("proposal=\"p-")).count();
+    assert_eq!(series, 12, "six for each open vote: {before}");
+    let active = ProposalNumbers { state: "active", open: None, ..open("p-1.0a1b2c3d", 1.0) };
     metrics.rules_are(2, &[active]);
     let after = page(&registry);
     assert!(!after.contains("proposal=\"p-"), "{after}");
     for line in [
-        "updraft_proposals{state=\"open\"} 0\n",
+        "updraft_proposals{state=\"voting\"} 0\n",
         "updraft_proposals{state=\"active\"} 1\n",
         "updraft_protocol_version 2\n",
     ] {

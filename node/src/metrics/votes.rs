@@ -1,5 +1,5 @@
 //! What is counted of votes: how many proposals stand how, and how far the open ones have come. A vote that is over
-//! leaves here too, so there are at most as many series as open votes: one for each elector.
+//! leaves here too, so there are at most six series for each open vote, and one open vote for each elector.
 
 use std::{
     collections::BTreeSet,
@@ -13,7 +13,7 @@ use prometheus_client::{
 
 use super::{
     families::Real,
-    labels::{ByProposal, ByState},
+    labels::{ByChoice, ByProposal, ByState, Choice},
 };
 
 /// One proposal now.
@@ -23,15 +23,44 @@ pub struct ProposalNumbers {
     pub name: String,
     /// How it stands, a word of [`ProposalNumbers::STATES`].
     pub state: &'static str,
-    /// How much is for it, as a part of the weight that decides; `None` unless it is open.
-    pub quorum: Option<f64>,
+    /// How far it has come; `None` unless it is open.
+    pub open: Option<OpenVote>,
+}
+
+/// What the ballots of an open vote weigh now, in whole weights.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OpenVote {
+    /// How much is for it, as a part of the weight that decides.
+    pub quorum: f64,
+    /// For it, ready or not.
+    pub yes: u64,
+    /// Against it.
+    pub no: u64,
+    /// Neither.
+    pub abstain: u64,
+    /// For it and ready.
+    pub ready: u64,
+    /// To call it off.
+    pub cancel: u64,
+}
+
+impl OpenVote {
+    const fn of(&self, choice: Choice) -> u64 {
+        match choice {
+            Choice::Yes => self.yes,
+            Choice::No => self.no,
+            Choice::Abstain => self.abstain,
+            Choice::Ready => self.ready,
+            Choice::Cancel => self.cancel,
+        }
+    }
 }
 
 impl ProposalNumbers {
     /// Every state.
     pub const STATES: [&'static str; 9] = [
         "announced",
-        "open",
+        "voting",
         "rejected",
         "failed",
         "locked_in",
@@ -47,6 +76,7 @@ impl ProposalNumbers {
 pub(super) struct Votes {
     proposals: Family<ByState, Gauge>,
     quorum: Family<ByProposal, Real>,
+    weights: Family<ByChoice, Gauge>,
     known: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -57,6 +87,11 @@ impl Votes {
             "proposal_quorum_ratio",
             "Weight that is for an open proposal, as a part of the least that decides it",
             self.quorum.clone(),
+        );
+        r.register(
+            "proposal_votes",
+            "Weight of the ballots about an open proposal; who is ready is for it as well",
+            self.weights.clone(),
         );
         self.set(&[]);
     }
@@ -69,14 +104,22 @@ impl Votes {
         }
         let mut now = BTreeSet::new();
         for proposal in proposals {
-            let Some(quorum) = proposal.quorum else { continue };
-            self.quorum.get_or_create(&ByProposal { proposal: proposal.name.clone() }).set(quorum);
-            now.insert(proposal.name.clone());
+            let Some(open) = proposal.open else { continue };
+            let name = || proposal.name.clone();
+            self.quorum.get_or_create(&ByProposal { proposal: name() }).set(open.quorum);
+            for choice in Choice::ALL.iter().copied() {
+                let weight = i64::try_from(open.of(choice)).unwrap_or(i64::MAX);
+                self.weights.get_or_create(&ByChoice { proposal: name(), choice }).set(weight);
+            }
+            now.insert(name());
         }
         // A list of names; a panic elsewhere cannot leave it half changed.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for gone in known.difference(&now) {
             self.quorum.remove(&ByProposal { proposal: gone.clone() });
+            for choice in Choice::ALL.iter().copied() {
+                self.weights.remove(&ByChoice { proposal: gone.clone(), choice });
+            }
         }
         *known = now;
     }

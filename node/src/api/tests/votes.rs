@@ -37,19 +37,19 @@ async fn a_proposal_has_its_documented_shape() {
     desk.agent.world().proposals[0].own = Some(OwnPart { key, may_vote: true, stance });
     let line = vote.line();
     let expected = json!({
-        "id": "p-3", "number": 3, "digest": line.id.to_string(), "state": "open", "line": "updraft",
-        "from": 1, "to": 2, "release": "1.1.0",
+        "id": "p-3", "number": 3, "digest": line.id.to_string(), "state": "voting", "line": "updraft",
+        "from": 1, "protocol": 2, "release": "1.1.0",
         "artifacts": [Digest::of(b"the artifact").to_string()],
         "by": key.to_hex(), "notes": "packs of chunks",
         "opensAt": line.opens.to_string(), "closesAt": line.closes.to_string(),
         "activatesAt": line.activates.to_string(), "endsAt": line.ends.to_string(), "height": null,
-        "electorate": 1, "electors": 3,
+        "electorate": 3, "electorateEpoch": 1,
         "weights": {"yes": 1, "ready": 0, "no": 1, "abstain": 0, "cancel": 0},
-        "total": 3, "threshold": 3, "thresholdOf": "2/3", "minReady": "9/10",
-        "ready": {"electors": 0, "of": 3},
+        "total": 3, "quorum": 3, "threshold": 3, "thresholdOf": "2/3", "minReady": "9/10",
+        "ready": {"nodes": 0, "of": 3},
         "missing": ["1 of 3 are for it, 3 are needed"],
         "readiness": "updraft@1.1.0 has not been tried here",
-        "own": {"key": key.to_hex(), "mayVote": true, "ballot": "yes"},
+        "own": {"key": key.to_hex(), "voter": true, "ballot": "yes"},
         "certificates": [], "liars": [],
     });
     assert_eq!(
@@ -92,7 +92,7 @@ async fn what_came_to_nothing_is_listed_only_when_all_is_asked_for() {
         let page = desk.get(path).await.json();
         page["items"].as_array().expect("a list").iter().map(|p| p["state"].clone()).collect()
     };
-    let current = ["announced", "open", "lockedIn", "active", "final", "overtaken"];
+    let current = ["announced", "voting", "lockedIn", "active", "final", "overtaken"];
     assert_eq!(listed("/api/v1/proposals").await, current);
     let all = listed("/api/v1/proposals?all=true").await;
     assert_eq!(all, VoteState::ALL.map(|state| state.camel_case()));
@@ -103,15 +103,48 @@ async fn what_came_to_nothing_is_listed_only_when_all_is_asked_for() {
 async fn watchers_are_told_how_a_vote_stands_by_the_word_that_its_document_has() {
     let desk = Desk::new().await;
     let (number, id) = (3, Vote::new().signed().digest());
-    events::tell(&desk, What::ProposalMoved { number, id, state: VoteState::LockedIn });
-    events::tell(&desk, What::ProposalStruckOff { number, id });
-    events::told(&desk, 2).await;
-    let told = events::array(&desk, "/api/v1/events?type=proposal.changed").await;
-    let told = told.as_array().expect("a list");
-    assert_eq!(told.len(), 2);
-    for (event, state) in told.iter().zip(["lockedIn", "struckOff"]) {
-        assert_eq!(event["data"], json!({"id": "p-3", "digest": id.to_string(), "state": state}));
+    let digest = id.to_string();
+    for state in VoteState::ALL {
+        events::tell(&desk, What::ProposalMoved { number, id, state });
     }
+    events::tell(&desk, What::ProposalStruckOff { number, id });
+    events::told(&desk, VoteState::ALL.len() + 1).await;
+    for (kind, states) in [
+        ("accepted", &["lockedIn"][..]),
+        ("rejected", &["rejected"]),
+        ("activated", &["active"]),
+        ("expired", &["failed"]),
+        ("changed", &["announced", "voting", "final", "overtaken", "cancelled", "struckOff"]),
+    ] {
+        let told = events::array(&desk, &format!("/api/v1/events?type=proposal.{kind}")).await;
+        let told: Vec<_> = told.as_array().expect("a list").iter().map(|e| &e["data"]).collect();
+        let stands = |state| json!({"id": "p-3", "digest": digest, "state": state});
+        let expected: Vec<_> = states.iter().map(stands).collect();
+        assert_eq!(told, expected.iter().collect::<Vec<_>>(), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn watchers_are_told_what_is_proposed_and_who_says_what() {
+    let desk = Desk::new().await;
+    let vote = Vote::new();
+    let (number, id, by) = (3, vote.signed().digest(), Vote::key(1).public().id());
+    let words = "updraft speaks protocol 2".to_owned();
+    events::tell(&desk, What::ProposalOpened { number, id, words });
+    for stance in [Stance::No, vote.ready()] {
+        events::tell(&desk, What::ProposalVoted { number, id, by, stance });
+    }
+    events::told(&desk, 3).await;
+    let data = async |kind: &str| -> Vec<Value> {
+        let told = events::array(&desk, &format!("/api/v1/events?type={kind}")).await;
+        told.as_array().expect("a list").iter().map(|event| event["data"].clone()).collect()
+    };
+    let digest = id.to_string();
+    let opened = json!({"id": "p-3", "digest": digest, "words": "updraft speaks protocol 2"});
+    assert_eq!(data("proposal.opened").await, [opened]);
+    let says = |stance| json!({"id": "p-3", "digest": digest, "by": by.to_hex(), "stance": stance});
+    assert_eq!(data("proposal.voted").await, [says("no"), says("ready")]);
+    assert_eq!(data("proposal.*").await.len(), 3);
 }
 
 #[tokio::test]

@@ -16,14 +16,14 @@ pub struct Proposal {
     pub number: u32,
     /// Its name.
     pub digest: String,
-    /// `announced open rejected failed lockedIn active final overtaken cancelled`.
+    /// `announced voting rejected failed lockedIn active final overtaken cancelled`.
     pub state: String,
     /// Whose protocol: `updraft`, or a component's.
     pub line: String,
     /// The protocol before.
     pub from: u32,
     /// The protocol to speak.
-    pub to: u32,
+    pub protocol: u32,
     /// The version of the line that speaks both.
     pub release: String,
     /// Digests of its manifests, one for each kind of machine.
@@ -42,15 +42,18 @@ pub struct Proposal {
     pub ends_at: String,
     /// The height at which the new one is spoken, if heights decide.
     pub height: Option<u64>,
-    /// Number of the electorate that votes.
-    pub electorate: u64,
-    /// Keys in it.
-    pub electors: usize,
+    /// Keys that may vote.
+    pub electorate: usize,
+    /// Number of the electorate that these are: the epoch of the root that named it.
+    pub electorate_epoch: u64,
     /// What the ballots weigh.
     pub weights: Weights,
     /// All weight; silence is part of it.
     pub total: u64,
-    /// The least weight that decides.
+    /// The least weight that decides. It is the same number as `threshold`: silence counts as no, so taking part is not
+    /// counted separately.
+    pub quorum: u64,
+    /// The least weight that has to be for it.
     pub threshold: u64,
     /// More than this part of all weight has to be for it: `2/3`.
     pub threshold_of: String,
@@ -91,7 +94,7 @@ pub struct Weights {
 #[serde(rename_all = "camelCase")]
 pub struct ReadyCount {
     /// So many.
-    pub electors: usize,
+    pub nodes: usize,
     /// Of so many.
     pub of: usize,
 }
@@ -103,7 +106,7 @@ pub struct OwnPart {
     /// Id of the key it votes with.
     pub key: String,
     /// Whether that key may vote on this.
-    pub may_vote: bool,
+    pub voter: bool,
     /// How it has voted: `yes no abstain ready cancel`.
     pub ballot: Option<String>,
 }
@@ -232,7 +235,7 @@ pub(crate) fn state_word(state: &str) -> &str {
 
 impl From<&ProposalLine> for Proposal {
     fn from(line: &ProposalLine) -> Self {
-        let Signable { number, by, line: name, from, to, release, .. } = &line.proposal;
+        let Signable { number, by, line: name, from, to: protocol, release, .. } = &line.proposal;
         let is_ready = |elector: &&ElectorLine| {
             elector.void.is_none()
                 && elector.ballot.as_ref().is_some_and(|b| matches!(b.stance, Stance::Ready { .. }))
@@ -245,7 +248,7 @@ impl From<&ProposalLine> for Proposal {
             state: line.state.camel_case().to_owned(),
             line: name.to_string(),
             from: *from,
-            to: *to,
+            protocol: *protocol,
             release: release.to_string(),
             artifacts: line.proposal.artifacts.iter().map(ToString::to_string).collect(),
             by: by.to_hex(),
@@ -255,22 +258,23 @@ impl From<&ProposalLine> for Proposal {
             activates_at: time(line.activates),
             ends_at: time(line.ends),
             height: line.height,
-            electorate: line.proposal.electorate,
-            electors: line.electors.len(),
+            electorate: line.electors.len(),
+            electorate_epoch: line.proposal.electorate,
             weights: Weights { yes, ready, no, abstain, cancel },
             total,
+            quorum: needed,
             threshold: needed,
             threshold_of: line.proposal.threshold.to_string(),
             min_ready: line.proposal.min_ready.to_string(),
             ready: ReadyCount {
-                electors: line.electors.iter().filter(is_ready).count(),
+                nodes: line.electors.iter().filter(is_ready).count(),
                 of: line.electors.len(),
             },
             missing: line.missing.clone(),
             readiness: line.readiness.clone(),
             own: line.own.as_ref().map(|own| OwnPart {
                 key: own.key.to_hex(),
-                may_vote: own.may_vote,
+                voter: own.may_vote,
                 ballot: own.stance.map(|stance| stance.word().to_owned()),
             }),
             certificates: line

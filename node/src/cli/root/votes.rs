@@ -114,8 +114,8 @@ fn told_by_a_node(told: &Proposal) -> Result<(Digest, Vote), Problem> {
         Problem::new(Code::Failed, detail).hint("its program may be newer: use that one")
     })?;
     let progress = progress(&state);
-    let subject = polls::subject(&told.line, told.to);
-    Ok((id, Vote { number: told.number, subject, electorate: told.electorate, progress }))
+    let subject = polls::subject(&told.line, told.protocol);
+    Ok((id, Vote { number: told.number, subject, electorate: told.electorate_epoch, progress }))
 }
 
 /// Votes by a recount of what the data directory keeps.
