@@ -51,7 +51,10 @@ impl World {
             self.check_line(*number).map_err(wrong)?;
             self.standings[*number] = self.standing(*number);
         }
-        touched.iter().try_for_each(|number| self.check_together(*number))
+        for number in &touched {
+            self.compared += self.check_together(*number)?;
+        }
+        Ok(())
     }
 
     /// One vote an elector: what it counts is what the electors' last ballots weigh, each once.
@@ -155,9 +158,11 @@ impl World {
     }
 
     /// Nobody who knows the same root and decisions believes something else. What is undecided has one outcome for all,
-    /// by the clock alone, as [`Self::check_proofs`] sees to.
-    fn check_together(&self, number: usize) -> Result<(), String> {
+    /// by the clock alone, as [`Self::check_proofs`] sees to. Gives how
+    /// many others it could be compared with about something decided.
+    fn check_together(&self, number: usize) -> Result<usize, String> {
         let this = &self.standings[number];
+        let mut compared = 0;
         let others = (0..NODES).filter(|other| *other != number);
         for (other, that) in others.map(|other| (other, &self.standings[other])) {
             if this.known != that.known {
@@ -182,8 +187,9 @@ impl World {
                     self.epoch, this.outcomes, this.line, that.outcomes, that.line
                 ));
             }
+            compared += usize::from(!this.outcomes.is_empty());
         }
-        Ok(())
+        Ok(compared)
     }
 
     /// Who knows the same root and decisions agrees about all proposals; about what is in force if it knows the same heights.

@@ -131,7 +131,7 @@ fn random_votes_do_decide_things() {
     let strategy = story();
     let (mut locked, mut cancelled, mut neither) = (0, 0, 0);
     let (mut rivals, mut moved) = (0, 0);
-    let (mut undone, mut again) = (0, 0);
+    let (mut undone, mut again, mut compared) = (0, 0, 0);
     for _ in 0..500 {
         let actions = strategy.new_tree(&mut runner).expect("a value").current();
         let world = World::run(&actions);
@@ -144,8 +144,10 @@ fn random_votes_do_decide_things() {
         moved += usize::from(world.was_in_force_before_the_end());
         undone += world.undone.0;
         again += world.undone.1;
+        compared += world.compared;
     }
     assert!(locked > 20 && cancelled > 5 && neither > 20, "{locked} {cancelled} {neither}");
     assert!(rivals > 5 && moved > 20, "{rivals} {moved}");
     assert!(undone > 20 && again > 20, "{undone} {again}");
+    assert!(compared > 1_000, "{compared} comparisons of who knows the same");
 }
