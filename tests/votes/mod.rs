@@ -3,10 +3,13 @@
 //! `cases/README.md` says how a story is written. Each is told to the pure machine.
 
 mod actions;
+mod invariants;
 mod many;
+mod model;
 mod node;
 mod people;
 mod random;
+mod replay;
 mod story;
 mod world;
 

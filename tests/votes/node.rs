@@ -4,7 +4,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use updraft_node::governance::{Event, Governance, Refusal};
-use updraft_protocol::{Digest, KeyId, Root, Statement};
+use updraft_protocol::{Certificate, Digest, KeyId, Root, Statement, vote::Decision};
+
+use super::model::Record;
 
 /// What was in force at a node, each change with what it led from and to.
 pub(super) type InForce = Vec<(Digest, u32, u32)>;
@@ -20,6 +22,10 @@ pub(super) struct Node {
     kept: BTreeMap<Digest, Arc<Statement>>,
     /// Certificates that its root does not count.
     shelved: BTreeMap<Digest, Arc<Statement>>,
+    /// Every decision that it has told of, with the proof that it had for it; also those that a root has undone.
+    pub(super) decided: BTreeMap<(Digest, Decision), Arc<Certificate>>,
+    /// What it has taken of what electors said.
+    pub(super) taken: Record,
     pub(super) height: Option<u64>,
     /// What was in force after the last step, and how many roots and decisions were known then.
     pub(super) in_force: ((usize, usize), InForce),
@@ -37,6 +43,8 @@ impl Node {
             revoked: None,
             kept: BTreeMap::new(),
             shelved: BTreeMap::new(),
+            decided: BTreeMap::new(),
+            taken: Record::default(),
             height: None,
             in_force: ((0, 0), Vec::new()),
         }
@@ -62,6 +70,7 @@ impl Node {
             return Ok(Vec::new());
         }
         let events = self.governance.offer(message, epoch)?;
+        self.taken.note(message, &events);
         let two_faced = events.iter().any(|event| matches!(event, Event::Lied { .. }));
         if !events.is_empty() && (!two_faced || matches!(**message, Statement::DoubleVote(_))) {
             self.keep(message.clone());
@@ -80,6 +89,7 @@ impl Node {
     /// The next root reaches it. Gives how many decisions that undoes, and what follows from those it counts again.
     pub(super) fn follow(&mut self, root: &Root, epoch: u64) -> (usize, Vec<Event>) {
         let struck_off = self.governance.follow(root);
+        self.taken.strike_off(&struck_off);
         self.followed += 1;
         let governance = &self.governance;
         let goes =
@@ -101,6 +111,13 @@ impl Node {
         self.revoked = Some(key);
         let struck_off = self.governance.take_back(key);
         assert!(struck_off.iter().all(|vote| !vote.was_decided), "what is decided stands");
+        self.taken.strike_off(&struck_off);
+        // The roots after the first have other electors: the key that was one votes no more, and what it said when it
+        // did is theirs to judge.
+        if self.followed == 0 {
+            let decided = &self.decided;
+            self.taken.silence(&key, |id, decision| decided.contains_key(&(*id, decision)));
+        }
         self.forget(epoch);
     }
 
@@ -126,9 +143,13 @@ impl Node {
             Statement::DoubleVote(_) => 2,
             _ => 3,
         });
+        self.taken = Record::default();
         for statement in on_disk {
             match governance.restore(&statement) {
-                Ok(_) => self.keep(statement),
+                Ok(events) => {
+                    self.taken.note(&statement, &events);
+                    self.keep(statement);
+                }
                 Err(_) if is_certificate(&statement) => {
                     self.shelved.insert(statement.id(), statement);
                 }

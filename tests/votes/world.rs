@@ -1,20 +1,22 @@
-//! The network of the random runs: its nodes, what reaches them, and what holds whatever happens.
+//! The network of the random runs: its nodes, and what reaches them. What holds whatever happens is in `invariants.rs`.
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, LazyLock},
 };
 
-use updraft_node::governance::{CannotVote, Elector, Event, State};
+use updraft_node::governance::{CannotVote, Elector, Event};
 use updraft_protocol::{
     Ballot, Certificate, ComponentName, Digest, Electorate, KeyId, NetworkKind, Proposal,
     RevokedKey, Root, Signed, Stance, Statement, Timestamp,
     root::{trust_first, trust_next},
-    vote::{Activation, Decision, FIRST_PROTOCOL, Fraction, Rules},
+    vote::{Activation, Decision, Fraction, Rules},
 };
 
 use super::{
     actions::{Action, Word},
+    invariants::Standing,
+    model::Model,
     node::Node,
     people::{self, NETWORK, key},
 };
@@ -36,7 +38,7 @@ const TAKEN_BACK: &str = "e";
 const LEFT_OUT: usize = 0;
 
 /// What all proposals are about.
-fn line() -> ComponentName {
+pub(super) fn line() -> ComponentName {
     "demo-app".parse().expect("a name")
 }
 
@@ -70,17 +72,22 @@ fn is_certificate(message: &Statement) -> bool {
 /// A network of some nodes, and everything that was ever said on it.
 #[derive(Clone)]
 pub(super) struct World {
-    epoch: u64,
-    roots: Vec<Root>,
-    nodes: Vec<Node>,
+    pub(super) epoch: u64,
+    pub(super) roots: Vec<Root>,
+    pub(super) nodes: Vec<Node>,
+    /// Whom something has reached since the last check: a message, a height, the time.
+    pub(super) touched: [bool; NODES],
+    /// What each believed after the last check.
+    pub(super) standings: [Standing; NODES],
     electors: Vec<Elector>,
     /// What each elector keeps of its last ballots.
     cast: Vec<BTreeMap<Digest, (u32, Stance)>>,
     electorate: Electorate,
-    proposals: Vec<Digest>,
+    pub(super) model: Model,
+    pub(super) proposals: Vec<Digest>,
     messages: Vec<Arc<Statement>>,
-    /// What each node held for decided, in every state it was in.
-    pub(super) decided: BTreeMap<(usize, Digest), Vec<Decision>>,
+    /// How often somebody was compared with another who knew the same decisions, before the end.
+    pub(super) compared: usize,
     /// Whether something was in force at some node before the end.
     was_in_force: bool,
     /// Decisions that a root has undone at some node, and that stood there again under a later one.
@@ -96,16 +103,20 @@ impl World {
 
     fn begin() -> Self {
         let mut roots = vec![people::root(1, &ELECTORS)];
+        let electorate = roots[0].electorate.clone().expect("one");
         let keys: Vec<KeyId> = ELECTORS.iter().map(|name| key(name).public().id()).collect();
         let mut world = Self {
             epoch: 10,
             nodes: (0..NODES).map(|_| Node::new(&roots[0])).collect(),
             electors: keys.into_iter().map(|key| Elector::new(key, BTreeMap::new())).collect(),
             cast: vec![BTreeMap::new(); ELECTORS.len()],
-            electorate: roots[0].electorate.clone().expect("one"),
+            touched: [true; NODES],
+            standings: Default::default(),
+            model: Model::new(&electorate, &Rules::of(NetworkKind::Development)),
+            electorate,
             proposals: Vec::new(),
             messages: Vec::new(),
-            decided: BTreeMap::new(),
+            compared: 0,
             was_in_force: false,
             undone: (0, 0),
             roots: Vec::new(),
@@ -146,14 +157,21 @@ impl World {
         world
     }
 
+    /// Whether some node has seen a decision about anything.
+    pub(super) fn has_seen(&self, decision: Decision) -> bool {
+        self.decisions().any(|(_, seen)| *seen == decision)
+    }
+
     /// Whether two decisions that start from the same protocol are known.
     pub(super) fn has_rivals(&self) -> bool {
         let locked = |nth: usize| {
-            self.decided.iter().any(|((_, id), decisions)| {
-                *id == self.proposals[nth] && decisions.contains(&Decision::LockIn)
-            })
+            self.decisions().any(|seen| *seen == (self.proposals[nth], Decision::LockIn))
         };
         locked(0) && locked(1)
+    }
+
+    fn decisions(&self) -> impl Iterator<Item = &(Digest, Decision)> {
+        self.nodes.iter().flat_map(|node| node.decided.keys())
     }
 
     /// Whether something came into force at some node while anything might still happen.
@@ -163,7 +181,7 @@ impl World {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Wait(epochs) => self.epoch += epochs,
+            Action::Wait(epochs) => self.wait(epochs),
             Action::Vote(elector, proposal, word) => {
                 let elector = LIARS + elector % (ELECTORS.len() - LIARS);
                 self.vote(elector, proposal % PROPOSALS, word);
@@ -194,14 +212,26 @@ impl World {
                     (0..NODES).for_each(|node| self.hear(node, message));
                 }
             }
-            Action::Height(height, node) => self.nodes[node % NODES].reach(height),
+            Action::Height(height, node) => self.reach(height, node % NODES),
             Action::Restart(node) => self.restart(node % NODES),
             Action::Root(node) => self.follow(node % NODES),
             Action::Revoke(node) => {
                 let key = key(TAKEN_BACK).public().id();
                 self.nodes[node % NODES].take_back(key, self.epoch);
+                self.touched[node % NODES] = true;
             }
         }
+    }
+
+    /// Time goes on, for everybody.
+    fn wait(&mut self, epochs: u64) {
+        self.epoch += epochs;
+        self.touched = [true; NODES];
+    }
+
+    fn reach(&mut self, height: u64, number: usize) {
+        self.nodes[number].reach(height);
+        self.touched[number] = true;
     }
 
     /// The next root reaches a node.
@@ -211,12 +241,14 @@ impl World {
         let (undone, events) = node.follow(root, self.epoch);
         self.undone.0 += undone;
         self.undone.1 += events.len();
+        self.touched[number] = true;
         self.take(number, events);
     }
 
     /// A node comes back with what it has kept; and its electors with it.
     fn restart(&mut self, number: usize) {
         let events = self.nodes[number].restart(&self.roots, self.epoch);
+        self.touched[number] = true;
         self.take(number, events);
         for elector in (number..ELECTORS.len()).step_by(NODES) {
             let (key, last) = (self.electors[elector].key(), self.cast[elector].clone());
@@ -251,6 +283,8 @@ impl World {
 
     /// A node hears something.
     fn hear(&mut self, number: usize, message: &Arc<Statement>) {
+        // Also what it refuses may not leave anything behind.
+        self.touched[number] = true;
         let Ok(events) = self.nodes[number].hear(message, self.epoch) else { return };
         self.take(number, events);
     }
@@ -272,7 +306,8 @@ impl World {
                     let rules = Rules::of(NetworkKind::Development);
                     let judged = certificate.judge(&NETWORK, &self.electorate, &rules);
                     judged.expect("whatever is taken for decided is proved");
-                    self.decided.entry((node, id)).or_default().push(certificate.decision);
+                    let decision = (id, certificate.decision);
+                    keeper.decided.entry(decision).or_insert_with(|| certificate.clone());
                     let certificate = Box::new(certificate.as_ref().clone());
                     let certificate = Arc::new(Statement::Certificate(certificate));
                     keeper.keep(certificate.clone());
@@ -281,76 +316,6 @@ impl World {
                 Event::Proposed(_) | Event::Voted { .. } | Event::Rejected(_) => {}
             }
         }
-    }
-
-    fn state(&self, node: usize, proposal: &Digest) -> Option<State> {
-        let Node { governance, height, .. } = &self.nodes[node];
-        governance.state(proposal, self.epoch, *height)
-    }
-
-    /// What holds after every step.
-    fn check(&mut self) -> Result<(), String> {
-        for number in 0..NODES {
-            self.check_proofs(number).map_err(|wrong| format!("node {number}: {wrong}"))?;
-            self.check_line(number).map_err(|wrong| format!("node {number}: {wrong}"))?;
-        }
-        Ok(())
-    }
-
-    /// It believes what is proved, and all of it.
-    fn check_proofs(&self, number: usize) -> Result<(), String> {
-        let governance = &self.nodes[number].governance;
-        for held in governance.proposals() {
-            let state = self.state(number, &held.id()).expect("its electors are known");
-            // Of each decision that it told of, the proof was judged.
-            let told = self.decided.get(&(number, held.id()));
-            let proved = |decision| told.is_some_and(|told| told.contains(&decision));
-            if state.is_decided() && !proved(Decision::LockIn) {
-                return Err("in force without a certificate".to_owned());
-            }
-            if state == State::Cancelled && !proved(Decision::Cancel) {
-                return Err("called off without a certificate".to_owned());
-            }
-            let count = governance.count(held).expect("its electors");
-            let said = count.affirmative + count.against + count.abstain + count.cancel;
-            if said > count.total || count.ready > count.affirmative {
-                return Err(format!("an elector counts twice: {count:?}"));
-            }
-        }
-        let root = &self.roots[self.nodes[number].followed];
-        let told =
-            self.decided.iter().filter(|((node, id), _)| *node == number && root.counts(1, id));
-        for ((_, id), decisions) in told {
-            let held = governance.proposal(id).ok_or("it has forgotten a vote that was decided")?;
-            if decisions.iter().any(|decision| held.certificate(*decision).is_none()) {
-                return Err("it has forgotten a decision".to_owned());
-            }
-        }
-        Ok(())
-    }
-
-    /// Each change begins where the one before it has led; and as long as no other decision or root becomes known, time
-    /// and heights undo nothing.
-    fn check_line(&mut self, number: usize) -> Result<(), String> {
-        let epoch = self.epoch;
-        let of_it = self.decided.iter().filter(|((node, _), _)| *node == number);
-        let decided: usize = of_it.map(|(_, decisions)| decisions.len()).sum();
-        let node = &mut self.nodes[number];
-        let known = (node.followed, decided);
-        let changes = node.governance.line(&line(), epoch, node.height).changes;
-        let mut protocol = FIRST_PROTOCOL;
-        for (_, from, to) in &changes {
-            if *from != protocol {
-                return Err(format!("the line speaks {protocol}, not {from}"));
-            }
-            protocol = *to;
-        }
-        let (known_before, before) = &node.in_force;
-        if *known_before == known && !changes.starts_with(before) {
-            return Err(format!("in force was {before:?}, and is {changes:?}"));
-        }
-        node.in_force = (known, changes);
-        Ok(())
     }
 
     /// Every decision that anybody could prove who has kept all that was ever said, also what was taken back since.
@@ -402,13 +367,13 @@ impl World {
         }
         self.was_in_force = self.nodes.iter().any(|node| !node.in_force.1.is_empty());
         for later in [0, 5, 10, 20] {
-            self.epoch += later;
+            self.wait(later);
             self.check()?;
             self.check_agreement()?;
         }
-        self.nodes.iter_mut().for_each(|node| node.reach(HEIGHT));
+        (0..NODES).for_each(|node| self.reach(HEIGHT, node));
         for later in [0, 5, 50] {
-            self.epoch += later;
+            self.wait(later);
             self.check()?;
             self.check_agreement()?;
         }
@@ -438,53 +403,15 @@ impl World {
         }
     }
 
-    /// Who knows the same root and decisions agrees about all proposals; about what is in force if it knows the same heights.
-    fn check_agreement(&self) -> Result<(), String> {
-        // For one epoch more, ballots may be on their way.
-        if self.epoch <= 21 {
-            return Ok(());
-        }
-        let reached = |node: usize| self.nodes[node].height >= Some(HEIGHT);
-        let rules = |node: usize| {
-            let Node { governance, height, .. } = &self.nodes[node];
-            governance.forks(&line(), self.epoch, *height).id()
-        };
-        let pairs = (0..NODES).flat_map(|one| (one + 1..NODES).map(move |other| (one, other)));
-        for (one, other) in pairs {
-            if self.nodes[one].followed != self.nodes[other].followed {
-                continue;
-            }
-            let same_heights = reached(one) == reached(other);
-            if same_heights && rules(one) != rules(other) {
-                let (one, other) = (rules(one), rules(other));
-                return Err(format!("epoch {}: rules {one:?} and {other:?}", self.epoch));
-            }
-            for proposal in &self.proposals {
-                let outcome = |node| match self.state(node, proposal) {
-                    // What was not decided is one outcome, however this node came to see it, if it did.
-                    None | Some(State::Rejected | State::Failed) => State::Failed,
-                    Some(State::Active | State::Final) if !same_heights => State::LockedIn,
-                    Some(state) => state,
-                };
-                let (this, that) = (outcome(one), outcome(other));
-                if this != that {
-                    let epoch = self.epoch;
-                    return Err(format!(
-                        "epoch {epoch}: node {one} has {this:?}, node {other} {that:?}"
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn run(actions: &[Action]) -> Result<Self, String> {
         let mut world = Self::new();
         for action in actions {
             world.act(*action);
             world.check().map_err(|wrong| format!("after {action}: {wrong}"))?;
         }
-        world.heal()?;
+        let compared = world.compared;
+        world.heal().map_err(|wrong| format!("in the end: {wrong}"))?;
+        world.compared = compared;
         Ok(world)
     }
 }
