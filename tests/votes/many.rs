@@ -380,7 +380,7 @@ fn two_hundred_and_fifty_six_electors_are_heard_by_a_hundred_nodes_within_five_s
 
     let yes = (1, Stance::Yes);
     let (first, done) = everybody_says(&mut world, about, yes, 2_000_000, &mut random);
-    stands(&world, done, "open", (256, 0));
+    stands(&world, done, "voting", (256, 0));
     let halfway = Gossiped::of(&world);
 
     let ready = Stance::Ready { artifact: Digest::of(b"artifact"), selftest: Digest::of(b"ok") };
