@@ -47,7 +47,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             )
             .hint("set node.role = \"full\", or use --download-only"));
         }
-        let found = self.find(order)?;
+        let found = self.find(order, now)?;
         if order.extent == Extent::Install {
             self.stands_against(order, &found, now)?;
             self.is_in_force(order, &found, now)?;
@@ -86,7 +86,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     /// The release that an order means.
-    pub fn find(&self, order: &InstallOrder) -> Result<Found, Problem> {
+    pub fn find(&self, order: &InstallOrder, now: Now) -> Result<Found, Problem> {
         let name = &order.component;
         let followed = self.components.get(name);
         let channel = order
@@ -115,7 +115,20 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     .hint(format!("on offer: {}", newest.join(", ")))
                 })?
             }
-            None => self.catalog.newest(name, &channel, target).expect("there are candidates"),
+            None => {
+                // What waits for a vote is nobody's newest before that.
+                let active = self.protocol_of(name, now);
+                let runs = |known: &&&Known| {
+                    known.manifest.needs_protocol.is_none_or(|needs| needs <= active)
+                };
+                let order = |known: &&&Known| {
+                    (known.manifest.version.clone(), known.manifest.target == *target)
+                };
+                let newest = candidates.iter().filter(runs).max_by_key(order).copied();
+                newest
+                    .or_else(|| self.catalog.newest(name, &channel, target))
+                    .expect("there are candidates")
+            }
         };
         let tree = known.manifest.tree.object.digest;
         let others: Vec<_> = candidates

@@ -233,7 +233,21 @@ fn a_release_that_needs_a_protocol_waits_for_the_vote_and_is_installed_by_it() {
         consent: Consent { force: true, ..Consent::default() },
         by: "test".to_owned(),
     };
-    let refused = desk.machine.install(&order, now(29)).expect_err("it does not run yet");
+    let named = InstallOrder { version: "2.0.0".parse().ok(), ..order.clone() };
+    for order in [&order, &named] {
+        let refused = desk.machine.install(order, now(29)).expect_err("it does not run yet");
+        assert_eq!(refused.code, Code::RequirementMissing, "nothing else is on offer");
+    }
+    let runs = desk.publisher.sign(&desk.publisher.manifest("1.0.0"), &[1, 2]);
+    let first = desk.publisher.head(1, None, &[&desk.artifact]);
+    let first = desk.publisher.sign(&first, &[1, 2]).digest();
+    let head = desk.publisher.head(2, Some(first), &[&desk.artifact, &runs]);
+    let head = desk.publisher.sign(&head, &[1, 2]);
+    let message = Gossip::announce(head.as_ref().clone(), Some(runs.as_ref().clone()));
+    desk.machine.handle(Input::Gossip { token: 2, from: 1, message }, now(29));
+    let found = desk.machine.find(&order, now(29)).expect("the newest that runs");
+    assert_eq!(found.known.manifest.version.to_string(), "1.0.0");
+    let refused = desk.machine.install(&named, now(29)).expect_err("it does not run yet");
     assert_eq!(refused.code, Code::RequirementMissing);
     assert!(refused.to_string().contains("needs protocol 2 of demo-app"), "{refused}");
     let active = desk.at(30);

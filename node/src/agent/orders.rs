@@ -146,7 +146,7 @@ impl Agent {
     }
 
     fn on_plan(&mut self, order: &InstallOrder, reply: Reply<Plan>) {
-        let found = match self.machine.find(order) {
+        let found = match self.machine.find(order, self.now()) {
             Ok(found) => found,
             Err(problem) => return answer(reply, Err(problem)),
         };

@@ -164,7 +164,12 @@ fn show(status: &Status, output: &Output, now: Timestamp) {
     if status.votes_open > 0 {
         output.hint(&format!("{} open: `updraft votes`", count(status.votes_open, "vote")));
     }
-    let waiting = status.components.iter().find(|component| component.available.is_some());
+    // What waits for a vote nobody can install.
+    let may = |component: &&Component| {
+        component.available.is_some()
+            && component.held_by.as_ref().is_none_or(|held| held.reason != "requirement")
+    };
+    let waiting = status.components.iter().find(may);
     if let Some(component) = waiting {
         output.hint(&format!("`updraft install {}` installs it now", clean(&component.name)));
     }
