@@ -113,7 +113,7 @@ codes! {
     ProposalClosed "UD0901" "proposal-closed" Some(409), 7, "The vote does not take this any more, or not yet";
     NotAVoter "UD0902" "not-a-voter" Some(403), 4, "This key does not vote";
     ProposalUnknown "UD0904" "proposal-unknown" Some(404), 5, "No such proposal is known";
-    LeftBehind "UD0905" "left-behind" Some(409), 7, "This program does not follow the protocol in force";
+    LeftBehind "UD0905" "left-behind" Some(409), 7, "What is installed may not speak the protocol in force";
     RulesUnclear "UD0906" "rules-unclear" Some(409), 7, "This node may not know all that is decided";
     CountDiffers "UD0907" "count-differs" None, 6, "A vote counted again gives another result";
 }

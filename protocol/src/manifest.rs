@@ -136,6 +136,11 @@ impl Manifest {
         format!("{}@{}", self.component, self.version)
     }
 
+    /// The protocol without which it does not run, if that is not in force where its component speaks `active`.
+    pub fn waits_for_protocol(&self, active: u32) -> Option<u32> {
+        self.needs_protocol.filter(|needs| *needs > active)
+    }
+
     /// The version that has to be installed before this one may be, for a machine that has `installed`.
     ///
     /// A first installation has nothing to go through.

@@ -24,8 +24,7 @@ use updraft_node::{
 };
 use updraft_protocol::{
     Ballot, Digest, Gossip, NetworkKind, Proposal, Root, Stance, Statement, Timestamp, codec,
-    root::trust_first,
-    vote::{Activation, Fraction, Rules as Floors},
+    root::trust_first, vote::Rules as Floors,
 };
 
 use super::people::{self, NETWORK, key, signed};
@@ -256,27 +255,7 @@ impl World {
 
 fn proposal() -> Proposal {
     let floors = Floors::of(NetworkKind::Production);
-    let opens = floors.epoch_of(START);
-    let lock_deadline = opens + floors.min_voting;
-    let activation = lock_deadline + floors.min_lead;
-    Proposal {
-        network: NETWORK,
-        by: key(&elector(0)).public().id(),
-        number: 1,
-        line: "updraft".parse().expect("a name"),
-        from: 1,
-        to: 2,
-        release: "2.0.0".parse().expect("a version"),
-        artifacts: vec![Digest::of(b"artifact")],
-        electorate: 1,
-        opens,
-        lock_deadline,
-        activation: Activation::Epoch(activation),
-        grace_end: activation + floors.min_grace,
-        threshold: Fraction { num: 2, den: 3 },
-        min_ready: Fraction { num: 9, den: 10 },
-        notes: String::new(),
-    }
+    people::proposal(&elector(0), floors.epoch_of(START), &floors)
 }
 
 /// Gossip at every node so far: what it heard, and that with what it said.

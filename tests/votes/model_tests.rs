@@ -2,10 +2,7 @@
 
 use proptest::{prelude::*, sample::select};
 use updraft_node::governance::Governance;
-use updraft_protocol::{
-    Ballot, NetworkKind, Proposal, Root, Statement,
-    vote::{Activation, Fraction},
-};
+use updraft_protocol::{Ballot, NetworkKind, Root, Statement};
 
 use super::*;
 use crate::votes::people::{self, NETWORK, key, signed};
@@ -25,26 +22,7 @@ impl Vote {
         let kind = NetworkKind::Production;
         let (root, rules) = (Root { kind, ..people::root(1, electors) }, Rules::of(kind));
         let model = Model::new(root.electorate.as_ref().expect("one"), &rules);
-        let lock_deadline = 1 + rules.min_voting;
-        let activation = lock_deadline + rules.min_lead;
-        let proposal = Proposal {
-            network: NETWORK,
-            by: key("a").public().id(),
-            number: 1,
-            line: "updraft".parse().expect("a name"),
-            from: 1,
-            to: 2,
-            release: "2.0.0".parse().expect("a version"),
-            artifacts: vec![Digest::of(b"artifact")],
-            electorate: 1,
-            opens: 1,
-            lock_deadline,
-            activation: Activation::Epoch(activation),
-            grace_end: activation + rules.min_grace,
-            threshold: Fraction { num: 2, den: 3 },
-            min_ready: Fraction { num: 9, den: 10 },
-            notes: String::new(),
-        };
+        let proposal = people::proposal("a", 1, &rules);
         let proposal = signed(&proposal, "a");
         let about = proposal.digest();
         let mut governance = Governance::new(&root);

@@ -1,8 +1,10 @@
 //! Who votes in stories and random runs, and their keys.
 
 use updraft_protocol::{
-    Digest, Elector, Electorate, NetworkId, NetworkKind, Root, SecretKey, Signable, Signed,
-    Timestamp, threshold::Role,
+    Digest, Elector, Electorate, NetworkId, NetworkKind, Proposal, Root, SecretKey, Signable,
+    Signed, Timestamp,
+    threshold::Role,
+    vote::{Activation, Fraction, Rules},
 };
 
 pub(super) const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
@@ -26,6 +28,30 @@ pub(super) fn root(epoch: u64, electors: &[&str]) -> Root {
     let electorate =
         Some(Electorate::new(epoch, electors.iter().map(|word| elector(word)).collect()));
     Root { kind: NetworkKind::Development, electorate, ..first }
+}
+
+/// Protocol 2 of the nodes' own line, to be voted on from this epoch on, and as short as the floors allow.
+pub(super) fn proposal(by: &str, opens: u64, rules: &Rules) -> Proposal {
+    let lock_deadline = opens + rules.min_voting;
+    let activation = lock_deadline + rules.min_lead;
+    Proposal {
+        network: NETWORK,
+        by: key(by).public().id(),
+        number: 1,
+        line: "updraft".parse().expect("a name"),
+        from: 1,
+        to: 2,
+        release: "2.0.0".parse().expect("a version"),
+        artifacts: vec![Digest::of(b"artifact")],
+        electorate: 1,
+        opens,
+        lock_deadline,
+        activation: Activation::Epoch(activation),
+        grace_end: activation + rules.min_grace,
+        threshold: Fraction::TWO_THIRDS,
+        min_ready: Fraction::NINE_TENTHS,
+        notes: String::new(),
+    }
 }
 
 fn elector(word: &str) -> Elector {

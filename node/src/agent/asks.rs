@@ -1,8 +1,13 @@
 //! What people ask of the agent: every refusal names its reason and the way round it.
 
-use std::fmt::{Debug, Display};
+use std::{
+    fmt::{Debug, Display},
+    sync::Arc,
+};
 
-use updraft_protocol::{ChannelName, Compatibility, ComponentName, Digest, Listing, VersionChange};
+use updraft_protocol::{
+    ChannelName, Compatibility, ComponentName, Digest, Listing, Manifest, VersionChange,
+};
 
 use super::{
     action::{Action, Now},
@@ -28,7 +33,7 @@ pub struct Found {
     /// Where it is on offer.
     pub channel: ChannelName,
     /// Other releases of the same component that a route may lead through.
-    pub others: Vec<std::sync::Arc<updraft_protocol::Manifest>>,
+    pub others: Vec<Arc<Manifest>>,
     /// What is installed.
     pub base: Option<InstalledVersion>,
 }
@@ -50,7 +55,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let found = self.find(order, now)?;
         if order.extent == Extent::Install {
             self.stands_against(order, &found, now)?;
-            self.is_in_force(order, &found, now)?;
+            self.is_in_force(&found, now)?;
             self.consent(order, &found)?;
         }
         if let Some(id) = self.components.get(&order.component).and_then(Component::busy) {
@@ -118,13 +123,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             None => {
                 // What waits for a vote is nobody's newest before that.
                 let active = self.protocol_of(name, now);
-                let runs = |known: &&&Known| {
-                    known.manifest.needs_protocol.is_none_or(|needs| needs <= active)
-                };
-                let order = |known: &&&Known| {
-                    (known.manifest.version.clone(), known.manifest.target == *target)
-                };
-                let newest = candidates.iter().filter(runs).max_by_key(order).copied();
+                let runs = |manifest: &Manifest| manifest.waits_for_protocol(active).is_none();
+                let newest = self.catalog.newest_that(name, &channel, target, runs);
                 newest
                     .or_else(|| self.catalog.newest(name, &channel, target))
                     .expect("there are candidates")
@@ -312,20 +312,23 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     }
 
     /// Refuses what needs a protocol that no vote has put in force; nobody's word does instead.
-    fn is_in_force(&self, order: &InstallOrder, found: &Found, now: Now) -> Result<(), Problem> {
-        let (component, manifest) = (&order.component, &found.known.manifest);
+    fn is_in_force(&self, found: &Found, now: Now) -> Result<(), Problem> {
+        self.waits_for_a_vote(found, now).map_or(Ok(()), |detail| {
+            Err(Problem::new(Code::RequirementMissing, detail)
+                .hint("a vote puts it in force and installs what needs it: `updraft votes`"))
+        })
+    }
+
+    /// What a release waits for that needs a protocol which is not in force.
+    pub(super) fn waits_for_a_vote(&self, found: &Found, now: Now) -> Option<String> {
+        let manifest = &found.known.manifest;
+        let component = &manifest.component;
         let active = self.protocol_of(component, now);
-        match manifest.needs_protocol.filter(|needs| *needs > active) {
-            None => Ok(()),
-            Some(needs) => Err(Problem::new(
-                Code::RequirementMissing,
-                format!(
-                    "{} needs protocol {needs} of {component}, and protocol {active} is in force",
-                    manifest.release_name()
-                ),
-            )
-            .hint("a vote puts it in force and installs what needs it: `updraft votes`")),
-        }
+        let needs = manifest.waits_for_protocol(active)?;
+        let release = manifest.release_name();
+        Some(format!(
+            "{release} needs protocol {needs} of {component}, and protocol {active} is in force"
+        ))
     }
 
     fn consent(&self, order: &InstallOrder, found: &Found) -> Result<(), Problem> {

@@ -111,7 +111,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             let manifest = &known.manifest;
             manifest.component == line
                 && manifest.target.runs_on(&self.rules.target)
-                && manifest.needs_protocol.is_none_or(|needs| needs <= behind.protocol)
+                && manifest.waits_for_protocol(behind.protocol).is_none()
                 && self.distrust(&manifest.channel, known, now).is_none()
         };
         let works = |known: &&Known| self.known_to_fail(&wanted(&line, known, behind)).is_none();

@@ -357,25 +357,36 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// Followed components that a vote has left behind: what is in force, and that what is installed may not speak it.
     fn components_behind(&self, now: Now) -> impl Iterator<Item = String> {
-        let in_force = |state: &State| matches!(state, State::Active | State::Final);
-        let standing = self.standing(now).filter(move |(held, state)| {
-            in_force(state) && held.proposal.line != own_component() && self.is_newest(held, now)
+        let followed = self.components.iter().filter(|(name, component)| {
+            // Who is busy may be about to switch.
+            component.following == Following::Yes
+                && **name != own_component()
+                && component.busy().is_none()
         });
-        standing.filter_map(|(held, _)| {
-            let Proposal { number, line, to, release, .. } = &*held.proposal;
-            let component = self.components.get(line)?;
-            let follows = component.following == Following::Yes;
-            let runs = &component.installed.as_ref().filter(|_| follows)?.version;
+        followed.filter_map(move |(name, component)| {
+            let runs = &component.installed.as_ref()?.version;
+            let line = self.votes.governance.line(name, self.epoch(now), self.votes.height);
+            let (newest, _, protocol) = *line.changes.last()?;
+            let of = |id: &Digest| self.votes.governance.proposal(id);
+            let held = of(&newest)?;
+            let Proposal { number, release, .. } = &*held.proposal;
+            // After a way back also what was there before that protocol was left speaks it.
+            let left = line.changes.iter().find(|(_, from, _)| *from == protocol);
+            let spoke = left.and_then(|(id, ..)| of(id)).is_some_and(|left| {
+                *runs < left.proposal.release
+            });
+            if runs >= release || spoke {
+                return None;
+            }
             let because = match self.named_release(held).map(|known| known.signed.digest()) {
+                _ if !self.rules.auto_activate => "governance.auto_activate = false",
                 None => "no manifest of it for this machine is known here",
-                Some(named) => self.waits_because(line, &named).unwrap_or("it is not installed"),
+                Some(named) => self.waits_because(name, &named).unwrap_or("it is not installed"),
             };
-            (runs < release).then(|| {
-                format!(
-                    "protocol {to} of {line} is in force since p-{number}, and {line}@{runs} may not speak it: \
-                     {line}@{release} does, and {because}"
-                )
-            })
+            Some(format!(
+                "protocol {protocol} of {name} is in force since p-{number}, and {name}@{runs} may not speak it: \
+                 {name}@{release} does, and {because}"
+            ))
         })
     }
 
@@ -385,13 +396,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Stage::Waiting { release: failed, error, .. } if failed == release => Some(error),
             _ => None,
         }
-    }
-
-    /// Whether no later decision about its line is in force.
-    fn is_newest(&self, held: &Held, now: Now) -> bool {
-        let line = &held.proposal.line;
-        let line = self.votes.governance.line(line, self.epoch(now), self.votes.height);
-        line.changes.last().is_some_and(|(newest, ..)| *newest == held.id())
     }
 
     /// What people should know about the rules of this network, the worst first.

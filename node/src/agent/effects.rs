@@ -94,18 +94,15 @@ impl Agent {
         }
         let store = self.context.store.clone();
         let (clock, skew) = (self.context.clock.now(), self.settings.trust.max_clock_skew);
-        match tokio::task::spawn_blocking(move || restore::from_the_disk(&store, clock, skew)).await
-        {
-            Ok(Ok((catalog, votes))) => self.machine.believe_again(catalog, votes),
-            Ok(Err(error)) => {
-                tracing::error!(error = %chain(&error), "what was kept cannot be read");
-                self.machine.votes.forget_what_was_begun();
-            }
-            Err(error) => {
-                tracing::error!(%error, "what was kept cannot be read");
-                self.machine.votes.forget_what_was_begun();
-            }
-        }
+        let read =
+            tokio::task::spawn_blocking(move || restore::from_the_disk(&store, clock, skew)).await;
+        let error = match read {
+            Ok(Ok((catalog, votes))) => return self.machine.believe_again(catalog, votes),
+            Ok(Err(error)) => chain(&error),
+            Err(error) => error.to_string(),
+        };
+        tracing::error!(error, "what was kept cannot be read");
+        self.machine.votes.forget_what_was_begun();
     }
 
     pub(super) async fn act(&mut self, action: Action<PeerId>) -> Result<(), NotKept> {

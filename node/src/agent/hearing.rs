@@ -303,6 +303,18 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         actions
     }
 
+    /// The rest of what a peer that lies tells is not looked at; it is asked again after a pause, if it is still there.
+    fn statements_are_wrong(
+        &mut self,
+        peer: P,
+        mut actions: Vec<Action<P>>,
+        now: Now,
+    ) -> Vec<Action<P>> {
+        self.sync.statements_failed(peer, now.elapsed);
+        actions.push(Action::Accuse(peer));
+        actions
+    }
+
     pub(super) fn on_statements(
         &mut self,
         peer: P,
@@ -319,19 +331,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 self.sync.statements_failed(peer, now.elapsed);
                 return actions;
             }
-            Some(_) => {
-                self.sync.statements_failed(peer, now.elapsed);
-                return vec![Action::Accuse(peer)];
-            }
+            Some(_) => return self.statements_are_wrong(peer, actions, now),
         };
         let last = statements.last().map(Statement::id);
         let statements = statements.into_iter().map(Arc::new);
         let (votes, others): (Vec<_>, Vec<_>) =
             statements.partition(|statement| statement.is_about_a_vote());
         if self.on_caught_up_votes(peer, votes, &mut actions, now) == Verdict::Reject {
-            self.sync.statements_failed(peer, now.elapsed);
-            actions.push(Action::Accuse(peer));
-            return actions;
+            return self.statements_are_wrong(peer, actions, now);
         }
         for statement in others {
             match self.offer_statement(statement.clone(), &mut actions, now) {
@@ -348,9 +355,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 }
                 Err(refusal) => {
                     if self.refuse_from(&refusal, peer, &mut actions) == Verdict::Reject {
-                        self.sync.statements_failed(peer, now.elapsed);
-                        actions.push(Action::Accuse(peer));
-                        return actions;
+                        return self.statements_are_wrong(peer, actions, now);
                     }
                 }
             }

@@ -116,3 +116,24 @@ fn what_was_kept_is_no_news_when_the_node_starts_again() {
     assert!(look(&mut again, 12).is_empty(), "nothing has changed");
     assert_eq!(look(&mut again, 30), ["proposal.activated"], "and this is new");
 }
+
+#[test]
+fn who_hears_that_a_vote_was_called_off_is_never_told_after_it_that_it_was_accepted() {
+    let mut there = Desk::speaking(2);
+    let proposal = there.proposal(|_| {});
+    there.decide(&proposal, 11);
+    for elector in &ELECTORS[1..] {
+        there.hear(&there.ballot(*elector, &proposal, 2, Stance::Cancel, 12), 12);
+    }
+    let said = there.machine.said(now(12)).into_values();
+    let certificates = said.filter(|said| matches!(**said, Statement::Certificate(_)));
+    let mut certificates: Vec<_> = certificates.collect();
+    assert_eq!(certificates.len(), 2);
+    for _ in 0..2 {
+        certificates.reverse();
+        let mut late = Desk::speaking(2);
+        let told: Vec<_> =
+            certificates.iter().flat_map(|said| news(&late.hear(said, 13))).collect();
+        assert_eq!(told.last(), Some(&"proposal.changed"), "{told:?}");
+    }
+}

@@ -246,10 +246,7 @@ impl Agent {
 
     async fn on_say(&mut self, statement: Arc<Statement>, reply: Reply<Said>) {
         let id = statement.id();
-        let said = if self.machine.is_contradicted(&statement) {
-            // By hand that is a slip of who has the key, who is here to mend it.
-            Err(("vote_contradicted", voting::contradicted()))
-        } else if statement.is_about_a_vote() {
+        let said = if statement.is_about_a_vote() {
             let said = self.machine.say_on_a_vote(statement.clone(), self.now());
             let said = said.map(|(taken, actions)| (taken == Taken::New, actions));
             said.map_err(|refusal| (refusal.label(), voting::refused(&statement, &refusal)))

@@ -2,12 +2,12 @@
 //!
 //! Nothing here decides anything. Field names follow the trade; the API gives them their JSON form.
 
-use crate::build::Speaks;
-use crate::problem::Code;
 use updraft_protocol::{
     ChannelName, ComponentName, Digest, KeyId, NetworkKind, NetworkName, ReleaseKind,
     ReleaseVersion, Severity, Target, Timestamp,
 };
+
+use crate::{build::Speaks, problem::Code};
 
 /// A snapshot of the node.
 #[derive(Debug, Clone)]

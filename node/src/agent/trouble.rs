@@ -144,6 +144,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             warnings.push(distrusted(&release, channel, &distrust).1);
         }
         warnings.extend(self.builds_differ(known).map(|concern| concern.detail));
+        warnings.extend(self.waits_for_a_vote(found, now));
         warnings
     }
 }

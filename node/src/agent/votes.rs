@@ -141,11 +141,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         self.votes.governance.rules().epoch_of(time.as_seconds())
     }
 
-    /// Whether a ballot would prove a lie, together with one that is held.
-    pub fn is_contradicted(&self, statement: &Statement) -> bool {
-        self.votes.governance.is_contradicted(statement)
-    }
-
     /// Takes a statement about a vote that the operator hands in, and tells everybody.
     pub fn say_on_a_vote(
         &mut self,
@@ -153,6 +148,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         now: Now,
     ) -> Result<(Taken, Vec<Action<P>>), Refusal> {
         let mut actions = Vec::new();
+        self.votes.governance.spares_a_slip(&statement)?;
         let taken = self.offer_vote(&statement, &mut actions, now)?;
         tell(&statement, &mut actions);
         Ok((taken, self.finish(actions, now)))
@@ -309,6 +305,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                     self.keep_a_height_that_decides(&id, actions);
                     let number = self.number_of(&id);
                     let state = match decided {
+                        // Whoever acts on it would act on what is over.
+                        Decision::LockIn if self.is_called_off(&id) => continue,
                         Decision::LockIn => State::LockedIn,
                         Decision::Cancel => State::Cancelled,
                     };
@@ -319,6 +317,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                 Event::Rejected(_) => {}
             }
         }
+    }
+
+    fn is_called_off(&self, id: &Digest) -> bool {
+        let held = self.votes.governance.proposal(id);
+        held.is_some_and(|held| held.certificate(Decision::Cancel).is_some())
     }
 
     /// Notes how watchers have been told that a vote stands which this node has only now heard of.

@@ -60,14 +60,6 @@ pub(super) fn cannot_vote(refusal: &CannotVote) -> Problem {
     }
 }
 
-/// Why a ballot that is handed in is not even looked at.
-pub(super) fn contradicted() -> Problem {
-    let detail = "another ballot of this key on this proposal has the same number and says something else: if both \
-                  were known its vote would count nothing";
-    Problem::new(Code::KeyAlarm, detail)
-        .hint("`updraft vote … --key NAME` gives the next number; sign at one place only")
-}
-
 /// Why something said about a vote is refused, in the words of the table that scripts rely on.
 pub(super) fn refused(statement: &Statement, refusal: &Refusal) -> Problem {
     let detail = format!("this {} is refused: {refusal}", statement.kind());
@@ -92,6 +84,8 @@ pub(super) fn refused(statement: &Statement, refusal: &Refusal) -> Problem {
         | Refusal::TooMany(_)
         | Refusal::TooManyAtOnce(_) => problem(Code::ProposalClosed)
             .hint("`updraft votes --all` shows how each vote stands"),
+        Refusal::Contradicted => problem(Code::KeyAlarm)
+            .hint("`updraft vote … --key NAME` gives the next number; sign at one place only"),
         Refusal::FromTheFuture(_) => {
             problem(Code::MetadataExpired).hint("look at the clocks of both machines")
         }

@@ -67,7 +67,19 @@ impl Catalog {
         channel: &ChannelName,
         machine: &Target,
     ) -> Option<&Known> {
+        self.newest_that(component, channel, machine, |_| true)
+    }
+
+    /// The newest among those that are as they have to be.
+    pub fn newest_that(
+        &self,
+        component: &ComponentName,
+        channel: &ChannelName,
+        machine: &Target,
+        is: impl Fn(&Manifest) -> bool,
+    ) -> Option<&Known> {
         self.candidates(component, channel, machine)
+            .filter(|known| is(&known.manifest))
             .max_by_key(|known| (known.manifest.version.clone(), known.manifest.target == *machine))
     }
 

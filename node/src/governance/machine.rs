@@ -442,7 +442,7 @@ impl Governance {
         }
     }
 
-    fn verify<T: Sentence>(
+    pub(super) fn verify<T: Sentence>(
         &self,
         signed: &Signed<T>,
         speaker: KeyId,

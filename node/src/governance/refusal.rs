@@ -76,6 +76,11 @@ pub enum Refusal {
     /// two: it is no lie.
     #[error("as many ballots of its elector were taken in this epoch as are in one")]
     TooManyAtOnce(KeyId),
+    /// Another ballot of its elector has its number, and whoever hands it in has the key.
+    #[error(
+        "another ballot of this key on this proposal has the same number and says something else: if both were known its vote would count nothing"
+    )]
+    Contradicted,
 }
 
 impl Refusal {
@@ -120,11 +125,12 @@ impl Refusal {
             Self::NotDecided(_) => "vote_not_decided",
             Self::TooMany(_) => "vote_too_many",
             Self::TooManyAtOnce(_) => "vote_too_many_at_once",
+            Self::Contradicted => "vote_contradicted",
         }
     }
 
     /// Every word that [`Refusal::label`] can give.
-    pub const LABELS: [&'static str; 17] = [
+    pub const LABELS: [&'static str; 18] = [
         "vote_unverified",
         "vote_not_an_elector",
         "vote_other_kind",
@@ -142,5 +148,6 @@ impl Refusal {
         "vote_not_decided",
         "vote_too_many",
         "vote_too_many_at_once",
+        "vote_contradicted",
     ];
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use updraft_protocol::{Digest, Stance, Statement, vote::Decision};
+use updraft_protocol::{Ballot, Digest, Signed, Stance, Statement, vote::Decision};
 
 use super::{
     held::{Held, SKEW},
@@ -47,13 +47,22 @@ impl Governance {
         }
     }
 
-    /// Whether a ballot and one of the same elector that is held here have one number and say two things: together they
-    /// would prove that it has lied.
-    pub fn is_contradicted(&self, statement: &Statement) -> bool {
-        let Statement::Ballot(signed) = statement else { return false };
-        let Ok(ballot) = signed.peek() else { return false };
-        let last = self.held.get(&ballot.proposal).and_then(|held| held.ballot_of(&ballot.by));
-        last.is_some_and(|(last, cast)| cast.seq == ballot.seq && last.digest() != signed.digest())
+    /// Refuses a ballot that would prove, together with one that is held, that its elector has lied. For what is handed in
+    /// by whoever has the key, for whom that is a slip; what others say is taken, as a proof.
+    pub fn spares_a_slip(&self, statement: &Statement) -> Result<(), Refusal> {
+        let Statement::Ballot(signed) = statement else { return Ok(()) };
+        let Ok(ballot) = signed.peek() else { return Ok(()) };
+        let Some(held) = self.held.get(&ballot.proposal) else { return Ok(()) };
+        let decided = held.decided.values().flat_map(|certificate| &certificate.ballots);
+        let mut known = held.ballots().map(AsRef::as_ref).chain(decided);
+        let excludes = |other: &Signed<Ballot>| {
+            let same = |other: Ballot| (other.by, other.seq) == (ballot.by, ballot.seq);
+            other.digest() != signed.digest() && other.peek().is_ok_and(same)
+        };
+        let contradicted = !held.liars.contains_key(&ballot.by)
+            && known.any(excludes)
+            && self.verify(signed, ballot.by, held.proposal.electorate).is_ok();
+        if contradicted { Err(Refusal::Contradicted) } else { Ok(()) }
     }
 
     /// Whether others are told of a statement that was taken: as long as they could take it.

@@ -121,7 +121,7 @@ pub fn decide(manifest: &Manifest, facts: &Facts<'_>) -> Decision {
         Some(Hold::Quarantined(reason.to_owned()))
     } else if let Some(floor) = floor(manifest, facts.installed) {
         Some(Hold::Floor(floor))
-    } else if let Some(needs) = manifest.needs_protocol.filter(|needs| *needs > facts.protocol) {
+    } else if let Some(needs) = manifest.waits_for_protocol(facts.protocol) {
         Some(Hold::Protocol(needs))
     } else if !facts.auto.enabled {
         Some(Hold::Disabled)
