@@ -17,7 +17,7 @@ use super::{
     electing::Readiness,
     ending::own_component,
     event::What,
-    lifecycle::{Component, Following, Stage},
+    lifecycle::{Component, Following},
     machine::Machine,
     order::Trial,
     staging::Wanted,
@@ -353,49 +353,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let governance = &self.votes.governance;
         let next = governance.next_change(self.epoch(now))?;
         Some(Timestamp::from_seconds(governance.rules().begin_of(next)))
-    }
-
-    /// Followed components that a vote has left behind: what is in force, and that what is installed may not speak it.
-    fn components_behind(&self, now: Now) -> impl Iterator<Item = String> {
-        let followed = self.components.iter().filter(|(name, component)| {
-            // Who is busy may be about to switch.
-            component.following == Following::Yes
-                && **name != own_component()
-                && component.busy().is_none()
-        });
-        followed.filter_map(move |(name, component)| {
-            let runs = &component.installed.as_ref()?.version;
-            let line = self.votes.governance.line(name, self.epoch(now), self.votes.height);
-            let (newest, _, protocol) = *line.changes.last()?;
-            let of = |id: &Digest| self.votes.governance.proposal(id);
-            let held = of(&newest)?;
-            let Proposal { number, release, .. } = &*held.proposal;
-            // After a way back also what was there before that protocol was left speaks it.
-            let left = line.changes.iter().find(|(_, from, _)| *from == protocol);
-            let spoke = left.and_then(|(id, ..)| of(id)).is_some_and(|left| {
-                *runs < left.proposal.release
-            });
-            if runs >= release || spoke {
-                return None;
-            }
-            let because = match self.named_release(held).map(|known| known.signed.digest()) {
-                _ if !self.rules.auto_activate => "governance.auto_activate = false",
-                None => "no manifest of it for this machine is known here",
-                Some(named) => self.waits_because(name, &named).unwrap_or("it is not installed"),
-            };
-            Some(format!(
-                "protocol {protocol} of {name} is in force since p-{number}, and {name}@{runs} may not speak it: \
-                 {name}@{release} does, and {because}"
-            ))
-        })
-    }
-
-    /// Why the last attempt with a release failed, if another is to be made.
-    fn waits_because(&self, line: &ComponentName, release: &Digest) -> Option<&str> {
-        match self.components.get(line)?.stage() {
-            Stage::Waiting { release: failed, error, .. } if failed == release => Some(error),
-            _ => None,
-        }
     }
 
     /// What people should know about the rules of this network, the worst first.

@@ -6,10 +6,7 @@ use updraft_protocol::Head;
 
 use super::*;
 use crate::{
-    agent::{
-        Consent, Fetched, InstallOrder, JobError, OperationId, RouteChoice,
-        lifecycle::{Component, Following},
-    },
+    agent::{Consent, Fetched, InstallOrder, JobError, OperationId, RouteChoice},
     governance::Elector,
 };
 
@@ -266,49 +263,6 @@ fn a_release_that_needs_a_protocol_waits_for_the_vote_and_is_installed_by_it() {
 }
 
 #[test]
-fn a_component_that_a_vote_has_left_behind_is_told_of_until_it_runs_what_speaks_the_protocol() {
-    let (mut desk, proposal) = runs_one_and_hears_of_two("demo-app", 2);
-    desk.decide(&proposal, 11);
-    let warnings = |desk: &Desk, at| desk.machine.rule_warnings(now(at));
-    assert_eq!(warnings(&desk, 29), [], "it is decided, and not in force");
-    desk.at(30);
-    assert_eq!(warnings(&desk, 30), [], "it is on its way");
-    nobody_has_it(&mut desk, 30);
-    let warned = warnings(&desk, 30);
-    assert_eq!((warned.len(), warned[0].code), (1, Code::LeftBehind));
-    let says = ["since p-1", "demo-app@1.0.0 may not speak it", "demo-app@2.0.0 does, and nobody"];
-    assert!(says.iter().all(|part| warned[0].detail.contains(part)), "{warned:?}");
-    let followed = desk.machine.components.values_mut().next().expect("it follows one");
-    let tree = desk.artifact.peek().expect("valid").tree.object.digest;
-    followed.installed = Some(InstalledVersion { version: "2.0.1".parse().expect("one"), tree });
-    assert_eq!(warnings(&desk, 31), []);
-    let followed = desk.machine.components.values_mut().next().expect("it follows one");
-    followed.following = Following::No;
-    assert_eq!(warnings(&desk, 31), [], "nobody follows it here");
-}
-
-#[test]
-fn after_a_way_back_nobody_is_warned_of_what_spoke_the_old_protocol_all_the_time() {
-    let (mut desk, there) = runs_one_and_hears_of_two("demo-app", 2);
-    desk.decide(&there, 11);
-    desk.at(30);
-    nobody_has_it(&mut desk, 30);
-    assert_eq!(desk.machine.rule_warnings(now(30)).len(), 1, "protocol 2 is in force");
-    let back = desk.proposal(|proposal| {
-        proposal.line = "demo-app".parse().expect("a name");
-        (proposal.number, proposal.from, proposal.to) = (2, 2, 1);
-        (proposal.opens, proposal.lock_deadline) = (epoch(31), epoch(40));
-        (proposal.activation, proposal.grace_end) = (Activation::Epoch(epoch(50)), epoch(60));
-        proposal.release = "3.0.0".parse().expect("a version");
-    });
-    desk.decide(&back, 32);
-    desk.at(50);
-    nobody_has_it(&mut desk, 50);
-    assert_eq!(desk.machine.protocol_of(&"demo-app".parse().expect("a name"), now(50)), 1);
-    assert_eq!(desk.machine.rule_warnings(now(50)), []);
-}
-
-#[test]
 fn what_a_vote_has_decided_is_staged_ahead_and_only_the_own_program_has_to_try_itself() {
     for (line, speaks, trial) in [("demo-app", 2, Trial::Spared), ("updraft", 1, Trial::Demanded)] {
         let (mut desk, proposal) = runs_one_and_hears_of_two(line, speaks);
@@ -319,14 +273,11 @@ fn what_a_vote_has_decided_is_staged_ahead_and_only_the_own_program_has_to_try_i
 }
 
 /// A node that runs 1.0.0 of the component that it follows, and a vote that names 2.0.0 of a line, which is on offer.
-fn runs_one_and_hears_of_two(line: &str, speaks: u32) -> (Desk, Arc<Statement>) {
+pub(super) fn runs_one_and_hears_of_two(line: &str, speaks: u32) -> (Desk, Arc<Statement>) {
     let mut desk = Desk::speaking(speaks);
     desk.caught_up(1);
     let component: updraft_protocol::ComponentName = line.parse().expect("a name");
-    let runs = desk.publisher.manifest("1.0.0");
-    let installed = InstalledVersion { version: runs.version, tree: runs.tree.object.digest };
-    let followed = desk.machine.components.values_mut().next().expect("it follows one");
-    followed.installed = Some(installed);
+    runs(&mut desk, "1.0.0");
     let manifest = Manifest { component: component.clone(), ..desk.publisher.manifest("2.0.0") };
     desk.artifact = desk.publisher.sign(&manifest, &[1, 2]);
     let head = long_head(&desk.publisher, 1, None, &[&desk.artifact]);
@@ -334,6 +285,14 @@ fn runs_one_and_hears_of_two(line: &str, speaks: u32) -> (Desk, Arc<Statement>) 
     desk.machine.handle(Input::Gossip { token: 1, from: 1, message }, now(2));
     let proposal = desk.proposal(|proposal| proposal.line = component);
     (desk, proposal)
+}
+
+/// Has a version of what it follows installed.
+pub(super) fn runs(desk: &mut Desk, version: &str) {
+    let manifest = desk.publisher.manifest(version);
+    let tree = manifest.tree.object.digest;
+    let followed = desk.machine.components.values_mut().next().expect("it follows one");
+    followed.installed = Some(InstalledVersion { version: manifest.version, tree });
 }
 
 /// A head that is fresh for hours.
@@ -345,13 +304,6 @@ fn long_head(
 ) -> Arc<Signed<Head>> {
     let head = Head { expires: NOW.plus(10_000), ..publisher.head(seq, prev, listed) };
     publisher.sign(&head, &[1, 2])
-}
-
-/// The end of the fetch that is under way.
-fn nobody_has_it(desk: &mut Desk, at: u64) {
-    let job = desk.machine.components.values().find_map(Component::busy).expect("one is under way");
-    let nobody = Err(JobError::NoHolders("nobody has it".to_owned()));
-    desk.machine.handle(Input::Fetched(job, nobody), now(at));
 }
 
 fn fetched(actions: &[Action<u8>]) -> Option<(OperationId, Extent)> {

@@ -40,6 +40,7 @@ mod offering;
 mod operation;
 mod order;
 mod orders;
+mod outdated;
 mod packed;
 mod passing;
 mod proposals;

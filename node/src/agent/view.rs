@@ -122,7 +122,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         Some(Held { reason: HoldReason::Approval, until: None, detail })
     }
 
-    fn held_by(&self, component: &Component, known: &Known, now: Now) -> Option<Held> {
+    pub(super) fn held_by(&self, component: &Component, known: &Known, now: Now) -> Option<Held> {
         let release = known.manifest.release_name();
         // A release that is not to be taken at all waits for that, whatever went wrong before.
         if let Stage::Waiting { release: failed, reason, error, .. } = component.stage()

@@ -478,3 +478,5 @@ mod electing;
 mod learning;
 #[path = "news_tests.rs"]
 mod news;
+#[path = "outdated_tests.rs"]
+mod outdated;

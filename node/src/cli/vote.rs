@@ -198,7 +198,7 @@ impl Shown {
             let detail = format!("key `{name}` counts nothing on this: {LIED}");
             return Err(Problem::new(Code::ProposalClosed, detail));
         }
-        let last = elector.cast.map(|(_, seq, _)| seq);
+        let last = self.held().last_said(key).map(|(seq, _)| seq);
         next_ballot(&self.held().proposal, last, self.epoch).map_err(|error| {
             let again = match error {
                 CannotVote::Ahead(epochs) => self.epoch.saturating_add(epochs),

@@ -121,7 +121,7 @@ impl Elector {
         let state = governance.state(proposal, epoch, None).ok_or(CannotVote::Unknown)?;
         may_cast(&held.proposal, state, &stance, epoch, governance.rules())?;
         // Peers may know of ballots that a store which was lost, or is an older copy, does not.
-        let heard = held.ballots.get(&self.key).map(|cast| (cast.ballot.seq, cast.ballot.stance));
+        let heard = held.last_said(&self.key);
         let kept = self.last.get(proposal).copied();
         let last = heard.into_iter().chain(kept).max_by_key(|(seq, _)| *seq);
         // What was kept and is not heard of was lost before it was said.

@@ -169,6 +169,16 @@ impl Held {
         self.ballots.get(key).map(|cast| (&cast.signed, &cast.ballot))
     }
 
+    /// The number of the last ballot of an elector that is known, and what it said: also of one that only a certificate
+    /// bears witness to. It has signed that one, and must not sign another with the number.
+    pub fn last_said(&self, key: &KeyId) -> Option<(u32, Stance)> {
+        let cast = self.ballots.get(key).map(|cast| (cast.ballot.seq, cast.ballot.stance));
+        let proved = self.decided.values().flat_map(|certificate| &certificate.ballots);
+        let proved = proved.filter_map(|signed| signed.peek().ok()).filter(|said| said.by == *key);
+        let said = proved.map(|said| (said.seq, said.stance)).chain(cast);
+        said.max_by_key(|(seq, _)| *seq)
+    }
+
     /// How an elector stands, by its last ballot.
     pub fn stance_of(&self, key: &KeyId) -> Option<Stance> {
         self.ballots.get(key).map(|cast| cast.ballot.stance)

@@ -1,13 +1,14 @@
 //! What is told, what is kept and what is forgotten of votes.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use updraft_protocol::{
-    Ballot, Digest, Proposal, Root, Signed, Stance, Statement, Timestamp, vote::Activation,
+    Ballot, Digest, KeyId, Proposal, Root, Signed, Stance, Statement, Timestamp,
+    vote::{Activation, Decision},
 };
 
 use crate::{
-    governance::{Event, Governance, Refusal, State},
+    governance::{Elector, Event, Governance, Refusal, State},
     testing::{
         Publisher,
         votes::{self, ready, signed},
@@ -148,4 +149,38 @@ fn what_was_kept_is_taken_up_again_whatever_time_it_is() {
         .expect("valid"),
     );
     assert!(governance.restore(&Arc::new(heartbeat_like)).is_err(), "it is not about a vote");
+}
+
+/// A ballot in epoch 6 of an elector that has kept none.
+fn cast(by: u8, governance: &Governance, about: &Statement, stance: Stance) -> Statement {
+    let mut elector = Elector::new(key(by), BTreeMap::new());
+    let network = Publisher::new().network;
+    let ballot = elector.cast(governance, network, &id(about), stance, String::new(), 6);
+    Statement::Ballot(signed(&ballot.expect("it may"), by))
+}
+
+fn key(n: u8) -> KeyId {
+    Publisher::key(n).public().id()
+}
+
+#[test]
+fn an_elector_that_knows_its_ballot_from_a_certificate_only_gives_the_next_one_another_number() {
+    let vote = proposal(1, 10);
+    let mut first = governance();
+    first.offer(&vote, 5).expect("proposed");
+    let ballots = [1, 2, 3].map(|n| cast(n, &first, &vote, ready()));
+    for ballot in ballots {
+        first.offer(&ballot, 6).expect("taken");
+    }
+    let held = first.proposal(&id(&vote)).expect("held");
+    let decided = held.certificate(Decision::LockIn).expect("decided");
+    let said = held.last_said(&key(1)).expect("it is in it");
+
+    let mut later = governance();
+    later.offer(&Statement::Certificate(Box::new(decided.as_ref().clone())), 6).expect("taken");
+    let held = later.proposal(&id(&vote)).expect("held");
+    assert!(held.ballot_of(&key(1)).is_none() && held.last_said(&key(1)) == Some(said));
+    let cancel = cast(1, &later, &vote, Stance::Cancel);
+    later.spares_a_slip(&cancel).expect("no slip");
+    later.offer(&cancel, 6).expect("taken");
 }
