@@ -1,0 +1,247 @@
+//! Lines with a rate up and a rate down, and what is sent over them. Pure: time comes in, deliveries come out.
+//!
+//! ```text
+//!  send ─> a connection's queue ─> the sender's line, one slice of each connection in turn ─> the way
+//!       ─> the receiver's line, one slice after the other ─> delivered with its last slice
+//! ```
+//!
+//! Whoever is busy serves its connections in turn, a slice each (deficit round robin, Shreedhar and Varghese 1995, with
+//! slices of one size): so a line is shared fairly, and what one connection cannot use the others get. A connection of
+//! which too much lies before the receiver's line waits, as a window makes it wait: so a slow receiver does not take the
+//! sender's line from others. Small slices are close to a fluid, and cost events; a message smaller than one is one slice.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap, VecDeque},
+};
+
+/// Microseconds since the beginning of the world.
+pub type Micros = u64;
+
+/// Bytes that are sent in one turn.
+const SLICE: u64 = 16 * 1024;
+/// Bytes of a connection that may be on the way or lie before the receiver's line.
+const WINDOW: u64 = 1024 * 1024;
+
+/// One end of the network: what its line carries, in bytes a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// Away from it.
+    pub up: u64,
+    /// To it.
+    pub down: u64,
+}
+
+/// A message that is there in full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery {
+    /// When.
+    pub at: Micros,
+    /// Who sent it.
+    pub from: u32,
+    /// Who has it.
+    pub to: u32,
+    /// What the sender called it.
+    pub token: u64,
+}
+
+#[derive(Debug)]
+struct Message {
+    token: u64,
+    left: u64,
+}
+
+/// What goes from one end to another, in order.
+#[derive(Debug, Default)]
+struct Connection {
+    waiting: VecDeque<Message>,
+    /// Bytes between the two lines.
+    between: u64,
+    /// One way, for what is sent now.
+    delay: Micros,
+    /// Whether the sender's line has it in its round.
+    in_round: bool,
+    /// The last slice arrives then; nothing overtakes within a connection.
+    last_arrival: Micros,
+}
+
+#[derive(Debug)]
+struct Line {
+    rates: Rates,
+    /// Connections that wait for their turn.
+    round: VecDeque<u32>,
+    sending: bool,
+    arrived: VecDeque<Slice>,
+    receiving: bool,
+    /// Bytes that went out and came in, for reports.
+    sent: u64,
+    received: u64,
+}
+
+/// A piece of a message between two lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Slice {
+    from: u32,
+    to: u32,
+    bytes: u64,
+    /// The message that ends with it.
+    ends: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    /// A line has sent a slice.
+    Sent(Slice),
+    /// A slice is at the other end.
+    Arrived(Slice),
+    /// It has come through the line there.
+    Received(Slice),
+}
+
+/// All lines of a world.
+#[derive(Debug, Default)]
+pub struct Lines {
+    lines: Vec<Line>,
+    connections: BTreeMap<(u32, u32), Connection>,
+    events: BinaryHeap<Reverse<(Micros, u64, Event)>>,
+    order: u64,
+}
+
+/// How long a line takes for some bytes: at least a microsecond, rounded up.
+fn takes(bytes: u64, rate: u64) -> Micros {
+    bytes.saturating_mul(1_000_000).div_ceil(rate.max(1)).max(1)
+}
+
+impl Lines {
+    /// Adds an end; they are numbered from 0.
+    pub fn add(&mut self, rates: Rates) -> u32 {
+        let number = u32::try_from(self.lines.len()).expect("fewer than four thousand million ends");
+        self.lines.push(Line {
+            rates,
+            round: VecDeque::new(),
+            sending: false,
+            arrived: VecDeque::new(),
+            receiving: false,
+            sent: 0,
+            received: 0,
+        });
+        number
+    }
+
+    /// Sends a message of so many bytes; what is sent from now on takes `delay` on the way.
+    pub fn send(&mut self, from: u32, to: u32, bytes: u64, delay: Micros, token: u64, now: Micros) {
+        let connection = self.connections.entry((from, to)).or_default();
+        connection.delay = delay;
+        connection.waiting.push_back(Message { token, left: bytes.max(1) });
+        self.enter(from, to);
+        self.go_on(from, now);
+    }
+
+    /// Ends a connection: what was not delivered is lost. Gives how many messages that were.
+    pub fn cut(&mut self, from: u32, to: u32) -> usize {
+        self.connections.remove(&(from, to)).map_or(0, |connection| connection.waiting.len())
+    }
+
+    /// Bytes that an end has sent and received.
+    pub fn carried(&self, end: u32) -> (u64, u64) {
+        self.lines.get(end as usize).map_or((0, 0), |line| (line.sent, line.received))
+    }
+
+    /// When something happens next.
+    pub fn next(&self) -> Option<Micros> {
+        self.events.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// Lets happen what happens next; gives what is delivered by it.
+    pub fn step(&mut self) -> Option<Delivery> {
+        let Reverse((at, _, event)) = self.events.pop()?;
+        match event {
+            Event::Sent(slice) => self.sent(slice, at),
+            Event::Arrived(slice) => {
+                self.lines[slice.to as usize].arrived.push_back(slice);
+                self.take_in(slice.to, at);
+            }
+            Event::Received(slice) => return self.received(slice, at),
+        }
+        None
+    }
+
+    fn plan(&mut self, at: Micros, event: Event) {
+        self.order += 1;
+        self.events.push(Reverse((at, self.order, event)));
+    }
+
+    /// Puts a connection into its sender's round, if it has something to send and may.
+    fn enter(&mut self, from: u32, to: u32) {
+        let Some(connection) = self.connections.get_mut(&(from, to)) else { return };
+        if !connection.in_round && !connection.waiting.is_empty() && connection.between < WINDOW {
+            connection.in_round = true;
+            self.lines[from as usize].round.push_back(to);
+        }
+    }
+
+    /// The next slice goes out, if the line is free.
+    fn go_on(&mut self, from: u32, now: Micros) {
+        let line = &mut self.lines[from as usize];
+        while !line.sending
+            && let Some(to) = line.round.pop_front()
+        {
+            // A connection that was cut has left its place in the round.
+            let Some(connection) = self.connections.get_mut(&(from, to)) else { continue };
+            connection.in_round = false;
+            let Some(message) = connection.waiting.front_mut() else { continue };
+            let bytes = message.left.min(SLICE);
+            message.left -= bytes;
+            let ends = (message.left == 0).then_some(message.token);
+            if ends.is_some() {
+                connection.waiting.pop_front();
+            }
+            connection.between += bytes;
+            line.sending = true;
+            line.sent += bytes;
+            let done = now + takes(bytes, line.rates.up);
+            self.plan(done, Event::Sent(Slice { from, to, bytes, ends }));
+            return;
+        }
+    }
+
+    fn sent(&mut self, slice: Slice, now: Micros) {
+        self.lines[slice.from as usize].sending = false;
+        if let Some(connection) = self.connections.get_mut(&(slice.from, slice.to)) {
+            let arrival = (now + connection.delay).max(connection.last_arrival);
+            connection.last_arrival = arrival;
+            self.plan(arrival, Event::Arrived(slice));
+            self.enter(slice.from, slice.to);
+        }
+        self.go_on(slice.from, now);
+    }
+
+    fn take_in(&mut self, to: u32, now: Micros) {
+        let line = &mut self.lines[to as usize];
+        if line.receiving {
+            return;
+        }
+        if let Some(slice) = line.arrived.pop_front() {
+            line.receiving = true;
+            let done = now + takes(slice.bytes, line.rates.down);
+            self.plan(done, Event::Received(slice));
+        }
+    }
+
+    fn received(&mut self, slice: Slice, now: Micros) -> Option<Delivery> {
+        let Slice { from, to, bytes, ends } = slice;
+        let line = &mut self.lines[to as usize];
+        line.receiving = false;
+        self.take_in(to, now);
+        let connection = self.connections.get_mut(&(from, to))?;
+        self.lines[to as usize].received += bytes;
+        connection.between = connection.between.saturating_sub(bytes);
+        self.enter(from, to);
+        self.go_on(from, now);
+        ends.map(|token| Delivery { at: now, from, to, token })
+    }
+}
+
+#[cfg(test)]
+#[path = "lines_tests.rs"]
+mod tests;
