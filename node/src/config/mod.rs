@@ -28,7 +28,7 @@ pub use file::Written;
 pub use load::{Loaded, load};
 pub use merge::{Merged, Origin, Slot};
 pub use nearest::nearest;
-pub use quantity::{InvalidQuantity, Rate, parse_duration, parse_size, show_size};
+pub use quantity::{InvalidQuantity, Rate, parse_duration, parse_quantity, parse_size, show_size};
 pub use settings::{
     AutoUpdate, Component, DhtMode, Governance, HeightSource, Http, Log, LogFormat, Metrics, Node,
     P2p, Role, Settings, Store, Transfer, Trust, VerifyOnStart,

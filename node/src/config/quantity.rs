@@ -27,7 +27,12 @@ pub enum InvalidQuantity {
     Overflow,
 }
 
-fn parse(text: &str, table: &[(&str, u64)], units: &'static str) -> Result<u64, InvalidQuantity> {
+/// A whole number with one of the units of a table, in the unit that counts 1. `units` names them in the error.
+pub fn parse_quantity(
+    text: &str,
+    table: &[(&str, u64)],
+    units: &'static str,
+) -> Result<u64, InvalidQuantity> {
     let form = || InvalidQuantity::Form { units };
     let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(form)?;
     let (digits, unit) = text.split_at(split);
@@ -41,12 +46,12 @@ fn parse(text: &str, table: &[(&str, u64)], units: &'static str) -> Result<u64, 
 
 /// A duration such as `90s`, `15m`, `8h`, `3d` or `6w`.
 pub fn parse_duration(text: &str) -> Result<Duration, InvalidQuantity> {
-    parse(text, &TIMES, "s m h d w").map(Duration::from_secs)
+    parse_quantity(text, &TIMES, "s m h d w").map(Duration::from_secs)
 }
 
 /// A size such as `512MiB`, in bytes.
 pub fn parse_size(text: &str) -> Result<u64, InvalidQuantity> {
-    parse(text, &SIZES, "B KiB MiB GiB TiB")
+    parse_quantity(text, &SIZES, "B KiB MiB GiB TiB")
 }
 
 /// A size in the largest unit that shows it exactly, so that it can be read back.
@@ -85,7 +90,7 @@ impl FromStr for Rate {
             return Ok(Self::Unlimited);
         }
         let size = text.strip_suffix("/s").ok_or(InvalidQuantity::Form { units: UNITS })?;
-        NonZeroU64::new(parse(size, &SIZES, UNITS)?)
+        NonZeroU64::new(parse_quantity(size, &SIZES, UNITS)?)
             .map(Self::BytesPerSecond)
             .ok_or(InvalidQuantity::Form { units: UNITS })
     }
