@@ -115,7 +115,8 @@ fn takes(bytes: u64, rate: u64) -> Micros {
 impl Lines {
     /// Adds an end; they are numbered from 0.
     pub fn add(&mut self, rates: Rates) -> u32 {
-        let number = u32::try_from(self.lines.len()).expect("fewer than four thousand million ends");
+        let number =
+            u32::try_from(self.lines.len()).expect("fewer than four thousand million ends");
         self.lines.push(Line {
             rates,
             round: VecDeque::new(),

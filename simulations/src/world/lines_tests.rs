@@ -73,7 +73,8 @@ fn a_small_message_does_not_wait_for_the_large_ones_of_others() {
 }
 
 #[test]
-fn messages_of_a_connection_come_in_the_order_in_which_they_were_sent_although_the_way_gets_shorter() {
+fn messages_of_a_connection_come_in_the_order_in_which_they_were_sent_although_the_way_gets_shorter()
+ {
     let mut lines = world(&[(1_000, 1_000), (1_000, 1_000)]);
     lines.send(0, 1, 100, 50_000, 1, 0);
     let first = lines.next().expect("it is sent");

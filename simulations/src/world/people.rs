@@ -1,0 +1,197 @@
+//! The people behind a simulated network: who signs its root and its releases, who votes, and their keys.
+//!
+//! The keys are real and so are the signatures; they are made from names, so that a run needs no randomness of the machine.
+
+use std::sync::Arc;
+
+use updraft_node::publish::head;
+use updraft_protocol::{
+    ChannelName, ChannelRole, ComponentName, Digest, Elector, Electorate, Head, KeyId, Listing,
+    Manifest, NetworkId, NetworkKind, Role, Root, SecretKey, Signable, Signed, Timestamp, Verified,
+    root,
+};
+
+use crate::scenario::{Floors, Scenario};
+
+/// When every run begins, in seconds since 1970: some day in 2027.
+pub const BEGIN: u64 = 1_800_000_000;
+/// How long a root is good: longer than any run.
+const ROOT_LIFETIME: u64 = 10 * 365 * 86_400;
+/// What the network keeps up to date.
+const COMPONENT: &str = "app";
+const CHANNEL: &str = "stable";
+
+/// The key that has a name.
+pub fn key(called: &str) -> SecretKey {
+    SecretKey::from_seed(&blake3::derive_key("updraft simulation 2026 key", called.as_bytes()))
+}
+
+/// Who stands behind a network.
+#[derive(Debug)]
+pub struct People {
+    /// The network.
+    pub network: NetworkId,
+    /// What is published.
+    pub component: ComponentName,
+    /// Where it is on offer.
+    pub channel: ChannelName,
+    /// The first root.
+    pub root: Arc<Signed<Root>>,
+    /// The same, believed.
+    pub trusted: Verified<Root>,
+    publishers: Vec<SecretKey>,
+    /// How many publishers have to sign.
+    threshold: usize,
+    electors: Vec<SecretKey>,
+    witnesses: Vec<SecretKey>,
+    head_lifetime: u64,
+    newest: Option<Verified<Head>>,
+}
+
+impl People {
+    /// Those that a scenario asks for.
+    pub fn of(scenario: &Scenario) -> Self {
+        let network =
+            NetworkId::from_bytes(blake3::derive_key("updraft simulation 2026 network", b""));
+        let many = |what: &str, count: usize| -> Vec<SecretKey> {
+            (0..count).map(|n| key(&format!("{what} {n}"))).collect()
+        };
+        let publishers = many("publisher", usize::from(scenario.network.publishers));
+        let threshold = usize::from(scenario.network.threshold);
+        let each =
+            scenario.groups.iter().flat_map(|group| (0..group.electors).map(move |_| group.weight));
+        let weights: Vec<u32> = each.collect();
+        let electors = many("elector", weights.len());
+        let witnesses = scenario.groups.iter().map(|group| group.witnesses as usize).sum();
+        let witnesses = many("witness", witnesses);
+        let channel: ChannelName = CHANNEL.parse().expect("a name");
+        let role = |threshold: usize, keys: &[SecretKey]| {
+            let threshold = u16::try_from(threshold).expect("checked with the scenario");
+            let keys = keys.iter().map(SecretKey::public).collect();
+            Role::new(threshold, keys).expect("checked with the scenario")
+        };
+        let elector = |(n, (key, weight)): (usize, (&SecretKey, u32))| Elector {
+            key: key.public(),
+            weight,
+            operator: format!("operator-{n}").parse().expect("a name"),
+        };
+        let listed = electors.iter().zip(weights).enumerate().map(elector);
+        let owner = key("owner");
+        let begin = Timestamp::from_seconds(BEGIN);
+        let first = Root {
+            kind: match scenario.network.kind {
+                Floors::Production => NetworkKind::Production,
+                Floors::Development => NetworkKind::Development,
+            },
+            expires: begin.plus(ROOT_LIFETIME),
+            release: vec![ChannelRole {
+                channel: channel.clone(),
+                role: role(threshold, &publishers),
+            }],
+            witness: (!witnesses.is_empty()).then(|| role(witnesses.len() / 2 + 1, &witnesses)),
+            electorate: (!electors.is_empty()).then(|| Electorate::new(1, listed.collect())),
+            ..Root::first(
+                network,
+                "simulated".parse().expect("a name"),
+                role(1, std::slice::from_ref(&owner)),
+                Timestamp::from_seconds(BEGIN - 86_400),
+            )
+        };
+        let mut signed = Signed::unsigned(&first).expect("checked with the scenario");
+        signed.sign(&owner, &network);
+        let trusted = root::trust_first(&signed, &signed.digest()).expect("signed by its owner");
+        Self {
+            network,
+            component: COMPONENT.parse().expect("a name"),
+            channel,
+            root: Arc::new(signed),
+            trusted,
+            publishers,
+            threshold,
+            electors,
+            witnesses,
+            head_lifetime: scenario.network.head_lifetime.0 / 1_000_000,
+            newest: None,
+        }
+    }
+
+    /// The key of an elector.
+    pub fn elector(&self, n: usize) -> Option<&SecretKey> {
+        self.electors.get(n)
+    }
+
+    /// The key of a witness.
+    pub fn witness(&self, n: usize) -> Option<&SecretKey> {
+        self.witnesses.get(n)
+    }
+
+    /// How many electors there are.
+    pub fn electors(&self) -> usize {
+        self.electors.len()
+    }
+
+    /// Signs something with as many publishers' keys as it takes, or with fewer as a thief does who has not got them all.
+    pub fn sign<T: Signable>(&self, value: &T, keys: usize) -> Arc<Signed<T>> {
+        let mut signed = Signed::unsigned(value).expect("it is within its bounds");
+        for key in self.publishers.iter().take(keys) {
+            signed.sign(key, &self.network);
+        }
+        Arc::new(signed)
+    }
+
+    /// Signs a manifest as the publishers do.
+    pub fn manifest(&self, manifest: &Manifest) -> Arc<Signed<Manifest>> {
+        self.sign(manifest, self.threshold)
+    }
+
+    /// Signs the next head of the channel, with one release more.
+    pub fn list(&mut self, manifest: &Signed<Manifest>, now: Timestamp) -> Arc<Signed<Head>> {
+        let claim = manifest.peek().expect("it was made here");
+        let listing = Listing {
+            component: claim.component,
+            target: claim.target,
+            version: claim.version,
+            manifest: manifest.digest(),
+        };
+        let next = head::with_release(self.newest.as_ref(), listing, self.place(now));
+        self.follow(&next.expect("a scenario publishes each release once"))
+    }
+
+    /// Signs the next head of the channel, without a release.
+    pub fn withdraw(
+        &mut self,
+        manifest: &Digest,
+        reason: &str,
+        now: Timestamp,
+    ) -> Option<Arc<Signed<Head>>> {
+        let trusted = self.newest.as_ref()?;
+        let listing = trusted.listing(manifest)?.clone();
+        let mut next = head::renewed(Some(trusted), self.place(now)).ok()?;
+        next.releases.retain(|other| *other != listing);
+        let gone = updraft_protocol::Withdrawn { manifest: *manifest, reason: reason.to_owned() };
+        next.withdrawn.push(gone);
+        next.withdrawn.sort_by_key(|gone| gone.manifest);
+        Some(self.follow(&next))
+    }
+
+    fn place(&self, now: Timestamp) -> head::Place<'_> {
+        head::Place {
+            network: self.network,
+            channel: &self.channel,
+            now,
+            lifetime: self.head_lifetime,
+        }
+    }
+
+    fn follow(&mut self, next: &Head) -> Arc<Signed<Head>> {
+        let signed = self.sign(next, self.threshold);
+        let role = self.trusted.release_role(&self.channel).expect("the root has the channel");
+        self.newest = Some(signed.verify(&self.network, role).expect("signed by enough"));
+        signed
+    }
+
+    /// The ids of electors' keys.
+    pub fn elector_id(&self, n: usize) -> Option<KeyId> {
+        self.elector(n).map(|key| key.public().id())
+    }
+}
