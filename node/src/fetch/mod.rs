@@ -27,7 +27,7 @@ use updraft_protocol::{Digest, PackedAnswer, TransferAnswer, TransferRequest};
 
 pub use self::{
     machine::{Action, Answer, Failure, Input, Limits, Machine, Rest},
-    object::fetch_object,
+    object::{ObjectAction, ObjectInput, ObjectSearch, fetch_object},
     task::{FetchError, Progress, Report, fetch_blob},
 };
 
