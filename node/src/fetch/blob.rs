@@ -16,7 +16,7 @@ use super::{
 
 /// Who gave how many bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report<P: Ord> {
+pub struct Report<P> {
     /// Verified bytes by peer.
     pub sources: BTreeMap<P, u64>,
     /// Chunks that came with a wrong digest.
@@ -50,7 +50,7 @@ pub enum BlobInput<P> {
 
 /// What the fetch of a blob asks to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BlobAction<P: Ord> {
+pub enum BlobAction<P> {
     /// Ask a peer what it holds.
     AskHolding(P),
     /// Ask a peer for chunks in one question: one, or as many in ascending order as it takes in a pack.
@@ -65,7 +65,7 @@ pub enum BlobAction<P: Ord> {
 
 /// The fetch of one blob.
 #[derive(Debug, Clone)]
-pub struct BlobFetch<P: Ord> {
+pub struct BlobFetch<P> {
     machine: Machine<P>,
     /// Chunks of this blob that fit into a pack.
     pack: usize,
