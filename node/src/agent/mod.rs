@@ -19,12 +19,14 @@ mod asks;
 mod audit;
 mod behind;
 mod believing;
+mod bringing;
 mod changing;
 mod context;
 mod drafting;
 mod effects;
 mod electing;
 mod ending;
+mod errand;
 mod event;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -45,6 +47,7 @@ mod packed;
 mod passing;
 mod proposals;
 mod restore;
+mod route;
 mod rules;
 mod saying;
 mod serving;
@@ -55,6 +58,7 @@ mod start;
 mod statements;
 mod status;
 mod stopping;
+mod survey;
 mod sync;
 mod talking;
 mod task;
@@ -79,6 +83,7 @@ pub use self::{
     behind::LeftBehind,
     changing::{Listening, Speech, Understood},
     ending::Ending,
+    errand::{Brought, Errand, ErrandAction, ErrandInput},
     event::{Event, What},
     lifecycle::{Component, Following, InstalledVersion},
     machine::Machine,
@@ -89,6 +94,7 @@ pub use self::{
     },
     proposals::{BallotLine, ElectorLine, OwnPart, ProposalLine, ProposalWish},
     restore::Trust,
+    route::Here,
     rules::{Duty, Rules, Upload},
     saying::{Said, StatementLine, in_words},
     staging::Staged,

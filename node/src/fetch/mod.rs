@@ -1,16 +1,19 @@
 //! A release is carried home: chunks of one blob from many peers at once.
 //!
 //! This room knows neither the network nor the store. It asks for what it needs through two small traits, so it
-//! runs against lying fakes in tests and against machines by the thousand in simulations.
+//! runs against lying fakes in tests. What it decides is in values without a task or a clock, [`BlobFetch`] and
+//! [`ObjectSearch`]: simulations drive them by the thousand.
 
 // Checked in tests and debug builds; a release build does not carry them.
 #[cfg(any(test, debug_assertions))]
 mod invariants;
 
 mod asking;
+mod blob;
 #[cfg(test)]
 mod fake;
 mod giving_up;
+mod judging;
 mod machine;
 mod object;
 mod peer;
@@ -26,9 +29,11 @@ use std::{
 use updraft_protocol::{Digest, PackedAnswer, TransferAnswer, TransferRequest};
 
 pub use self::{
+    blob::{BlobAction, BlobFetch, BlobInput, GaveUp, Report},
+    judging::{End, Outcome, judge_chunk, judge_holding, judge_pack},
     machine::{Action, Answer, Failure, Input, Limits, Machine, Rest},
-    object::fetch_object,
-    task::{FetchError, Progress, Report, fetch_blob},
+    object::{ObjectAction, ObjectInput, ObjectSearch, fetch_object},
+    task::{FetchError, Progress, fetch_blob},
 };
 
 /// The peers a blob can be asked from.

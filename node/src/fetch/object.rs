@@ -1,21 +1,147 @@
 //! Fetching an object (a tree, a chunk list) by its digest, until some holder gives the right bytes.
 //!
 //! One holder is asked at a time as long as it answers quickly; a slow one does not hold the others up, and one
-//! that is busy is asked again.
+//! that is busy is asked again. [`ObjectSearch`] decides that and is pure; [`fetch_object`] only asks.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    fmt::{Debug, Display},
+};
 
 use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use tokio::time::Instant;
 use updraft_protocol::{Digest, ObjectRef, TransferAnswer, TransferRequest};
 
-use super::{Lie, PeerError, Peers};
+use super::{Elapsed, Lie, PeerError, Peers};
 
-/// After this long the next holder is asked too.
-const HEDGE_AFTER: Duration = Duration::from_secs(1);
+/// After this long without an answer the next holder is asked too.
+const HEDGE_AFTER: Elapsed = Elapsed::from_secs(1);
 /// Requests under way at once.
 const MAX_COPIES: usize = 3;
 /// How often a busy holder is asked again.
 const MAX_BUSY: u32 = 3;
+
+/// What happened in a search for an object.
+#[derive(Debug)]
+pub enum ObjectInput<P> {
+    /// A holder that was asked has answered, or has not.
+    Answered(P, Result<TransferAnswer, PeerError>),
+    /// Nothing; time passed. The first input of all.
+    Tick,
+}
+
+/// What a search for an object asks to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ObjectAction<P> {
+    /// Ask a holder for the object.
+    Ask(P),
+    /// Tell the network that a holder lied.
+    Accuse(P, Lie),
+    /// The search is over: the bytes, verified, or `None` if nobody gave them. Comes once, and nothing after it.
+    Done(Option<Vec<u8>>),
+}
+
+/// The search for one object. Pure: time and answers come in, questions go out.
+#[derive(Debug, Clone)]
+pub struct ObjectSearch<P> {
+    object: ObjectRef,
+    /// Holders to ask, and how often each was busy.
+    left: VecDeque<(P, u32)>,
+    /// Holders that were asked and have not answered; at most [`MAX_COPIES`].
+    asked: Vec<(P, u32)>,
+    /// When the next holder is asked although others have not answered.
+    hedge_at: Elapsed,
+    is_over: bool,
+}
+
+impl<P: Copy + Eq + Debug + Display> ObjectSearch<P> {
+    /// Begins; holders are asked in this order.
+    pub fn new(object: ObjectRef, holders: impl IntoIterator<Item = P>) -> Self {
+        Self {
+            object,
+            left: holders.into_iter().map(|holder| (holder, 0)).collect(),
+            asked: Vec::new(),
+            hedge_at: Elapsed::ZERO,
+            is_over: false,
+        }
+    }
+
+    /// Takes one input and says what to do.
+    pub fn handle(&mut self, input: ObjectInput<P>, now: Elapsed) -> Vec<ObjectAction<P>> {
+        let mut actions = Vec::new();
+        if self.is_over {
+            return actions;
+        }
+        match input {
+            ObjectInput::Answered(holder, answer) => {
+                self.on_answer(holder, answer, now, &mut actions);
+            }
+            ObjectInput::Tick if self.may_hedge() && now >= self.hedge_at => {
+                self.ask_next(now, &mut actions);
+            }
+            ObjectInput::Tick => {}
+        }
+        if self.asked.is_empty() && !self.is_over && !self.ask_next(now, &mut actions) {
+            self.end(None, &mut actions);
+        }
+        actions
+    }
+
+    /// When to send [`ObjectInput::Tick`] if nothing else comes first; `None` if only an answer goes on.
+    pub fn next_wakeup(&self) -> Option<Elapsed> {
+        (self.may_hedge() && !self.is_over).then_some(self.hedge_at)
+    }
+
+    fn may_hedge(&self) -> bool {
+        !self.asked.is_empty() && self.asked.len() < MAX_COPIES && !self.left.is_empty()
+    }
+
+    fn on_answer(
+        &mut self,
+        holder: P,
+        answer: Result<TransferAnswer, PeerError>,
+        now: Elapsed,
+        actions: &mut Vec<ObjectAction<P>>,
+    ) {
+        // Whoever was not asked has nothing to say.
+        let Some(place) = self.asked.iter().position(|(asked, _)| *asked == holder) else { return };
+        let (_, tries) = self.asked.remove(place);
+        // Somebody answers: the others have their time again before one more is asked.
+        self.hedge_at = now + HEDGE_AFTER;
+        match answer {
+            Ok(TransferAnswer::Object(bytes)) if Digest::of(&bytes) == self.object.digest => {
+                self.end(Some(bytes), actions);
+            }
+            Ok(TransferAnswer::Object(_)) => {
+                actions.push(ObjectAction::Accuse(holder, Lie::WrongBytes));
+            }
+            Ok(TransferAnswer::Have(_) | TransferAnswer::Chunk(_)) => {
+                actions.push(ObjectAction::Accuse(holder, Lie::WrongAnswer));
+            }
+            Ok(TransferAnswer::Busy) if tries < MAX_BUSY => {
+                self.left.push_back((holder, tries + 1))
+            }
+            Ok(TransferAnswer::NotHeld | TransferAnswer::Busy) => {}
+            Err(error) => {
+                tracing::debug!(peer = %holder, object = %self.object.digest, %error, "no object");
+            }
+        }
+    }
+
+    /// Asks the next holder; says whether there is one.
+    fn ask_next(&mut self, now: Elapsed, actions: &mut Vec<ObjectAction<P>>) -> bool {
+        let Some(next) = self.left.pop_front() else { return false };
+        self.asked.push(next);
+        self.hedge_at = now + HEDGE_AFTER;
+        actions.push(ObjectAction::Ask(next.0));
+        true
+    }
+
+    fn end(&mut self, bytes: Option<Vec<u8>>, actions: &mut Vec<ObjectAction<P>>) {
+        self.is_over = true;
+        actions.push(ObjectAction::Done(bytes));
+    }
+}
 
 /// The object's bytes, verified; `None` if none of `holders` gave them. Ends in bounded time.
 pub async fn fetch_object<P: Peers>(
@@ -23,152 +149,34 @@ pub async fn fetch_object<P: Peers>(
     object: ObjectRef,
     holders: &[P::Id],
 ) -> Option<Vec<u8>> {
-    let mut left: VecDeque<(P::Id, u32)> = holders.iter().map(|holder| (*holder, 0)).collect();
+    let mut search = ObjectSearch::new(object, holders.iter().copied());
     let mut asked = FuturesUnordered::new();
-    let ask = |(holder, tries): (P::Id, u32)| {
-        peers
-            .transfer(holder, TransferRequest::Object(object.digest))
-            .map(move |answer| (holder, tries, answer))
-    };
+    let began = Instant::now();
+    let mut input = ObjectInput::Tick;
     loop {
-        if asked.is_empty() {
-            asked.push(ask(left.pop_front()?));
-        }
-        tokio::select! {
-            Some((holder, tries, answer)) = asked.next() => {
-                if let Some(bytes) = judge(peers, object, holder, &answer) {
-                    return Some(bytes);
+        for action in search.handle(input, began.elapsed()) {
+            match action {
+                ObjectAction::Ask(holder) => {
+                    let answer = peers.transfer(holder, TransferRequest::Object(object.digest));
+                    asked.push(answer.map(move |answer| (holder, answer)));
                 }
-                if matches!(answer, Ok(TransferAnswer::Busy)) && tries < MAX_BUSY {
-                    left.push_back((holder, tries + 1));
-                }
-            }
-            () = tokio::time::sleep(HEDGE_AFTER), if asked.len() < MAX_COPIES && !left.is_empty() => {
-                asked.extend(left.pop_front().map(&ask));
+                ObjectAction::Accuse(holder, lie) => peers.accuse(holder, lie),
+                ObjectAction::Done(bytes) => return bytes,
             }
         }
+        let wakeup = search.next_wakeup();
+        let hedge_at = began + wakeup.unwrap_or_default();
+        input = tokio::select! {
+            // Cancel-safe: an answer that came stays in the set until it is taken.
+            Some((holder, answer)) = asked.next() => ObjectInput::Answered(holder, answer),
+            // A timer loses nothing when another arm wins.
+            () = tokio::time::sleep_until(hedge_at), if wakeup.is_some() => ObjectInput::Tick,
+            // Somebody is asked until the search is over.
+            else => return None,
+        };
     }
-}
-
-/// The bytes, if they are the object's; tells the network of lies.
-fn judge<P: Peers>(
-    peers: &P,
-    object: ObjectRef,
-    holder: P::Id,
-    answer: &Result<TransferAnswer, PeerError>,
-) -> Option<Vec<u8>> {
-    match answer {
-        Ok(TransferAnswer::Object(bytes)) if Digest::of(bytes) == object.digest => {
-            return Some(bytes.clone());
-        }
-        Ok(TransferAnswer::Object(_)) => peers.accuse(holder, Lie::WrongBytes),
-        Ok(TransferAnswer::Have(_) | TransferAnswer::Chunk(_)) => {
-            peers.accuse(holder, Lie::WrongAnswer)
-        }
-        Ok(TransferAnswer::NotHeld | TransferAnswer::Busy) => {}
-        Err(error) => tracing::debug!(peer = %holder, object = %object.digest, %error, "no object"),
-    }
-    None
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use super::*;
-
-    const OBJECT: &[u8] = b"a listing";
-
-    #[derive(Clone, Copy)]
-    enum Nature {
-        Honest,
-        Corrupt,
-        Silent,
-        BusyOnce,
-    }
-
-    struct Holders {
-        natures: Vec<Nature>,
-        asked: Mutex<Vec<u8>>,
-        accused: Mutex<Vec<u8>>,
-    }
-
-    impl Peers for Holders {
-        type Id = u8;
-
-        async fn transfer(
-            &self,
-            peer: u8,
-            _: TransferRequest,
-        ) -> Result<TransferAnswer, PeerError> {
-            let before = {
-                let mut asked = self.asked.lock().expect("not poisoned");
-                asked.push(peer);
-                asked.iter().filter(|asked| **asked == peer).count()
-            };
-            match self.natures[usize::from(peer)] {
-                Nature::Silent => std::future::pending().await,
-                Nature::Corrupt => Ok(TransferAnswer::Object(b"something else".to_vec())),
-                Nature::BusyOnce if before == 1 => Ok(TransferAnswer::Busy),
-                Nature::BusyOnce | Nature::Honest => Ok(TransferAnswer::Object(OBJECT.to_vec())),
-            }
-        }
-
-        fn pack(&self, _: u8) -> usize {
-            1
-        }
-
-        async fn chunks(
-            &self,
-            _: u8,
-            _: Digest,
-            _: Vec<u32>,
-        ) -> Result<updraft_protocol::PackedAnswer, PeerError> {
-            Err(PeerError::Malformed)
-        }
-
-        async fn holders(&self, _: Digest) -> Vec<u8> {
-            Vec::new()
-        }
-
-        fn accuse(&self, peer: u8, _: Lie) {
-            self.accused.lock().expect("not poisoned").push(peer);
-        }
-    }
-
-    async fn fetch(natures: &[Nature]) -> (Option<Vec<u8>>, Holders) {
-        let holders = Holders {
-            natures: natures.to_vec(),
-            asked: Mutex::default(),
-            accused: Mutex::default(),
-        };
-        let ids: Vec<u8> = (0_u8..).take(natures.len()).collect();
-        let object = ObjectRef::of(OBJECT).expect("small");
-        (fetch_object(&holders, object, &ids).await, holders)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_silent_holder_does_not_hold_the_others_up() {
-        let began = tokio::time::Instant::now();
-        let (bytes, _) = fetch(&[Nature::Silent, Nature::Silent, Nature::Honest]).await;
-        assert_eq!(bytes.as_deref(), Some(OBJECT));
-        assert!(began.elapsed() <= 3 * HEDGE_AFTER);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_liar_is_accused_and_the_next_one_asked() {
-        let (bytes, holders) = fetch(&[Nature::Corrupt, Nature::Honest]).await;
-        assert_eq!(bytes.as_deref(), Some(OBJECT));
-        assert_eq!(*holders.accused.lock().expect("not poisoned"), vec![0]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_busy_holder_is_asked_again_and_nobody_is_asked_for_ever() {
-        let (bytes, _) = fetch(&[Nature::BusyOnce]).await;
-        assert_eq!(bytes.as_deref(), Some(OBJECT));
-        let (bytes, holders) = fetch(&[Nature::Corrupt]).await;
-        assert!(bytes.is_none());
-        assert_eq!(holders.asked.lock().expect("not poisoned").len(), 1);
-        assert!(fetch(&[]).await.0.is_none());
-    }
-}
+#[path = "object_tests.rs"]
+mod tests;

@@ -12,12 +12,15 @@ use std::{
 };
 
 use updraft_protocol::{
-    PackedAnswer,
+    Holding, PackedAnswer,
     limits::{DEFAULT_CHUNK, MIN_CHUNK},
 };
 
 use super::*;
-use crate::fetch::fake::{Shelf, chunk, passes};
+use crate::fetch::{
+    Lie,
+    fake::{Shelf, chunk, passes},
+};
 
 /// Bytes of the blob.
 const BLOB: u32 = 32 * 1024 * 1024;

@@ -7,12 +7,15 @@ use std::{
 };
 
 use updraft_protocol::{
-    ChunkRange, PackedAnswer, PackedRequest, Wire as _,
-    limits::{MAX_CHUNK, MAX_PACK_CHUNKS, MIN_CHUNK},
+    ChunkRange, Holding, PackedAnswer, PackedRequest, Wire as _,
+    limits::{MAX_CHUNK, MAX_PACK_BYTES, MAX_PACK_CHUNKS, MIN_CHUNK},
 };
 
 use super::*;
-use crate::fetch::fake::{Shelf, chunk, passes};
+use crate::fetch::{
+    Lie,
+    fake::{Shelf, chunk, passes},
+};
 
 const LIMITS: Limits = Limits { in_flight: 64, peers: 8 };
 /// Chunks that a dribbling peer is asked for before it dribbles: enough to be trusted with all it may ever have.

@@ -1,35 +1,17 @@
-//! One question for chunks: asks a peer, judges the kind of its answer, and hands the chunks to the store.
+//! One question for chunks: asks a peer, and hands what came to the store.
 //!
 //! One chunk is asked for as ever, several in a pack. Chunks are kept in the order in which they were asked for, up to
-//! the first that is wrong; nothing after it is looked at. Decides nothing about whom to ask.
+//! the first that is wrong; nothing after it is looked at. Decides nothing about whom to ask, nor what an answer is
+//! worth.
 
 use std::sync::Arc;
 
-use updraft_protocol::{Digest, PackedAnswer, TransferAnswer, TransferRequest};
+use updraft_protocol::{Digest, TransferRequest};
 
-use super::{Chunks, FetchError, KeepError, Peers, machine::Failure};
-
-/// What became of a question.
-pub(super) struct Outcome {
-    pub(super) asked: Vec<u32>,
-    /// Bytes of each chunk that came and is kept: the first of those asked for.
-    pub(super) kept: Vec<u64>,
-    pub(super) end: End,
-}
-
-/// Why no more chunks were kept.
-pub(super) enum End {
-    /// The peer gave no more.
-    Given,
-    /// The next one came and was wrong.
-    Wrong,
-    /// None came.
-    Failed(Failure),
-    /// What came is no answer to this question.
-    Lied,
-    /// The store did not take the next one.
-    Store(Box<dyn std::error::Error + Send + Sync>),
-}
+use super::{
+    Chunks, FetchError, KeepError, Peers,
+    judging::{End, Outcome, judge_chunk, judge_pack},
+};
 
 /// Asks `peer` for chunks of a blob. Cancel-safe: what is kept stays.
 pub(super) async fn ask<P: Peers, C: Chunks>(
@@ -38,36 +20,27 @@ pub(super) async fn ask<P: Peers, C: Chunks>(
     peer: P::Id,
     blob: Digest,
     asked: Vec<u32>,
-) -> Outcome {
+) -> Result<Outcome, FetchError> {
     let answer = match asked.as_slice() {
-        [index] => one(peers, peer, blob, *index).await,
+        [index] => one(peers, peer, blob, *index).await.map(|bytes| vec![bytes]),
         _ => pack(peers, peer, blob, &asked).await,
     };
     let came = match answer {
         Ok(came) => came,
-        Err(end) => return Outcome { asked, kept: Vec::new(), end },
+        Err(end) => return Ok(Outcome { asked, kept: Vec::new(), end }),
     };
     let wanted = asked.clone();
-    match blocking(chunks, move |chunks| keep(chunks, &wanted, &came)).await {
-        Ok((kept, end)) => Outcome { asked, kept, end },
-        Err(error) => Outcome { asked, kept: Vec::new(), end: End::Store(Box::new(error)) },
-    }
+    let kept = blocking(chunks, move |chunks| keep(chunks, &wanted, &came)).await;
+    let (kept, end) = kept.map_err(|error| FetchError::Store(Box::new(error)))??;
+    Ok(Outcome { asked, kept, end })
 }
 
-async fn one<P: Peers>(
-    peers: &P,
-    peer: P::Id,
-    blob: Digest,
-    index: u32,
-) -> Result<Vec<Vec<u8>>, End> {
-    match peers.transfer(peer, TransferRequest::Chunk { blob, index }).await {
-        Ok(TransferAnswer::Chunk(bytes)) => Ok(vec![bytes]),
-        Ok(other) => Err(no_chunk(&other)),
-        Err(error) => {
-            tracing::debug!(%peer, index, %error, "no chunk");
-            Err(End::Failed(Failure::NoAnswer))
-        }
+async fn one<P: Peers>(peers: &P, peer: P::Id, blob: Digest, index: u32) -> Result<Vec<u8>, End> {
+    let answer = peers.transfer(peer, TransferRequest::Chunk { blob, index }).await;
+    if let Err(error) = &answer {
+        tracing::debug!(%peer, index, %error, "no chunk");
     }
+    judge_chunk(answer)
 }
 
 async fn pack<P: Peers>(
@@ -76,38 +49,28 @@ async fn pack<P: Peers>(
     blob: Digest,
     asked: &[u32],
 ) -> Result<Vec<Vec<u8>>, End> {
-    match peers.chunks(peer, blob, asked.to_vec()).await {
-        Ok(PackedAnswer::Chunks(came)) if came.len() > asked.len() => Err(End::Lied),
-        Ok(PackedAnswer::Chunks(came)) => Ok(came),
-        Ok(PackedAnswer::One(other)) => Err(no_chunk(&other)),
-        Err(error) => {
-            tracing::debug!(%peer, chunks = asked.len(), %error, "no pack");
-            Err(End::Failed(Failure::NoAnswer))
-        }
+    let answer = peers.chunks(peer, blob, asked.to_vec()).await;
+    if let Err(error) = &answer {
+        tracing::debug!(%peer, chunks = asked.len(), %error, "no pack");
     }
-}
-
-/// What an answer means that is none of the chunks asked for.
-fn no_chunk(answer: &TransferAnswer) -> End {
-    match answer {
-        TransferAnswer::NotHeld => End::Failed(Failure::NotHeld),
-        TransferAnswer::Busy => End::Failed(Failure::Busy),
-        // A chunk answers a question for one chunk, which is dealt with, and no question for a pack.
-        TransferAnswer::Object(_) | TransferAnswer::Have(_) | TransferAnswer::Chunk(_) => End::Lied,
-    }
+    judge_pack(asked.len(), answer)
 }
 
 /// Keeps what came until one is refused. Blocks.
-fn keep<C: Chunks>(chunks: &C, asked: &[u32], came: &[Vec<u8>]) -> (Vec<u64>, End) {
+fn keep<C: Chunks>(
+    chunks: &C,
+    asked: &[u32],
+    came: &[Vec<u8>],
+) -> Result<(Vec<u64>, End), FetchError> {
     let mut kept = Vec::with_capacity(came.len());
     for (index, bytes) in asked.iter().zip(came) {
         match chunks.keep(*index, bytes) {
             Ok(()) => kept.push(bytes.len() as u64),
-            Err(KeepError::WrongDigest) => return (kept, End::Wrong),
-            Err(KeepError::Store(error)) => return (kept, End::Store(error)),
+            Err(KeepError::WrongDigest) => return Ok((kept, End::Wrong)),
+            Err(KeepError::Store(error)) => return Err(FetchError::Store(error)),
         }
     }
-    (kept, End::Given)
+    Ok((kept, End::Given))
 }
 
 /// Does something with the store on a thread that may block.

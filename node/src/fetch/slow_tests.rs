@@ -9,10 +9,11 @@ use std::{
     time::Duration,
 };
 
-use updraft_protocol::{PackedAnswer, limits::DEFAULT_CHUNK};
+use updraft_protocol::{Holding, PackedAnswer, limits::DEFAULT_CHUNK};
 
 use super::*;
 use crate::fetch::{
+    Lie,
     fake::{Shelf, chunk, passes},
     giving_up::GIVE_UP_AFTER,
 };

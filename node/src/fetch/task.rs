@@ -1,18 +1,19 @@
-//! Drives the machine: asks peers, hands chunks to the store, feeds the answers back.
+//! Drives the fetch of one blob: asks peers, hands chunks to the store, feeds the answers back.
 //!
 //! Decides nothing itself. At most `limits.in_flight` chunks are in memory at once, and as many questions as there are
 //! candidates.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use tokio::{sync::watch, task::JoinSet, time::Instant};
-use updraft_protocol::{Digest, Holding, TransferAnswer, TransferRequest, limits::MAX_PACK_BYTES};
+use updraft_protocol::{Digest, TransferAnswer, TransferRequest};
 
 use super::{
-    Chunks, Elapsed, Lie, PeerError, Peers,
-    giving_up::Drought,
-    machine::{Action, Answer, Failure, Input, Limits, Machine, Rest},
-    question::{self, End, Outcome, blocking},
+    Chunks, Elapsed, PeerError, Peers,
+    blob::{BlobAction, BlobFetch, BlobInput, GaveUp, Report},
+    judging::{End, Outcome},
+    machine::Limits,
+    question::{self, blocking},
 };
 
 /// Why a blob did not come.
@@ -32,17 +33,6 @@ pub enum FetchError {
     Stopped,
 }
 
-/// Who gave how many bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report<P: Ord> {
-    /// Verified bytes by peer.
-    pub sources: BTreeMap<P, u64>,
-    /// Chunks that came with a wrong digest.
-    pub wrong: u64,
-    /// Bytes that came twice because a slow request was asked elsewhere too.
-    pub duplicate: u64,
-}
-
 /// Verified bytes so far.
 pub type Progress = watch::Sender<u64>;
 
@@ -60,75 +50,68 @@ pub async fn fetch_blob<P: Peers, C: Chunks>(
 ) -> Result<Report<P::Id>, FetchError> {
     let seed = rand::random();
     let held = blocking(&chunks, |chunks| chunks.held()).await?;
-    let chunk_size = usize::try_from(chunks.chunk_size()).unwrap_or(usize::MAX).max(1);
     let mut driver = Driver {
-        machine: Machine::new(held, limits, seed),
+        fetch: BlobFetch::new(held, chunks.chunk_size(), limits, seed),
         peers,
         chunks,
         blob,
-        pack: MAX_PACK_BYTES / chunk_size,
         started: Instant::now(),
         running: JoinSet::new(),
-        report: Report { sources: BTreeMap::new(), wrong: 0, duplicate: 0 },
-        received: 0,
-        drought: Drought::default(),
     };
-    driver.run(holders, progress).await?;
-    Ok(driver.report)
+    driver.run(holders, progress).await
 }
 
 /// What a request ended with.
 enum Ended<I> {
     Holding(I, Result<TransferAnswer, PeerError>),
-    Chunks(I, Outcome),
+    Chunks(I, Result<Outcome, FetchError>),
     Holders(Vec<I>),
 }
 
+/// How a fetch ended, if it has.
+type Over<I> = Option<Result<Report<I>, GaveUp>>;
+
 struct Driver<P: Peers, C> {
-    machine: Machine<P::Id>,
+    fetch: BlobFetch<P::Id>,
     peers: Arc<P>,
     chunks: Arc<C>,
     blob: Digest,
-    /// Chunks of this blob that fit into a pack.
-    pack: usize,
     started: Instant,
     running: JoinSet<Ended<P::Id>>,
-    report: Report<P::Id>,
-    received: u64,
-    drought: Drought,
 }
 
 impl<P: Peers, C: Chunks> Driver<P, C> {
-    async fn run(&mut self, holders: Vec<P::Id>, progress: &Progress) -> Result<(), FetchError> {
-        if self.feed(Input::Tick) {
-            return Ok(());
-        }
+    async fn run(
+        &mut self,
+        holders: Vec<P::Id>,
+        progress: &Progress,
+    ) -> Result<Report<P::Id>, FetchError> {
+        let mut over = self.feed(BlobInput::Tick);
         for holder in holders {
-            self.feed(Input::Found(holder));
+            self.feed_about(holder, BlobInput::Found(holder));
         }
         loop {
-            let now = self.now();
-            let drought = self.drought.wakeup(now);
-            let wakeup = self.machine.next_wakeup(now).map_or(drought, |next| next.min(drought));
-            let done = tokio::select! {
+            match over {
+                Some(Ok(report)) => return Ok(report),
+                Some(Err(GaveUp { missing })) => return Err(FetchError::NoHolders { missing }),
+                None => {}
+            }
+            let wakeup = self.fetch.next_wakeup(self.now());
+            over = tokio::select! {
                 // `join_next` is cancel-safe: an ended task stays in the set until it is taken.
                 Some(ended) = self.running.join_next() => match ended {
                     Ok(ended) => self.on_ended(ended)?,
                     // A panic in a request is a bug of ours; the fetch goes on with the other peers.
                     Err(error) => {
                         tracing::error!(%error, "a request task ended badly");
-                        self.feed(Input::Tick)
+                        self.feed(BlobInput::Tick)
                     }
                 },
                 // A timer loses nothing when another arm wins.
-                () = tokio::time::sleep_until(self.started + wakeup) => self.feed(Input::Tick),
+                () = tokio::time::sleep_until(self.started + wakeup) => self.feed(BlobInput::Tick),
             };
-            if done {
-                return Ok(());
-            }
-            progress.send_replace(self.received);
-            if self.drought.is_hopeless(&self.machine, self.now()) {
-                return Err(FetchError::NoHolders { missing: self.machine.missing() });
+            if over.is_none() {
+                progress.send_replace(self.fetch.received());
             }
         }
     }
@@ -137,80 +120,44 @@ impl<P: Peers, C: Chunks> Driver<P, C> {
         self.started.elapsed()
     }
 
-    fn on_ended(&mut self, ended: Ended<P::Id>) -> Result<bool, FetchError> {
+    fn on_ended(&mut self, ended: Ended<P::Id>) -> Result<Over<P::Id>, FetchError> {
         Ok(match ended {
-            Ended::Holding(peer, answer) => self.on_holding(peer, answer),
-            Ended::Chunks(peer, outcome) => self.on_chunks(peer, outcome)?,
+            Ended::Holding(peer, answer) => self.feed_about(peer, BlobInput::Holding(peer, answer)),
+            Ended::Chunks(peer, outcome) => {
+                let outcome = outcome?;
+                if outcome.end == End::Wrong {
+                    let index = outcome.asked.get(outcome.kept.len());
+                    tracing::warn!(%peer, blob = %self.blob, ?index, "a chunk with a wrong digest; the peer is dropped");
+                }
+                self.feed_about(peer, BlobInput::Chunks(peer, outcome))
+            }
             Ended::Holders(found) => {
                 for holder in found {
-                    self.feed(Input::Found(holder));
+                    self.feed_about(holder, BlobInput::Found(holder));
                 }
-                self.feed(Input::Searched)
+                self.feed(BlobInput::Searched)
             }
         })
     }
 
-    fn on_holding(&mut self, peer: P::Id, answer: Result<TransferAnswer, PeerError>) -> bool {
-        match answer {
-            Ok(TransferAnswer::Have(holding)) => self.feed(Input::Holds(peer, holding)),
-            Ok(TransferAnswer::NotHeld) => self.feed(Input::Holds(peer, Holding::Nothing)),
-            Ok(TransferAnswer::Busy) | Err(_) => self.feed(Input::HoldsUnknown(peer)),
-            Ok(TransferAnswer::Object(_) | TransferAnswer::Chunk(_)) => {
-                self.peers.accuse(peer, Lie::WrongAnswer);
-                self.feed(Input::HoldsUnknown(peer))
-            }
-        }
+    fn feed_about(&mut self, peer: P::Id, input: BlobInput<P::Id>) -> Over<P::Id> {
+        self.fetch.set_pack(peer, self.peers.pack(peer));
+        self.feed(input)
     }
 
-    fn on_chunks(&mut self, peer: P::Id, outcome: Outcome) -> Result<bool, FetchError> {
-        let Outcome { asked, kept, end } = outcome;
-        for (index, bytes) in asked.iter().zip(&kept) {
-            if self.machine.is_missing(*index) {
-                self.drought.ends(self.now());
-                self.received += bytes;
-                *self.report.sources.entry(peer).or_default() += bytes;
-            } else {
-                self.report.duplicate += bytes;
-            }
-        }
-        let rest = match end {
-            End::Given => Rest::LeftOut,
-            End::Failed(failure) => Rest::Failed(failure),
-            End::Lied => {
-                self.peers.accuse(peer, Lie::WrongAnswer);
-                Rest::Failed(Failure::NoAnswer)
-            }
-            End::Wrong => {
-                self.report.wrong += 1;
-                let index = asked.get(kept.len());
-                tracing::warn!(%peer, blob = %self.blob, ?index, "a chunk with a wrong digest; the peer is dropped");
-                Rest::Wrong
-            }
-            End::Store(error) => return Err(FetchError::Store(error)),
-        };
-        Ok(self.feed(Input::Answered(peer, Answer { asked, kept: kept.len(), rest })))
-    }
-
-    /// Feeds the machine and starts what it asks for. Says whether everything is here.
-    fn feed(&mut self, input: Input<P::Id>) -> bool {
-        let now = self.now();
-        let mut done = false;
-        if let Some(peer) = input.peer() {
-            // It may have connected, or said what it offers, since it was asked last.
-            self.machine.set_pack(peer, self.peers.pack(peer).min(self.pack));
-        }
-        for action in self.machine.handle(input, now) {
+    /// Hands on what happened and starts what follows from it.
+    fn feed(&mut self, input: BlobInput<P::Id>) -> Over<P::Id> {
+        let mut over = None;
+        for action in self.fetch.handle(input, self.now()) {
             match action {
-                Action::AskHolding(peer) => {
+                BlobAction::AskHolding(peer) => {
                     let (peers, blob) = (self.peers.clone(), self.blob);
                     self.running.spawn(async move {
-                        Ended::Holding(
-                            peer,
-                            peers.transfer(peer, TransferRequest::Have(blob)).await,
-                        )
+                        let answer = peers.transfer(peer, TransferRequest::Have(blob)).await;
+                        Ended::Holding(peer, answer)
                     });
                 }
-                Action::Request(peer, asked) => {
+                BlobAction::AskChunks(peer, asked) => {
                     let (peers, chunks, blob) =
                         (self.peers.clone(), self.chunks.clone(), self.blob);
                     self.running.spawn(async move {
@@ -218,15 +165,15 @@ impl<P: Peers, C: Chunks> Driver<P, C> {
                         Ended::Chunks(peer, outcome)
                     });
                 }
-                Action::Drop(peer) => self.peers.accuse(peer, Lie::WrongBytes),
-                Action::Search => {
+                BlobAction::Accuse(peer, lie) => self.peers.accuse(peer, lie),
+                BlobAction::Search => {
                     let (peers, blob) = (self.peers.clone(), self.blob);
                     self.running.spawn(async move { Ended::Holders(peers.holders(blob).await) });
                 }
-                Action::Done => done = true,
+                BlobAction::End(end) => over = Some(end),
             }
         }
-        done
+        over
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
-use updraft_protocol::{PackedAnswer, limits::MIN_CHUNK};
+use updraft_protocol::{Holding, PackedAnswer, limits::MIN_CHUNK};
 
 use super::*;
-use crate::fetch::fake::{Shelf, chunk};
+use crate::fetch::{
+    Lie,
+    fake::{Shelf, chunk},
+};
 
 const LIMITS: Limits = Limits { in_flight: 16, peers: 8 };
 
