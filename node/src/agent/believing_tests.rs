@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use updraft_protocol::{Gossip, Revocation, Stance, Statement};
 
 use crate::{
-    agent::{Action, Input, Machine, Now, What, fake::rules, restore::from_the_disk, votes::Votes},
+    agent::{
+        Action, Input, Machine, Now, What, fake::rules, restore::from_the_ledger, votes::Votes,
+    },
     catalog::Verdict,
     governance::Governance,
     store::{Store, StoreOptions, VerifyOnStart},
@@ -108,7 +110,7 @@ fn a_revocation_that_was_kept_holds_after_a_restart_whatever_else_was_kept_with_
         store.put_statement(statement).expect("room");
     }
     let skew = Duration::from_secs(300);
-    let (_, restored) = from_the_disk(&store, NOW, skew).expect("readable");
+    let (_, restored) = from_the_ledger::<_, u8>(&mut store.clone(), NOW, skew).expect("readable");
     let believed: BTreeSet<_> = restored.kept.keys().copied().collect();
     assert_eq!(believed, [&votes[0], &votes[2]].map(Statement::id).into());
     let again = Arc::new(votes[3].clone());

@@ -9,9 +9,9 @@ use std::{
     },
 };
 
-use updraft_protocol::{ComponentName, Digest, SecretKey, Statement};
+use updraft_protocol::{ComponentName, SecretKey};
 
-use super::{limiter::Limiter, operation::OperationId};
+use super::{answering::Telling, limiter::Limiter, operation::OperationId};
 use crate::{
     clock::Clock, fetch, install::Installer, metrics::Metrics, network::Network, store::Store,
 };
@@ -20,15 +20,6 @@ use crate::{
 pub(super) type ProgressTable = Arc<Mutex<BTreeMap<OperationId, (u64, u64)>>>;
 /// Reasons by operation.
 pub(super) type CalledOff = Arc<Mutex<BTreeMap<OperationId, String>>>;
-/// What peers get who ask for what is said beside heads.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Telling {
-    /// Statements by id.
-    pub(super) said: Arc<BTreeMap<Digest, Arc<Statement>>>,
-    /// Their name, or that this node does not know yet.
-    pub(super) name: Option<Digest>,
-}
-
 /// Replaced as a whole.
 pub(super) type Said = Arc<Mutex<Telling>>;
 /// One installer for each component; whoever installs holds its lock for as long as it takes, on a thread that

@@ -3,12 +3,12 @@
 use std::{future::Future, sync::Arc};
 
 use updraft_protocol::{
-    ChannelName, ComponentName, Digest, Equivocation, Head, Manifest, Signed, Statement, Timestamp,
+    ChannelName, ComponentName, Digest, Equivocation, Head, Manifest, Signed, Timestamp,
 };
 
 use super::{
     action::{Action, Fetched, Input, Installation, Job, JobError},
-    context::{Telling, lock},
+    context::lock,
     fetching,
     importing::Imported,
     installing,
@@ -63,9 +63,7 @@ impl Agent {
 
     /// Peers that ask get what is believed now, and kept.
     pub(super) fn serve_what_is_said(&self) {
-        let said = Arc::new(self.machine.said(self.now()));
-        let name = (!self.machine.is_untold()).then(|| Statement::fingerprint(said.keys()));
-        *lock(&self.context.said) = Telling { said, name };
+        *lock(&self.context.said) = self.machine.telling(self.now());
     }
 
     /// Ends what will not be carried out, and goes back to what is known to be kept.
@@ -92,10 +90,10 @@ impl Agent {
             };
             self.effects.spawn(async move { Ended::Input(Box::new(input)) });
         }
-        let store = self.context.store.clone();
+        let mut store = self.context.store.clone();
         let (clock, skew) = (self.context.clock.now(), self.settings.trust.max_clock_skew);
-        let read =
-            tokio::task::spawn_blocking(move || restore::from_the_disk(&store, clock, skew)).await;
+        let restore = move || restore::from_the_ledger(&mut store, clock, skew);
+        let read = tokio::task::spawn_blocking(restore).await;
         let error = match read {
             Ok(Ok((catalog, votes))) => return self.machine.believe_again(catalog, votes),
             Ok(Err(error)) => chain(&error),

@@ -8,7 +8,7 @@ use updraft_protocol::{
 
 use super::*;
 use crate::{
-    agent::restore::from_the_disk,
+    agent::restore::from_the_ledger,
     store::{Store, StoreOptions, VerifyOnStart},
 };
 
@@ -69,7 +69,9 @@ fn the_grace_of_who_learnt_late_goes_on_after_a_restart() {
     store.append_root(&root).expect("the first");
     store.put_statement(&certificate).expect("room");
     let after_a_start = || {
-        let (_, votes) = from_the_disk(&store, NOW, Duration::from_secs(300)).expect("readable");
+        let (_, votes) =
+            from_the_ledger::<_, u8>(&mut store.clone(), NOW, Duration::from_secs(300))
+                .expect("readable");
         grace_end(&votes.governance, 62)
     };
     assert_eq!(after_a_start(), Some(epoch(40)), "as it was decided");
@@ -132,9 +134,8 @@ fn a_node_that_comes_back_with_a_state_of_last_week_catches_up_before_it_acts() 
 
     let week = 7 * DAY;
     let wall = NOW.plus(week);
-    let (catalog, votes) = from_the_disk(&store, wall, Duration::from_secs(300)).expect("readable");
-    // Peers of a test have numbers.
-    let votes = Votes::new(votes.governance, votes.kept.into_values().collect());
+    let (catalog, votes) =
+        from_the_ledger(&mut store.clone(), wall, Duration::from_secs(300)).expect("readable");
     let elector = governance::Elector::new(id(OWN), Default::default());
     let rules = rules(&desk.publisher);
     let mut machine = Machine::<u8>::new(rules, catalog, Vec::new(), BTreeSet::new())

@@ -15,6 +15,7 @@
 
 mod action;
 mod adapters;
+mod answering;
 mod asks;
 mod audit;
 mod behind;
@@ -35,6 +36,7 @@ mod following;
 mod hearing;
 mod importing;
 mod installing;
+mod ledger;
 mod lifecycle;
 mod limiter;
 mod machine;
@@ -80,11 +82,13 @@ use updraft_protocol::{
 use self::order::{Order, Reply};
 pub use self::{
     action::{Action, Fetched, Input, Installation, Job, JobError, Leg, Now},
+    answering::{Telling, answer},
     behind::LeftBehind,
     changing::{Listening, Speech, Understood},
     ending::Ending,
     errand::{Brought, Errand, ErrandAction, ErrandInput},
     event::{Event, What},
+    ledger::Ledger,
     lifecycle::{Component, Following, InstalledVersion},
     machine::Machine,
     operation::{Operation, OperationId, OperationKind, Outcome, Phase},
@@ -93,7 +97,9 @@ pub use self::{
         Published, Release, RollbackOrder, RouteChoice, Trial,
     },
     proposals::{BallotLine, ElectorLine, OwnPart, ProposalLine, ProposalWish},
-    restore::Trust,
+    restore::{
+        Trust, from_the_ledger, restore_catalog, restore_elector, restore_votes, restore_witness,
+    },
     route::Here,
     rules::{Duty, Rules, Upload},
     saying::{Said, StatementLine, in_words},

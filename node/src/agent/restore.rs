@@ -1,4 +1,4 @@
-//! What was believed before: the chain of roots, heads, manifests and statements, read from the store.
+//! What was believed before: the chain of roots, heads, manifests and statements, read from the ledger.
 //!
 //! Everything signed is verified again: disks rot, and a root may have changed what a key may sign.
 
@@ -13,13 +13,14 @@ use updraft_protocol::{
     root, threshold,
 };
 
-use super::votes::{MAX_SHELVED, Votes};
+use super::{
+    ledger::Ledger,
+    votes::{MAX_SHELVED, Votes},
+};
 use crate::{
-    catalog::{Beginnings, Catalog, Link, Refusal},
-    governance::{self, Governance},
-    network::PeerId,
+    catalog::{Beginnings, Catalog, Link, Refusal, Witness},
+    governance::{self, Elector, Governance},
     problem::{Code, Problem, chain},
-    store::{Store, StoreError},
 };
 
 /// A verified chain of roots.
@@ -37,12 +38,12 @@ pub struct Trust {
 
 impl Trust {
     /// Follows the kept chain from its first root to its last. `None` if no network was joined.
-    pub fn load(store: &Store) -> Result<Option<Self>, Problem> {
+    pub fn load<L: Ledger>(ledger: &L) -> Result<Option<Self>, Problem> {
         let damaged = |error: &(dyn std::error::Error + 'static)| {
             Problem::from_error(Code::TrustDamaged, error)
                 .hint("restore the folder `trust` from a backup, or join the network again with an empty data directory")
         };
-        let roots = store.roots(0, usize::MAX).map_err(|error| damaged(&error))?;
+        let roots = ledger.roots(0, usize::MAX).map_err(|error| damaged(&error))?;
         let mut roots = roots.into_iter();
         let Some(first) = roots.next() else { return Ok(None) };
         let digest = first.digest();
@@ -81,33 +82,47 @@ impl Trust {
 
 /// All of it again, after something could not be kept: by the last root that was, not by one that is only in
 /// memory.
-pub(super) fn from_the_disk(
-    store: &Store,
+pub fn from_the_ledger<L: Ledger, P: Copy + Ord>(
+    ledger: &mut L,
     clock: Timestamp,
     skew: Duration,
-) -> Result<(Catalog, Votes<PeerId>), Problem> {
+) -> Result<(Catalog, Votes<P>), Problem> {
     let lost = || Problem::new(Code::TrustDamaged, "the kept trust root is gone");
-    let trust = Trust::load(store)?.ok_or_else(lost)?;
-    let unusable = |error: StoreError| Problem::from_error(Code::FileUnusable, &error);
-    let catalog = restore_catalog(store, trust.clone(), clock, skew).map_err(unusable)?;
-    let votes = restore_votes(store, &trust, catalog.revoked_keys()).map_err(unusable)?;
+    let trust = Trust::load(ledger)?.ok_or_else(lost)?;
+    let unusable = |error: L::Error| Problem::from_error(Code::FileUnusable, &error);
+    let catalog = restore_catalog(ledger, trust.clone(), clock, skew).map_err(unusable)?;
+    let votes = restore_votes(ledger, &trust, catalog.revoked_keys()).map_err(unusable)?;
     Ok((catalog, votes))
+}
+
+/// What this node kept of its words as a witness with this key. Its words are good for `lifetime` seconds.
+pub fn restore_witness<L: Ledger>(
+    ledger: &L,
+    key: KeyId,
+    lifetime: u32,
+) -> Result<Witness, L::Error> {
+    Ok(Witness::new(key, lifetime, ledger.vouched()?))
+}
+
+/// What this node kept of its ballots with this key.
+pub fn restore_elector<L: Ledger>(ledger: &L, key: KeyId) -> Result<Elector, L::Error> {
+    Ok(Elector::new(key, ledger.cast()?))
 }
 
 /// Everything that was said about votes, in an order in which nothing comes before what it is about, and the height that
 /// was kept. What does not stand any more is struck off; so is what was said by keys that have taken themselves back.
-pub(super) fn restore_votes(
-    store: &Store,
+pub fn restore_votes<L: Ledger, P: Copy + Ord>(
+    ledger: &mut L,
     trust: &Trust,
     revoked: &BTreeSet<KeyId>,
-) -> Result<Votes<PeerId>, StoreError> {
+) -> Result<Votes<P>, L::Error> {
     let mut governance = trust.governance();
     for key in revoked {
         // Nothing is held yet that could be struck off with it.
         governance.take_back(*key);
     }
     let mut statements: Vec<Statement> =
-        store.statements()?.into_iter().filter(Statement::is_about_a_vote).collect();
+        ledger.statements()?.into_iter().filter(Statement::is_about_a_vote).collect();
     statements.sort_by_key(governance::turn);
     let (mut kept, mut shelved) = (Vec::new(), Vec::new());
     for statement in statements {
@@ -115,7 +130,7 @@ pub(super) fn restore_votes(
             Ok(_) => {
                 if let Statement::Certificate(certificate) = &statement {
                     let id = certificate.proposal.digest();
-                    if let Some(epoch) = store.learnt(&id)? {
+                    if let Some(epoch) = ledger.learnt(&id)? {
                         governance.note_learnt(&id, epoch);
                     }
                 }
@@ -130,30 +145,30 @@ pub(super) fn restore_votes(
             }
             Err(refusal) => {
                 tracing::warn!(kind = statement.kind(), %refusal, "what was said about a vote is struck off");
-                store.remove_statement(&statement)?;
+                ledger.remove_statement(&statement)?;
             }
         }
     }
-    Ok(Votes::new(governance, kept).with_shelved(shelved).with_height(store.height()?))
+    Ok(Votes::new(governance, kept).with_shelved(shelved).with_height(ledger.height()?))
 }
 
 /// Everything that was believed before. What no longer verifies is left out and asked for again; a channel whose
 /// newest head is lost keeps its place, so that nothing older is taken instead.
-pub(super) fn restore_catalog(
-    store: &Store,
+pub fn restore_catalog<L: Ledger>(
+    ledger: &mut L,
     trust: Trust,
     clock: Timestamp,
     skew: Duration,
-) -> Result<Catalog, StoreError> {
+) -> Result<Catalog, L::Error> {
     let channels: Vec<_> = trust.newest.release.iter().map(|entry| entry.channel.clone()).collect();
-    let mut catalog = Catalog::new(trust.newest.clone(), store.time()?)
+    let mut catalog = Catalog::new(trust.newest.clone(), ledger.time()?)
         .with_clock_skew(skew.as_secs())
         .with_beginnings(trust.begun.clone());
     for channel in channels {
-        restore_channel(store, &channel, &trust, &mut catalog)?;
+        restore_channel(ledger, &channel, &trust, &mut catalog)?;
     }
     for digest in catalog.missing_manifests() {
-        match store.manifest(&digest) {
+        match ledger.manifest(&digest) {
             Ok(Some(manifest)) => {
                 if let Err(refusal) = catalog.offer_manifest(&Arc::new(manifest)) {
                     tracing::warn!(manifest = %digest, %refusal, "a kept manifest does not verify");
@@ -166,17 +181,17 @@ pub(super) fn restore_catalog(
             }
         }
     }
-    restore_withdrawn(store, &mut catalog);
-    restore_statements(store, &mut catalog, clock)?;
+    restore_withdrawn(ledger, &mut catalog);
+    restore_statements(ledger, &mut catalog, clock)?;
     Ok(catalog)
 }
 
 /// Nothing rests on these: they only tell a node whether what it runs was withdrawn.
-fn restore_withdrawn(store: &Store, catalog: &mut Catalog) {
+fn restore_withdrawn<L: Ledger>(ledger: &L, catalog: &mut Catalog) {
     let withdrawn: Vec<Digest> =
         catalog.withdrawals().map(|(_, withdrawn, _)| withdrawn.manifest).collect();
     for digest in withdrawn {
-        match store.manifest(&digest) {
+        match ledger.manifest(&digest) {
             Ok(Some(manifest)) => {
                 if let Err(refusal) = catalog.restore_withdrawn(&Arc::new(manifest)) {
                     tracing::debug!(manifest = %digest, %refusal, "a withdrawn release is not remembered");
@@ -190,17 +205,17 @@ fn restore_withdrawn(store: &Store, catalog: &mut Catalog) {
     }
 }
 
-fn restore_channel(
-    store: &Store,
+fn restore_channel<L: Ledger>(
+    ledger: &mut L,
     channel: &ChannelName,
     trust: &Trust,
     catalog: &mut Catalog,
-) -> Result<(), StoreError> {
-    let Some(head) = store.newest_head(channel)? else { return Ok(()) };
+) -> Result<(), L::Error> {
+    let Some(head) = ledger.newest_head(channel)? else { return Ok(()) };
     let base = catalog.base(channel).cloned();
     let begin = base.as_ref().map_or(1, |base| base.seq.max(1));
     // Which of them a later root would bear.
-    let links = store.head_links(channel, begin, |head| {
+    let links = ledger.head_links(channel, begin, |head| {
         let signers = catalog.signers(channel, head);
         let role = trust.newest.release_role(channel);
         let borne = role.is_some_and(|role| threshold::enough(role, &signers).is_ok());
@@ -213,12 +228,8 @@ fn restore_channel(
         // A signature has rotted. It was good when the head was accepted.
         head.signatures().iter().map(|signature| signature.key).collect()
     })?;
-    let links = links.into_iter().map(|(seq, link)| {
-        let link = Link { digest: link.digest, signers: link.signers };
-        (seq, link)
-    });
     let head = Arc::new(head);
-    let refusal = match catalog.restore_head(&head, links.collect()) {
+    let refusal = match catalog.restore_head(&head, links) {
         Ok(()) => return Ok(()),
         Err(refusal) => refusal,
     };
@@ -226,9 +237,9 @@ fn restore_channel(
     // others sign now, or more of them.
     if matches!(refusal, Refusal::OffTheBase(_)) || trust.bore_once(channel, &head) {
         tracing::warn!(%channel, %refusal, "the channel begins at the root's base again");
-        store.begin_anew(channel, base.as_ref())?;
+        ledger.begin_anew(channel, base.as_ref())?;
         // The head of the base may be here.
-        if let Some(head) = store.newest_head(channel)? {
+        if let Some(head) = ledger.newest_head(channel)? {
             let link = Link { digest: head.digest(), signers: catalog.signers(channel, &head) };
             let seq = head.peek().map_or(0, |claim| claim.seq);
             let links = BTreeMap::from([(seq, link)]);
@@ -248,12 +259,12 @@ fn restore_channel(
 
 /// Statements are offered again in an order in which none stands against another that came before it; what is of no
 /// use any more is struck off.
-fn restore_statements(
-    store: &Store,
+fn restore_statements<L: Ledger>(
+    ledger: &mut L,
     catalog: &mut Catalog,
     clock: Timestamp,
-) -> Result<(), StoreError> {
-    let mut statements = store.statements()?;
+) -> Result<(), L::Error> {
+    let mut statements = ledger.statements()?;
     statements.retain(|statement| !statement.is_about_a_vote());
     statements.sort_by_key(|statement| match statement {
         Statement::Equivocation(_) => 0,
@@ -267,7 +278,7 @@ fn restore_statements(
             catalog.note(&refusal);
             match refusal {
                 Refusal::FromTheFuture { signed, .. } => catalog.keep_for_later(statement, signed),
-                _ => store.remove_statement(&statement)?,
+                _ => ledger.remove_statement(&statement)?,
             }
         }
     }

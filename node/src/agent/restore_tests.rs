@@ -6,7 +6,7 @@ use updraft_protocol::{ChannelBase, Role, codec};
 
 use super::*;
 use crate::{
-    store::{StoreOptions, VerifyOnStart},
+    store::{Store, StoreOptions, VerifyOnStart},
     testing::{NOW, Publisher},
 };
 
@@ -53,7 +53,8 @@ impl Kept {
     /// What is believed after a start: the number of the head, and the number below which nothing is taken.
     fn start(&self) -> (Option<u64>, u64) {
         let skew = Duration::from_secs(300);
-        let (catalog, ..) = from_the_disk(&self.store, NOW, skew).expect("readable");
+        let (catalog, ..) =
+            from_the_ledger::<_, u8>(&mut self.store.clone(), NOW, skew).expect("readable");
         let head = catalog.head(&self.publisher.channel).map(|known| known.head.seq);
         let base = catalog.base(&self.publisher.channel).map_or(0, |base| base.seq);
         (head, head.unwrap_or(base))

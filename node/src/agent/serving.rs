@@ -1,25 +1,22 @@
-//! Answers what peers ask: the root chain, heads, manifests, objects and chunks, all from the store.
+//! Answers what peers ask: the root chain, heads, manifests, objects and chunks, all from the store. What a peer has
+//! missed is put together in `answering.rs`.
 //!
 //! Gives out only what was verified before it was kept. The network room bounds how many requests are under way;
 //! here the upload rate is kept, and a chunk that would have to wait too long is answered with `Busy`. Of a pack
 //! goes out what the rate has room for.
 
-use std::{collections::BTreeMap, ops::Bound, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use updraft_protocol::{
     BootstrapAnswer, BootstrapRequest, CatchUpAnswer, CatchUpRequest, ChunkRange, Digest, ForkId,
-    HeadMark, Holding, NetworkId, PackedAnswer, PackedRequest, Statement, TransferAnswer,
-    TransferRequest, codec,
-    limits::{
-        MAX_HEAD_BYTES_PER_ANSWER, MAX_HEADS_PER_ANSWER, MAX_PACK_BYTES, MAX_PACK_CHUNKS,
-        MAX_ROOTS_PER_ANSWER, MAX_STATEMENT_BYTES_PER_ANSWER, MAX_STATEMENTS_PER_ANSWER,
-    },
+    Holding, NetworkId, PackedAnswer, PackedRequest, TransferAnswer, TransferRequest,
+    limits::{MAX_PACK_BYTES, MAX_PACK_CHUNKS, MAX_ROOTS_PER_ANSWER},
 };
 
 use super::{
-    context::{Context, Telling, lock},
+    answering::answer,
+    context::{Context, lock},
     limiter::Limiter,
-    statements::UNTOLD,
 };
 use crate::{
     metrics::{Direction, Source},
@@ -106,8 +103,8 @@ async fn bootstrap(
 
 async fn catch_up(context: &Context, network: NetworkId, request: CatchUpRequest) -> CatchUpAnswer {
     let said = lock(&context.said).clone();
-    let answer = read(context, move |store| missed(store, &said, network, request)).await;
-    answer.unwrap_or(CatchUpAnswer::NotHeld)
+    let answered = read(context, move |store| answer(store, &said, network, request)).await;
+    answered.unwrap_or(CatchUpAnswer::NotHeld)
 }
 
 /// Bytes, and how many of a chunk went out.
@@ -181,72 +178,6 @@ async fn read<T: Send + 'static>(
         }
         Err(_) => None,
     }
-}
-
-fn missed(
-    store: &Store,
-    telling: &Telling,
-    network: NetworkId,
-    request: CatchUpRequest,
-) -> Result<CatchUpAnswer, StoreError> {
-    match request {
-        CatchUpRequest::Since { network: asked, .. }
-        | CatchUpRequest::Statements { network: asked, .. }
-            if asked != network =>
-        {
-            Ok(CatchUpAnswer::NotHeld)
-        }
-        CatchUpRequest::Since { marks, .. } => news(store, telling, &marks),
-        CatchUpRequest::Statements { after, .. } => Ok(page(&telling.said, after)),
-        CatchUpRequest::Manifest(digest) => {
-            Ok(store.manifest(&digest)?.map_or(CatchUpAnswer::NotHeld, CatchUpAnswer::Manifest))
-        }
-    }
-}
-
-/// The statements after an id, as many as fit into an answer.
-fn page(said: &BTreeMap<Digest, Arc<Statement>>, after: Option<Digest>) -> CatchUpAnswer {
-    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-    let mut left = said.range((from, Bound::Unbounded)).map(|(_, statement)| statement);
-    let (mut statements, mut bytes) = (Vec::new(), 0);
-    let more = loop {
-        let Some(next) = left.next() else { break false };
-        bytes += codec::encode(next.as_ref()).map_or(0, |bytes| bytes.len());
-        if bytes > MAX_STATEMENT_BYTES_PER_ANSWER || statements.len() >= MAX_STATEMENTS_PER_ANSWER {
-            break true;
-        }
-        statements.push(next.as_ref().clone());
-    };
-    CatchUpAnswer::Statements { statements, more }
-}
-
-fn news(store: &Store, telling: &Telling, marks: &[HeadMark]) -> Result<CatchUpAnswer, StoreError> {
-    let root_version =
-        store.newest_root()?.and_then(|root| root.peek().ok()).map_or(0, |root| root.version);
-    let mut heads = Vec::new();
-    let mut bytes = 0;
-    let mut more = false;
-    for mark in marks {
-        // Another head where the asker's is: it has to see it, however far behind or ahead we are.
-        let ours = mark.head.and(store.head(&mark.channel, mark.seq)?);
-        let other = ours.filter(|ours| Some(ours.digest()) != mark.head);
-        if let Some(other) = other.filter(|_| heads.len() < MAX_HEADS_PER_ANSWER) {
-            bytes += other.payload().len();
-            heads.push(other);
-        }
-        let places = MAX_HEADS_PER_ANSWER.saturating_sub(heads.len());
-        let room = MAX_HEAD_BYTES_PER_ANSWER.saturating_sub(bytes);
-        let next = store.heads_after(&mark.channel, mark.seq, places, room)?;
-        bytes += next.iter().map(|head| head.payload().len()).sum::<usize>();
-        let last = next.last().and_then(|head| head.peek().ok()).map_or(mark.seq, |head| head.seq);
-        more |= store
-            .newest_head(&mark.channel)?
-            .and_then(|head| head.peek().ok())
-            .is_some_and(|head| head.seq > last);
-        heads.extend(next);
-    }
-    let statements = telling.name.unwrap_or(UNTOLD);
-    Ok(CatchUpAnswer::News { root_version, heads, more, statements })
 }
 
 fn transfer(store: &Store, request: TransferRequest) -> Result<TransferAnswer, StoreError> {

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use tempfile::TempDir;
-use updraft_protocol::{Blob, ChunkList, ObjectRef};
+use updraft_protocol::{Blob, ChunkList, ObjectRef, codec};
 
 use super::*;
 use crate::store::{PartialBlob, StoreOptions, VerifyOnStart};

@@ -5,9 +5,10 @@ use updraft_protocol::{Ballot, Heartbeat, Signed};
 use super::{
     action::Input,
     effects::{Ended, NotKept},
+    ledger::Ledger,
     task::Agent,
 };
-use crate::{catalog::Word, store::Vouched};
+use crate::{catalog::Word, store::Store};
 
 impl Agent {
     /// Keeps a word of this witness, and only then signs it: a power cut between the two leaves a word that was
@@ -18,9 +19,9 @@ impl Agent {
         word: &Word,
     ) -> Result<(), NotKept> {
         let Some(key) = self.context.witness.clone() else { return Ok(()) };
-        let (channel, kept) = (heartbeat.channel.clone(), vouched(word));
-        self.keep("a word of this witness", move |store| store.put_vouched(&channel, &kept))
-            .await?;
+        let (channel, word) = (heartbeat.channel.clone(), word.clone());
+        let keep = move |store: &Store| Ledger::put_vouched(&mut store.clone(), &channel, &word);
+        self.keep("a word of this witness", keep).await?;
         match Signed::unsigned(heartbeat) {
             Ok(mut signed) => {
                 signed.sign(&key, &heartbeat.network);
@@ -44,15 +45,5 @@ impl Agent {
         })?;
         signed.sign(&key, &ballot.network);
         Ok(signed)
-    }
-}
-
-fn vouched(word: &Word) -> Vouched {
-    Vouched {
-        root_version: word.root_version,
-        begun: word.begun,
-        seq: word.seq,
-        head: word.head,
-        time: word.time,
     }
 }

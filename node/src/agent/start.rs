@@ -25,7 +25,7 @@ use super::{
     lifecycle::Component,
     limiter::Limiter,
     machine::Machine,
-    restore::{Trust, restore_catalog, restore_votes},
+    restore::{Trust, restore_catalog, restore_elector, restore_votes, restore_witness},
     rules::{Duty, Rules, Upload},
     serving::Generosity,
     status::{NodeStatus, PeerCounts, ProtocolStatus, RootStatus, Status, StoreStatus, Totals},
@@ -35,7 +35,7 @@ use super::{
 use crate::{
     again::{Again, LASTING},
     build::{Build, FIRST_PROTOCOL},
-    catalog::{Catalog, Refusal, Witness, Word},
+    catalog::{Catalog, Refusal, Witness},
     clock::Clock,
     config::{self, Settings},
     fetch,
@@ -87,10 +87,10 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<Ending>), Pr
     let context = context(&parts);
     prepare_temporary(&parts.temporary)?;
     let catalog = on_thread({
-        let (store, trust) = (parts.store.clone(), parts.trust.clone());
+        let (mut store, trust) = (parts.store.clone(), parts.trust.clone());
         let clock = parts.clock.now();
         let skew = settings.trust.max_clock_skew;
-        move || restore_catalog(&store, trust, clock, skew)
+        move || restore_catalog(&mut store, trust, clock, skew)
     })
     .await?;
     let records = on_thread({
@@ -220,16 +220,6 @@ impl Agent {
 /// What this node kept of its words as a witness, if it is one.
 async fn witness(parts: &Parts) -> Result<Option<Witness>, Problem> {
     let Some(key) = &parts.witness else { return Ok(None) };
-    let store = parts.store.clone();
-    let kept = on_thread(move || store.vouched()).await?;
-    let word = |kept: crate::store::Vouched| Word {
-        root_version: kept.root_version,
-        begun: kept.begun,
-        seq: kept.seq,
-        head: kept.head,
-        time: kept.time,
-    };
-    let last = kept.into_iter().map(|(channel, kept)| (channel, word(kept)));
     let lifetime = parts.settings.trust.heartbeat_lifetime.as_secs();
     let id = key.public().id();
     let role = parts.trust.newest.witness.as_ref();
@@ -238,7 +228,8 @@ async fn witness(parts: &Parts) -> Result<Option<Witness>, Problem> {
     }
     // The settings allow at most a week.
     let lifetime = u32::try_from(lifetime).unwrap_or(u32::MAX);
-    Ok(Some(Witness::new(id, lifetime, last.collect())))
+    let store = parts.store.clone();
+    on_thread(move || restore_witness(&store, id, lifetime)).await.map(Some)
 }
 
 fn rules(parts: &Parts, duty: Duty) -> Rules {
@@ -266,23 +257,22 @@ fn rules(parts: &Parts, duty: Duty) -> Rules {
 
 /// What was kept of votes.
 async fn votes(parts: &Parts, revoked: BTreeSet<KeyId>) -> Result<Votes<PeerId>, Problem> {
-    let (store, trust) = (parts.store.clone(), parts.trust.clone());
-    let kept = on_thread(move || restore_votes(&store, &trust, &revoked)).await?;
+    let (mut store, trust) = (parts.store.clone(), parts.trust.clone());
+    let kept: Votes<PeerId> =
+        on_thread(move || restore_votes(&mut store, &trust, &revoked)).await?;
     Ok(kept.with_elector(elector(parts).await?))
 }
 
 /// What this node kept of its ballots, if it votes.
 async fn elector(parts: &Parts) -> Result<Option<Elector>, Problem> {
     let Some(key) = &parts.voter else { return Ok(None) };
-    let store = parts.store.clone();
-    let kept = on_thread(move || store.cast()).await?;
-    let last = kept.into_iter().map(|(proposal, cast)| (proposal, (cast.seq, cast.stance)));
     let id = key.public().id();
     let electorate = parts.trust.newest.electorate.as_ref();
     if electorate.is_none_or(|electorate| electorate.elector(&id).is_none()) {
         tracing::warn!(key = %id, "governance.voter_key is no elector of the trust root, so it has no vote");
     }
-    Ok(Some(Elector::new(id, last.collect())))
+    let store = parts.store.clone();
+    on_thread(move || restore_elector(&store, id)).await.map(Some)
 }
 
 fn context(parts: &Parts) -> Context {

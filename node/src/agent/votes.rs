@@ -16,6 +16,7 @@ use updraft_protocol::{
 
 use super::{
     action::{Action, Now},
+    answering::{Telling, Told},
     believing::tell,
     changing::{Listening, Speech},
     event::What,
@@ -405,6 +406,13 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let told = told.filter(|(_, statement)| self.votes.governance.is_told(statement, epoch));
         said.extend(told.map(|(id, statement)| (*id, statement.clone())));
         said
+    }
+
+    /// The same with its name, as [`answer`](super::answer) gives it to peers. To be made again when what is kept has
+    /// changed.
+    pub fn telling(&self, now: Now) -> Telling {
+        let told = if self.is_untold() { Told::NotYet } else { Told::Yes };
+        Telling::new(self.said(now), told)
     }
 }
 

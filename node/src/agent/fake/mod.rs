@@ -2,6 +2,7 @@
 //!
 //! It decides nothing. What it was asked is noted, so that a test can say what reached the agent.
 
+pub(crate) mod memory;
 pub(crate) mod release;
 mod rules;
 pub(crate) mod vote;
