@@ -55,6 +55,10 @@ struct Message {
 #[derive(Debug, Default)]
 struct Connection {
     waiting: VecDeque<Message>,
+    /// Messages of which something is under way still, in their order.
+    under_way: VecDeque<u64>,
+    /// Tells it from an earlier one between the same ends.
+    number: u64,
     /// Bytes between the two lines.
     between: u64,
     /// One way, for what is sent now.
@@ -83,6 +87,7 @@ struct Line {
 struct Slice {
     from: u32,
     to: u32,
+    connection: u64,
     bytes: u64,
     /// The message that ends with it.
     ends: Option<u64>,
@@ -105,6 +110,7 @@ pub struct Lines {
     connections: BTreeMap<(u32, u32), Connection>,
     events: BinaryHeap<Reverse<(Micros, u64, Event)>>,
     order: u64,
+    numbers: u64,
 }
 
 /// How long a line takes for some bytes: at least a microsecond, rounded up.
@@ -131,16 +137,35 @@ impl Lines {
 
     /// Sends a message of so many bytes; what is sent from now on takes `delay` on the way.
     pub fn send(&mut self, from: u32, to: u32, bytes: u64, delay: Micros, token: u64, now: Micros) {
-        let connection = self.connections.entry((from, to)).or_default();
+        self.numbers += 1;
+        let fresh = || Connection { number: self.numbers, ..Connection::default() };
+        let connection = self.connections.entry((from, to)).or_insert_with(fresh);
         connection.delay = delay;
         connection.waiting.push_back(Message { token, left: bytes.max(1) });
+        connection.under_way.push_back(token);
         self.enter(from, to);
         self.go_on(from, now);
     }
 
-    /// Ends a connection: what was not delivered is lost. Gives how many messages that were.
-    pub fn cut(&mut self, from: u32, to: u32) -> usize {
-        self.connections.remove(&(from, to)).map_or(0, |connection| connection.waiting.len())
+    /// How long both lines take for a few bytes that go past what waits there. They are counted.
+    pub fn passes(&mut self, from: u32, to: u32, bytes: u64) -> Micros {
+        let (sender, receiver) = (from as usize, to as usize);
+        self.lines[sender].sent += bytes;
+        self.lines[receiver].received += bytes;
+        takes(bytes, self.lines[sender].rates.up) + takes(bytes, self.lines[receiver].rates.down)
+    }
+
+    /// Counts bytes that an end has sent and received beside all this.
+    pub fn count(&mut self, end: u32, sent: u64, received: u64) {
+        let line = &mut self.lines[end as usize];
+        line.sent += sent;
+        line.received += received;
+    }
+
+    /// Ends a connection: what was not delivered is lost. Gives the messages of which nothing comes any more.
+    pub fn cut(&mut self, from: u32, to: u32) -> Vec<u64> {
+        let connection = self.connections.remove(&(from, to));
+        connection.into_iter().flat_map(|connection| connection.under_way).collect()
     }
 
     /// Bytes that an end has sent and received.
@@ -201,14 +226,21 @@ impl Lines {
             line.sending = true;
             line.sent += bytes;
             let done = now + takes(bytes, line.rates.up);
-            self.plan(done, Event::Sent(Slice { from, to, bytes, ends }));
+            let slice = Slice { from, to, connection: connection.number, bytes, ends };
+            self.plan(done, Event::Sent(slice));
             return;
         }
     }
 
+    /// The connection of a slice, unless it was cut since.
+    fn connection_of(&mut self, slice: &Slice) -> Option<&mut Connection> {
+        let connection = self.connections.get_mut(&(slice.from, slice.to));
+        connection.filter(|connection| connection.number == slice.connection)
+    }
+
     fn sent(&mut self, slice: Slice, now: Micros) {
         self.lines[slice.from as usize].sending = false;
-        if let Some(connection) = self.connections.get_mut(&(slice.from, slice.to)) {
+        if let Some(connection) = self.connection_of(&slice) {
             let arrival = (now + connection.delay).max(connection.last_arrival);
             connection.last_arrival = arrival;
             self.plan(arrival, Event::Arrived(slice));
@@ -230,16 +262,18 @@ impl Lines {
     }
 
     fn received(&mut self, slice: Slice, now: Micros) -> Option<Delivery> {
-        let Slice { from, to, bytes, ends } = slice;
+        let Slice { from, to, bytes, ends, .. } = slice;
         let line = &mut self.lines[to as usize];
         line.receiving = false;
         self.take_in(to, now);
-        let connection = self.connections.get_mut(&(from, to))?;
         self.lines[to as usize].received += bytes;
+        let connection = self.connection_of(&slice)?;
         connection.between = connection.between.saturating_sub(bytes);
         self.enter(from, to);
         self.go_on(from, now);
-        ends.map(|token| Delivery { at: now, from, to, token })
+        let token = ends?;
+        self.connection_of(&slice)?.under_way.pop_front();
+        Some(Delivery { at: now, from, to, token })
     }
 }
 

@@ -1,8 +1,231 @@
 //! The rules of thousands of nodes on a virtual clock, network and disk.
+//!
+//! ```text
+//!  story ─┐                            ┌─> letters ─> ways, lines ─┐
+//!  queue ─┼─> the next event ─> node ──┤                           ├─> queue
+//!  lines ─┘      (one at a time)       └─> timers, disk, DHT ──────┘
+//! ```
+//!
+//! The rules are the node's own machines: what is simulated is only what they stand on. One event is dealt with wholly before
+//! the next; what happens depends on the scenario and the seed and on nothing else, so a run can be had again to the byte. No
+//! clock of the machine is read here, no map is walked in the order of its hashes, no thread is started.
+
+mod carrying;
 pub mod chance;
+pub mod dht;
+mod effects;
 pub mod gossip;
+mod installing;
+pub mod ledger;
 pub mod lines;
+mod meeting;
+pub mod node;
 pub mod people;
 pub mod queue;
 pub mod releases;
+mod starting;
+mod talk;
+mod telling;
 pub mod ways;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use updraft_node::agent::Input;
+use updraft_protocol::Digest;
+
+use self::{
+    chance::Chance,
+    dht::Dht,
+    gossip::Gossiping,
+    lines::{Lines, Micros},
+    node::{Node, Task},
+    people::People,
+    queue::Queue,
+    releases::Releases,
+    talk::{Letter, LetterId, Question, QuestionId},
+    ways::Ways,
+};
+use crate::scenario::Scenario;
+
+/// Something that is to happen.
+#[derive(Debug)]
+enum Event {
+    /// A step of the story.
+    Story(usize),
+    /// A node's machine wants to be woken, in this life of it.
+    Wake(u32, u32),
+    /// A fetch wants to be woken.
+    WakeTask(u32, u32, Task),
+    /// A small letter is there.
+    Arrives(LetterId),
+    /// A node has judged the message that waits longest.
+    Judged(u32, u32),
+    /// A question is given up.
+    GivenUp(QuestionId),
+    /// Meshes are mended.
+    Heartbeat,
+    /// A node looks for peers.
+    Dials(u32, u32),
+    /// Something that a node does by itself has ended.
+    Ended(u32, u32, Box<Input<u32>>),
+    /// A lookup in the DHT has ended: for a fetch, of a blob.
+    Named(u32, u32, Task, Digest),
+    /// An installation begins to change the disk.
+    Installs(u32, u32, Box<installing::Installation>),
+    /// A node starts.
+    Starts(u32),
+}
+
+/// Streams of chance, one for each use.
+#[derive(Debug)]
+struct Chances {
+    ways: Chance,
+    gossip: Chance,
+    dht: Chance,
+    meeting: Chance,
+    nodes: Chance,
+}
+
+/// Everything that there is.
+#[derive(Debug)]
+pub struct World {
+    scenario: Arc<Scenario>,
+    now: Micros,
+    /// Events so far.
+    count: u64,
+    queue: Queue<Event>,
+    lines: Lines,
+    ways: Ways,
+    gossip: Gossiping,
+    dht: Dht,
+    nodes: Vec<Node>,
+    letters: BTreeMap<LetterId, Letter>,
+    questions: BTreeMap<QuestionId, Question>,
+    next_letter: u64,
+    next_question: u64,
+    people: People,
+    releases: Releases,
+    chances: Chances,
+    /// Nodes that newcomers dial.
+    known: Vec<u32>,
+    /// Digest of all events so far.
+    log: blake3::Hasher,
+}
+
+impl World {
+    /// A scenario at its beginning.
+    pub fn new(scenario: Arc<Scenario>, seed: u64) -> Self {
+        let people = People::of(&scenario);
+        let chance = |called| Chance::of(seed, called);
+        let mut world = Self {
+            now: 0,
+            count: 0,
+            queue: Queue::default(),
+            lines: Lines::default(),
+            ways: Ways::default(),
+            gossip: Gossiping::default(),
+            dht: Dht::default(),
+            nodes: Vec::new(),
+            letters: BTreeMap::new(),
+            questions: BTreeMap::new(),
+            next_letter: 0,
+            next_question: 0,
+            people,
+            releases: Releases::default(),
+            chances: Chances {
+                ways: chance("ways"),
+                gossip: chance("gossip"),
+                dht: chance("dht"),
+                meeting: chance("meeting"),
+                nodes: chance("nodes"),
+            },
+            known: Vec::new(),
+            log: blake3::Hasher::new(),
+            scenario,
+        };
+        world.populate();
+        world.queue.put(gossip::HEARTBEAT * 1_000, Event::Heartbeat);
+        world
+    }
+
+    /// The time.
+    pub fn now(&self) -> Micros {
+        self.now
+    }
+
+    /// Events so far.
+    pub fn events(&self) -> u64 {
+        self.count
+    }
+
+    /// Digest of all events so far.
+    pub fn hash(&self) -> blake3::Hash {
+        self.log.finalize()
+    }
+
+    /// Lets the next event happen, if it happens by `until`. Says whether one did.
+    pub fn step(&mut self, until: Micros) -> bool {
+        let (queued, carried) = (self.queue.next(), self.lines.next());
+        let at = match (queued, carried) {
+            (None, None) => return false,
+            (Some(at), None) | (None, Some(at)) => at,
+            (Some(one), Some(other)) => one.min(other),
+        };
+        if at > until {
+            return false;
+        }
+        self.now = at;
+        if carried == Some(at) {
+            if let Some(delivery) = self.lines.step() {
+                self.count += 1;
+                self.note("carried", delivery.to, delivery.token);
+                self.deliver(LetterId(delivery.token));
+            }
+            return true;
+        }
+        if let Some((_, event)) = self.queue.take() {
+            self.count += 1;
+            self.happen(event);
+        }
+        true
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Story(step) => self.tell(step),
+            Event::Wake(node, life) => self.wake(node, life),
+            Event::WakeTask(node, life, task) => self.wake_task(node, life, task),
+            Event::Arrives(letter) => self.deliver(letter),
+            Event::Judged(node, life) => self.judge(node, life),
+            Event::GivenUp(question) => self.give_up(question),
+            Event::Heartbeat => self.beat(),
+            Event::Dials(node, life) => self.dial(node, life),
+            Event::Ended(node, life, input) => self.hand(node, life, *input),
+            Event::Named(node, life, task, blob) => self.named(node, life, task, blob),
+            Event::Installs(node, life, installation) => self.install(node, life, *installation),
+            Event::Starts(node) => self.start(node),
+        }
+    }
+
+    /// Writes an event into the log of the run.
+    fn note(&mut self, what: &str, node: u32, detail: u64) {
+        self.log.update(&self.now.to_le_bytes());
+        self.log.update(what.as_bytes());
+        self.log.update(&node.to_le_bytes());
+        self.log.update(&detail.to_le_bytes());
+    }
+
+    fn node(&mut self, node: u32) -> &mut Node {
+        &mut self.nodes[node as usize]
+    }
+
+    /// Whether a node's program still is the one that something was meant for.
+    fn lives(&self, node: u32, life: u32) -> bool {
+        let node = &self.nodes[node as usize];
+        node.life == life && node.running.is_some()
+    }
+}
+
+#[cfg(test)]
+#[path = "world_tests.rs"]
+mod tests;

@@ -90,6 +90,11 @@ impl Ways {
         Some(takes)
     }
 
+    /// One way from an end to another one like it.
+    pub fn usual(&self, end: u32) -> Micros {
+        self.ends[end as usize].links.latency.0
+    }
+
     /// Cuts some ends off from all others; they reach each other.
     pub fn divide(&mut self, some: &BTreeSet<u32>, one_way: bool) {
         self.sides += 1;

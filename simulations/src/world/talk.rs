@@ -1,0 +1,477 @@
+//! What nodes say to each other beside gossip: questions, their answers, and how long both take.
+
+use updraft_node::{
+    agent::{ErrandInput, Input, answer},
+    fetch::{self, PeerError},
+};
+use updraft_protocol::{
+    CatchUpAnswer, CatchUpRequest, Digest, ForkId, PackedAnswer, Root, Signed, TransferAnswer,
+    TransferRequest, codec, limits::MAX_ROOTS_PER_ANSWER,
+};
+
+use super::{
+    Event, World,
+    gossip::What,
+    lines::Micros,
+    node::{Running, Task},
+};
+use crate::scenario::{Hostility, Role};
+use updraft_node::agent::Ledger as _;
+
+/// Names a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LetterId(pub(super) u64);
+
+/// Names a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct QuestionId(pub(super) u64);
+
+/// Bytes up to which a letter goes past what waits for the line: it is a few packets, and lines send packets of several
+/// connections in turn.
+const SMALL: u64 = 4 * 1024;
+/// Bytes around what is said: frames of yamux and noise, IP and TCP headers.
+const AROUND: u64 = 120;
+/// Bytes of a question.
+const QUESTION: u64 = 60;
+/// After this time a question is given up, but for chunks: what the network room of the node waits.
+const PATIENCE: Micros = 10_000_000;
+/// Time that a question for chunks may take: `transfer.chunk_timeout`, for four chunks of a pack each.
+const CHUNK_PATIENCE: Micros = 20_000_000;
+const CHUNKS_PER_PATIENCE: usize = 4;
+/// What a node serves at once to one peer and to all, by weight (`network/serving.rs`).
+const MAX_WEIGHT_PER_PEER: u32 = 8;
+const MAX_WEIGHT: u32 = 64;
+const OBJECT_WEIGHT: u32 = 4;
+const PACK_WEIGHT: u32 = 3;
+
+/// Something on its way.
+#[derive(Debug)]
+pub(super) struct Letter {
+    from: u32,
+    to: u32,
+    body: Body,
+    /// Places that its sender keeps for it until it is there.
+    serves: u32,
+}
+
+/// What it says.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// Gossip.
+    Gossip(What),
+    /// A question.
+    Ask(QuestionId, Ask),
+    /// The end of a question.
+    Answer(QuestionId, Answer),
+}
+
+/// A question to a peer.
+#[derive(Debug, Clone)]
+pub(super) enum Ask {
+    /// What was missed.
+    CatchUp(CatchUpRequest),
+    /// The same, by the way that every node understands.
+    CatchUpByBootstrap(CatchUpRequest),
+    /// Roots after a version.
+    Roots(u64),
+    /// Which rules it follows; these are the asker's.
+    Fork(ForkId),
+    /// Bytes, or what it holds.
+    Transfer(TransferRequest),
+    /// Many chunks of a blob.
+    Pack(Digest, Vec<u32>),
+}
+
+/// The end of a question.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// What was missed.
+    CatchUp(CatchUpAnswer),
+    /// Roots.
+    Roots(Vec<Signed<Root>>),
+    /// The rules that it follows.
+    Fork(ForkId),
+    /// Bytes. A chunk is one byte here, that says whether it is right.
+    Transfer(TransferAnswer),
+    /// Many chunks.
+    Packed(PackedAnswer),
+    /// It does not answer such questions.
+    Refused,
+}
+
+/// The byte that stands for the bytes of a chunk that is right, and of one that is not.
+pub(super) const RIGHT: u8 = 1;
+const WRONG: u8 = 0;
+
+/// A question under way.
+#[derive(Debug)]
+pub(super) struct Question {
+    asker: u32,
+    life: u32,
+    to: u32,
+    about: About,
+}
+
+/// What a question is for.
+#[derive(Debug, Clone)]
+pub(super) enum About {
+    /// The machine asks for news.
+    News,
+    /// For roots.
+    Roots,
+    /// For statements after this one.
+    Statements(Option<Digest>),
+    /// For a manifest.
+    Manifest(Digest),
+    /// For the rules that a peer follows.
+    Fork,
+    /// An errand asks what a peer holds.
+    Survey(Task, Digest),
+    /// A search asks for an object.
+    Object(Task, Digest),
+    /// A fetch asks what a peer holds.
+    Holding(Task, Digest),
+    /// A fetch asks for chunks.
+    Chunks(Task, Digest, Vec<u32>),
+}
+
+impl World {
+    /// Sends something; large things over the lines, small ones past what waits there.
+    pub(super) fn send(&mut self, from: u32, to: u32, body: Body, size: u64) {
+        self.send_and_keep(from, to, body, size, 0);
+    }
+
+    /// The same, and keeps places until it is there.
+    fn send_and_keep(&mut self, from: u32, to: u32, body: Body, size: u64, serves: u32) {
+        let Some(way) = self.ways.takes(from, to, &mut self.chances.ways) else { return };
+        if let Some(running) = self.node(from).running.as_mut().filter(|_| serves > 0) {
+            *running.serving.entry(to).or_default() += serves;
+        }
+        self.next_letter += 1;
+        let id = LetterId(self.next_letter);
+        let bytes = size + AROUND;
+        self.letters.insert(id, Letter { from, to, body, serves });
+        if bytes <= SMALL {
+            let takes = self.lines.passes(from, to, bytes);
+            self.queue.put(self.now + way + takes, Event::Arrives(id));
+        } else {
+            self.lines.send(from, to, bytes, way, id.0, self.now);
+        }
+    }
+
+    /// A letter is there.
+    pub(super) fn deliver(&mut self, id: LetterId) {
+        let Some(Letter { from, to, body, serves }) = self.letters.remove(&id) else { return };
+        self.served(from, to, serves);
+        // Nobody is there any more, or the connection is not.
+        if self.nodes[to as usize].running.is_none() || !self.nodes[to as usize].peers.contains(&from) {
+            return;
+        }
+        match body {
+            Body::Gossip(what) => self.on_gossip(to, from, what),
+            Body::Ask(question, ask) => self.on_ask(to, from, question, ask),
+            Body::Answer(question, answer) => self.on_answer(question, Ok(answer)),
+        }
+    }
+
+    /// Puts a question. If it cannot be put, it has failed at once, as far as the asker can see.
+    pub(super) fn ask(&mut self, asker: u32, to: u32, ask: Ask, about: About) {
+        self.next_question += 1;
+        let id = QuestionId(self.next_question);
+        let patience = match &about {
+            About::Chunks(_, _, chunks) => {
+                CHUNK_PATIENCE * chunks.len().div_ceil(CHUNKS_PER_PATIENCE).max(1) as u64
+            }
+            _ => PATIENCE,
+        };
+        let life = self.node(asker).life;
+        self.questions.insert(id, Question { asker, life, to, about });
+        if let Some(running) = &mut self.node(asker).running {
+            running.asked.insert(id);
+        }
+        if self.nodes[asker as usize].peers.contains(&to) || self.connect(asker, to) {
+            let size = QUESTION + ask_size(&ask);
+            self.send(asker, to, Body::Ask(id, ask), size);
+            self.queue.put(self.now + patience, Event::GivenUp(id));
+        } else {
+            // Not before it is known that the peer was asked.
+            self.queue.put(self.now, Event::GivenUp(id));
+        }
+    }
+
+    /// A letter is there, or lost: its places are free.
+    fn served(&mut self, from: u32, to: u32, weight: u32) {
+        if let Some(running) = &mut self.node(from).running
+            && let Some(kept) = running.serving.get_mut(&to)
+        {
+            *kept = kept.saturating_sub(weight);
+            if *kept == 0 {
+                running.serving.remove(&to);
+            }
+        }
+    }
+
+    /// Letters that are lost with a connection.
+    pub(super) fn lose(&mut self, letters: impl IntoIterator<Item = u64>) {
+        for token in letters {
+            if let Some(Letter { from, to, serves, .. }) = self.letters.remove(&LetterId(token)) {
+                self.served(from, to, serves);
+            }
+        }
+    }
+
+    /// The questions of a node that are about something.
+    fn questions_of(&self, node: u32, of: impl Fn(&Question) -> bool) -> Vec<QuestionId> {
+        let asked = self.nodes[node as usize].running.iter().flat_map(|running| &running.asked);
+        let is = |id: &&QuestionId| self.questions.get(id).is_some_and(&of);
+        asked.filter(is).copied().collect()
+    }
+
+    /// Forgets questions whose answers nobody waits for.
+    pub(super) fn forget_questions(&mut self, asker: u32, about: impl Fn(&About) -> bool) {
+        for id in self.questions_of(asker, |question| about(&question.about)) {
+            self.take_question(id);
+        }
+    }
+
+    fn take_question(&mut self, id: QuestionId) -> Option<Question> {
+        let question = self.questions.remove(&id)?;
+        if let Some(running) = &mut self.node(question.asker).running {
+            running.asked.remove(&id);
+        }
+        Some(question)
+    }
+
+    /// A question was not answered in time.
+    pub(super) fn give_up(&mut self, id: QuestionId) {
+        if self.questions.contains_key(&id) {
+            self.on_answer(id, Err(PeerError::Timeout));
+        }
+    }
+
+    /// All questions of a node to another have failed: their connection is gone.
+    pub(super) fn fail_questions(&mut self, asker: u32, to: u32) {
+        for id in self.questions_of(asker, |question| question.to == to) {
+            self.on_answer(id, Err(PeerError::Unreachable));
+        }
+    }
+
+    fn on_ask(&mut self, node: u32, from: u32, id: QuestionId, ask: Ask) {
+        self.note("ask", node, id.0);
+        if let Ask::Fork(fork) = &ask {
+            // Whoever asks for our rules says which are his.
+            self.input(node, Input::Forked(from, Some(*fork)));
+        }
+        let weight = match &ask {
+            Ask::Transfer(TransferRequest::Object(_)) => OBJECT_WEIGHT,
+            Ask::Pack(..) => PACK_WEIGHT,
+            _ => 1,
+        };
+        let Some((answer, size)) = self.reply(node, from, &ask, weight) else { return };
+        self.send_and_keep(node, from, Body::Answer(id, answer), size, weight);
+    }
+
+    /// What a node answers, and how many bytes that is; `None` if it does not.
+    fn reply(&mut self, node: u32, from: u32, ask: &Ask, weight: u32) -> Option<(Answer, u64)> {
+        let now = self.nodes[node as usize].now(self.now);
+        let this = &self.nodes[node as usize];
+        let running = this.running.as_ref()?;
+        let machine = &running.machine;
+        let network = self.people.network;
+        let always = matches!(ask, Ask::Fork(_) | Ask::Roots(_) | Ask::CatchUpByBootstrap(_));
+        let speaks = match ask {
+            Ask::Transfer(_) => machine.speaks_singly(now),
+            Ask::Pack(..) => machine.speaks_packs(now),
+            _ => true,
+        };
+        if !always && !(machine.answers(&from, now) && speaks) {
+            return Some((Answer::Refused, QUESTION));
+        }
+        if !self.has_room(node, from, weight) {
+            return Some(match ask {
+                Ask::Transfer(_) => (Answer::Transfer(TransferAnswer::Busy), QUESTION),
+                Ask::Pack(..) => {
+                    (Answer::Packed(PackedAnswer::One(TransferAnswer::Busy)), QUESTION)
+                }
+                _ => (Answer::Refused, QUESTION),
+            });
+        }
+        Some(match ask {
+            Ask::CatchUp(request) | Ask::CatchUpByBootstrap(request) => {
+                let given = match answer(&this.kept, &running.telling, network, request.clone()) {
+                    Ok(given) => given,
+                    Err(never) => match never {},
+                };
+                let size = codec::encode(&given).map_or(0, |bytes| bytes.len() as u64);
+                (Answer::CatchUp(given), size)
+            }
+            Ask::Roots(after) => {
+                let roots = this.kept.roots(*after, MAX_ROOTS_PER_ANSWER).unwrap_or_default();
+                let size = roots.iter().map(|root| root.payload().len() as u64 + 100).sum();
+                (Answer::Roots(roots), size)
+            }
+            Ask::Fork(_) => (Answer::Fork(machine.fork_id(now)), QUESTION),
+            Ask::Transfer(request) => self.give(node, request)?,
+            Ask::Pack(blob, chunks) => self.give_pack(node, *blob, chunks)?,
+        })
+    }
+
+    fn give(&mut self, node: u32, request: &TransferRequest) -> Option<(Answer, u64)> {
+        let this = &self.nodes[node as usize];
+        let no = || (Answer::Transfer(TransferAnswer::NotHeld), QUESTION);
+        if this.character.role == Role::Client {
+            return Some(no());
+        }
+        match request {
+            TransferRequest::Object(digest) => {
+                let bytes = this.objects.get(digest).and_then(|digest| self.releases.object_bytes(digest));
+                let Some(bytes) = bytes else { return Some(no()) };
+                let size = bytes.len() as u64;
+                Some((Answer::Transfer(TransferAnswer::Object(bytes.to_vec())), size))
+            }
+            TransferRequest::Have(digest) => {
+                let holding = match this.hostile {
+                    Some(Hostility::Pretend) => updraft_protocol::Holding::Everything,
+                    _ => this.holding(digest),
+                };
+                let size = match &holding {
+                    updraft_protocol::Holding::Some(bits) => bits.len() as u64,
+                    _ => 1,
+                };
+                if holding == updraft_protocol::Holding::Nothing {
+                    return Some(no());
+                }
+                Some((Answer::Transfer(TransferAnswer::Have(holding)), QUESTION + size))
+            }
+            TransferRequest::Chunk { blob, index } => {
+                if this.hostile == Some(Hostility::Stall) {
+                    return None;
+                }
+                let Some(size) = self.chunk(node, blob, *index) else { return Some(no()) };
+                self.node(node).counters.gave += size;
+                let byte = self.truth(node);
+                Some((Answer::Transfer(TransferAnswer::Chunk(vec![byte])), size))
+            }
+        }
+    }
+
+    fn give_pack(&mut self, node: u32, blob: Digest, chunks: &[u32]) -> Option<(Answer, u64)> {
+        let this = &self.nodes[node as usize];
+        if this.character.role == Role::Client {
+            return Some((Answer::Packed(PackedAnswer::Chunks(Vec::new())), QUESTION));
+        }
+        if this.hostile == Some(Hostility::Stall) {
+            return None;
+        }
+        let sizes: Vec<u64> = chunks.iter().map_while(|index| self.chunk(node, &blob, *index)).collect();
+        let size = sizes.iter().sum::<u64>();
+        self.node(node).counters.gave += size;
+        let byte = self.truth(node);
+        let given = sizes.iter().map(|_| vec![byte]).collect();
+        Some((Answer::Packed(PackedAnswer::Chunks(given)), size + QUESTION))
+    }
+
+    fn truth(&self, node: u32) -> u8 {
+        if self.nodes[node as usize].hostile == Some(Hostility::Corrupt) { WRONG } else { RIGHT }
+    }
+
+    /// Bytes of a chunk that a node gives.
+    fn chunk(&self, node: u32, blob: &Digest, index: u32) -> Option<u64> {
+        let this = &self.nodes[node as usize];
+        let made = self.releases.find(blob)?;
+        let span = made.list.span(index)?;
+        let held = this.shelves.get(blob).is_some_and(|shelf| {
+            shelf.is_complete || shelf.held.get(index as usize).copied().unwrap_or(false)
+        });
+        (held || this.hostile == Some(Hostility::Corrupt)).then_some(u64::from(span.len))
+    }
+
+    /// Whether a request of this weight finds a place, beside those of the peer and of all others.
+    fn has_room(&self, node: u32, from: u32, weight: u32) -> bool {
+        let Some(running) = &self.nodes[node as usize].running else { return false };
+        let own = running.serving.get(&from).copied().unwrap_or(0);
+        let all: u32 = running.serving.values().sum();
+        own + weight <= MAX_WEIGHT_PER_PEER && all + weight <= MAX_WEIGHT
+    }
+
+    fn on_answer(&mut self, id: QuestionId, answer: Result<Answer, PeerError>) {
+        let Some(Question { asker, life, to, about }) = self.take_question(id) else { return };
+        if !self.lives(asker, life) {
+            return;
+        }
+        self.note("answer", asker, id.0);
+        let answer = match answer {
+            Ok(Answer::Refused) | Err(PeerError::Stopped) => Err(PeerError::Unreachable),
+            other => other,
+        };
+        let caught = |answer| match answer {
+            Ok(Answer::CatchUp(answer)) => Some(answer),
+            _ => None,
+        };
+        let given = |answer| match answer {
+            Ok(Answer::Transfer(answer)) => Ok(answer),
+            Ok(_) => Err(PeerError::Malformed),
+            Err(error) => Err(error),
+        };
+        match about {
+            About::News => self.input(asker, Input::News(to, caught(answer))),
+            About::Statements(after) => {
+                self.input(asker, Input::Statements(to, after, caught(answer)));
+            }
+            About::Manifest(digest) => {
+                self.input(asker, Input::Manifest(to, digest, caught(answer)));
+            }
+            About::Roots => {
+                let roots = match answer {
+                    Ok(Answer::Roots(roots)) => Some(roots),
+                    _ => None,
+                };
+                self.input(asker, Input::Roots(to, roots));
+            }
+            About::Fork => {
+                let fork = match answer {
+                    Ok(Answer::Fork(fork)) => Some(fork),
+                    _ => None,
+                };
+                self.input(asker, Input::Forked(to, fork));
+            }
+            About::Survey(task, blob) => {
+                self.errand(asker, task, ErrandInput::Holding(to, blob, given(answer)));
+            }
+            About::Object(task, digest) => self.on_object(asker, task, digest, to, given(answer)),
+            About::Holding(task, blob) => {
+                let input = fetch::BlobInput::Holding(to, given(answer));
+                self.blob(asker, task, blob, to, input);
+            }
+            About::Chunks(task, blob, asked) => {
+                let came = match (asked.len(), answer) {
+                    (1, answer) if !matches!(answer, Ok(Answer::Packed(_))) => {
+                        fetch::judge_chunk(given(answer)).map(|bytes| vec![bytes])
+                    }
+                    (many, Ok(Answer::Packed(packed))) => fetch::judge_pack(many, Ok(packed)),
+                    (many, Ok(_)) => fetch::judge_pack(many, Err(PeerError::Malformed)),
+                    (many, Err(error)) => fetch::judge_pack(many, Err(error)),
+                };
+                self.on_chunks(asker, task, blob, to, asked, came);
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Whether chunks are asked for in packs.
+    pub(super) fn packs(&self) -> bool {
+        self.speech.is_some_and(|speech| speech.packs)
+    }
+}
+
+/// Bytes of a question beyond those that every one has.
+fn ask_size(ask: &Ask) -> u64 {
+    match ask {
+        Ask::CatchUp(request) | Ask::CatchUpByBootstrap(request) => {
+            codec::encode(request).map_or(0, |bytes| bytes.len() as u64)
+        }
+        Ask::Pack(_, chunks) => chunks.len() as u64,
+        _ => 0,
+    }
+}
