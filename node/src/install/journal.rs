@@ -6,14 +6,13 @@
 
 use std::{
     fmt::Display,
-    fs::File,
     io::{Read as _, Write as _},
     str::{FromStr, SplitAsciiWhitespace},
 };
 
 use updraft_protocol::Timestamp;
 
-use super::{beneath::Folder, error::InstallError, machine::Record};
+use super::{beneath::Folder, disk::DiskFile, error::InstallError, machine::Record};
 
 const NAME: &str = "journal";
 const TEMPORARY: &str = ".journal.tmp";
@@ -32,7 +31,7 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// The open journal.
 #[derive(Debug)]
 pub(super) struct Journal {
-    file: File,
+    file: Box<dyn DiskFile>,
     bytes: u64,
     lines: u64,
 }
@@ -61,7 +60,7 @@ impl Journal {
             root.step_on_file("truncate", NAME)
                 .and_then(|()| journal.file.set_len(journal.bytes))
                 .map_err(failed("cut"))?;
-            root.sync_file(&journal.file, NAME)?;
+            root.sync_file(&*journal.file, NAME)?;
         }
         if is_new {
             root.sync()?;
@@ -88,7 +87,7 @@ impl Journal {
         root.step_on_file("append", NAME)
             .and_then(|()| self.file.write_all(&line))
             .map_err(InstallError::io("write", root.path_of(NAME)))?;
-        root.sync_file(&self.file, NAME)?;
+        root.sync_file(&*self.file, NAME)?;
         self.bytes += line.len() as u64;
         self.lines += 1;
         Ok(())
@@ -207,10 +206,12 @@ fn parse_words(words: &mut SplitAsciiWhitespace<'_>) -> Option<Record> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use updraft_protocol::{Digest, ReleaseVersion};
 
     use super::*;
-    use crate::install::steps::Steps;
+    use crate::install::{real_disk::RealDisk, steps::Steps};
 
     fn version(text: &str) -> ReleaseVersion {
         text.parse().expect("a version")
@@ -235,7 +236,8 @@ mod tests {
     }
 
     fn root(dir: &tempfile::TempDir) -> Folder {
-        Folder::root(dir.path(), Steps::default()).expect("opens")
+        let disk = RealDisk::open(dir.path()).expect("opens");
+        Folder::root(Arc::new(disk), dir.path(), Steps::default())
     }
 
     #[test]

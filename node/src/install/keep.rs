@@ -61,7 +61,7 @@ impl Installer {
         }
         let removed = format!("{REMOVED}{name}");
         self.versions.remove_all(&removed)?;
-        self.versions.rename(&name, &self.versions, &removed)?;
+        self.versions.rename(&name, &removed)?;
         self.versions.sync()
     }
 }
