@@ -46,11 +46,9 @@ impl Folder {
         self.disk.open(name).map_err(InstallError::io("open", self.path_of(name)))
     }
 
-    /// Opens or makes a file that is appended to.
+    /// Opens a file that is appended to.
     pub(super) fn log_file(&self, name: &str) -> Result<Box<dyn DiskFile>, InstallError> {
-        self.step("open", name)
-            .and_then(|()| self.disk.open_log(name))
-            .map_err(InstallError::io("open", self.path_of(name)))
+        self.disk.open_log(name).map_err(InstallError::io("open", self.path_of(name)))
     }
 
     /// Makes a file that must not be there, readable by nobody else until its mode is set.

@@ -23,7 +23,7 @@ pub trait Disk: Debug + Send + Sync {
     /// file is for [`DiskFile::look_at`] to say.
     fn open(&self, path: &str) -> io::Result<Option<Box<dyn DiskFile>>>;
 
-    /// Opens or makes a file of mode 644 that is read from its beginning and written at its end.
+    /// Opens a file to write at its end; [`io::ErrorKind::NotFound`] if there is none.
     fn open_log(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
 
     /// Makes a file of mode 600 for writing. Its name must be free.

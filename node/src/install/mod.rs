@@ -19,7 +19,7 @@
 mod beneath;
 mod check;
 mod contents;
-mod disk;
+pub mod disk;
 mod error;
 mod journal;
 mod keep;
@@ -49,7 +49,7 @@ use self::{
 
 pub use self::{
     contents::Contents,
-    disk::{Disk, DiskFile, Found, Free, Kind},
+    disk::{Disk, DiskFile},
     error::InstallError,
     machine::Pointer,
     real_disk::RealDisk,

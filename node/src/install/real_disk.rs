@@ -87,7 +87,7 @@ impl Disk for RealDisk {
     }
 
     fn open_log(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        self.open_file(name, OFlags::RDWR | OFlags::CREATE | OFlags::APPEND, 0o644)
+        self.open_file(name, OFlags::WRONLY | OFlags::APPEND, 0)
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
