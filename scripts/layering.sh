@@ -9,7 +9,7 @@ failures=$(mktemp)
 trap 'rm -f "$failures"' EXIT
 fail() { echo "layering: $*" | tee -a "$failures" >&2; }
 
-# --- 1. Between the crates: protocol ← delta ← node --------------------------------------------------------
+# --- 1. Between the crates: protocol ← delta ← node ← simulations ------------------------------------------
 for crate in updraft-protocol updraft-delta; do
   tree=$(cargo tree --quiet --locked --edges normal --prefix none --package "$crate")
   if heavy=$(grep -E '^(tokio|tokio-util|libp2p|libp2p-[a-z-]+|sled|hyper|hyper-util|axum|clap|updraft-node) v' <<<"$tree"); then

@@ -1,8 +1,8 @@
 //! What this room needs of a file system: the seam below which there is a real disk, or a simulated one.
 //!
 //! Every call is one system call on the real disk ([`RealDisk`](super::RealDisk)), so nothing is composed here:
-//! what takes several calls, and the texts of errors, are [`Folder`](super::beneath::Folder)'s. Nothing here may
-//! make a promise that a real file system does not keep: what is not synced may be lost, in part or as a whole.
+//! what takes several calls, and the texts of errors, stand in `beneath.rs`. Nothing here may make a promise that a
+//! real file system does not keep: what is not synced may be lost, in part or as a whole.
 
 use std::{
     ffi::OsString,
