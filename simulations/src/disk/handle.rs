@@ -11,7 +11,8 @@ use updraft_node::install::disk::{Disk, DiskFile, Found, Free};
 
 use super::{
     faults::{Faults, Verdict, dead},
-    tree::{Body, NodeId, Over, Remove, Tree},
+    node::Body,
+    tree::{NodeId, Over, Remove, Tree},
 };
 
 /// A disk and the program that uses it.

@@ -20,6 +20,7 @@ mod faults;
 mod handle;
 mod loss;
 mod names;
+mod node;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -36,7 +37,7 @@ use self::{
 pub use self::{
     faults::{Counts, Fault},
     loss::Loss,
-    tree::Capacity,
+    node::Capacity,
 };
 
 /// A disk in memory, and the machine it is in.

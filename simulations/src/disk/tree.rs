@@ -1,4 +1,4 @@
-//! Everything that lies on a disk: folders, files and links, their modes, and the room they take.
+//! Everything that lies on a disk, how it hangs together, and the room that it takes.
 //!
 //! Pure. Answers as a POSIX file system does, to the kind of the error. Room is counted as people see it: what was
 //! removed and is not open gives its room back at once, as with a file system that commits when it runs full.
@@ -8,16 +8,14 @@ use std::{
     io::{self, ErrorKind},
 };
 
-use updraft_node::install::disk::{Found, Free, Kind};
+use updraft_node::install::disk::{Found, Free};
 
 use super::{
     bytes::Bytes,
-    loss::{Choices, Loss, Part},
+    loss::{Choices, Loss},
     names::{Change, Entries, Names},
+    node::{Body, Capacity, Node},
 };
-
-/// What a file or folder is charged in.
-const BLOCK: u64 = 4_096;
 
 /// The number of a folder, file or link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,105 +23,6 @@ pub(super) struct NodeId(u64);
 
 /// The folder that everything lies in; it is always there.
 pub(super) const ROOT: NodeId = NodeId(0);
-
-/// How much there is of a disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capacity {
-    /// Bytes, taken in blocks of 4 KiB.
-    pub bytes: u64,
-    /// Files, folders and links.
-    pub files: u64,
-}
-
-impl Capacity {
-    /// More than any simulation fills: 1 TiB and a million files.
-    pub const AMPLE: Self = Self { bytes: 1 << 40, files: 1_000_000 };
-    const NONE: Self = Self { bytes: 0, files: 0 };
-}
-
-/// What a node is.
-#[derive(Debug, Clone)]
-pub(super) enum Body {
-    Folder(Names),
-    File(Bytes),
-    Link(Box<str>),
-}
-
-impl Body {
-    pub(super) fn file() -> Self {
-        Self::File(Bytes::of([].into()))
-    }
-
-    pub(super) fn folder() -> Self {
-        Self::Folder(Names::default())
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Node {
-    body: Body,
-    /// The mode that is seen.
-    mode: u32,
-    /// The mode that survives.
-    kept_mode: u32,
-    /// A mode was set since the last sync.
-    has_new_mode: bool,
-    /// It can be reached by name.
-    is_named: bool,
-    /// Handles on it.
-    open: u32,
-    /// Room taken of the disk beyond what the bytes take.
-    reserved: u64,
-    charged: Capacity,
-}
-
-impl Node {
-    fn new(body: Body, mode: u32) -> Self {
-        Self {
-            body,
-            mode,
-            kept_mode: mode,
-            has_new_mode: false,
-            is_named: true,
-            open: 0,
-            reserved: 0,
-            charged: Capacity::NONE,
-        }
-    }
-
-    fn found(&self) -> Found {
-        let (kind, size) = match &self.body {
-            Body::Folder(_) => (Kind::Folder, BLOCK),
-            Body::File(bytes) => (Kind::File, bytes.seen().len() as u64),
-            Body::Link(target) => (Kind::Link, target.len() as u64),
-        };
-        Found { kind, mode: self.mode, size }
-    }
-
-    /// What it costs as it is.
-    fn cost(&self) -> Capacity {
-        if !self.is_named && self.open == 0 {
-            return Capacity::NONE;
-        }
-        let bytes = match &self.body {
-            Body::Folder(_) => BLOCK,
-            Body::File(bytes) => (bytes.seen().len() as u64).max(self.reserved),
-            // A short link lies in its inode.
-            Body::Link(_) => 0,
-        };
-        Capacity { bytes: bytes.next_multiple_of(BLOCK), files: 1 }
-    }
-
-    fn after_cut(&self, choices: &mut Choices) -> Self {
-        let body = match &self.body {
-            Body::Folder(names) => Body::Folder(Names::of(names.after_cut(choices))),
-            Body::File(bytes) => Body::File(Bytes::of(bytes.after_cut(choices))),
-            Body::Link(target) => Body::Link(target.clone()),
-        };
-        let survives = !self.has_new_mode || choices.survivors(Part::Data, 1) == 1;
-        Self::new(body, if survives { self.mode } else { self.kept_mode })
-    }
-}
 
 /// What a new name may stand over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -324,8 +223,7 @@ impl Tree {
     }
 
     pub(super) fn set_mode(&mut self, id: NodeId, mode: u32) -> io::Result<()> {
-        let node = self.node_mut(id)?;
-        (node.mode, node.has_new_mode) = (mode, true);
+        self.node_mut(id)?.set_mode(mode);
         Ok(())
     }
 
@@ -383,14 +281,7 @@ impl Tree {
     /// Makes a file's bytes or a folder's names durable, and the mode.
     pub(super) fn sync(&mut self, id: NodeId) -> io::Result<()> {
         let node = self.node_mut(id)?;
-        match &mut node.body {
-            Body::Folder(names) => names.sync(),
-            Body::File(bytes) => bytes.sync(),
-            Body::Link(_) => {}
-        }
-        if node.has_new_mode {
-            (node.kept_mode, node.has_new_mode) = (node.mode, false);
-        }
+        node.sync();
         let is_folder = matches!(node.body, Body::Folder(_));
         if is_folder && self.has_litter {
             self.sweep();
@@ -400,13 +291,7 @@ impl Tree {
 
     /// A sync that fails: nothing becomes durable, nor by a second one.
     pub(super) fn fail_to_sync(&mut self, id: NodeId) -> io::Result<()> {
-        let node = self.node_mut(id)?;
-        match &mut node.body {
-            Body::Folder(names) => names.fail_to_sync(),
-            Body::File(bytes) => bytes.fail_to_sync(),
-            Body::Link(_) => {}
-        }
-        node.has_new_mode = false;
+        self.node_mut(id)?.fail_to_sync();
         Ok(())
     }
 
