@@ -9,7 +9,7 @@ failures=$(mktemp)
 trap 'rm -f "$failures"' EXIT
 fail() { echo "layering: $*" | tee -a "$failures" >&2; }
 
-# --- 1. Between the crates: protocol ← delta ← node --------------------------------------------------------
+# --- 1. Between the crates: protocol ← delta ← node ← simulations ------------------------------------------
 for crate in updraft-protocol updraft-delta; do
   tree=$(cargo tree --quiet --locked --edges normal --prefix none --package "$crate")
   if heavy=$(grep -E '^(tokio|tokio-util|libp2p|libp2p-[a-z-]+|sled|hyper|hyper-util|axum|clap|updraft-node) v' <<<"$tree"); then
@@ -111,6 +111,9 @@ only '(^|[^a-zA-Z0-9_])(axum|hyper|hyper_util)::' 'node/src/(api|cli|height)/.*'
 only '(^|[^a-zA-Z0-9_])bincode::(config|enc::|encode|decode|serde|error|Options)' 'protocol/src/(codec|key|name|version|tree)\.rs' protocol/src 'bytes are made and read in protocol::codec only; other types derive'
 only '(^|[^a-zA-Z0-9_])bincode::' '(protocol/src/.*)|(node/src/bundle/header\.rs)' node/src 'bincode is named in protocol/, and for the derives of the header of a bundle, only'
 only '(^|[^a-zA-Z0-9_])bincode::' 'nothing' delta/src 'bincode is named in protocol/ only'
+# The installer runs on any disk: one file knows that of this machine, and tests look at it from outside.
+only '(^|[^a-zA-Z0-9_])rustix::' 'node/src/install/real_disk\.rs' node/src/install 'the disk of this machine is install/real_disk.rs'
+only '(^|[^a-zA-Z0-9_])(std::fs|fs::File|File::(open|create))[^a-zA-Z0-9_]' 'node/src/install/(real_disk|journal)\.rs|node/src/install/tests/.*' node/src/install 'the disk of this machine is install/real_disk.rs'
 only 'SystemTime::now' 'node/src/clock\.rs' node/src 'clock.rs is the only reader of the wall clock'
 only '(^|[^a-zA-Z0-9_])zstd::' '(delta/src/.*)' node/src 'compression lives in delta/'
 

@@ -4,8 +4,13 @@
 //! |---|---|---|
 //! | 1 | [`scenario`] | who takes part, what happens, what is expected |
 //! | 2 | [`world`] | it happens to the real rules, on a virtual clock, network and disk |
-//! | 3 | [`outcome`] | what came of it, measured |
+//! | 3 | [`disk`] | a disk that forgets what was not synced, for the real installer |
+//! | 4 | [`outcome`] | what came of it, measured |
+//!
+//! Nothing here may depend on a clock, on the order of a hash map or on chance that was not handed in: a run with
+//! the same seed is the same run.
 
+pub mod disk;
 pub mod outcome;
 pub mod scenario;
 pub mod world;

@@ -1,89 +1,33 @@
-//! Files and folders of one component, reached from an open handle on its root and never by a path from `/`.
+//! Files and folders of one component, with names of each for people, and the few ways of changing them that take
+//! more than one call.
 //!
-//! The kernel resolves every name with `RESOLVE_BENEATH | NO_SYMLINKS | NO_XDEV`: no planted link or mount
-//! leads out of the root, whatever happens between two calls. A kernel without `openat2` is refused; there is
-//! no weaker way.
+//! Knows no path from `/` but for messages: everything is reached from an open folder of a [`Disk`], which leads
+//! out of nowhere. Every change is announced to [`Steps`] before it is made.
 
-use std::{
-    fs::File,
-    io::{self, Write as _},
-    os::fd::OwnedFd,
-    path::{Path, PathBuf},
+use std::{io, path::PathBuf, sync::Arc};
+
+use super::{
+    disk::{Disk, DiskFile, Found, Free, Kind},
+    error::InstallError,
+    steps::Steps,
 };
-
-use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat},
-    io::Errno,
-};
-
-use super::{error::InstallError, steps::Steps};
 
 /// Folders below each other that are removed at most; a release has 16.
 const MAX_DEPTH: usize = 64;
 
-/// Makes the root and the folders above it that are missing, durably.
-pub(super) fn make_root(path: &Path) -> Result<(), InstallError> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    make_root(parent)?;
-    match std::fs::create_dir(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(InstallError::io("create", path)(error))
-        }
-        _ => File::open(parent)
-            .and_then(|parent| parent.sync_all())
-            .map_err(InstallError::io("sync", parent)),
-    }
-}
-
 /// An open folder.
 #[derive(Debug)]
 pub(super) struct Folder {
-    handle: OwnedFd,
+    disk: Arc<dyn Disk>,
     /// For messages only.
     path: PathBuf,
     steps: Steps,
 }
 
-/// What lies at a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    File,
-    Folder,
-    Link,
-    Other,
-}
-
-/// Kind, permission bits and size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) kind: Kind,
-    pub(super) mode: u32,
-    pub(super) size: u64,
-}
-
-impl Found {
-    fn of(stat: &Stat) -> Self {
-        let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Kind::File,
-            FileType::Directory => Kind::Folder,
-            FileType::Symlink => Kind::Link,
-            _ => Kind::Other,
-        };
-        Self { kind, mode: stat.st_mode & 0o7777, size: u64::try_from(stat.st_size).unwrap_or(0) }
-    }
-}
-
 impl Folder {
-    /// Opens the root itself, the only name that is resolved the usual way up to its last part.
-    pub(super) fn root(path: &Path, steps: Steps) -> Result<Self, InstallError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let handle =
-            rustix::fs::open(path, flags, Mode::empty()).map_err(InstallError::io("open", path))?;
-        Ok(Self { handle, path: path.to_owned(), steps })
+    /// The root, which is called `path` in messages.
+    pub(super) fn root(disk: Arc<dyn Disk>, path: impl Into<PathBuf>, steps: Steps) -> Self {
+        Self { disk, path: path.into(), steps }
     }
 
     /// The path of a name in here, for messages.
@@ -91,51 +35,26 @@ impl Folder {
         if name.is_empty() { self.path.clone() } else { self.path.join(name) }
     }
 
-    fn open(&self, name: &str, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
-        let resolve = ResolveFlags::BENEATH
-            | ResolveFlags::NO_SYMLINKS
-            | ResolveFlags::NO_MAGICLINKS
-            | ResolveFlags::NO_XDEV;
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        Ok(rustix::fs::openat2(&self.handle, name, flags, mode, resolve)?)
-    }
-
     /// Opens a folder below; an empty name opens this one anew.
     pub(super) fn folder(&self, name: &str) -> Result<Self, InstallError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let from_here = if name.is_empty() { "." } else { name };
-        let handle = self
-            .open(from_here, flags, Mode::empty())
-            .map_err(InstallError::io("open", self.path_of(name)))?;
-        Ok(Self { handle, path: self.path_of(name), steps: self.steps.clone() })
+        let disk = self.disk.folder(name).map_err(InstallError::io("open", self.path_of(name)))?;
+        Ok(Self { disk, path: self.path_of(name), steps: self.steps.clone() })
     }
 
     /// Opens a regular file for reading. Neither a link nor a device nor a pipe is ever waited for.
-    pub(super) fn file(&self, name: &str) -> Result<Option<File>, InstallError> {
-        match self.open(name, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            opened => {
-                let file = opened.map_err(InstallError::io("open", self.path_of(name)))?;
-                Ok(Some(File::from(file)))
-            }
-        }
+    pub(super) fn file(&self, name: &str) -> Result<Option<Box<dyn DiskFile>>, InstallError> {
+        self.disk.open(name).map_err(InstallError::io("open", self.path_of(name)))
     }
 
-    /// Opens or makes a file that is appended to.
-    pub(super) fn log_file(&self, name: &str) -> Result<File, InstallError> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::APPEND;
-        self.step("open", name)
-            .and_then(|()| self.open(name, flags, Mode::from_raw_mode(0o644)))
-            .map(File::from)
-            .map_err(InstallError::io("open", self.path_of(name)))
+    /// Opens a file that is appended to.
+    pub(super) fn log_file(&self, name: &str) -> Result<Box<dyn DiskFile>, InstallError> {
+        self.disk.open_log(name).map_err(InstallError::io("open", self.path_of(name)))
     }
 
     /// Makes a file that must not be there, readable by nobody else until its mode is set.
-    pub(super) fn create(&self, name: &str) -> Result<File, InstallError> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+    pub(super) fn create(&self, name: &str) -> Result<Box<dyn DiskFile>, InstallError> {
         self.step("create", name)
-            .and_then(|()| self.open(name, flags, Mode::from_raw_mode(0o600)))
-            .map(File::from)
+            .and_then(|()| self.disk.create(name))
             .map_err(InstallError::io("create", self.path_of(name)))
     }
 
@@ -151,14 +70,14 @@ impl Folder {
         self.step("write", temporary)
             .and_then(|()| file.write_all(bytes))
             .map_err(InstallError::io("write", self.path_of(temporary)))?;
-        self.sync_file(&file, temporary)?;
-        self.rename(temporary, self, name)?;
+        self.sync_file(&*file, temporary)?;
+        self.rename(temporary, name)?;
         self.sync()
     }
 
     pub(super) fn make_folder(&self, name: &str, mode: u32) -> Result<(), InstallError> {
         self.step("mkdir", name)
-            .and_then(|()| Ok(rustix::fs::mkdirat(&self.handle, name, Mode::from_raw_mode(mode))?))
+            .and_then(|()| self.disk.make_folder(name, mode))
             .map_err(InstallError::io("create", self.path_of(name)))
     }
 
@@ -174,77 +93,73 @@ impl Folder {
     /// Sets the permission bits of this folder, whatever the umask took from them.
     pub(super) fn set_mode(&self, mode: u32) -> Result<(), InstallError> {
         self.step("chmod", "")
-            .and_then(|()| Ok(rustix::fs::fchmod(&self.handle, Mode::from_raw_mode(mode))?))
+            .and_then(|()| self.disk.set_mode(mode))
             .map_err(InstallError::io("set the mode of", &self.path))
     }
 
     /// Sets the permission bits of an open file.
     pub(super) fn set_file_mode(
         &self,
-        file: &File,
+        file: &dyn DiskFile,
         name: &str,
         mode: u32,
     ) -> Result<(), InstallError> {
         self.step("chmod", name)
-            .and_then(|()| Ok(rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?))
+            .and_then(|()| file.set_mode(mode))
             .map_err(InstallError::io("set the mode of", self.path_of(name)))
     }
 
     /// Makes an open file's bytes and mode durable. Whoever gets an error throws the file away: a second
     /// sync would succeed although the bytes are lost.
-    pub(super) fn sync_file(&self, file: &File, name: &str) -> Result<(), InstallError> {
+    pub(super) fn sync_file(&self, file: &dyn DiskFile, name: &str) -> Result<(), InstallError> {
         self.step("fsync", name)
-            .and_then(|()| file.sync_all())
+            .and_then(|()| file.sync())
             .map_err(InstallError::io("sync", self.path_of(name)))
     }
 
     /// Makes names that came and went in this folder durable.
     pub(super) fn sync(&self) -> Result<(), InstallError> {
         self.step("fsync", "")
-            .and_then(|()| Ok(rustix::fs::fsync(&self.handle)?))
+            .and_then(|()| self.disk.sync())
             .map_err(InstallError::io("sync", &self.path))
     }
 
     pub(super) fn link(&self, target: &str, name: &str) -> Result<(), InstallError> {
         self.step("symlink", name)
-            .and_then(|()| Ok(rustix::fs::symlinkat(target, &self.handle, name)?))
+            .and_then(|()| self.disk.link(target, name))
             .map_err(InstallError::io("create the link", self.path_of(name)))
     }
 
     /// The text of a link. `None`: there is something else, or nothing.
     pub(super) fn link_text(&self, name: &str) -> Result<Option<Vec<u8>>, InstallError> {
-        match rustix::fs::readlinkat(&self.handle, name, Vec::new()) {
-            Err(Errno::NOENT | Errno::INVAL) => Ok(None),
-            read => {
-                let text = read.map_err(InstallError::io("read the link", self.path_of(name)))?;
-                Ok(Some(text.into_bytes()))
-            }
-        }
+        self.disk.link_text(name).map_err(InstallError::io("read the link", self.path_of(name)))
     }
 
     /// Renames over whatever file or link is there.
-    pub(super) fn rename(&self, from: &str, into: &Self, to: &str) -> Result<(), InstallError> {
+    pub(super) fn rename(&self, from: &str, to: &str) -> Result<(), InstallError> {
         self.step("rename", to)
-            .and_then(|()| Ok(rustix::fs::renameat(&self.handle, from, &into.handle, to)?))
+            .and_then(|()| self.disk.rename(from, to))
             .map_err(InstallError::io("rename", self.path_of(from)))
     }
 
     /// Renames to a name that must be free. Tells whether it was.
-    pub(super) fn rename_to_free(&self, from: &str, to: &str) -> Result<Free, InstallError> {
-        let renamed = self.step("rename", to).and_then(|()| {
-            let flags = RenameFlags::NOREPLACE;
-            Ok(rustix::fs::renameat_with(&self.handle, from, &self.handle, to, flags)?)
-        });
-        match renamed {
-            Ok(()) => Ok(Free::Yes),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Free::No),
+    pub(super) fn rename_to_free(&self, from: &str, to: &str) -> Result<Taken, InstallError> {
+        match self.step("rename", to).and_then(|()| self.disk.rename_to_free(from, to)) {
+            Ok(()) => Ok(Taken::WasFree),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Taken::Occupied),
             Err(error) => Err(InstallError::io("rename", self.path_of(from))(error)),
         }
     }
 
-    fn unlink(&self, name: &str, flags: AtFlags) -> Result<(), InstallError> {
+    fn unlink(&self, name: &str) -> Result<(), InstallError> {
         self.step("unlink", name)
-            .and_then(|()| Ok(rustix::fs::unlinkat(&self.handle, name, flags)?))
+            .and_then(|()| self.disk.unlink(name))
+            .map_err(InstallError::io("remove", self.path_of(name)))
+    }
+
+    fn remove_folder(&self, name: &str) -> Result<(), InstallError> {
+        self.step("unlink", name)
+            .and_then(|()| self.disk.remove_folder(name))
             .map_err(InstallError::io("remove", self.path_of(name)))
     }
 
@@ -252,7 +167,7 @@ impl Folder {
     pub(super) fn unlink_if_there(&self, name: &str) -> Result<(), InstallError> {
         match self.look_at(name)? {
             None => Ok(()),
-            Some(_) => self.unlink(name, AtFlags::empty()),
+            Some(_) => self.unlink(name),
         }
     }
 
@@ -264,7 +179,7 @@ impl Folder {
     fn remove_to_depth(&self, name: &str, depth: usize) -> Result<(), InstallError> {
         let Some(found) = self.look_at(name)? else { return Ok(()) };
         if found.kind != Kind::Folder {
-            return self.unlink(name, AtFlags::empty());
+            return self.unlink(name);
         }
         let deeper = depth.checked_sub(1).ok_or_else(|| {
             InstallError::io("remove", self.path_of(name))(io::Error::other(
@@ -279,40 +194,26 @@ impl Folder {
             })?;
             folder.remove_to_depth(&inner, deeper)?;
         }
-        self.unlink(name, AtFlags::REMOVEDIR)
+        self.remove_folder(name)
     }
 
     /// Kind, mode and size of what a name stands for; a link is not followed.
     pub(super) fn look_at(&self, name: &str) -> Result<Option<Found>, InstallError> {
-        match rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => Ok(None),
-            stat => {
-                let stat = stat.map_err(InstallError::io("look at", self.path_of(name)))?;
-                Ok(Some(Found::of(&stat)))
-            }
-        }
+        self.disk.look_at(name).map_err(InstallError::io("look at", self.path_of(name)))
     }
 
     /// Kind, mode and size of this folder.
     pub(super) fn look_at_self(&self) -> Result<Found, InstallError> {
-        let stat =
-            rustix::fs::fstat(&self.handle).map_err(InstallError::io("look at", &self.path))?;
-        Ok(Found::of(&stat))
+        self.disk.look_at_self().map_err(InstallError::io("look at", &self.path))
     }
 
     /// Names in this folder, sorted. One that is not UTF-8 is the error of its place.
     pub(super) fn raw_names(&self) -> Result<Vec<Result<String, NotText>>, InstallError> {
-        let failed = || InstallError::io("list", &self.path);
-        let mut names = Vec::new();
-        for entry in Dir::read_from(&self.handle).map_err(failed())? {
-            let entry = entry.map_err(failed())?;
-            let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                names.push(String::from_utf8(name.to_vec()).map_err(|_| NotText));
-            }
-        }
-        names.sort();
-        Ok(names)
+        let names = self.disk.names().map_err(InstallError::io("list", &self.path))?;
+        let texts = names.into_iter().map(|name| name.into_string().map_err(|_| NotText));
+        let mut texts: Vec<_> = texts.collect();
+        texts.sort();
+        Ok(texts)
     }
 
     /// Names in this folder that are UTF-8, sorted.
@@ -320,12 +221,9 @@ impl Folder {
         Ok(self.raw_names()?.into_iter().flatten().collect())
     }
 
-    /// Free bytes and free inodes; `None` inodes where a file system does not count them.
-    pub(super) fn free(&self) -> Result<(u64, Option<u64>), InstallError> {
-        let found = rustix::fs::fstatvfs(&self.handle)
-            .map_err(InstallError::io("measure the room at", &self.path))?;
-        let inodes = (found.f_files > 0).then_some(found.f_favail);
-        Ok((found.f_bavail.saturating_mul(found.f_frsize), inodes))
+    /// What is free on the file system.
+    pub(super) fn free(&self) -> Result<Free, InstallError> {
+        self.disk.free().map_err(InstallError::io("measure the room at", &self.path))
     }
 
     fn step(&self, action: &'static str, name: &str) -> io::Result<()> {
@@ -338,18 +236,15 @@ impl Folder {
     }
 }
 
-/// Kind, mode and size of an open file.
-pub(super) fn look_at_file(file: &File) -> io::Result<Found> {
-    Ok(Found::of(&rustix::fs::fstat(file)?))
-}
-
 /// A name that is not UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct NotText;
 
-/// Whether a name was free.
+/// Whether a name could be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Free {
-    Yes,
-    No,
+pub(super) enum Taken {
+    /// It was free.
+    WasFree,
+    /// Something else has it.
+    Occupied,
 }

@@ -2,16 +2,13 @@
 //!
 //! Reads through handles opened for this and trusts nothing that was known while writing.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{self, Read as _},
-};
+use std::{collections::BTreeMap, io};
 
 use updraft_protocol::{Digest, FileMode, Hasher, Node, ReleaseVersion, Tree};
 
 use super::{
-    beneath::{Folder, Kind, look_at_file},
+    beneath::Folder,
+    disk::{DiskFile, Kind},
     error::InstallError,
 };
 
@@ -95,12 +92,12 @@ impl Check<'_> {
 }
 
 fn judge_file(
-    mut file: File,
+    mut file: Box<dyn DiskFile>,
     mode: FileMode,
     size: u64,
     digest: &Digest,
 ) -> io::Result<Result<(), &'static str>> {
-    let found = look_at_file(&file)?;
+    let found = file.look_at()?;
     if found.kind != Kind::File {
         return Ok(Err("is of another kind"));
     }

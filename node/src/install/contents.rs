@@ -3,9 +3,7 @@
 //! A patch reads the old version through this. It checks no digest; who reads checks what comes out of it.
 
 use std::{
-    fs::File,
     io,
-    os::unix::fs::FileExt as _,
     sync::{Mutex, PoisonError},
 };
 
@@ -13,7 +11,8 @@ use updraft_protocol::{ReleaseVersion, Tree};
 
 use super::{
     Installer,
-    beneath::{Folder, Kind, look_at_file},
+    beneath::Folder,
+    disk::{DiskFile, Kind},
     error::InstallError,
 };
 
@@ -34,7 +33,7 @@ pub struct Contents {
     size: u64,
     /// The file read last: a patch reads mostly forward, and a release may have more files than a process
     /// may have open.
-    last: Mutex<Option<(usize, File)>>,
+    last: Mutex<Option<(usize, Box<dyn DiskFile>)>>,
 }
 
 impl Contents {
@@ -80,7 +79,7 @@ impl Contents {
         if last.as_ref().is_none_or(|(open, _)| *open != index) {
             let file = self.folder.file(&part.path).map_err(io::Error::other)?;
             let file = file.ok_or(io::ErrorKind::NotFound)?;
-            if look_at_file(&file)?.kind != Kind::File {
+            if file.look_at()?.kind != Kind::File {
                 return Err(io::Error::other("not a regular file"));
             }
             *last = Some((index, file));

@@ -1,19 +1,27 @@
 //! The journal: one durable line for each step, written before or after the step as the machine asks.
 //!
 //! A line is `length (2 bytes) ‖ first 8 bytes of the BLAKE3 hash of the text ‖ text`. Reading stops at the
-//! first line that is not whole; what follows it was never promised to anybody and is cut off. A cut longer
-//! than one line is not the work of a crash, so a copy of it is kept.
+//! first line that is not whole; what follows it was never promised to anybody. What is longer than one line is
+//! not the work of a crash, so a copy of it is kept.
+//!
+//! What was read is never appended to: after a sync that failed, the system may show a line that never reached the
+//! disk, and lines after it would be lost with it. The first step of a handle is written into a new file, behind
+//! all that was read, and that file takes the place of the journal.
 
 use std::{
     fmt::Display,
-    fs::File,
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     str::{FromStr, SplitAsciiWhitespace},
 };
 
 use updraft_protocol::Timestamp;
 
-use super::{beneath::Folder, error::InstallError, machine::Record};
+use super::{
+    beneath::Folder,
+    disk::{DiskFile, Kind},
+    error::InstallError,
+    machine::Record,
+};
 
 const NAME: &str = "journal";
 const TEMPORARY: &str = ".journal.tmp";
@@ -32,44 +40,31 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// The open journal.
 #[derive(Debug)]
 pub(super) struct Journal {
-    file: File,
+    /// What this handle has written; `None` before its first step.
+    file: Option<Box<dyn DiskFile>>,
+    /// The lines that were read, until they are written anew.
+    read: Vec<u8>,
     bytes: u64,
     lines: u64,
 }
 
 impl Journal {
-    /// Opens the journal or makes it, cuts off a torn end, and gives what it says.
+    /// Reads the journal, if there is one, and gives what it says. Changes nothing of it.
     pub(super) fn open(root: &Folder) -> Result<(Self, Vec<Record>), InstallError> {
-        let is_new = root.look_at(NAME)?.is_none();
-        let mut file = root.log_file(NAME)?;
-        let mut bytes = Vec::new();
-        let failed = |action| InstallError::io(action, root.path_of(NAME));
-        (&mut file).take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed("read"))?;
-        if bytes.len() as u64 > MAX_BYTES {
-            let path = root.path_of(NAME);
-            return Err(InstallError::JournalTooLong { path, limit: MAX_BYTES });
-        }
-        let (lines, whole) = split(&bytes);
+        let mut read = read(root)?;
+        let (lines, whole) = split(&read);
         let records = lines.iter().filter(|line| **line != FORMAT).map(|line| parse(line));
         let records = records.collect::<Result<Vec<_>, _>>()?;
-        if bytes.len() - whole > PREFIX + MAX_TEXT {
+        let mut lines = lines.len() as u64;
+        if read.len() - whole > PREFIX + MAX_TEXT {
             tracing::warn!(journal = %root.path_of(NAME).display(), "damaged; a copy is kept");
-            root.write_durable(TEMPORARY, DAMAGED, &bytes)?;
+            root.write_durable(TEMPORARY, DAMAGED, &read)?;
         }
-        let mut journal = Self { file, bytes: whole as u64, lines: lines.len() as u64 };
-        if whole < bytes.len() {
-            root.step_on_file("truncate", NAME)
-                .and_then(|()| journal.file.set_len(journal.bytes))
-                .map_err(failed("cut"))?;
-            root.sync_file(&journal.file, NAME)?;
+        read.truncate(whole);
+        if lines == 0 {
+            (read, lines) = (line(FORMAT), 1);
         }
-        if is_new {
-            root.sync()?;
-        }
-        if journal.lines == 0 {
-            journal.append_text(root, FORMAT)?;
-        }
-        Ok((journal, records))
+        Ok((Self { file: None, bytes: read.len() as u64, read, lines }, records))
     }
 
     /// A number that no earlier line of this journal was given.
@@ -85,10 +80,15 @@ impl Journal {
 
     fn append_text(&mut self, root: &Folder, text: &str) -> Result<(), InstallError> {
         let line = line(text);
-        root.step_on_file("append", NAME)
-            .and_then(|()| self.file.write_all(&line))
-            .map_err(InstallError::io("write", root.path_of(NAME)))?;
-        root.sync_file(&self.file, NAME)?;
+        if let Some(file) = &mut self.file {
+            root.step_on_file("append", NAME)
+                .and_then(|()| file.write_all(&line))
+                .map_err(InstallError::io("write", root.path_of(NAME)))?;
+            root.sync_file(&**file, NAME)?;
+        } else {
+            self.file = Some(replace(root, &[&self.read[..], &line].concat())?);
+            self.read = Vec::new();
+        }
         self.bytes += line.len() as u64;
         self.lines += 1;
         Ok(())
@@ -107,12 +107,35 @@ impl Journal {
     ) -> Result<(), InstallError> {
         let texts = std::iter::once(FORMAT.to_owned()).chain(records.iter().map(text));
         let bytes: Vec<u8> = texts.flat_map(|text| line(&text)).collect();
-        root.write_durable(TEMPORARY, NAME, &bytes)?;
-        self.file = root.log_file(NAME)?;
+        self.file = Some(replace(root, &bytes)?);
+        self.read = Vec::new();
         self.bytes = bytes.len() as u64;
         self.lines = records.len() as u64 + 1;
         Ok(())
     }
+}
+
+/// The bytes of the journal; none if there is none.
+fn read(root: &Folder) -> Result<Vec<u8>, InstallError> {
+    let mut bytes = Vec::new();
+    let Some(file) = root.file(NAME)? else { return Ok(bytes) };
+    let path = root.path_of(NAME);
+    let failed = InstallError::io("read", &path);
+    let done = match file.look_at() {
+        Ok(found) if found.kind != Kind::File => Err(io::Error::other("not a regular file")),
+        Ok(_) => file.take(MAX_BYTES + 1).read_to_end(&mut bytes),
+        Err(error) => Err(error),
+    };
+    if done.map_err(failed)? as u64 > MAX_BYTES {
+        return Err(InstallError::JournalTooLong { path, limit: MAX_BYTES });
+    }
+    Ok(bytes)
+}
+
+/// Puts a journal of these bytes in the place of the one there is, and opens it for more.
+fn replace(root: &Folder, bytes: &[u8]) -> Result<Box<dyn DiskFile>, InstallError> {
+    root.write_durable(TEMPORARY, NAME, bytes)?;
+    root.log_file(NAME)
 }
 
 fn checksum(text: &[u8]) -> [u8; 8] {
@@ -207,10 +230,12 @@ fn parse_words(words: &mut SplitAsciiWhitespace<'_>) -> Option<Record> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use updraft_protocol::{Digest, ReleaseVersion};
 
     use super::*;
-    use crate::install::steps::Steps;
+    use crate::install::{real_disk::RealDisk, steps::Steps};
 
     fn version(text: &str) -> ReleaseVersion {
         text.parse().expect("a version")
@@ -235,7 +260,8 @@ mod tests {
     }
 
     fn root(dir: &tempfile::TempDir) -> Folder {
-        Folder::root(dir.path(), Steps::default()).expect("opens")
+        let disk = RealDisk::open(dir.path()).expect("opens");
+        Folder::root(Arc::new(disk), dir.path(), Steps::default())
     }
 
     #[test]
@@ -283,11 +309,10 @@ mod tests {
             let mut flipped = bytes.clone();
             flipped[at] ^= 0x10;
             std::fs::write(&path, &flipped).expect("writes");
-            let (_, read) = Journal::open(&root(&dir)).expect("opens");
+            let (journal, read) = Journal::open(&root(&dir)).expect("opens");
             assert_eq!(read, records()[..read.len()]);
             let damaged = dir.path().join(DAMAGED);
-            let cut = bytes.len()
-                - usize::try_from(path.metadata().expect("is there").len()).expect("fits");
+            let cut = bytes.len() - usize::try_from(journal.bytes).expect("fits");
             assert_eq!(damaged.exists(), cut > PREFIX + MAX_TEXT, "{at}");
             let _ = std::fs::remove_file(damaged);
         }

@@ -53,15 +53,38 @@ impl Installer {
         self.remove_leftovers()
     }
 
-    /// Renames the folder of a version to a name that means removal.
+    /// Renames the folder of a version to a name that means removal. Durable when it returns, and so is what an
+    /// earlier call did of this before it was cut short.
     pub(super) fn put_out_of_the_way(&self, version: &ReleaseVersion) -> Result<(), InstallError> {
         let name = version.to_string();
-        if self.versions.look_at(&name)?.is_none() {
+        let removed = format!("{REMOVED}{name}");
+        self.finish_removals()?;
+        if self.versions.look_at(&name)?.is_some() {
+            self.versions.rename(&name, &removed)?;
+        }
+        self.versions.sync()
+    }
+
+    /// Makes durable that versions lost their names, and removes their files only then: a version that a power cut
+    /// gives its name back has all of them. The removal makes a folder whose sync failed worth syncing again: a
+    /// second sync of a folder in which nothing has changed does nothing.
+    pub(super) fn finish_removals(&self) -> Result<(), InstallError> {
+        self.versions.sync()?;
+        if !self.versions.names()?.iter().any(|name| name.starts_with(REMOVED)) {
             return Ok(());
         }
-        let removed = format!("{REMOVED}{name}");
-        self.versions.remove_all(&removed)?;
-        self.versions.rename(&name, &self.versions, &removed)?;
+        // What cannot be removed costs room and nothing else; whoever removes the leftovers tells.
+        let _ = self.remove_named_with(&[REMOVED]);
         self.versions.sync()
+    }
+
+    /// Removes everything in the folder of versions whose name begins so, and makes nothing of it durable.
+    pub(super) fn remove_named_with(&self, prefixes: &[&str]) -> Result<(), InstallError> {
+        for name in self.versions.names()? {
+            if prefixes.iter().any(|prefix| name.starts_with(prefix)) {
+                self.versions.remove_all(&name)?;
+            }
+        }
+        Ok(())
     }
 }

@@ -19,11 +19,13 @@
 mod beneath;
 mod check;
 mod contents;
+pub mod disk;
 mod error;
 mod journal;
 mod keep;
 mod listing;
 pub mod machine;
+mod real_disk;
 mod recover;
 mod stage;
 mod steps;
@@ -31,7 +33,10 @@ mod switch;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use updraft_protocol::{ComponentName, Digest, ReleaseVersion, Timestamp};
 
@@ -42,7 +47,14 @@ use self::{
     steps::Steps,
 };
 
-pub use self::{contents::Contents, error::InstallError, machine::Pointer, stage::Staged};
+pub use self::{
+    contents::Contents,
+    disk::{Disk, DiskFile},
+    error::InstallError,
+    machine::Pointer,
+    real_disk::RealDisk,
+    stage::Staged,
+};
 
 /// A version that is or was live.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,8 +103,27 @@ impl Installer {
         min_free_disk: u64,
         steps: Steps,
     ) -> Result<Self, InstallError> {
-        beneath::make_root(root)?;
-        let root = Folder::root(root, steps)?;
+        real_disk::make_root(root)?;
+        let disk = RealDisk::open(root).map_err(InstallError::io("open", root))?;
+        Self::open_in(Folder::root(Arc::new(disk), root, steps), component, min_free_disk)
+    }
+
+    /// The same in an open folder of any disk, for simulations: the installer that is tried there is this one.
+    /// Messages call the folder by the component's name.
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        component: ComponentName,
+        min_free_disk: u64,
+    ) -> Result<Self, InstallError> {
+        let root = Folder::root(disk, component.as_str(), Steps::default());
+        Self::open_in(root, component, min_free_disk)
+    }
+
+    fn open_in(
+        root: Folder,
+        component: ComponentName,
+        min_free_disk: u64,
+    ) -> Result<Self, InstallError> {
         let (versions, trees) = (root.ensure_folder("versions")?, root.ensure_folder("trees")?);
         let (journal, records) = Journal::open(&root)?;
         let mut installer = Self {

@@ -28,10 +28,7 @@ pub(super) fn replay(records: &[machine::Record]) -> Result<State, InstallError>
 }
 
 impl Installer {
-    /// Comes to rest if the last call could not.
-    ///
-    /// The journal is written anew: after a failed sync the system may hold a line for written that never
-    /// reached the disk, and lines after it would be lost with it.
+    /// Comes to rest if the last call could not. The journal is opened again: nobody knows what is in it.
     pub(super) fn settle(&mut self) -> Result<(), InstallError> {
         if !self.needs_recovery {
             return Ok(());
@@ -39,7 +36,6 @@ impl Installer {
         let (journal, records) = Journal::open(&self.root)?;
         self.state = replay(&records)?;
         self.journal = journal;
-        self.journal.rewrite(&self.root, &records)?;
         self.checked = None;
         self.recover()?;
         self.needs_recovery = false;
@@ -82,6 +78,8 @@ impl Installer {
         let pointer = switch::read(&self.root)?;
         // A commit must not be written before the link is durable.
         self.root.sync()?;
+        // Nor must a version be struck off or given up whose folder a power cut would bring back.
+        self.finish_removals()?;
         let names = self.versions.names()?;
         let present = names.iter().filter_map(|name| name.parse().ok()).collect();
         let attempt = |name: &String| name.strip_prefix(TEMPORARY)?.parse().ok();
@@ -95,11 +93,7 @@ impl Installer {
 
     /// Removes what was being written or removed. Only names that this room gives are touched.
     pub(super) fn remove_leftovers(&self) -> Result<(), InstallError> {
-        for name in self.versions.names()? {
-            if name.starts_with(TEMPORARY) || name.starts_with(REMOVED) {
-                self.versions.remove_all(&name)?;
-            }
-        }
+        self.remove_named_with(&[TEMPORARY, REMOVED])?;
         self.root.unlink_if_there(switch::CURRENT_TEMPORARY)
     }
 }

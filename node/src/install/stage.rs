@@ -5,18 +5,17 @@
 
 use std::{
     error::Error,
-    fs::File,
     io::{self, Write},
     slice,
 };
 
-use rustix::{fs::FallocateFlags, io::Errno};
 use updraft_protocol::{Digest, Entry, Node, ReleaseVersion, Tree, codec};
 
 use super::{
     Installer,
-    beneath::{Folder, Free},
+    beneath::{Folder, Taken},
     check::{self, FOLDER_MODE, split},
+    disk::DiskFile,
     error::InstallError,
     listing,
     machine::{Phase, Record},
@@ -123,13 +122,13 @@ impl Installer {
     fn check_room(&self, tree: &Tree, bytes: u64) -> Result<(), InstallError> {
         let entries = u64::try_from(tree.entries.len()).unwrap_or(u64::MAX);
         let need = bytes.saturating_add(entries.saturating_mul(BYTES_PER_ENTRY));
-        let (free, inodes) = self.root.free()?;
-        let have = free.saturating_sub(self.min_free_disk);
+        let free = self.root.free()?;
+        let have = free.bytes.saturating_sub(self.min_free_disk);
         if need > have {
             return Err(InstallError::DiskFull { what: "bytes", need, have });
         }
         let need = entries.saturating_add(FILES_BESIDES);
-        match inodes {
+        match free.files {
             Some(have) if need > have => Err(InstallError::DiskFull { what: "files", need, have }),
             _ => Ok(()),
         }
@@ -159,7 +158,7 @@ impl Installer {
         top.sync()?;
         check::check(&self.versions.folder(temporary)?, version, tree)?;
         let name = version.to_string();
-        if self.versions.rename_to_free(temporary, &name)? == Free::No {
+        if self.versions.rename_to_free(temporary, &name)? == Taken::Occupied {
             return Err(InstallError::Occupied { path: self.versions.path_of(&name) });
         }
         self.versions.sync()
@@ -170,7 +169,7 @@ impl Installer {
 struct OpenFile<'a> {
     folder: Folder,
     name: &'a str,
-    file: File,
+    file: Box<dyn DiskFile>,
     mode: u32,
     left: u64,
 }
@@ -215,7 +214,8 @@ impl<'a> TreeWriter<'a> {
                 Node::Link { target } => folder.link(target.as_str(), name)?,
                 Node::File { mode, size, .. } => {
                     let file = folder.create(name)?;
-                    reserve(&file, *size)
+                    // A full disk is met before the bytes are made.
+                    file.reserve(*size)
                         .map_err(InstallError::io("make room in", folder.path_of(name)))?;
                     self.open =
                         Some(OpenFile { folder, name, file, mode: mode.bits(), left: *size });
@@ -228,8 +228,8 @@ impl<'a> TreeWriter<'a> {
 
     fn close_if_full(&mut self) -> Result<(), InstallError> {
         let Some(open) = self.open.take_if(|open| open.left == 0) else { return Ok(()) };
-        open.folder.set_file_mode(&open.file, open.name, open.mode)?;
-        open.folder.sync_file(&open.file, open.name)
+        open.folder.set_file_mode(&*open.file, open.name, open.mode)?;
+        open.folder.sync_file(&*open.file, open.name)
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<usize, InstallError> {
@@ -277,16 +277,5 @@ impl Write for TreeWriter<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// Takes a file's room at once, so that a full disk is met before its bytes are made.
-fn reserve(file: &File, size: u64) -> io::Result<()> {
-    if size == 0 {
-        return Ok(());
-    }
-    match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, size) {
-        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
-        done => done.map_err(Into::into),
     }
 }

@@ -7,7 +7,8 @@ use updraft_protocol::{ReleaseVersion, Timestamp};
 
 use super::{
     Installer,
-    beneath::{Folder, Free, Kind},
+    beneath::{Folder, Taken},
+    disk::Kind,
     error::InstallError,
     machine::{Phase, Pointer, Record},
 };
@@ -44,7 +45,7 @@ pub(super) fn point(root: &Folder, to: Option<&ReleaseVersion>) -> Result<(), In
         Some(version) => {
             root.unlink_if_there(CURRENT_TEMPORARY)?;
             root.link(&format!("versions/{version}"), CURRENT_TEMPORARY)?;
-            root.rename(CURRENT_TEMPORARY, root, CURRENT)?;
+            root.rename(CURRENT_TEMPORARY, CURRENT)?;
         }
         None => root.unlink_if_there(CURRENT)?,
     }
@@ -134,7 +135,8 @@ impl Installer {
 
     fn set_stranger_aside(&self) -> Result<(), InstallError> {
         for n in 1..=MAX_REPLACED {
-            if self.root.rename_to_free(CURRENT, &format!("{CURRENT}.replaced-{n}"))? == Free::Yes {
+            let aside = format!("{CURRENT}.replaced-{n}");
+            if self.root.rename_to_free(CURRENT, &aside)? == Taken::WasFree {
                 return self.root.sync();
             }
         }

@@ -1,6 +1,6 @@
 //! Ending the program, or failing, before every single change of the disk.
 
-use std::io::ErrorKind;
+use std::{io::ErrorKind, os::unix::fs::MetadataExt as _};
 
 use super::*;
 
@@ -299,4 +299,21 @@ fn nothing_gets_its_name_before_it_and_its_folders_are_synced() {
             }
         }
     }
+}
+
+/// After a sync that failed the system may show a line that is not on the disk; what follows it would be lost.
+#[test]
+fn nothing_is_appended_to_a_journal_that_an_earlier_program_wrote() {
+    let dir = with_two();
+    let journal = root(&dir).join("journal");
+    let inode = |path: &Path| fs::metadata(path).expect("is there").ino();
+    let before = (inode(&journal), fs::read(&journal).expect("reads"));
+    let mut installer = open(&dir);
+    assert_eq!(inode(&journal), before.0, "a start writes nothing");
+    stage(&mut installer, &release("1.2.0")).expect("staged");
+    assert_ne!(inode(&journal), before.0);
+    assert!(fs::read(&journal).expect("reads").starts_with(&before.1), "nothing is forgotten");
+    let written = inode(&journal);
+    installer.switch(&version("1.2.0"), at(9)).expect("switches");
+    assert_eq!(inode(&journal), written, "what this one wrote it knows to be there");
 }

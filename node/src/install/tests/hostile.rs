@@ -1,7 +1,8 @@
 //! Links and files that somebody plants: nothing outside the root changes, and nothing foreign is overwritten.
 
 use std::{
-    os::unix::fs::symlink,
+    ffi::OsStr,
+    os::unix::{ffi::OsStrExt as _, fs::symlink},
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
@@ -37,6 +38,16 @@ fn leftovers_that_are_links_are_removed_and_not_followed() {
     assert!(fs::symlink_metadata(root(&dir).join(".current.tmp")).is_err());
     assert_untouched(&outside);
     drop(installer);
+}
+
+#[test]
+fn a_leftover_that_cannot_be_removed_costs_room_and_nothing_else() {
+    let dir = with_two();
+    let leftover = root(&dir).join("versions/.del-0.9.0");
+    fs::create_dir(&leftover).expect("makes");
+    fs::write(leftover.join(OsStr::from_bytes(b"\xff")), b"").expect("writes");
+    install(&mut open(&dir), &release("1.2.0"), 9).expect("installs");
+    assert_eq!(live(&dir).as_deref(), Some("1.2.0"));
 }
 
 #[test]
