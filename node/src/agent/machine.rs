@@ -14,7 +14,7 @@ use updraft_protocol::{CatchUpRequest, ComponentName, Digest, Timestamp};
 use super::{
     action::{Action, Input, Job, JobError, Now},
     event::What,
-    lifecycle::Component,
+    lifecycle::{Component, InstalledVersion},
     operation::{OperationId, Operations},
     rules::{Duty, Rules, Upload},
     staging::{Ahead, Wanted},
@@ -151,6 +151,18 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// A component that is followed.
     pub fn component(&self, name: &ComponentName) -> Option<&Component> {
         self.components.get(name)
+    }
+
+    /// What lies in a component's folder, after an installation that failed may have changed that.
+    pub fn found(
+        &mut self,
+        name: &ComponentName,
+        installed: Option<InstalledVersion>,
+        kept: Vec<InstalledVersion>,
+    ) {
+        if let Some(component) = self.components.get_mut(name) {
+            (component.installed, component.kept) = (installed, kept);
+        }
     }
 
     /// Operations of this run.

@@ -45,7 +45,7 @@ use self::{
     talk::{Letter, LetterId, Question, QuestionId},
     ways::Ways,
 };
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Word};
 
 /// Something that is to happen.
 #[derive(Debug)]
@@ -74,6 +74,8 @@ enum Event {
     Installs(u32, u32, Box<installing::Installation>),
     /// A node starts.
     Starts(u32),
+    /// An elector votes.
+    Votes(u32, Word),
 }
 
 /// Streams of chance, one for each use.
@@ -144,6 +146,7 @@ impl World {
             scenario,
         };
         world.populate();
+        world.plan_story();
         world.queue.put(gossip::HEARTBEAT * 1_000, Event::Heartbeat);
         world
     }
@@ -204,6 +207,7 @@ impl World {
             Event::Named(node, life, task, blob) => self.named(node, life, task, blob),
             Event::Installs(node, life, installation) => self.install(node, life, *installation),
             Event::Starts(node) => self.start(node),
+            Event::Votes(node, says) => self.cast(node, says),
         }
     }
 

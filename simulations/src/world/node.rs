@@ -13,7 +13,7 @@ use updraft_protocol::{
     ChunkList, Digest, ForkDigest, Holding, ReleaseVersion, SecretKey, Timestamp,
 };
 
-use super::{gossip::MessageId, ledger::Kept, lines::Micros, people::BEGIN, talk::QuestionId};
+use super::{gossip::MessageId, installing::Folders, ledger::Kept, lines::Micros, people::BEGIN, talk::QuestionId};
 use crate::scenario::{Hostility, Role};
 
 /// What a carrying is for: a job of the agent's, or a mirror of a release.
@@ -159,6 +159,8 @@ pub struct Node {
     pub life: u32,
     /// What it keeps.
     pub kept: Kept,
+    /// Its components' folders.
+    pub folders: Folders,
     /// Blobs on its disk.
     pub shelves: BTreeMap<Digest, Shelf>,
     /// Listings and chunk lists on its disk.

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use updraft_protocol::{
-    Blob, ChunkList, Compatibility, Digest, Entry, FileMode, Manifest, Node, ObjectRef, PatchCodec,
+    Blob, ChunkList, Compatibility, ComponentName, Digest, Entry, FileMode, Manifest, Node, ObjectRef, PatchCodec,
     PatchOffer, ReleaseKind, ReleaseVersion, Severity, Signed, Target, Timestamp, Tree, TreeRef,
     codec,
 };
@@ -42,7 +42,8 @@ pub struct Made {
 /// All releases and blobs of a world, by what names them.
 #[derive(Debug, Default)]
 pub struct Releases {
-    made: BTreeMap<ReleaseVersion, Arc<Made>>,
+    made: BTreeMap<(ComponentName, ReleaseVersion), Arc<Made>>,
+    speaks: BTreeMap<(ComponentName, ReleaseVersion), u32>,
     by_tree: BTreeMap<Digest, Arc<Made>>,
     blobs: BTreeMap<Digest, Arc<MadeBlob>>,
     objects: BTreeMap<Digest, Arc<[u8]>>,
@@ -57,15 +58,16 @@ impl Releases {
         now: Timestamp,
     ) -> Arc<Made> {
         let version = wanted.version.0.clone();
-        let (tree, contents) = files(&version);
+        let component = wanted.component(people);
+        let (tree, contents) = files(&component, &version);
         let encoded = codec::encode(&*tree).expect("a small listing");
         let object = self.object(encoded);
-        let whole = self.blob(&format!("whole {version}"), wanted.size.0, None);
+        let whole = self.blob(&format!("whole {component} {version}"), wanted.size.0, None);
         let mut patches = Vec::new();
         for (from, size) in &wanted.patches {
-            let Some(base) = self.made.get(&from.0) else { continue };
+            let Some(base) = self.made.get(&(component.clone(), from.0.clone())) else { continue };
             let from_tree = base.manifest.tree.object.digest;
-            let name = format!("patch {} {version}", from.0);
+            let name = format!("patch {component} {} {version}", from.0);
             patches.push(PatchOffer {
                 from: from.0.clone(),
                 from_tree,
@@ -75,7 +77,7 @@ impl Releases {
         }
         let manifest = Manifest {
             network: people.network,
-            component: people.component.clone(),
+            component: component.clone(),
             version: version.clone(),
             target: Target::ANY.parse().expect("a target"),
             channel: people.channel.clone(),
@@ -98,14 +100,27 @@ impl Releases {
         };
         let signed = people.manifest(&manifest);
         let made = Arc::new(Made { signed, manifest: Arc::new(manifest), tree, contents });
-        self.made.insert(version, made.clone());
+        if let Some(speaks) = wanted.speaks {
+            self.speaks.insert((component.clone(), version.clone()), speaks);
+        }
+        self.made.insert((component, version), made.clone());
         self.by_tree.insert(object.digest, made.clone());
         made
     }
 
-    /// A release by its version.
-    pub fn of(&self, version: &ReleaseVersion) -> Option<&Arc<Made>> {
-        self.made.get(version)
+    /// A release of a component.
+    pub fn of(&self, component: &ComponentName, version: &ReleaseVersion) -> Option<&Arc<Made>> {
+        self.made.get(&(component.clone(), version.clone()))
+    }
+
+    /// The release of this version, of whatever component.
+    pub fn any(&self, version: &ReleaseVersion) -> Option<&Arc<Made>> {
+        self.made.iter().find(|((_, made), _)| made == version).map(|(_, made)| made)
+    }
+
+    /// The newest protocol that a release speaks, if it says so.
+    pub fn speaks(&self, component: &ComponentName, version: &ReleaseVersion) -> Option<u32> {
+        self.speaks.get(&(component.clone(), version.clone())).copied()
     }
 
     /// The release whose contents have this listing.
@@ -148,8 +163,8 @@ impl Releases {
 }
 
 /// The files of a version: a program, a text in a folder, and a file that is the same in all versions.
-fn files(version: &ReleaseVersion) -> (Arc<Tree>, Vec<u8>) {
-    let program = format!("the program, version {version}");
+fn files(component: &ComponentName, version: &ReleaseVersion) -> (Arc<Tree>, Vec<u8>) {
+    let program = format!("the program {component}, version {version}");
     let files = [
         ("bin/app", FileMode::Executable, program.into_bytes()),
         ("share/licence.txt", FileMode::Plain, b"the same in every version".to_vec()),
@@ -165,4 +180,12 @@ fn files(version: &ReleaseVersion) -> (Arc<Tree>, Vec<u8>) {
     entries.sort_by(|one, other| one.path.cmp(&other.path));
     let contents = files.into_iter().flat_map(|(_, _, bytes)| bytes).collect();
     (Arc::new(Tree { entries }), contents)
+}
+
+impl scenario::Release {
+    /// Of what it is a release.
+    fn component(&self, people: &People) -> ComponentName {
+        let named = self.component.as_deref().and_then(|name| name.parse().ok());
+        named.unwrap_or_else(|| people.component.clone())
+    }
 }

@@ -1,0 +1,272 @@
+//! A release goes live on a simulated node: the real installer on a disk in memory, that may fail at any change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use updraft_node::{
+    agent::{
+        Extent, Fetched, Input, Installation as Live, InstalledVersion, Job, JobError, OperationId,
+        Staged, Trial,
+    },
+    install::{InstallError, Installed, Installer},
+    trial::Tried,
+};
+use updraft_protocol::{ComponentName, Digest, ReleaseVersion};
+
+use super::{Event, World, lines::Micros, node::Node};
+use crate::disk::{Capacity, VirtualDisk};
+
+/// Versions kept besides the live one: `store.keep_versions`.
+const KEEP: usize = 3;
+/// What unpacking gives in a second, and the flushes of an installation take: rounded from what `cargo bench` says of this
+/// program on a small machine.
+const UNPACK_RATE: u64 = 200_000_000;
+const FLUSHES: Micros = 60_000;
+
+/// A component's folder on a node's disk.
+#[derive(Debug)]
+pub struct Folder {
+    /// The disk that it lies on, all of it.
+    pub disk: VirtualDisk,
+    /// The installer, while the program runs and could open it.
+    pub installer: Option<Installer>,
+}
+
+/// The folders of a node.
+pub type Folders = BTreeMap<ComponentName, Folder>;
+
+/// What is about to be built.
+#[derive(Debug)]
+pub(super) struct Installation {
+    job: Job,
+    fetched: Fetched,
+}
+
+impl Node {
+    /// The installer of a component, if its folder is open.
+    pub fn installer(&self, component: &ComponentName) -> Option<&Installer> {
+        self.folders.get(component).and_then(|folder| folder.installer.as_ref())
+    }
+
+    /// Opens a component's folder, which comes to rest by that.
+    pub fn open(&mut self, component: &ComponentName) -> Result<(), InstallError> {
+        let empty = || Folder { disk: VirtualDisk::new(Capacity::AMPLE), installer: None };
+        let folder = self.folders.entry(component.clone()).or_insert_with(empty);
+        if folder.installer.is_none() {
+            folder.installer = Some(Installer::open_on(folder.disk.root(), component.clone(), 0)?);
+        }
+        Ok(())
+    }
+
+    /// What is live of a component, and what else is kept, newest first.
+    pub fn inventory(&self, component: &ComponentName) -> (Option<InstalledVersion>, Vec<InstalledVersion>) {
+        let Some(installer) = self.installer(component) else { return (None, Vec::new()) };
+        let of = |installed: Installed| InstalledVersion {
+            version: installed.version,
+            tree: installed.tree,
+        };
+        let installed = installer.installed().map(of);
+        let previous = installer.previous().map(of);
+        let mut kept: Vec<InstalledVersion> = installer.kept().into_iter().map(of).collect();
+        kept.retain(|version| Some(version) != installed.as_ref());
+        kept.sort_by(|a, b| {
+            (Some(b) == previous.as_ref(), &b.version).cmp(&(Some(a) == previous.as_ref(), &a.version))
+        });
+        (installed, kept)
+    }
+}
+
+impl World {
+    /// A node begins to build a release; that takes its time.
+    pub(super) fn begin_install(&mut self, node: u32, job: Job, fetched: Fetched) {
+        let life = self.nodes[node as usize].life;
+        let takes = job.manifest.whole.size.saturating_mul(1_000_000) / UNPACK_RATE + FLUSHES;
+        let installation = Box::new(Installation { job, fetched });
+        self.queue.put(self.now + takes, Event::Installs(node, life, installation));
+    }
+
+    /// The same beside what is live.
+    pub(super) fn begin_stage(&mut self, node: u32, job: Job, fetched: Fetched) {
+        self.begin_install(node, job, fetched);
+    }
+
+    /// The disk of a node is changed, and what came of it is told to its machine.
+    pub(super) fn install(&mut self, node: u32, life: u32, installation: Installation) {
+        if !self.lives(node, life) {
+            return;
+        }
+        self.note("installs", node, 0);
+        let Installation { job, fetched } = installation;
+        let id = job.id;
+        let input = match job.extent {
+            Extent::Stage { protocol, trial } => {
+                Input::Staged(id, self.stage_and_try(node, &job, &fetched, protocol, trial))
+            }
+            Extent::Install | Extent::Download => Input::Installed(id, self.go_live(node, &job, &fetched)),
+        };
+        let failed = matches!(&input, Input::Installed(_, Err(_)));
+        self.input(node, input);
+        if failed {
+            // It may have failed half way: what is installed is what the folder says.
+            self.look_at_folder(node, &job.component);
+        }
+    }
+
+    /// A node's machine learns what lies in a component's folder.
+    pub(super) fn look_at_folder(&mut self, node: u32, component: &ComponentName) {
+        let (installed, kept) = self.nodes[node as usize].inventory(component);
+        if let Some(running) = &mut self.node(node).running {
+            running.machine.found(component, installed, kept);
+        }
+    }
+
+    fn go_live(&mut self, node: u32, job: &Job, fetched: &Fetched) -> Result<Live, JobError> {
+        let at = self.nodes[node as usize].wall(self.now);
+        let version = &job.manifest.version;
+        let called_off = self.called_off(node, job.id);
+        self.with_contents(node, job, fetched, |installer, made| {
+            installer.check_current().map_err(|error| refused(&error))?;
+            match made {
+                Made::Already => {}
+                Made::Staged => {
+                    if let Some(reason) = called_off {
+                        return Err(JobError::Failed(reason));
+                    }
+                    installer.switch(version, at).map_err(|error| refused(&error))?;
+                    installer.commit(version).map_err(|error| refused(&error))?;
+                }
+            }
+            // What cannot be removed costs room and nothing else.
+            let _ = installer.keep(KEEP, &job.ahead);
+            Ok(())
+        })?;
+        self.live(node, &job.component)
+    }
+
+    fn live(&self, node: u32, component: &ComponentName) -> Result<Live, JobError> {
+        let (installed, kept) = self.nodes[node as usize].inventory(component);
+        let installed = installed.ok_or_else(|| Self::failed("nothing is committed after a commit"))?;
+        Ok(Live { installed, kept })
+    }
+
+    fn called_off(&mut self, node: u32, id: OperationId) -> Option<String> {
+        self.node(node).running.as_mut()?.called_off.remove(&id)
+    }
+
+    fn stage_and_try(
+        &mut self,
+        node: u32,
+        job: &Job,
+        fetched: &Fetched,
+        protocol: u32,
+        trial: Trial,
+    ) -> Result<Staged, JobError> {
+        let called_off = self.called_off(node, job.id);
+        self.with_contents(node, job, fetched, |_, _| Ok(()))?;
+        if let Some(reason) = called_off {
+            return Err(JobError::Failed(reason));
+        }
+        let version = job.manifest.version.clone();
+        let said = format!("{} speaks {protocol}", job.manifest.release_name());
+        let speaks = self.releases.speaks(&job.component, &version);
+        let tried = match trial {
+            Trial::Spared => None,
+            Trial::Demanded if speaks.is_none_or(|newest| newest >= protocol) => {
+                Some(Tried { printed: Digest::of(said.as_bytes()), said })
+            }
+            Trial::Demanded => {
+                return Err(JobError::Unfit(format!("it does not speak protocol {protocol}")));
+            }
+        };
+        Ok(Staged { version, protocol, tried })
+    }
+
+    /// Has the contents of a job's release staged, and does something with the installer then.
+    fn with_contents(
+        &mut self,
+        node: u32,
+        job: &Job,
+        fetched: &Fetched,
+        then: impl FnOnce(&mut Installer, Made) -> Result<(), JobError>,
+    ) -> Result<(), JobError> {
+        let tree = job.manifest.tree.object.digest;
+        let made = self.releases.with_tree(&tree).cloned();
+        let made = made.ok_or_else(|| JobError::Damaged("nobody has made these contents".to_owned()))?;
+        self.check_route(node, job, fetched)?;
+        let this = self.node(node);
+        this.open(&job.component).map_err(|error| refused(&error))?;
+        let installer = this.folders.get_mut(&job.component).and_then(|folder| folder.installer.as_mut());
+        let installer = installer.ok_or_else(|| Self::failed("the folder could not be opened"))?;
+        let staged = installer.stage(&job.manifest.version, &tree, &made.tree, |out| {
+            out.write_all(&made.contents)
+        });
+        let made = match staged {
+            Ok(_) => Made::Staged,
+            Err(InstallError::AlreadyLive { .. }) => Made::Already,
+            Err(error) => return Err(refused(&error)),
+        };
+        then(installer, made)
+    }
+
+    /// Whether the blobs of a way are here, and the way begins with what is installed.
+    fn check_route(&self, node: u32, job: &Job, fetched: &Fetched) -> Result<(), JobError> {
+        let this = &self.nodes[node as usize];
+        let mut has = job.base.as_ref().map(|base| base.tree);
+        for leg in &fetched.route {
+            if !this.shelves.get(&leg.blob).is_some_and(|shelf| shelf.is_complete) {
+                return Err(Self::failed("a blob of the way is not complete here"));
+            }
+            if leg.from.is_some() && leg.from != has {
+                let error = "the way begins elsewhere".to_owned();
+                return Err(JobError::WrongRoute { blob: leg.blob, error });
+            }
+            has = Some(leg.to.tree.object.digest);
+        }
+        Ok(())
+    }
+
+    /// What nobody needs ready is removed.
+    pub(super) fn keep_ahead(
+        &mut self,
+        node: u32,
+        component: &ComponentName,
+        ahead: &BTreeSet<ReleaseVersion>,
+    ) {
+        let folder = self.node(node).folders.get_mut(component);
+        if let Some(installer) = folder.and_then(|folder| folder.installer.as_mut()) {
+            // What stays costs room.
+            let _ = installer.keep_ahead(ahead);
+        }
+    }
+
+    /// A node goes back to a version that it kept.
+    pub(super) fn switch_back(
+        &mut self,
+        node: u32,
+        job: OperationId,
+        component: ComponentName,
+        to: InstalledVersion,
+    ) {
+        let at = self.nodes[node as usize].wall(self.now);
+        let folder = self.node(node).folders.get_mut(&component);
+        let result = match folder.and_then(|folder| folder.installer.as_mut()) {
+            None => Err(Self::failed("the folder could not be opened")),
+            Some(installer) => installer.rollback_to(&to.version, at).map_err(|error| refused(&error)),
+        };
+        let result = result.and_then(|()| self.live(node, &component));
+        self.ends(node, Input::Installed(job, result));
+    }
+}
+
+/// Whether what was asked for is live already.
+#[derive(Debug, Clone, Copy)]
+enum Made {
+    Already,
+    Staged,
+}
+
+fn refused(error: &InstallError) -> JobError {
+    match error {
+        InstallError::DiskFull { .. } => JobError::Disk(error.to_string()),
+        _ => JobError::Failed(error.to_string()),
+    }
+}

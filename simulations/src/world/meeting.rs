@@ -1,0 +1,99 @@
+//! Who is connected with whom: nodes dial those that a ticket names, then others that these know, until they have as many as
+//! they look for.
+//!
+//! How a real node hears of others (the DHT's walks, identify) is not simulated; that it hears of any of them is assumed, as
+//! it is once a node has been connected for a moment. Nobody dials more than a few at once.
+
+use updraft_node::agent::Input;
+
+use super::{Event, World, lines::Micros};
+
+/// Connections that a node takes at most (`p2p.peers_max`).
+const MAX_PEERS: usize = 64;
+/// Dialled in one go.
+const AT_ONCE: usize = 4;
+/// Time until a node looks again, and how much of it is up to chance.
+const LOOKS: Micros = 1_000_000;
+/// Time until who has enough looks whether he still has.
+const RESTS: Micros = 10_000_000;
+/// Others that are looked at to find one that can be dialled.
+const TRIES: usize = 32;
+/// Round trips until a connection is there: TCP, noise, and the protocols.
+const ROUND_TRIPS: u64 = 3;
+
+impl World {
+    /// A node looks for peers, and will look again.
+    pub(super) fn dial(&mut self, node: u32, life: u32) {
+        if !self.lives(node, life) {
+            return;
+        }
+        self.note("dials", node, 0);
+        let wanted = self.nodes[node as usize].character.peers;
+        let mut missing = wanted.saturating_sub(self.nodes[node as usize].peers.len()).min(AT_ONCE);
+        if missing > 0 && self.nodes[node as usize].peers.is_empty() {
+            let known = self.known.clone();
+            for other in self.chances.meeting.some(missing, known.len()) {
+                missing -= usize::from(self.connect(node, known[other]));
+            }
+        } else {
+            for _ in 0..TRIES {
+                let Some(other) = self.chances.meeting.place(self.nodes.len()) else { break };
+                let other = u32::try_from(other).expect("numbered so");
+                if missing == 0 {
+                    break;
+                }
+                missing -= usize::from(self.connect(node, other));
+            }
+        }
+        let has = self.nodes[node as usize].peers.len();
+        let rest = if has < wanted { LOOKS } else { RESTS };
+        let at = self.now + rest + self.chances.meeting.below(rest / 2);
+        self.queue.put(at, Event::Dials(node, life));
+    }
+
+    /// Opens a connection if there is none and both may. Says whether there is a new one.
+    ///
+    /// What is said over it at once is under way three round trips longer: that is what opening takes.
+    pub(super) fn connect(&mut self, from: u32, to: u32) -> bool {
+        let (one, other) = (&self.nodes[from as usize], &self.nodes[to as usize]);
+        let now = self.now;
+        let refuses = |banned: Option<&Micros>| banned.is_some_and(|until| *until > now);
+        if from == to
+            || one.peers.contains(&to)
+            || one.running.is_none()
+            || other.running.is_none()
+            || one.peers.len() >= MAX_PEERS
+            || other.peers.len() >= MAX_PEERS
+            || refuses(one.banned.get(&to))
+            || refuses(other.banned.get(&from))
+            || !self.ways.opens(from, to)
+        {
+            return false;
+        }
+        self.node(from).peers.insert(to);
+        self.node(to).peers.insert(from);
+        self.gossip.connect(from, to);
+        let opened = now + ROUND_TRIPS * 2 * self.ways.usual(from);
+        for (node, peer) in [(from, to), (to, from)] {
+            let life = self.nodes[node as usize].life;
+            self.queue.put(opened, Event::Ended(node, life, Box::new(Input::PeerCame(peer))));
+        }
+        true
+    }
+
+    /// A connection ends; both see it.
+    pub(super) fn disconnect(&mut self, one: u32, other: u32) {
+        if !self.node(one).peers.remove(&other) {
+            return;
+        }
+        self.node(other).peers.remove(&one);
+        self.gossip.disconnect(one, other);
+        let lost = [self.lines.cut(one, other), self.lines.cut(other, one)].concat();
+        self.lose(lost);
+        for (node, peer) in [(one, other), (other, one)] {
+            self.fail_questions(node, peer);
+            let life = self.nodes[node as usize].life;
+            self.queue.put(self.now, Event::Ended(node, life, Box::new(Input::PeerWent(peer))));
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The story of a scenario happens.
+
+use std::collections::BTreeSet;
+
+use updraft_node::agent::{Input, ProposalWish, own_component};
+use updraft_protocol::{Signed, Stance, Statement};
+
+use super::{Event, World, node::Shelf};
+use crate::scenario::{Act, Departure, Share, Span, Word};
+
+impl World {
+    /// Puts the steps of the story on the queue.
+    pub(super) fn plan_story(&mut self) {
+        let scenario = self.scenario.clone();
+        for (place, step) in scenario.story.iter().enumerate() {
+            let at = self.pick(step.at);
+            self.queue.put(at, Event::Story(place));
+        }
+    }
+
+    /// A step happens.
+    pub(super) fn tell(&mut self, step: usize) {
+        let scenario = self.scenario.clone();
+        let Some(step) = scenario.story.get(step) else { return };
+        self.note("story", 0, 0);
+        match &step.act {
+            Act::Publish { release, group } => self.publish(&release.0, group.as_deref()),
+            Act::Join { group, count, over } => self.join(group, *count, over.0),
+            Act::Leave { group, share, how, back_after } => {
+                for node in self.some_of(group.as_deref(), *share) {
+                    self.leave(node, *how, *back_after);
+                }
+            }
+            Act::Partition { groups, share, one_way } => {
+                let mut some: BTreeSet<u32> = groups.iter().flat_map(|group| self.all_of(Some(group))).collect();
+                some.extend(share.map(|share| self.some_of(None, share)).into_iter().flatten());
+                self.ways.divide(&some, *one_way);
+            }
+            Act::Heal => self.ways.heal(),
+            Act::Propose { component, to, release, voting, lead, grace, .. } => {
+                let seconds = |time: &crate::scenario::Time| Some(time.0 / 1_000_000);
+                let line = match component {
+                    Some(name) => name.parse().expect("checked with the scenario"),
+                    None => own_component(),
+                };
+                let times = [seconds(voting), seconds(lead), seconds(grace)];
+                self.propose(line, *to, release.0.clone(), times);
+            }
+            Act::Vote { share, says, over } => self.vote(*share, *says, over.0),
+            _ => {}
+        }
+    }
+
+    /// The nodes of a group; without a name, all that do not lie.
+    pub(super) fn all_of(&self, group: Option<&str>) -> Vec<u32> {
+        let place = group.and_then(|name| self.scenario.groups.iter().position(|group| group.name == name));
+        let is = |node: &super::node::Node| match place {
+            Some(place) => node.character.group as usize == place,
+            None => node.hostile.is_none(),
+        };
+        (0..).zip(&self.nodes).filter(|(_, node)| is(node)).map(|(number, _)| number).collect()
+    }
+
+    fn some_of(&mut self, group: Option<&str>, share: Share) -> Vec<u32> {
+        let all = self.all_of(group);
+        let count = share.of(all.len());
+        self.chances.nodes.some(count, all.len()).into_iter().map(|place| all[place]).collect()
+    }
+
+    fn publish(&mut self, version: &updraft_protocol::ReleaseVersion, group: Option<&str>) {
+        let Some(made) = self.releases.any(version).cloned() else { return };
+        let first = group.map_or_else(|| Some(0), |name| self.all_of(Some(name)).first().copied());
+        let Some(node) = first else { return };
+        let wall = super::people::BEGIN + self.now / 1_000_000;
+        let head = self.people.list(&made.signed, updraft_protocol::Timestamp::from_seconds(wall));
+        for blob in made.manifest.blobs() {
+            let Some(found) = self.releases.find(&blob.digest).cloned() else { continue };
+            let this = self.node(node);
+            let held = vec![true; found.list.digests.len()];
+            this.shelves.insert(blob.digest, Shelf { held, is_complete: true });
+            this.objects.insert(blob.chunks.digest);
+        }
+        self.node(node).objects.insert(made.manifest.tree.object.digest);
+        self.published(version, node);
+        let input = Input::Imported { head, manifest: made.signed.clone(), by: "story".to_owned() };
+        self.input(node, input);
+    }
+
+    fn join(&mut self, group: &str, count: Option<u32>, over: u64) {
+        let away: Vec<u32> =
+            self.all_of(Some(group)).into_iter().filter(|n| self.nodes[*n as usize].running.is_none()).collect();
+        let count = count.map_or(away.len(), |count| count as usize);
+        for node in away.into_iter().take(count) {
+            let at = self.now + self.chances.nodes.between(0, over);
+            self.queue.put(at, Event::Starts(node));
+        }
+    }
+
+    fn leave(&mut self, node: u32, how: Departure, back_after: Option<Span>) {
+        self.stop(node, how);
+        if let Some(after) = back_after {
+            let at = self.now + self.pick(after);
+            self.queue.put(at, Event::Starts(node));
+        }
+    }
+
+    fn electors(&self) -> Vec<u32> {
+        let votes = |node: &super::node::Node| node.character.elector.is_some();
+        (0..).zip(&self.nodes).filter(|(_, node)| votes(node)).map(|(number, _)| number).collect()
+    }
+
+    fn propose(
+        &mut self,
+        line: updraft_protocol::ComponentName,
+        to: u32,
+        release: updraft_protocol::ReleaseVersion,
+        [voting, lead, grace]: [Option<u64>; 3],
+    ) {
+        let Some(node) = self.electors().first().copied() else { return };
+        let (network, this) = (self.people.network, &self.nodes[node as usize]);
+        let now = this.now(self.now);
+        let (Some(key), Some(running)) = (&this.character.elector, &this.running) else { return };
+        let wish = ProposalWish {
+            by: key.public().id(),
+            line,
+            to,
+            release: Some(release),
+            voting,
+            lead,
+            grace,
+            height: None,
+            threshold: None,
+            min_ready: None,
+            notes: String::new(),
+        };
+        let Ok(proposal) = running.machine.draft_proposal(wish, now) else { return };
+        let Ok(mut signed) = Signed::unsigned(&proposal) else { return };
+        signed.sign(key, &network);
+        let statement = std::sync::Arc::new(Statement::Proposal(signed));
+        let Some(running) = &mut self.node(node).running else { return };
+        if let Ok((_, actions)) = running.machine.say_on_a_vote(statement, now) {
+            self.carry_out(node, actions);
+        }
+    }
+
+    fn vote(&mut self, share: Share, says: Word, over: u64) {
+        let electors = self.electors();
+        let count = share.of(electors.len());
+        for node in electors.into_iter().take(count) {
+            let at = self.now + self.chances.nodes.between(0, over);
+            self.queue.put(at, Event::Votes(node, says));
+        }
+    }
+
+    /// An elector votes on what it heard of last.
+    pub(super) fn cast(&mut self, node: u32, says: Word) {
+        let now = self.nodes[node as usize].now(self.now);
+        self.note("votes", node, says as u64);
+        let stance = match says {
+            Word::Yes => Stance::Yes,
+            Word::No => Stance::No,
+            Word::Abstain => Stance::Abstain,
+            Word::Cancel => Stance::Cancel,
+        };
+        let Some(running) = &mut self.node(node).running else { return };
+        let Some(last) = running.machine.proposals(now).first().map(|line| line.id) else { return };
+        let Ok((ballot, actions)) = running.machine.vote(&last, stance, String::new(), now) else { return };
+        self.carry_out(node, vec![updraft_node::agent::Action::Cast(Box::new(ballot))]);
+        self.carry_out(node, actions);
+    }
+}
