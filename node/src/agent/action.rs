@@ -183,6 +183,34 @@ pub enum Action<P> {
     CountManifest(u64),
 }
 
+impl<P> Action<P> {
+    /// What the machine hears of an action that is not carried out, because what it rests on could not be kept; `None`
+    /// if it waits for nothing. The message of a verdict is to be ignored then.
+    pub fn given_up(self) -> Option<Input<P>> {
+        let failed =
+            || JobError::Failed("what it rests on could not be kept; the log says why".to_owned());
+        Some(match self {
+            Self::Fetch(job) => Input::Fetched(job.id, Err(failed())),
+            Self::Install(job, _) => Input::Installed(job.id, Err(failed())),
+            Self::Stage(job, _) => Input::Staged(job.id, Err(failed())),
+            Self::SwitchBack { job, .. } => Input::Installed(job, Err(failed())),
+            Self::Mirror(release, _) => Input::Mirrored(release, Err(failed())),
+            // Questions that are not put are not answered either: the asker is free again.
+            Self::AskNews(peer, _) => Input::News(peer, None),
+            Self::AskRoots(peer, ..) => Input::Roots(peer, None),
+            Self::AskManifest(peer, digest) => Input::Manifest(peer, digest, None),
+            Self::AskStatements(peer, _, after) => Input::Statements(peer, after, None),
+            _ => return None,
+        })
+    }
+
+    /// Whether what peers are told may be another after it: [`Machine::telling`](super::Machine::telling) is to be asked
+    /// again then.
+    pub fn changes_what_is_said(&self) -> bool {
+        matches!(self, Self::KeepStatement(_) | Self::KeepRoot(..) | Self::KeepHead(..))
+    }
+}
+
 /// A release to be brought here.
 #[derive(Debug, Clone)]
 pub struct Job {
@@ -308,5 +336,26 @@ impl std::fmt::Display for JobError {
             | Self::Failed(text) => f.write_str(text),
             Self::WrongRoute { error, .. } => f.write_str(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_for_the_end_of_an_action_hears_it_when_that_is_given_up() {
+        let (peer, digest) = (1_u8, Digest::of(b"a release"));
+        let network = NetworkId::from_bytes([9; 32]);
+        let asked = Action::AskStatements(peer, network, Some(digest)).given_up();
+        assert!(matches!(asked, Some(Input::Statements(1, Some(after), None)) if after == digest));
+        let asked = Action::AskManifest(peer, digest).given_up();
+        assert!(matches!(asked, Some(Input::Manifest(1, _, None))));
+        let asked = Action::AskRoots(peer, network, 1).given_up();
+        assert!(matches!(asked, Some(Input::Roots(1, None))));
+        let manifest = Arc::new(crate::testing::manifest("demo-app", "1.0.0"));
+        let mirror = Action::<u8>::Mirror(digest, manifest).given_up();
+        assert!(matches!(mirror, Some(Input::Mirrored(_, Err(JobError::Failed(_))))));
+        assert!(Action::<u8>::Sweep.given_up().is_none());
     }
 }

@@ -59,6 +59,14 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         })
     }
 
+    /// Knows the component of this program when the node is left behind: what speaks the protocol in force may lie
+    /// here. To be said when a node has started, before its folders are looked at.
+    pub fn look_for_a_successor(&mut self, now: Now) {
+        if self.left_behind(now).is_some() {
+            self.know(&own_component());
+        }
+    }
+
     /// Fetches and installs a program that speaks what is in force, and becomes it.
     pub(super) fn catch_up_with_the_rest(
         &mut self,

@@ -45,9 +45,7 @@ impl Agent {
     /// Carries out actions in their order. When something cannot be kept, what stands behind it is given up:
     /// a promise that rests on nothing is not made.
     pub(super) async fn carry_out(&mut self, actions: Vec<Action<PeerId>>) {
-        let said = actions.iter().any(|action| {
-            matches!(action, Action::KeepStatement(_) | Action::KeepRoot(..) | Action::KeepHead(..))
-        });
+        let said = actions.iter().any(Action::changes_what_is_said);
         let mut actions = actions.into_iter();
         while let Some(action) = actions.next() {
             if let Err(NotKept) = self.act(action).await {
@@ -68,27 +66,12 @@ impl Agent {
 
     /// Ends what will not be carried out, and goes back to what is known to be kept.
     pub(super) async fn give_up(&mut self, actions: impl Iterator<Item = Action<PeerId>>) {
-        let failed =
-            || JobError::Failed("what it rests on could not be kept; the log says why".to_owned());
         for action in actions {
-            let input = match action {
-                Action::Verdict(token, _) => {
-                    self.settle(token, catalog::Verdict::Ignore);
-                    continue;
-                }
-                Action::Fetch(job) => Input::Fetched(job.id, Err(failed())),
-                Action::Install(job, _) => Input::Installed(job.id, Err(failed())),
-                Action::Stage(job, _) => Input::Staged(job.id, Err(failed())),
-                Action::SwitchBack { job, .. } => Input::Installed(job, Err(failed())),
-                Action::Mirror(release, _) => Input::Mirrored(release, Err(failed())),
-                // Questions that are not put are not answered either: the asker is free again.
-                Action::AskNews(peer, _) => Input::News(peer, None),
-                Action::AskRoots(peer, ..) => Input::Roots(peer, None),
-                Action::AskManifest(peer, digest) => Input::Manifest(peer, digest, None),
-                Action::AskStatements(peer, _, after) => Input::Statements(peer, after, None),
-                _ => continue,
-            };
-            self.effects.spawn(async move { Ended::Input(Box::new(input)) });
+            if let Action::Verdict(token, _) = action {
+                self.settle(token, catalog::Verdict::Ignore);
+            } else if let Some(input) = action.given_up() {
+                self.effects.spawn(async move { Ended::Input(Box::new(input)) });
+            }
         }
         let mut store = self.context.store.clone();
         let (clock, skew) = (self.context.clock.now(), self.settings.trust.max_clock_skew);

@@ -24,7 +24,7 @@ pub enum Ending {
 }
 
 /// The component that this program is a release of.
-pub(super) fn own_component() -> ComponentName {
+pub fn own_component() -> ComponentName {
     "updraft".parse().expect("`updraft` is a component name")
 }
 

@@ -1,7 +1,9 @@
 //! The agent's rules: what a node does about what it hears. Pure.
 //!
 //! Every input is handled wholly before the next; actions are carried out in their order, and what is to be
-//! kept stands before what is said about it.
+//! kept stands before what is said about it. When something cannot be kept, what stands behind it is not done
+//! ([`Action::given_up`] says what the machine hears instead), and what is believed is read again
+//! ([`Machine::believe_again`]). `effects.rs` does so for a node; simulations do the same for theirs.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -146,6 +148,30 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// What is believed.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    /// Every component that is known, by name.
+    pub fn components(&self) -> impl Iterator<Item = &Component> {
+        self.components.values()
+    }
+
+    /// Takes note of what lies in a component's folder: what runs, and what is kept, the newest first. To be said when
+    /// a node has started, before its first input; later, installations tell.
+    pub fn note_installed(
+        &mut self,
+        name: &ComponentName,
+        installed: Option<InstalledVersion>,
+        kept: Vec<InstalledVersion>,
+    ) {
+        if let Some(component) = self.components.get_mut(name) {
+            component.installed = installed;
+            component.kept = kept;
+        }
+    }
+
+    /// Blobs that are complete in the store.
+    pub fn held(&self) -> &BTreeSet<Digest> {
+        &self.held
     }
 
     /// A component that is followed.

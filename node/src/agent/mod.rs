@@ -7,6 +7,21 @@
 //!                      └─> status, events  └─> install   (stage, switch, go back)
 //! ```
 //!
+//! Simulations drive what is pure here with thousands of nodes on one clock, and do by themselves what the task and its
+//! effects do for one node:
+//!
+//! | of a node | decides | its driver here |
+//! |---|---|---|
+//! | all that it hears | [`Machine`]: an [`Input`] in, [`Action`]s out, in order | `task.rs`, `effects.rs` |
+//! | a fetch, a plan, a mirror | [`Errand`], with what is pure in [`fetch`](crate::fetch) | `fetching.rs` |
+//! | answers to who was away | [`answer`], from a [`Ledger`] and a [`Telling`] | `serving.rs` |
+//! | what is believed after a start | [`Trust`], [`restore_catalog`], [`restore_votes`] | `start.rs` |
+//!
+//! A ballot that an operator casts with [`Machine::vote`] is kept, then signed, then handed back as [`Input::Cast`]; so is
+//! a heartbeat of [`Action::Vouch`], as [`Input::Vouched`]. A proposal is drafted with [`Machine::draft_proposal`], signed,
+//! and said with [`Machine::say_on_a_vote`]; other statements with [`Machine::say`]. A release is published with
+//! [`Input::Imported`].
+//!
 //! | channel | bound | when full |
 //! |---|---|---|
 //! | orders | `MAX_ORDERS` | the asker waits |
@@ -85,7 +100,7 @@ pub use self::{
     answering::{Telling, answer},
     behind::LeftBehind,
     changing::{Listening, Speech, Understood},
-    ending::Ending,
+    ending::{Ending, own_component},
     errand::{Brought, Errand, ErrandAction, ErrandInput},
     event::{Event, What},
     ledger::Ledger,

@@ -162,10 +162,7 @@ pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<Ending>), Pr
         settings,
     };
     agent.serve_what_is_said();
-    // The program that speaks what is in force may lie here.
-    if agent.machine.left_behind(agent.now()).is_some() {
-        agent.machine.know(&own_component());
-    }
+    agent.machine.look_for_a_successor(agent.now());
     let names: Vec<ComponentName> = agent.machine.components.keys().cloned().collect();
     for name in &names {
         agent.open_installer(name).await;
@@ -210,10 +207,7 @@ impl Agent {
         let looked =
             tokio::task::spawn_blocking(move || installing::inventory(&lock(&installer))).await;
         let Ok((installed, kept)) = looked else { return };
-        if let Some(component) = self.machine.components.get_mut(name) {
-            component.installed = installed;
-            component.kept = kept;
-        }
+        self.machine.note_installed(name, installed, kept);
     }
 }
 
