@@ -18,7 +18,7 @@ use super::{
     Event, World,
     dht::{self, Dht},
     lines::Micros,
-    node::{Carrying, Fetching, Shelf, Task},
+    node::{Carrying, Fetching, Task},
     talk::{About, Ask, RIGHT},
 };
 

@@ -34,7 +34,14 @@ impl World {
 
     /// The same, if the node's program still is the one that it was meant for.
     pub(super) fn hand(&mut self, node: u32, life: u32, input: Input<u32>) {
-        if self.lives(node, life) {
+        let peers = &self.nodes[node as usize].peers;
+        // Who is gone before it was noticed that he came never came.
+        let is_over = match &input {
+            Input::PeerCame(peer) => !peers.contains(peer),
+            Input::PeerWent(peer) => peers.contains(peer),
+            _ => false,
+        };
+        if self.lives(node, life) && !is_over {
             self.note("ended", node, 0);
             self.input(node, input);
         }
@@ -343,10 +350,8 @@ impl World {
             .collect();
         let this = self.node(node);
         let gone: Vec<_> = this.shelves.keys().filter(|blob| !named.contains(*blob)).copied().collect();
-        for blob in &gone {
-            this.shelves.remove(blob);
-            self.dht.withdraw(blob, node);
-        }
+        gone.iter().for_each(|blob| drop(this.shelves.remove(blob)));
+        gone.iter().for_each(|blob| self.dht.withdraw(blob, node));
         if let Some(running) = &mut self.node(node).running {
             running.machine.swept(&gone);
         }

@@ -20,7 +20,7 @@ use updraft_protocol::{
 const LINKS: usize = 256;
 
 /// The ledger of one node. Signed things are shared: thousands of nodes keep the same ones.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Kept {
     /// From version 1 on.
     roots: Vec<Arc<Signed<Root>>>,
@@ -39,7 +39,18 @@ pub struct Kept {
 impl Kept {
     /// Of a node that has joined a network.
     pub fn joined(first: Arc<Signed<Root>>) -> Self {
-        Self { roots: vec![first], ..Self::default() }
+        Self {
+            roots: vec![first],
+            heads: BTreeMap::new(),
+            manifests: BTreeMap::new(),
+            statements: BTreeMap::new(),
+            learnt: BTreeMap::new(),
+            height: None,
+            time: Timestamp::from_seconds(0),
+            vouched: BTreeMap::new(),
+            cast: BTreeMap::new(),
+            changes: 0,
+        }
     }
 
     /// How often something was changed: what is refused changes nothing.

@@ -93,9 +93,9 @@ pub struct Character {
     /// Connections that it looks for.
     pub peers: usize,
     /// The key with which it votes, and that with which it bears witness.
-    pub elector: Option<SecretKey>,
+    pub elector: Option<Arc<SecretKey>>,
     /// See `elector`.
-    pub witness: Option<SecretKey>,
+    pub witness: Option<Arc<SecretKey>>,
 }
 
 /// What it counts: for reports.

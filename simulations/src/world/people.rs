@@ -42,8 +42,8 @@ pub struct People {
     publishers: Vec<SecretKey>,
     /// How many publishers have to sign.
     threshold: usize,
-    electors: Vec<SecretKey>,
-    witnesses: Vec<SecretKey>,
+    electors: Vec<Arc<SecretKey>>,
+    witnesses: Vec<Arc<SecretKey>>,
     head_lifetime: u64,
     newest: Option<Verified<Head>>,
 }
@@ -108,20 +108,20 @@ impl People {
             trusted,
             publishers,
             threshold,
-            electors,
-            witnesses,
+            electors: electors.into_iter().map(Arc::new).collect(),
+            witnesses: witnesses.into_iter().map(Arc::new).collect(),
             head_lifetime: scenario.network.head_lifetime.0 / 1_000_000,
             newest: None,
         }
     }
 
     /// The key of an elector.
-    pub fn elector(&self, n: usize) -> Option<&SecretKey> {
+    pub fn elector(&self, n: usize) -> Option<&Arc<SecretKey>> {
         self.electors.get(n)
     }
 
     /// The key of a witness.
-    pub fn witness(&self, n: usize) -> Option<&SecretKey> {
+    pub fn witness(&self, n: usize) -> Option<&Arc<SecretKey>> {
         self.witnesses.get(n)
     }
 

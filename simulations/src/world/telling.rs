@@ -81,7 +81,6 @@ impl World {
             this.objects.insert(blob.chunks.digest);
         }
         self.node(node).objects.insert(made.manifest.tree.object.digest);
-        self.published(version, node);
         let input = Input::Imported { head, manifest: made.signed.clone(), by: "story".to_owned() };
         self.input(node, input);
     }
