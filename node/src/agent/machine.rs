@@ -179,18 +179,6 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         self.components.get(name)
     }
 
-    /// What lies in a component's folder, after an installation that failed may have changed that.
-    pub fn found(
-        &mut self,
-        name: &ComponentName,
-        installed: Option<InstalledVersion>,
-        kept: Vec<InstalledVersion>,
-    ) {
-        if let Some(component) = self.components.get_mut(name) {
-            (component.installed, component.kept) = (installed, kept);
-        }
-    }
-
     /// Operations of this run.
     pub fn operations(&self) -> &Operations {
         &self.operations

@@ -115,7 +115,7 @@ impl World {
     pub(super) fn look_at_folder(&mut self, node: u32, component: &ComponentName) {
         let (installed, kept) = self.nodes[node as usize].inventory(component);
         if let Some(running) = &mut self.node(node).running {
-            running.machine.found(component, installed, kept);
+            running.machine.note_installed(component, installed, kept);
         }
     }
 
