@@ -128,10 +128,12 @@ impl FromStr for LineRate {
     fn from_str(text: &str) -> Result<Self, InvalidQuantity> {
         let form = InvalidQuantity::Form { units: RATE_UNITS };
         let rate = match text.strip_suffix("/s") {
-            Some(size) if !size.ends_with("bit") => parse_size(size).map_err(|error| match error {
-                InvalidQuantity::Form { .. } => form.clone(),
-                InvalidQuantity::Overflow => InvalidQuantity::Overflow,
-            })?,
+            Some(size) if !size.ends_with("bit") => {
+                parse_size(size).map_err(|error| match error {
+                    InvalidQuantity::Form { .. } => form.clone(),
+                    InvalidQuantity::Overflow => InvalidQuantity::Overflow,
+                })?
+            }
             _ => parse_quantity(text, &BITS, RATE_UNITS)?,
         };
         if rate == 0 { Err(form) } else { Ok(Self(rate)) }
@@ -193,7 +195,7 @@ impl fmt::Display for Share {
 }
 
 impl FromStr for Version {
-    type Err = updraft_protocol::InvalidVersion;
+    type Err = <ReleaseVersion as FromStr>::Err;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse().map(Self)

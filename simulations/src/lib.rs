@@ -1,0 +1,18 @@
+//! Many nodes on one desk: what is to happen, a run of it, and what came of it.
+//!
+//! | | room | what happens there |
+//! |---|---|---|
+//! | 1 | [`scenario`] | it is written: who takes part, over which lines, what happens, what is expected |
+//! | 2 | [`builtin`] | scenarios that come with the program, each for one thing to learn |
+//! | 3 | [`mod@run`] | it runs, in a [`world`] of pure machines on a virtual clock, and can be stopped |
+//! | 4 | [`outcome`] | it was measured |
+//!
+//! Nothing here is part of a node, and no node knows of it.
+
+pub mod builtin;
+pub mod outcome;
+pub mod run;
+pub mod scenario;
+pub mod world;
+
+pub use run::run;
