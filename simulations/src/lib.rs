@@ -1,16 +1,21 @@
-//! Many nodes on one desk: the rules of thousands on a virtual clock ([`world`]), or tens of real nodes in one process.
+//! Many nodes on one desk: what is to happen, a run of it, and what came of it.
 //!
 //! | | room | what happens there |
 //! |---|---|---|
-//! | 1 | [`scenario`] | who takes part, what happens, what is expected |
-//! | 2 | [`world`] | it happens to the real rules, on a virtual clock, network and disk |
-//! | 3 | [`disk`] | a disk that forgets what was not synced, for the real installer |
-//! | 4 | [`outcome`] | what came of it, measured |
+//! | 1 | [`scenario`] | it is written: who takes part, over which lines, what happens, what is expected |
+//! | 2 | [`builtin`] | scenarios that come with the program, each for one thing to learn |
+//! | 3 | [`mod@run`] | it runs, in a [`world`] of pure machines on a virtual clock, and can be stopped |
+//! | 4 | [`disk`] | what the real installer writes to there: a disk that forgets what was not synced |
+//! | 5 | [`outcome`] | it was measured |
 //!
-//! Nothing here may depend on a clock, on the order of a hash map or on chance that was not handed in: a run with
-//! the same seed is the same run.
+//! Nothing here is part of a node, and no node knows of it. Nothing may depend on a clock, on the order of a hash map or on
+//! chance that was not handed in: a run with the same seed is the same run.
 
+pub mod builtin;
 pub mod disk;
 pub mod outcome;
+pub mod run;
 pub mod scenario;
 pub mod world;
+
+pub use run::run;

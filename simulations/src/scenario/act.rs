@@ -1,11 +1,12 @@
 //! What happens in a scenario, and when.
 
-use serde::{Deserialize, de};
+use serde::Deserialize;
 
 use super::{Hostility, Share, Skew, Span, Time, Version};
 
 /// One thing that happens.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(from = "Timed")]
 pub struct Step {
     /// When; chance picks it where a span is given.
     pub at: Span,
@@ -13,9 +14,22 @@ pub struct Step {
     pub act: Act,
 }
 
+/// A step as it is read: the key `at`, then the other keys.
+#[derive(Deserialize)]
+#[serde(rename = "at")]
+struct Timed(Span, Act);
+
+impl From<Timed> for Step {
+    fn from(Timed(at, act): Timed) -> Self {
+        Self { at, act }
+    }
+}
+
 /// What can happen. `group` names nodes; without it all of them are meant that do not lie.
+///
+/// The name by which serde knows it is the key that says which it is.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Act {
     /// A release is signed and handed to a node.
     Publish {
@@ -256,15 +270,4 @@ pub enum Word {
     Abstain,
     /// It is to be called off.
     Cancel,
-}
-
-impl<'de> Deserialize<'de> for Step {
-    fn deserialize<D: de::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let mut table = toml::Table::deserialize(from)?;
-        let at = table.remove("at").ok_or_else(|| de::Error::missing_field("at"))?;
-        let at: Span = at.try_into().map_err(de::Error::custom)?;
-        let act = toml::Value::Table(table).try_into();
-        let act = act.map_err(|error| de::Error::custom(format!("what happens at {at}: {error}")))?;
-        Ok(Self { at, act })
-    }
 }

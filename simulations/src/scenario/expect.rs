@@ -4,9 +4,9 @@ use serde::Deserialize;
 
 use super::{Share, Time, Version};
 
-/// One promise that a scenario asks for.
+/// One promise that a scenario asks for. The name by which serde knows it is the key that says which it is.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "that", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename = "that", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Expectation {
     /// So many nodes run a release.
     Installed {

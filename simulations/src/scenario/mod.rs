@@ -1,24 +1,29 @@
 //! A scenario: who takes part, over which lines, what happens, and what is expected to come of it.
 //!
-//! Read from TOML ([`read`]), checked as a whole before anything runs ([`check`]). `keys.toml` has every key with its
+//! Read from TOML (`read.rs`), checked as a whole before anything runs (`check/`). `keys.toml` has every key with its
 //! default; a test reads it, so it cannot be wrong. Pure: says what is to happen and makes nothing happen.
 
 mod act;
 mod check;
 mod expect;
+#[cfg(test)]
+mod keys_tests;
+mod places;
 mod quantity;
 mod read;
+mod words;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
+use updraft_node::build::Speaks;
 
 pub use self::{
     act::{Act, Departure, DiskFault, Loot, Step, Word},
-    check::{Fault, check},
+    check::{Fault, MAX_CLUSTER_NODES, MAX_CLUSTER_TIME, check},
     expect::{Counted, Expectation},
     quantity::{LineRate, Share, Size, Skew, Span, Time, Version},
-    read::{Unreadable, read},
+    read::{MAX_TEXT, Unreadable, read},
 };
 
 /// Every key of a scenario, with its default.
@@ -33,6 +38,15 @@ pub enum Kind {
     World,
     /// Real nodes in one process, in real time.
     Cluster,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::World => "world",
+            Self::Cluster => "cluster",
+        })
+    }
 }
 
 /// Everything that a run is made of, but for the seed of its chances.
@@ -78,6 +92,22 @@ const fn one() -> u64 {
 
 const fn ten_minutes() -> Time {
     Time::from_secs(600)
+}
+
+impl Scenario {
+    /// Nodes of all groups.
+    pub fn nodes(&self) -> u64 {
+        self.groups.iter().map(|group| u64::from(group.count)).sum()
+    }
+
+    /// Whether one of its nodes is called so: the name of a group and a number from 1 to its count.
+    pub fn has_node(&self, name: &str) -> bool {
+        let Some((group, number)) = name.rsplit_once('-') else { return false };
+        let number = number.parse().ok().filter(|n: &u32| *n > 0 && n.to_string() == number);
+        number.is_some_and(|number| {
+            self.groups.iter().any(|known| known.name == group && number <= known.count)
+        })
+    }
 }
 
 /// Which floors the times and shares of a vote have.
@@ -187,7 +217,7 @@ pub enum Hostility {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Group {
-    /// Its name; a node is called `name-3`.
+    /// Its name; its nodes are called `name-1`, `name-2` and so on.
     pub name: String,
     /// How many there are.
     #[serde(default = "one_node")]
@@ -264,7 +294,7 @@ const fn eight() -> u16 {
 }
 
 const fn newest_protocol() -> u32 {
-    2
+    Speaks::THIS.newest
 }
 
 impl Group {
@@ -293,6 +323,12 @@ pub struct Release {
     /// Bytes of the patches that are published with it, by the version they start from.
     #[serde(default)]
     pub patches: BTreeMap<Version, Size>,
+    /// Of what: the network's component, or `updraft`, the program of the nodes themselves.
+    #[serde(default)]
+    pub component: Option<String>,
+    /// The newest protocol that it speaks.
+    #[serde(default)]
+    pub speaks: Option<u32>,
     /// The protocol of the component without which it does not run.
     #[serde(default)]
     pub needs_protocol: Option<u32>,
