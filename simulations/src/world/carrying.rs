@@ -277,6 +277,9 @@ impl World {
                     };
                     self.forget_questions(node, of);
                     if let Ok(report) = &end {
+                        if let Some((release, is_patch)) = self.release_of(node, task, &blob) {
+                            self.fetched(&release, is_patch, report);
+                        }
                         let shelf = self.node(node).shelves.entry(blob).or_default();
                         shelf.is_complete = true;
                         self.node(node).counters.twice += report.duplicate;
@@ -286,6 +289,16 @@ impl World {
             }
         }
         self.plan_task(node, task);
+    }
+
+    /// The release for which a blob is fetched, and whether it is a patch.
+    fn release_of(&mut self, node: u32, task: Task, blob: &Digest) -> Option<(Digest, bool)> {
+        let is_patch = self.releases.find(blob)?.from.is_some();
+        let release = match task {
+            Task::Mirror(release) => release,
+            Task::Job(_) => self.carrying(node, task)?.job.as_ref()?.release,
+        };
+        Some((release, is_patch))
     }
 
     /// Chunks came, or did not: they are judged one after the other, up to the first that is wrong.

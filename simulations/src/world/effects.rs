@@ -363,6 +363,7 @@ impl World {
             self.node(node).counters.failed += 1;
         }
         self.note(what.kind(), node, 0);
+        self.write_down(node, || what.in_words());
     }
 
     /// Why nothing came of a job.

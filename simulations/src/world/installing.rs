@@ -139,7 +139,11 @@ impl World {
             let _ = installer.keep(KEEP, &job.ahead);
             Ok(())
         })?;
-        self.live(node, &job.component)
+        let live = self.live(node, &job.component)?;
+        if job.component == self.people.component {
+            self.runs(node, &live.installed.version);
+        }
+        Ok(live)
     }
 
     fn live(&self, node: u32, component: &ComponentName) -> Result<Live, JobError> {

@@ -168,6 +168,11 @@ impl Lines {
         connection.into_iter().flat_map(|connection| connection.under_way).collect()
     }
 
+    /// What the line of an end carries.
+    pub fn rates(&self, end: u32) -> Rates {
+        self.lines[end as usize].rates
+    }
+
     /// Bytes that an end has sent and received.
     pub fn carried(&self, end: u32) -> (u64, u64) {
         self.lines.get(end as usize).map_or((0, 0), |line| (line.sent, line.received))

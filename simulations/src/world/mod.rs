@@ -16,8 +16,10 @@ pub mod dht;
 mod effects;
 pub mod gossip;
 mod installing;
+mod judging;
 pub mod ledger;
 pub mod lines;
+mod measure;
 mod meeting;
 pub mod node;
 pub mod people;
@@ -28,7 +30,13 @@ mod talk;
 mod telling;
 pub mod ways;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use updraft_node::agent::Input;
 use updraft_protocol::Digest;
@@ -38,6 +46,7 @@ use self::{
     dht::Dht,
     gossip::Gossiping,
     lines::{Lines, Micros},
+    measure::Measured,
     node::{Node, Task},
     people::People,
     queue::Queue,
@@ -45,7 +54,58 @@ use self::{
     talk::{Letter, LetterId, Question, QuestionId},
     ways::Ways,
 };
-use crate::scenario::{Scenario, Word};
+use crate::{
+    outcome::{Ended, Outcome},
+    run::{Progress, RunError, RunOptions, Watch},
+    scenario::{Scenario, Word},
+};
+
+/// Events between two looks at whether the run is to stop.
+const LOOK_EVERY: u64 = 4_096;
+/// Time for which a world goes on when all that was to come has come: what goes wrong late is seen.
+const AFTERWARDS: Micros = 5_000_000;
+
+/// Runs a scenario as a world.
+///
+/// # Errors
+/// None that is not the scenario's.
+pub fn run(
+    scenario: &Scenario,
+    options: &RunOptions,
+    watch: &mut dyn Watch,
+    stop: &AtomicBool,
+) -> Result<Outcome, RunError> {
+    let mut world = World::new(Arc::new(scenario.clone()), options.seed);
+    world.watch(options.node.as_deref());
+    let until = scenario.until.0;
+    let mut ends = until;
+    let mut ended = Ended::TimeUp;
+    while world.step(ends) {
+        if !world.count.is_multiple_of(LOOK_EVERY) {
+            continue;
+        }
+        let (nodes_done, nodes_wanted) = world.done();
+        let seconds = |micros: Micros| micros as f64 / 1e6;
+        watch.progress(Progress {
+            seconds: seconds(world.now),
+            of: seconds(until),
+            events: world.count,
+            nodes_done,
+            nodes_wanted,
+        });
+        if stop.load(Ordering::Relaxed) {
+            ended = Ended::Stopped;
+            break;
+        }
+        if ended == Ended::TimeUp && world.is_over() {
+            ended = Ended::Done;
+            ends = until.min(world.now + AFTERWARDS);
+        }
+    }
+    let mut outcome = world.outcome(options, ended);
+    outcome.judged = world.judge_all();
+    Ok(outcome)
+}
 
 /// Something that is to happen.
 #[derive(Debug)]
@@ -110,6 +170,9 @@ pub struct World {
     chances: Chances,
     /// Nodes that newcomers dial.
     known: Vec<u32>,
+    /// Steps of the story that have not happened yet.
+    untold: usize,
+    measured: Measured,
     /// Digest of all events so far.
     log: blake3::Hasher,
 }
@@ -142,6 +205,8 @@ impl World {
                 nodes: chance("nodes"),
             },
             known: Vec::new(),
+            untold: scenario.story.len(),
+            measured: Measured::default(),
             log: blake3::Hasher::new(),
             scenario,
         };
@@ -164,6 +229,12 @@ impl World {
     /// Digest of all events so far.
     pub fn hash(&self) -> blake3::Hash {
         self.log.finalize()
+    }
+
+    /// Whether the story is told, everybody runs what was published last, and no vote is under way.
+    fn is_over(&self) -> bool {
+        let (done, wanted) = self.done();
+        self.untold == 0 && done == wanted && !self.is_voting()
     }
 
     /// Lets the next event happen, if it happens by `until`. Says whether one did.

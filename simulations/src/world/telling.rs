@@ -23,6 +23,7 @@ impl World {
         let scenario = self.scenario.clone();
         let Some(step) = scenario.story.get(step) else { return };
         self.note("story", 0, 0);
+        self.untold -= 1;
         match &step.act {
             Act::Publish { release, group } => self.publish(&release.0, group.as_deref()),
             Act::Join { group, count, over } => self.join(group, *count, over.0),
@@ -81,6 +82,7 @@ impl World {
             this.objects.insert(blob.chunks.digest);
         }
         self.node(node).objects.insert(made.manifest.tree.object.digest);
+        self.published(version, node);
         let input = Input::Imported { head, manifest: made.signed.clone(), by: "story".to_owned() };
         self.input(node, input);
     }
@@ -135,6 +137,7 @@ impl World {
         let Ok(proposal) = running.machine.draft_proposal(wish, now) else { return };
         let Ok(mut signed) = Signed::unsigned(&proposal) else { return };
         signed.sign(key, &network);
+        self.proposed(signed.digest());
         let statement = std::sync::Arc::new(Statement::Proposal(signed));
         let Some(running) = &mut self.node(node).running else { return };
         if let Ok((_, actions)) = running.machine.say_on_a_vote(statement, now) {

@@ -1,0 +1,139 @@
+//! What was expected of a run, and what came: judged when it is over.
+
+use updraft_node::agent::VoteState;
+
+use super::{World, lines::Micros, measure::Spread};
+use crate::{
+    outcome::Judged,
+    scenario::{Counted, Expectation, Share, Version},
+};
+
+impl World {
+    /// Judges every expectation of the scenario, in its order.
+    pub(super) fn judge_all(&self) -> Vec<Judged> {
+        self.scenario.expectations.iter().map(|expected| self.judge_one(expected)).collect()
+    }
+
+    fn judge_one(&self, expectation: &Expectation) -> Judged {
+        let (met, got) = match expectation {
+            Expectation::Installed { release, group, share, by } => {
+                let by = by.map_or(Micros::MAX, |by| by.0);
+                self.judge_installed(release, group.as_deref(), *share, by)
+            }
+            Expectation::NeverInstalled { release, group } => {
+                let (have, _) = self.having(release, group.as_deref(), Micros::MAX);
+                (have == 0, format!("{have} nodes ran it"))
+            }
+            Expectation::NearOptimum { release, factor } => self.judge_optimum(release, *factor),
+            Expectation::AtMost { what, group, value } => {
+                let got = self.value(*what, group.as_deref());
+                (got <= *value, number(got))
+            }
+            Expectation::AtLeast { what, group, value } => {
+                let got = self.value(*what, group.as_deref());
+                (got >= *value, number(got))
+            }
+            Expectation::Decided { state, by } => {
+                self.judge_decided(state, by.map_or(Micros::MAX, |by| by.0))
+            }
+            Expectation::Converged { .. } => self.judge_converged(),
+        };
+        Judged { expected: expectation.in_words(), met, got }
+    }
+
+    fn spread(&self, release: &Version) -> Option<&Spread> {
+        self.measured.spreads.iter().find(|spread| spread.version == release.0)
+    }
+
+    /// How many of those who are to run a release ran it by then, and how many they are.
+    fn having(&self, release: &Version, group: Option<&str>, by: Micros) -> (usize, usize) {
+        let members = self.all_of(group);
+        let wanted: Vec<u32> = match group {
+            Some(_) => members,
+            None => self.followers().map(|(number, _)| number).collect(),
+        };
+        let spread = self.spread(release);
+        let has = |node: &&u32| {
+            spread.and_then(|spread| spread.installed.get(*node)).is_some_and(|at| *at <= by)
+        };
+        (wanted.iter().filter(has).count(), wanted.len())
+    }
+
+    fn judge_installed(
+        &self,
+        release: &Version,
+        group: Option<&str>,
+        share: Share,
+        by: Micros,
+    ) -> (bool, String) {
+        let (have, wanted) = self.having(release, group, by);
+        (wanted > 0 && have >= share.of(wanted), format!("{have} of {wanted} nodes"))
+    }
+
+    fn judge_optimum(&self, release: &Version, factor: f64) -> (bool, String) {
+        let Some(spread) = self.spread(release) else { return (false, "not published".to_owned()) };
+        let Some(optimum) = &spread.optimum else {
+            return (false, "no optimum: somebody was away when it was published".to_owned());
+        };
+        let wanted = self.followers().count();
+        let last = spread.installed.values().max().filter(|_| spread.installed.len() >= wanted);
+        let Some(last) = last else { return (false, "not everywhere".to_owned()) };
+        let took = last.saturating_sub(spread.published) as f64 / 1e6;
+        let ratio = took / optimum.seconds;
+        (ratio <= factor, format!("{took:.2} s of {:.2} s: {ratio:.2} times", optimum.seconds))
+    }
+
+    fn value(&self, what: Counted, group: Option<&str>) -> f64 {
+        let members = self.all_of(group);
+        let Some(_) = group else { return self.counted().get(&what).copied().unwrap_or(0.0) };
+        let nodes = members.iter().map(|number| (*number, &self.nodes[*number as usize]));
+        let values = nodes.map(|(number, node)| match what {
+            Counted::GossipBytes => self.gossip.bytes(number).0,
+            Counted::Lookups => node.counters.lookups,
+            Counted::FetchedBytes => node.counters.got,
+            Counted::Accusations => node.counters.accused,
+            Counted::FailedInstalls => node.counters.failed,
+            Counted::Duplicates => node.counters.twice,
+            Counted::SeederShare => node.counters.gave,
+        });
+        match what {
+            Counted::Accusations | Counted::FailedInstalls => values.sum::<u64>() as f64,
+            _ => values.max().unwrap_or(0) as f64,
+        }
+    }
+
+    /// How the last vote stands at every node that is there and does not lie.
+    fn judge_decided(&self, state: &str, by: Micros) -> (bool, String) {
+        let Some(vote) = self.vote_lines().pop() else { return (false, "nothing was proposed".to_owned()) };
+        let is = |word: &String| word == state || is_past(state, word);
+        let there: u64 = vote.states.values().sum();
+        let so: u64 = vote.states.iter().filter(|(word, _)| is(word)).map(|(_, count)| count).sum();
+        let words: Vec<String> = vote.states.iter().map(|(word, count)| format!("{count} {word}")).collect();
+        (there > 0 && so == there && self.now <= by.max(self.now.min(by)), words.join(", "))
+    }
+
+    /// Whether all who are there and do not lie know the same and run the newest.
+    fn judge_converged(&self) -> (bool, String) {
+        let mut heads = std::collections::BTreeMap::<_, usize>::new();
+        for node in self.nodes.iter().filter(|node| node.hostile.is_none()) {
+            let Some(running) = &node.running else { continue };
+            let head = running.machine.catalog().head(&self.people.channel).map(|head| head.head.seq);
+            *heads.entry(head).or_default() += 1;
+        }
+        let (done, wanted) = self.done();
+        let same = heads.len() <= 1;
+        let got = format!("{done} of {wanted} nodes run it, and {} heads are the newest somewhere", heads.len());
+        (same && done == wanted, got)
+    }
+}
+
+/// What was active once is final later.
+fn is_past(expected: &str, word: &str) -> bool {
+    let order = [VoteState::LockedIn.word(), VoteState::Active.word(), VoteState::Final.word()];
+    let place = |word: &str| order.iter().position(|one| *one == word);
+    matches!((place(expected), place(word)), (Some(expected), Some(word)) if word >= expected)
+}
+
+fn number(value: f64) -> String {
+    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.4}") }
+}

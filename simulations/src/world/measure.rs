@@ -1,0 +1,402 @@
+//! What happens in a world, as numbers: kept while it happens, and put together when the run is over.
+
+use std::collections::BTreeMap;
+
+use updraft_protocol::{Digest, ReleaseVersion};
+
+use super::{World, lines::Micros, node::Node, talk::FRAMED};
+use crate::{
+    outcome::{
+        Ended, GroupLine, MAX_NODES, MAX_POINTS, MAX_TIMELINE, NodeLine, Optimum, Outcome,
+        ReleaseLine, Timeline, VoteLine,
+    },
+    run::RunOptions,
+    scenario::{Counted, Kind, Role},
+};
+
+/// Parts of the nodes for which it is said when they had a release, in percent.
+const MARKS: [u8; 4] = [50, 90, 99, 100];
+
+/// A release since it was published.
+#[derive(Debug)]
+pub(super) struct Spread {
+    pub(super) version: ReleaseVersion,
+    manifest: Digest,
+    size: u64,
+    pub(super) published: Micros,
+    /// Who had it first.
+    pub(super) seeders: Vec<u32>,
+    /// When each node ran it for the first time.
+    pub(super) installed: BTreeMap<u32, Micros>,
+    /// Bytes that each line had carried when it was published, up and down.
+    before: Vec<(u64, u64)>,
+    /// The same when everybody had it.
+    after: Option<(Micros, Vec<(u64, u64)>)>,
+    pub(super) optimum: Option<Optimum>,
+    /// Verified bytes by who gave them.
+    sources: BTreeMap<u32, u64>,
+    patches: u64,
+    duplicates: u64,
+    wrong: u64,
+}
+
+/// What was counted so far.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    pub(super) spreads: Vec<Spread>,
+    /// When each vote was proposed.
+    proposed: BTreeMap<Digest, Micros>,
+    /// The node whose story is written down.
+    watched: Option<u32>,
+    timeline: Vec<(f64, String)>,
+}
+
+fn seconds(micros: Micros) -> f64 {
+    micros as f64 / 1e6
+}
+
+/// A part of a whole, 0 of nothing.
+fn part(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+impl World {
+    /// The name of a node.
+    pub(super) fn name(&self, node: u32) -> String {
+        let character = &self.nodes[node as usize].character;
+        format!("{}-{}", self.group_of(node), character.number + 1)
+    }
+
+    fn group_of(&self, node: u32) -> &str {
+        let group = self.nodes[node as usize].character.group as usize;
+        &self.scenario.groups[group].name
+    }
+
+    /// Writes down from now on what happens at the node that is called so; at the first if nobody is named.
+    pub(super) fn watch(&mut self, called: Option<&str>) {
+        let numbers = 0..u32::try_from(self.nodes.len()).expect("numbered so");
+        let found = called.and_then(|name| numbers.clone().find(|node| self.name(*node) == name));
+        self.measured.watched = found.or((!numbers.is_empty()).then_some(0));
+    }
+
+    /// Something has happened at a node that people would want to know.
+    pub(super) fn write_down(&mut self, node: u32, what: impl FnOnce() -> String) {
+        if self.measured.watched == Some(node) && self.measured.timeline.len() < MAX_TIMELINE {
+            self.measured.timeline.push((seconds(self.now), what()));
+        }
+    }
+
+    /// Nodes that are to run what is published: all that follow the component and do not lie.
+    pub(super) fn followers(&self) -> impl Iterator<Item = (u32, &Node)> {
+        let follows = |(_, node): &(u32, &Node)| node.hostile.is_none() && node.character.role != Role::Seed;
+        (0..).zip(&self.nodes).filter(follows)
+    }
+
+    /// A release was handed to a node.
+    pub(super) fn published(&mut self, version: &ReleaseVersion, node: u32) {
+        let Some(made) = self.releases.any(version).cloned() else { return };
+        let before = self.carried();
+        let optimum = self.optimum(&made.manifest, &[node]);
+        self.measured.spreads.push(Spread {
+            version: version.clone(),
+            manifest: made.signed.digest(),
+            size: made.manifest.whole.size,
+            published: self.now,
+            seeders: vec![node],
+            installed: BTreeMap::new(),
+            before,
+            after: None,
+            optimum,
+            sources: BTreeMap::new(),
+            patches: 0,
+            duplicates: 0,
+            wrong: 0,
+        });
+    }
+
+    fn carried(&self) -> Vec<(u64, u64)> {
+        (0..).zip(&self.nodes).map(|(number, _)| self.lines.carried(number)).collect()
+    }
+
+    /// A node runs a version.
+    pub(super) fn runs(&mut self, node: u32, version: &ReleaseVersion) {
+        let now = self.now;
+        let wanted = self.followers().count();
+        let spread = self.measured.spreads.iter_mut().find(|spread| spread.version == *version);
+        let Some(spread) = spread else { return };
+        spread.installed.entry(node).or_insert(now);
+        if spread.installed.len() == wanted && spread.after.is_none() {
+            let carried = self.carried();
+            if let Some(spread) = self.measured.spreads.iter_mut().find(|one| one.version == *version) {
+                spread.after = Some((now, carried));
+            }
+        }
+    }
+
+    fn spread_of(&mut self, manifest: &Digest) -> Option<&mut Spread> {
+        self.measured.spreads.iter_mut().find(|spread| spread.manifest == *manifest)
+    }
+
+    /// A blob of a release has come.
+    pub(super) fn fetched(
+        &mut self,
+        manifest: &Digest,
+        is_patch: bool,
+        report: &updraft_node::fetch::Report<u32>,
+    ) {
+        let Some(spread) = self.spread_of(manifest) else { return };
+        for (peer, bytes) in &report.sources {
+            *spread.sources.entry(*peer).or_default() += bytes;
+        }
+        if is_patch {
+            spread.patches += report.sources.values().sum::<u64>();
+        }
+        spread.duplicates += report.duplicate;
+        spread.wrong += report.wrong;
+    }
+
+    /// A vote was proposed.
+    pub(super) fn proposed(&mut self, id: Digest) {
+        self.measured.proposed.entry(id).or_insert(self.now);
+    }
+
+    /// The shortest time in which lines alone could carry a release to everybody who is there and does not run it: every
+    /// byte has to leave the seeders once, to come to each over its own line, and to be sent by somebody to each (Kumar and
+    /// Ross, "Peer-Assisted File Distribution: The Minimum Distribution Time", 2006).
+    fn optimum(&self, manifest: &updraft_protocol::Manifest, seeders: &[u32]) -> Option<Optimum> {
+        let component = &manifest.component;
+        let mut blobs = BTreeMap::new();
+        let (mut all, mut slowest, mut up) = (0_u64, 0.0_f64, 0_u64);
+        for (number, node) in self.followers() {
+            // Who comes later has less time than the lines.
+            node.running.as_ref()?;
+            let (runs, _) = node.inventory(component);
+            let patch = runs.and_then(|runs| manifest.patch_from(&runs.tree));
+            let blob = patch.map_or(manifest.whole, |patch| patch.blob);
+            let rates = self.lines.rates(number);
+            blobs.insert(blob.digest, blob.size);
+            all += blob.size;
+            slowest = slowest.max(blob.size as f64 / rates.down.max(1) as f64);
+            if node.character.role != Role::Client {
+                up += rates.up;
+            }
+        }
+        let framed = |seconds: f64| seconds * FRAMED;
+        let seeds: u64 = seeders.iter().map(|node| self.lines.rates(*node).up).sum();
+        let once: u64 = blobs.values().sum();
+        let bounds = [
+            (framed(part(once, seeds)), "the seeders' lines up"),
+            (framed(slowest), "the slowest line down"),
+            (framed(part(all, seeds + up)), "all lines up together"),
+        ];
+        let (seconds, bound) =
+            bounds.into_iter().max_by(|one, other| one.0.total_cmp(&other.0)).filter(|_| all > 0)?;
+        Some(Optimum { seconds, bound: bound.to_owned() })
+    }
+
+    /// Whether a vote is under way: open, or decided and not final.
+    pub(super) fn is_voting(&self) -> bool {
+        let words = ["announced", "voting", "locked in", "active"];
+        let votes = self.vote_lines();
+        votes.iter().any(|vote| vote.states.keys().any(|word| words.contains(&word.as_str())))
+    }
+
+    /// How many of those who are to run what was published last do.
+    pub(super) fn done(&self) -> (u64, u64) {
+        let wanted = self.followers().count() as u64;
+        let done = self.measured.spreads.last().map_or(0, |spread| spread.installed.len() as u64);
+        (done, wanted)
+    }
+
+    /// Everything that was measured.
+    pub(super) fn outcome(&self, options: &RunOptions, ended: Ended) -> Outcome {
+        let followers = self.followers().count();
+        let watched = self.measured.watched;
+        Outcome {
+            scenario: options.name.clone(),
+            title: self.scenario.title.clone(),
+            kind: Kind::World,
+            seed: options.seed,
+            hash: Some(self.hash().to_hex().to_string()),
+            ended,
+            seconds: seconds(self.now),
+            events: self.count,
+            nodes: self.nodes.len() as u64,
+            releases: self.measured.spreads.iter().map(|s| self.release_line(s, followers)).collect(),
+            groups: (0..self.scenario.groups.len()).map(|place| self.group_line(place)).collect(),
+            machines: self.node_lines(),
+            votes: self.vote_lines(),
+            counted: self.counted(),
+            broken: Vec::new(),
+            judged: Vec::new(),
+            timeline: Timeline {
+                node: watched.map(|node| self.name(node)).unwrap_or_default(),
+                lines: self.measured.timeline.clone(),
+            },
+        }
+    }
+
+    fn release_line(&self, spread: &Spread, wanted: usize) -> ReleaseLine {
+        let mut times: Vec<Micros> = spread.installed.values().copied().collect();
+        times.sort_unstable();
+        let since = |at: Micros| seconds(at.saturating_sub(spread.published));
+        let reached = MARKS.into_iter().filter_map(|mark| {
+            let needed = (wanted * usize::from(mark)).div_ceil(100).checked_sub(1)?;
+            Some((mark, since(*times.get(needed)?)))
+        });
+        let mut sources: BTreeMap<String, u64> = BTreeMap::new();
+        for (peer, bytes) in &spread.sources {
+            *sources.entry(self.group_of(*peer).to_owned()).or_default() += bytes;
+        }
+        let of = |peer: &u32| spread.sources.get(peer).copied().unwrap_or(0);
+        ReleaseLine {
+            version: spread.version.to_string(),
+            published: seconds(spread.published),
+            size: spread.size,
+            wanted: wanted as u64,
+            installed: times.len() as u64,
+            coverage: thinned(&times).into_iter().map(|(at, count)| (since(at), count)).collect(),
+            reached: reached.collect(),
+            optimum: spread.optimum.clone(),
+            sources,
+            from_seeders: spread.seeders.iter().map(of).sum(),
+            patches: spread.patches,
+            duplicates: spread.duplicates,
+            wrong: spread.wrong,
+        }
+    }
+
+    fn group_line(&self, place: usize) -> GroupLine {
+        let group = &self.scenario.groups[place];
+        let links = group.links(&self.scenario.links);
+        let nodes: Vec<(u32, &Node)> = (0..)
+            .zip(&self.nodes)
+            .filter(|(_, node)| node.character.group as usize == place)
+            .collect();
+        let each = |of: &dyn Fn(u32, &Node) -> u64| {
+            let values: Vec<u64> = nodes.iter().map(|(number, node)| of(*number, node)).collect();
+            let most = values.iter().copied().max().unwrap_or(0);
+            (part(values.iter().sum(), values.len() as u64), most)
+        };
+        GroupLine {
+            name: group.name.clone(),
+            nodes: nodes.len() as u64,
+            hostile: group.hostile,
+            rates: (links.up.0, links.down.0),
+            used: self.used(&nodes),
+            gossip: each(&|number, _| self.gossip.bytes(number).0),
+            lookups: each(&|_, node| node.counters.lookups),
+            fetched: each(&|_, node| node.counters.got),
+            served: nodes.iter().map(|(_, node)| node.counters.gave).sum(),
+        }
+    }
+
+    /// Which part of what their lines could have carried these nodes used while the first release spread.
+    fn used(&self, nodes: &[(u32, &Node)]) -> (f64, f64) {
+        let Some(spread) = self.measured.spreads.first() else { return (0.0, 0.0) };
+        let now = (self.now, self.carried());
+        let (end, after) = spread.after.as_ref().unwrap_or(&now);
+        let time = seconds(end.saturating_sub(spread.published));
+        let (mut carried, mut could) = ((0, 0), (0.0, 0.0));
+        for (number, _) in nodes {
+            let place = *number as usize;
+            let (before, after) = (spread.before[place], after[place]);
+            let rates = self.lines.rates(*number);
+            carried = (carried.0 + after.0 - before.0, carried.1 + after.1 - before.1);
+            could = (could.0 + rates.up as f64 * time, could.1 + rates.down as f64 * time);
+        }
+        let ratio = |carried: u64, could: f64| if could > 0.0 { carried as f64 / could } else { 0.0 };
+        (ratio(carried.0, could.0), ratio(carried.1, could.1))
+    }
+
+    fn node_lines(&self) -> Vec<NodeLine> {
+        let step = self.nodes.len().div_ceil(MAX_NODES).max(1);
+        let component = &self.people.component;
+        let line = |(number, node): (u32, &Node)| {
+            let runs = node.inventory(component).0.map(|live| live.version);
+            let since = runs.as_ref().and_then(|version| {
+                let spread = self.measured.spreads.iter().find(|spread| spread.version == *version)?;
+                spread.installed.get(&number).copied()
+            });
+            NodeLine {
+                name: self.name(number),
+                group: self.group_of(number).to_owned(),
+                runs: runs.map(|version| version.to_string()),
+                since: since.map(seconds),
+                carried: self.lines.carried(number),
+                gossip: self.gossip.bytes(number),
+                lookups: node.counters.lookups,
+                chunks: (node.counters.got, node.counters.gave),
+                duplicates: node.counters.twice,
+            }
+        };
+        (0..).zip(&self.nodes).step_by(step).map(line).collect()
+    }
+
+    /// How every vote stands at those who do not lie, in the order in which they were proposed.
+    pub(super) fn vote_lines(&self) -> Vec<VoteLine> {
+        let mut lines: BTreeMap<Digest, VoteLine> = BTreeMap::new();
+        for node in self.nodes.iter().filter(|node| node.hostile.is_none()) {
+            let Some(running) = &node.running else { continue };
+            for line in running.machine.proposals(node.now(self.now)) {
+                let proposed = self.measured.proposed.get(&line.id).copied().unwrap_or(0);
+                let vote = lines.entry(line.id).or_insert_with(|| VoteLine {
+                    number: line.number,
+                    proposed: seconds(proposed),
+                    states: BTreeMap::new(),
+                    known: None,
+                });
+                *vote.states.entry(line.state.word().to_owned()).or_default() += 1;
+            }
+        }
+        let mut lines: Vec<VoteLine> = lines.into_values().collect();
+        lines.sort_by(|one, other| one.proposed.total_cmp(&other.proposed));
+        lines
+    }
+
+    /// Numbers over all nodes.
+    pub(super) fn counted(&self) -> BTreeMap<Counted, f64> {
+        let most = |of: &dyn Fn(u32, &Node) -> u64| {
+            (0..).zip(&self.nodes).map(|(number, node)| of(number, node)).max().unwrap_or(0) as f64
+        };
+        let sum = |of: &dyn Fn(&Node) -> u64| self.nodes.iter().map(of).sum::<u64>();
+        let spreads = &self.measured.spreads;
+        let all: u64 = spreads.iter().flat_map(|spread| spread.sources.values()).sum();
+        let from_seeders: u64 = spreads
+            .iter()
+            .flat_map(|spread| spread.seeders.iter().filter_map(|node| spread.sources.get(node)))
+            .sum();
+        BTreeMap::from([
+            (Counted::GossipBytes, most(&|number, _| self.gossip.bytes(number).0)),
+            (Counted::Lookups, most(&|_, node| node.counters.lookups)),
+            (Counted::SeederShare, part(from_seeders, all)),
+            (Counted::Duplicates, part(spreads.iter().map(|s| s.duplicates).sum(), all)),
+            (Counted::FetchedBytes, most(&|_, node| node.counters.got)),
+            (Counted::Accusations, sum(&|node| node.counters.accused) as f64),
+            (Counted::FailedInstalls, sum(&|node| node.counters.failed) as f64),
+        ])
+    }
+}
+
+/// Moments in ascending order, and how many there were by then: all of them, or so many that a curve can be drawn.
+fn thinned(times: &[Micros]) -> Vec<(Micros, u64)> {
+    let step = times.len().div_ceil(MAX_POINTS).max(1);
+    let all = times.iter().copied().zip(1_u64..);
+    let kept = all.enumerate().filter(|(place, _)| place % step == 0 || place + 1 == times.len());
+    kept.map(|(_, point)| point).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_keeps_its_ends_and_no_more_points_than_can_be_drawn() {
+        let times: Vec<Micros> = (0..100_000).collect();
+        let points = thinned(&times);
+        assert!(points.len() <= MAX_POINTS + 1);
+        assert_eq!((points[0], points[points.len() - 1]), ((0, 1), (99_999, 100_000)));
+        assert_eq!(thinned(&[5]), [(5, 1)]);
+        assert_eq!(thinned(&[]), []);
+    }
+}
