@@ -29,6 +29,7 @@ impl World {
         let now = self.nodes[node as usize].now(self.now);
         let Some(running) = &mut self.node(node).running else { return };
         let actions = running.machine.handle(input, now);
+        self.touch(node);
         self.carry_out(node, actions);
     }
 
@@ -211,6 +212,7 @@ impl World {
                 let Ok(()) = this.kept.put_cast(&ballot.proposal, ballot.seq, ballot.stance);
                 let Ok(mut signed) = Signed::unsigned(&*ballot) else { return };
                 signed.sign(key, &network);
+                self.nobody_votes_twice(node, &signed);
                 Input::Cast(Box::new(signed))
             }
             _ => return,
@@ -327,6 +329,7 @@ impl World {
         this.counters.accused += 1;
         this.banned.insert(peer, until);
         self.note("accused", node, u64::from(peer));
+        self.nobody_is_wronged(node, peer);
         self.disconnect(node, peer);
     }
 
@@ -364,6 +367,9 @@ impl World {
         }
         self.note(what.kind(), node, 0);
         self.write_down(node, || what.in_words());
+        if what.kind().starts_with("proposal.") {
+            self.votes_end_once(node);
+        }
     }
 
     /// Why nothing came of a job.

@@ -7,7 +7,7 @@ use updraft_node::{
         Extent, Fetched, Input, Installation as Live, InstalledVersion, Job, JobError, OperationId,
         Staged, Trial,
     },
-    install::{InstallError, Installed, Installer},
+    install::{Disk, InstallError, Installed, Installer, disk::Kind},
     trial::Tried,
 };
 use updraft_protocol::{ComponentName, Digest, ReleaseVersion};
@@ -29,6 +29,55 @@ pub struct Folder {
     pub disk: VirtualDisk,
     /// The installer, while the program runs and could open it.
     pub installer: Option<Installer>,
+}
+
+/// What lies under `current`, read from the disk as anybody could.
+#[derive(Debug)]
+pub(super) struct OnDisk {
+    pub(super) version: ReleaseVersion,
+    /// All files in the order of their paths.
+    pub(super) contents: Vec<u8>,
+}
+
+impl Folder {
+    /// What is live, by the disk alone; nothing if nothing is, and why not if it cannot be read.
+    pub(super) fn live(&self) -> Option<Result<OnDisk, String>> {
+        let root = self.disk.root();
+        let link = match root.link_text("current") {
+            Ok(Some(link)) => String::from_utf8_lossy(&link).into_owned(),
+            Ok(None) => return None,
+            Err(error) => return Some(Err(format!("`current` cannot be read: {error}"))),
+        };
+        let elsewhere = || format!("`current` leads to `{link}`");
+        let read = || {
+            let version = link.strip_prefix("versions/").and_then(|version| version.parse().ok());
+            let version = version.ok_or_else(elsewhere)?;
+            let mut contents = Vec::new();
+            read_all(&*root, &link, &mut contents).map_err(|error| error.to_string())?;
+            Ok(OnDisk { version, contents })
+        };
+        Some(read())
+    }
+}
+
+/// Appends all files below a folder, in the order of their paths.
+fn read_all(from: &dyn Disk, path: &str, into: &mut Vec<u8>) -> std::io::Result<()> {
+    let folder = from.folder(path)?;
+    let mut names = folder.names()?;
+    names.sort();
+    for name in names {
+        let name = name.into_string().map_err(|_| std::io::Error::other("a name is not UTF-8"))?;
+        match folder.look_at(&name)?.map(|found| found.kind) {
+            Some(Kind::Folder) => read_all(&*folder, &name, into)?,
+            Some(Kind::File) => {
+                if let Some(mut file) = folder.open(&name)? {
+                    std::io::Read::read_to_end(&mut file, into)?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The folders of a node.
@@ -140,8 +189,10 @@ impl World {
             Ok(())
         })?;
         let live = self.live(node, &job.component)?;
+        self.what_runs_is_genuine(node);
         if job.component == self.people.component {
             self.runs(node, &live.installed.version);
+            self.committed(node, live.installed.version.clone());
         }
         Ok(live)
     }

@@ -38,7 +38,7 @@ impl World {
             }
             Expectation::Converged { .. } => self.judge_converged(),
         };
-        Judged { expected: expectation.in_words(), met, got }
+        Judged { expected: expectation.to_string(), met, got }
     }
 
     fn spread(&self, release: &Version) -> Option<&Spread> {

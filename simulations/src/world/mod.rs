@@ -23,6 +23,7 @@ mod measure;
 mod meeting;
 pub mod node;
 pub mod people;
+mod promises;
 pub mod queue;
 pub mod releases;
 mod starting;
@@ -49,6 +50,7 @@ use self::{
     measure::Measured,
     node::{Node, Task},
     people::People,
+    promises::Promises,
     queue::Queue,
     releases::Releases,
     talk::{Letter, LetterId, Question, QuestionId},
@@ -81,6 +83,10 @@ pub fn run(
     let mut ends = until;
     let mut ended = Ended::TimeUp;
     while world.step(ends) {
+        if !world.promises.broken.is_empty() {
+            ended = Ended::Broken;
+            break;
+        }
         if !world.count.is_multiple_of(LOOK_EVERY) {
             continue;
         }
@@ -104,6 +110,7 @@ pub fn run(
     }
     let mut outcome = world.outcome(options, ended);
     outcome.judged = world.judge_all();
+    outcome.broken = world.promises.broken;
     Ok(outcome)
 }
 
@@ -173,6 +180,7 @@ pub struct World {
     /// Steps of the story that have not happened yet.
     untold: usize,
     measured: Measured,
+    promises: Promises,
     /// Digest of all events so far.
     log: blake3::Hasher,
 }
@@ -207,6 +215,7 @@ impl World {
             known: Vec::new(),
             untold: scenario.story.len(),
             measured: Measured::default(),
+            promises: Promises::default(),
             log: blake3::Hasher::new(),
             scenario,
         };
@@ -254,12 +263,14 @@ impl World {
                 self.count += 1;
                 self.note("carried", delivery.to, delivery.token);
                 self.deliver(LetterId(delivery.token));
+                self.look_at_promises();
             }
             return true;
         }
         if let Some((_, event)) = self.queue.take() {
             self.count += 1;
             self.happen(event);
+            self.look_at_promises();
         }
         true
     }

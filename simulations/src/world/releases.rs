@@ -37,6 +37,8 @@ pub struct Made {
     pub tree: Arc<Tree>,
     /// The contents of its files in the order of the listing.
     pub contents: Vec<u8>,
+    /// Whether its publishers made it, and not a thief.
+    pub is_genuine: bool,
 }
 
 /// All releases and blobs of a world, by what names them.
@@ -99,7 +101,7 @@ impl Releases {
             patches,
         };
         let signed = people.manifest(&manifest);
-        let made = Arc::new(Made { signed, manifest: Arc::new(manifest), tree, contents });
+        let made = Arc::new(Made { signed, manifest: Arc::new(manifest), tree, contents, is_genuine: true });
         if let Some(speaks) = wanted.speaks {
             self.speaks.insert((component.clone(), version.clone()), speaks);
         }

@@ -173,6 +173,8 @@ impl World {
         });
         let life = node.life;
         self.gossip.forget(number);
+        self.a_commit_stays(number);
+        self.what_runs_is_genuine(number);
         self.serve_what_is_said(number);
         self.input(number, updraft_node::agent::Input::Tick);
         let soon = self.now + self.chances.meeting.below(100_000);
