@@ -82,7 +82,10 @@ impl World {
                 self.ask(node, peer, ask, About::Survey(task, blob));
             }
             ErrandAction::Enough => {
-                self.forget_questions(node, |about| matches!(about, About::Survey(of, _) if *of == task));
+                self.forget_questions(
+                    node,
+                    |about| matches!(about, About::Survey(of, _) if *of == task),
+                );
             }
             ErrandAction::LookUp(blob) => self.look_up(node, task, blob),
             ErrandAction::Look(blobs) => {
@@ -95,7 +98,9 @@ impl World {
                 self.errand(node, task, ErrandInput::Here(here));
             }
             ErrandAction::Missing(_) => {}
-            ErrandAction::Object { object, holders } => self.find_object(node, task, object, holders),
+            ErrandAction::Object { object, holders } => {
+                self.find_object(node, task, object, holders)
+            }
             ErrandAction::Blob { blob, list, holders } => {
                 self.fetch(node, task, blob, Arc::new(list), &holders);
             }
@@ -231,10 +236,19 @@ impl World {
     }
 
     /// Something has happened in the fetch of a blob, with a peer.
-    pub(super) fn blob(&mut self, node: u32, task: Task, blob: Digest, peer: u32, input: BlobInput<u32>) {
-        let packs = self.nodes[node as usize].running.as_ref().is_some_and(|running| running.packs());
+    pub(super) fn blob(
+        &mut self,
+        node: u32,
+        task: Task,
+        blob: Digest,
+        peer: u32,
+        input: BlobInput<u32>,
+    ) {
+        let packs =
+            self.nodes[node as usize].running.as_ref().is_some_and(|running| running.packs());
         let most = if packs && self.offers_packs(peer) { MAX_PACK_CHUNKS } else { 1 };
-        if let Some(fetching) = self.carrying(node, task).and_then(|carrying| carrying.blob.as_mut())
+        if let Some(fetching) =
+            self.carrying(node, task).and_then(|carrying| carrying.blob.as_mut())
             && fetching.digest == blob
         {
             fetching.fetch.set_pack(peer, most);
@@ -251,7 +265,10 @@ impl World {
     fn blob_input(&mut self, node: u32, task: Task, blob: Digest, input: BlobInput<u32>) {
         let now = self.now;
         let Some(carrying) = self.carrying(node, task) else { return };
-        let Some(fetching) = carrying.blob.as_mut().filter(|fetching| fetching.digest == blob) else { return };
+        let Some(fetching) = carrying.blob.as_mut().filter(|fetching| fetching.digest == blob)
+        else {
+            return;
+        };
         for action in fetching.fetch.handle(input, since(fetching.begun, now)) {
             match action {
                 BlobAction::AskHolding(peer) => {
@@ -319,7 +336,13 @@ impl World {
         self.blob(node, task, blob, from, BlobInput::Chunks(from, outcome));
     }
 
-    fn keep_chunks(&mut self, node: u32, blob: Digest, asked: Vec<u32>, came: &[Vec<u8>]) -> Outcome {
+    fn keep_chunks(
+        &mut self,
+        node: u32,
+        blob: Digest,
+        asked: Vec<u32>,
+        came: &[Vec<u8>],
+    ) -> Outcome {
         let Some(made) = self.releases.find(&blob).cloned() else {
             return Outcome { asked, kept: Vec::new(), end: End::Wrong };
         };
@@ -346,7 +369,8 @@ impl World {
         };
         let errand = carrying.errand.next_wakeup().map(|at| after(carrying.begun, at));
         let object = carrying.object.as_ref();
-        let object = object.and_then(|(_, search, begun)| Some(after(*begun, search.next_wakeup()?)));
+        let object =
+            object.and_then(|(_, search, begun)| Some(after(*begun, search.next_wakeup()?)));
         let blob = carrying.blob.as_ref().map(|fetching| {
             after(fetching.begun, fetching.fetch.next_wakeup(since(fetching.begun, now)))
         });

@@ -224,9 +224,16 @@ impl World {
         match action {
             Action::AskFork(peer, _, fork) => self.ask(node, peer, Ask::Fork(fork), About::Fork),
             Action::AskNews(peer, request) => self.catch_up(node, peer, request, About::News),
-            Action::AskRoots(peer, _, after) => self.ask(node, peer, Ask::Roots(after), About::Roots),
+            Action::AskRoots(peer, _, after) => {
+                self.ask(node, peer, Ask::Roots(after), About::Roots)
+            }
             Action::AskManifest(peer, digest) => {
-                self.catch_up(node, peer, CatchUpRequest::Manifest(digest), About::Manifest(digest));
+                self.catch_up(
+                    node,
+                    peer,
+                    CatchUpRequest::Manifest(digest),
+                    About::Manifest(digest),
+                );
             }
             Action::AskStatements(peer, network, after) => {
                 let request = CatchUpRequest::Statements { network, after };
@@ -240,7 +247,8 @@ impl World {
     fn catch_up(&mut self, node: u32, peer: u32, request: CatchUpRequest, about: About) {
         let this = &self.nodes[node as usize];
         let now = this.now(self.now);
-        let unknown = this.running.as_ref().is_some_and(|r| r.machine.follows_unknown_rules(&peer, now));
+        let unknown =
+            this.running.as_ref().is_some_and(|r| r.machine.follows_unknown_rules(&peer, now));
         let ask = if unknown { Ask::CatchUpByBootstrap(request) } else { Ask::CatchUp(request) };
         self.ask(node, peer, ask, about);
     }
@@ -352,7 +360,8 @@ impl World {
             .flat_map(|known| known.manifest.blobs().map(|blob| blob.digest).collect::<Vec<_>>())
             .collect();
         let this = self.node(node);
-        let gone: Vec<_> = this.shelves.keys().filter(|blob| !named.contains(*blob)).copied().collect();
+        let gone: Vec<_> =
+            this.shelves.keys().filter(|blob| !named.contains(*blob)).copied().collect();
         gone.iter().for_each(|blob| drop(this.shelves.remove(blob)));
         gone.iter().for_each(|blob| self.dht.withdraw(blob, node));
         if let Some(running) = &mut self.node(node).running {

@@ -107,7 +107,10 @@ impl Node {
     }
 
     /// What is live of a component, and what else is kept, newest first.
-    pub fn inventory(&self, component: &ComponentName) -> (Option<InstalledVersion>, Vec<InstalledVersion>) {
+    pub fn inventory(
+        &self,
+        component: &ComponentName,
+    ) -> (Option<InstalledVersion>, Vec<InstalledVersion>) {
         let Some(installer) = self.installer(component) else { return (None, Vec::new()) };
         let of = |installed: Installed| InstalledVersion {
             version: installed.version,
@@ -118,7 +121,8 @@ impl Node {
         let mut kept: Vec<InstalledVersion> = installer.kept().into_iter().map(of).collect();
         kept.retain(|version| Some(version) != installed.as_ref());
         kept.sort_by(|a, b| {
-            (Some(b) == previous.as_ref(), &b.version).cmp(&(Some(a) == previous.as_ref(), &a.version))
+            (Some(b) == previous.as_ref(), &b.version)
+                .cmp(&(Some(a) == previous.as_ref(), &a.version))
         });
         (installed, kept)
     }
@@ -150,7 +154,9 @@ impl World {
             Extent::Stage { protocol, trial } => {
                 Input::Staged(id, self.stage_and_try(node, &job, &fetched, protocol, trial))
             }
-            Extent::Install | Extent::Download => Input::Installed(id, self.go_live(node, &job, &fetched)),
+            Extent::Install | Extent::Download => {
+                Input::Installed(id, self.go_live(node, &job, &fetched))
+            }
         };
         let failed = matches!(&input, Input::Installed(_, Err(_)));
         self.input(node, input);
@@ -190,8 +196,8 @@ impl World {
         })?;
         let live = self.live(node, &job.component)?;
         self.what_runs_is_genuine(node);
+        self.runs(node, &live.installed.version);
         if job.component == self.people.component {
-            self.runs(node, &live.installed.version);
             self.committed(node, live.installed.version.clone());
         }
         Ok(live)
@@ -199,7 +205,8 @@ impl World {
 
     fn live(&self, node: u32, component: &ComponentName) -> Result<Live, JobError> {
         let (installed, kept) = self.nodes[node as usize].inventory(component);
-        let installed = installed.ok_or_else(|| Self::failed("nothing is committed after a commit"))?;
+        let installed =
+            installed.ok_or_else(|| Self::failed("nothing is committed after a commit"))?;
         Ok(Live { installed, kept })
     }
 
@@ -245,15 +252,16 @@ impl World {
     ) -> Result<(), JobError> {
         let tree = job.manifest.tree.object.digest;
         let made = self.releases.with_tree(&tree).cloned();
-        let made = made.ok_or_else(|| JobError::Damaged("nobody has made these contents".to_owned()))?;
+        let made =
+            made.ok_or_else(|| JobError::Damaged("nobody has made these contents".to_owned()))?;
         self.check_route(node, job, fetched)?;
         let this = self.node(node);
         this.open(&job.component).map_err(|error| refused(&error))?;
-        let installer = this.folders.get_mut(&job.component).and_then(|folder| folder.installer.as_mut());
+        let installer =
+            this.folders.get_mut(&job.component).and_then(|folder| folder.installer.as_mut());
         let installer = installer.ok_or_else(|| Self::failed("the folder could not be opened"))?;
-        let staged = installer.stage(&job.manifest.version, &tree, &made.tree, |out| {
-            out.write_all(&made.contents)
-        });
+        let staged = installer
+            .stage(&job.manifest.version, &tree, &made.tree, |out| out.write_all(&made.contents));
         let made = match staged {
             Ok(_) => Made::Staged,
             Err(InstallError::AlreadyLive { .. }) => Made::Already,
@@ -305,7 +313,9 @@ impl World {
         let folder = self.node(node).folders.get_mut(&component);
         let result = match folder.and_then(|folder| folder.installer.as_mut()) {
             None => Err(Self::failed("the folder could not be opened")),
-            Some(installer) => installer.rollback_to(&to.version, at).map_err(|error| refused(&error)),
+            Some(installer) => {
+                installer.rollback_to(&to.version, at).map_err(|error| refused(&error))
+            }
         };
         let result = result.and_then(|()| self.live(node, &component));
         self.ends(node, Input::Installed(job, result));

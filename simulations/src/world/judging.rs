@@ -1,7 +1,5 @@
 //! What was expected of a run, and what came: judged when it is over.
 
-use updraft_node::agent::VoteState;
-
 use super::{World, lines::Micros, measure::Spread};
 use crate::{
     outcome::Judged,
@@ -41,7 +39,7 @@ impl World {
         Judged { expected: expectation.to_string(), met, got }
     }
 
-    fn spread(&self, release: &Version) -> Option<&Spread> {
+    fn spread_called(&self, release: &Version) -> Option<&Spread> {
         self.measured.spreads.iter().find(|spread| spread.version == release.0)
     }
 
@@ -52,7 +50,7 @@ impl World {
             Some(_) => members,
             None => self.followers().map(|(number, _)| number).collect(),
         };
-        let spread = self.spread(release);
+        let spread = self.spread_called(release);
         let has = |node: &&u32| {
             spread.and_then(|spread| spread.installed.get(*node)).is_some_and(|at| *at <= by)
         };
@@ -71,7 +69,9 @@ impl World {
     }
 
     fn judge_optimum(&self, release: &Version, factor: f64) -> (bool, String) {
-        let Some(spread) = self.spread(release) else { return (false, "not published".to_owned()) };
+        let Some(spread) = self.spread_called(release) else {
+            return (false, "not published".to_owned());
+        };
         let Some(optimum) = &spread.optimum else {
             return (false, "no optimum: somebody was away when it was published".to_owned());
         };
@@ -102,14 +102,17 @@ impl World {
         }
     }
 
-    /// How the last vote stands at every node that is there and does not lie.
+    /// Whether every node that is there and does not lie has seen the last vote stand so, and when.
     fn judge_decided(&self, state: &str, by: Micros) -> (bool, String) {
-        let Some(vote) = self.vote_lines().pop() else { return (false, "nothing was proposed".to_owned()) };
-        let is = |word: &String| word == state || is_past(state, word);
-        let there: u64 = vote.states.values().sum();
-        let so: u64 = vote.states.iter().filter(|(word, _)| is(word)).map(|(_, count)| count).sum();
-        let words: Vec<String> = vote.states.iter().map(|(word, count)| format!("{count} {word}")).collect();
-        (there > 0 && so == there && self.now <= by.max(self.now.min(by)), words.join(", "))
+        let Some(vote) = self.vote_lines().pop() else {
+            return (false, "nothing was proposed".to_owned());
+        };
+        let words: Vec<String> =
+            vote.states.iter().map(|(word, count)| format!("{count} {word}")).collect();
+        match self.stood_everywhere(state) {
+            Some(at) => (at <= by, format!("at {:.1} s everywhere", at as f64 / 1e6)),
+            None => (false, format!("in the end: {}", words.join(", "))),
+        }
     }
 
     /// Whether all who are there and do not lie know the same and run the newest.
@@ -117,21 +120,18 @@ impl World {
         let mut heads = std::collections::BTreeMap::<_, usize>::new();
         for node in self.nodes.iter().filter(|node| node.hostile.is_none()) {
             let Some(running) = &node.running else { continue };
-            let head = running.machine.catalog().head(&self.people.channel).map(|head| head.head.seq);
+            let head =
+                running.machine.catalog().head(&self.people.channel).map(|head| head.head.seq);
             *heads.entry(head).or_default() += 1;
         }
         let (done, wanted) = self.done();
         let same = heads.len() <= 1;
-        let got = format!("{done} of {wanted} nodes run it, and {} heads are the newest somewhere", heads.len());
+        let got = format!(
+            "{done} of {wanted} nodes run it, and {} heads are the newest somewhere",
+            heads.len()
+        );
         (same && done == wanted, got)
     }
-}
-
-/// What was active once is final later.
-fn is_past(expected: &str, word: &str) -> bool {
-    let order = [VoteState::LockedIn.word(), VoteState::Active.word(), VoteState::Final.word()];
-    let place = |word: &str| order.iter().position(|one| *one == word);
-    matches!((place(expected), place(word)), (Some(expected), Some(word)) if word >= expected)
 }
 
 fn number(value: f64) -> String {

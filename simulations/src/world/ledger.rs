@@ -104,7 +104,11 @@ impl Kept {
         self.changes += 1;
     }
 
-    fn heads_of(&self, channel: &ChannelName, from: u64) -> impl Iterator<Item = (u64, &Arc<Signed<Head>>)> {
+    fn heads_of(
+        &self,
+        channel: &ChannelName,
+        from: u64,
+    ) -> impl Iterator<Item = (u64, &Arc<Signed<Head>>)> {
         let range = (channel.clone(), from)..=(channel.clone(), u64::MAX);
         self.heads.range(range).map(|((_, seq), head)| (*seq, head))
     }

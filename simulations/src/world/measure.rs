@@ -46,6 +46,8 @@ pub(super) struct Measured {
     pub(super) spreads: Vec<Spread>,
     /// When each vote was proposed.
     proposed: BTreeMap<Digest, Micros>,
+    /// When each node first saw a vote stand so.
+    stood: BTreeMap<(Digest, &'static str), BTreeMap<u32, Micros>>,
     /// The node whose story is written down.
     watched: Option<u32>,
     timeline: Vec<(f64, String)>,
@@ -88,7 +90,8 @@ impl World {
 
     /// Nodes that are to run what is published: all that follow the component and do not lie.
     pub(super) fn followers(&self) -> impl Iterator<Item = (u32, &Node)> {
-        let follows = |(_, node): &(u32, &Node)| node.hostile.is_none() && node.character.role != Role::Seed;
+        let follows =
+            |(_, node): &(u32, &Node)| node.hostile.is_none() && node.character.role != Role::Seed;
         (0..).zip(&self.nodes).filter(follows)
     }
 
@@ -127,7 +130,9 @@ impl World {
         spread.installed.entry(node).or_insert(now);
         if spread.installed.len() == wanted && spread.after.is_none() {
             let carried = self.carried();
-            if let Some(spread) = self.measured.spreads.iter_mut().find(|one| one.version == *version) {
+            if let Some(spread) =
+                self.measured.spreads.iter_mut().find(|one| one.version == *version)
+            {
                 spread.after = Some((now, carried));
             }
         }
@@ -160,6 +165,23 @@ impl World {
         self.measured.proposed.entry(id).or_insert(self.now);
     }
 
+    /// A node sees a vote stand so.
+    pub(super) fn stands(&mut self, node: u32, id: Digest, word: &'static str) {
+        let now = self.now;
+        self.measured.stood.entry((id, word)).or_default().entry(node).or_insert(now);
+    }
+
+    /// When every node that does not lie and is there had seen the vote that was proposed last stand so.
+    pub(super) fn stood_everywhere(&self, word: &str) -> Option<Micros> {
+        let (last, _) = self.measured.proposed.iter().max_by_key(|(_, at)| **at)?;
+        let stood = self.measured.stood.iter().find(|((id, is), _)| id == last && *is == word)?.1;
+        let there = |(_, node): &(u32, &Node)| node.hostile.is_none() && node.running.is_some();
+        let there = (0..).zip(&self.nodes).filter(there);
+        let when: Option<Vec<Micros>> =
+            there.map(|(number, _)| stood.get(&number).copied()).collect();
+        when?.into_iter().max()
+    }
+
     /// The shortest time in which lines alone could carry a release to everybody who is there and does not run it: every
     /// byte has to leave the seeders once, to come to each over its own line, and to be sent by somebody to each (Kumar and
     /// Ross, "Peer-Assisted File Distribution: The Minimum Distribution Time", 2006).
@@ -189,8 +211,10 @@ impl World {
             (framed(slowest), "the slowest line down"),
             (framed(part(all, seeds + up)), "all lines up together"),
         ];
-        let (seconds, bound) =
-            bounds.into_iter().max_by(|one, other| one.0.total_cmp(&other.0)).filter(|_| all > 0)?;
+        let (seconds, bound) = bounds
+            .into_iter()
+            .max_by(|one, other| one.0.total_cmp(&other.0))
+            .filter(|_| all > 0)?;
         Some(Optimum { seconds, bound: bound.to_owned() })
     }
 
@@ -222,7 +246,12 @@ impl World {
             seconds: seconds(self.now),
             events: self.count,
             nodes: self.nodes.len() as u64,
-            releases: self.measured.spreads.iter().map(|s| self.release_line(s, followers)).collect(),
+            releases: self
+                .measured
+                .spreads
+                .iter()
+                .map(|s| self.release_line(s, followers))
+                .collect(),
             groups: (0..self.scenario.groups.len()).map(|place| self.group_line(place)).collect(),
             machines: self.node_lines(),
             votes: self.vote_lines(),
@@ -305,7 +334,8 @@ impl World {
             carried = (carried.0 + after.0 - before.0, carried.1 + after.1 - before.1);
             could = (could.0 + rates.up as f64 * time, could.1 + rates.down as f64 * time);
         }
-        let ratio = |carried: u64, could: f64| if could > 0.0 { carried as f64 / could } else { 0.0 };
+        let ratio =
+            |carried: u64, could: f64| if could > 0.0 { carried as f64 / could } else { 0.0 };
         (ratio(carried.0, could.0), ratio(carried.1, could.1))
     }
 
@@ -315,7 +345,8 @@ impl World {
         let line = |(number, node): (u32, &Node)| {
             let runs = node.inventory(component).0.map(|live| live.version);
             let since = runs.as_ref().and_then(|version| {
-                let spread = self.measured.spreads.iter().find(|spread| spread.version == *version)?;
+                let spread =
+                    self.measured.spreads.iter().find(|spread| spread.version == *version)?;
                 spread.installed.get(&number).copied()
             });
             NodeLine {
@@ -341,7 +372,7 @@ impl World {
             for line in running.machine.proposals(node.now(self.now)) {
                 let proposed = self.measured.proposed.get(&line.id).copied().unwrap_or(0);
                 let vote = lines.entry(line.id).or_insert_with(|| VoteLine {
-                    number: line.number,
+                    number: line.proposal.number,
                     proposed: seconds(proposed),
                     states: BTreeMap::new(),
                     known: None,

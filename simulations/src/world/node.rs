@@ -13,7 +13,10 @@ use updraft_protocol::{
     ChunkList, Digest, ForkDigest, Holding, ReleaseVersion, SecretKey, Timestamp,
 };
 
-use super::{gossip::MessageId, installing::Folders, ledger::Kept, lines::Micros, people::BEGIN, talk::QuestionId};
+use super::{
+    gossip::MessageId, installing::Folders, ledger::Kept, lines::Micros, people::BEGIN,
+    talk::QuestionId,
+};
 use crate::scenario::{Hostility, Role};
 
 /// What a carrying is for: a job of the agent's, or a mirror of a release.
@@ -203,9 +206,8 @@ impl Node {
     /// Whether it listens there.
     pub fn listens(&self, topic: ForkDigest) -> bool {
         let listening = self.running.as_ref().and_then(|running| running.listening.as_ref());
-        listening.is_some_and(|listening| {
-            listening.current == topic || listening.also.contains(&topic)
-        })
+        listening
+            .is_some_and(|listening| listening.current == topic || listening.also.contains(&topic))
     }
 
     /// What it holds of a blob.

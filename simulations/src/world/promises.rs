@@ -111,7 +111,11 @@ impl World {
             ("questions under way", running.asked.len(), 1_024),
         ];
         if let Some((what, has, most)) = over.into_iter().find(|(_, has, most)| has > most) {
-            self.broke(node, "nothing grows over its bound", format!("{has} {what}, at most {most}"));
+            self.broke(
+                node,
+                "nothing grows over its bound",
+                format!("{has} {what}, at most {most}"),
+            );
         }
     }
 
@@ -143,15 +147,21 @@ impl World {
         }
         let Some(running) = &this.running else { return };
         let lines = running.machine.proposals(this.now(self.now));
+        for line in &lines {
+            self.stands(node, line.id, line.state.word());
+        }
         let ends = lines.into_iter().filter_map(|line| {
-            Some((line.id, line.number, Outcome::of(line.state.word())?))
+            Some((line.id, line.proposal.number, Outcome::of(line.state.word())?))
         });
         for (id, number, outcome) in ends.collect::<Vec<_>>() {
             let (first, by) = *self.promises.outcomes.entry(id).or_insert((outcome, node));
             if first.may_become(outcome) {
                 self.promises.outcomes.insert(id, (outcome, node));
             } else if !outcome.may_become(first) {
-                let detail = format!("p-{number} is {outcome:?} here, and was {first:?} at {}", self.name(by));
+                let detail = format!(
+                    "p-{number} is {outcome:?} here, and was {first:?} at {}",
+                    self.name(by)
+                );
                 self.broke(node, "a vote ends in one way everywhere", detail);
             }
         }
@@ -167,10 +177,13 @@ impl World {
             let live = folder.live()?;
             let Ok(live) = live else { return live.err() };
             match self.releases.of(component, &live.version).filter(|made| made.is_genuine) {
-                None => Some(format!("{component}@{} runs, and nobody has published it", live.version)),
-                Some(made) if made.contents != live.contents => {
-                    Some(format!("the files of {component}@{} are not those that were published", live.version))
+                None => {
+                    Some(format!("{component}@{} runs, and nobody has published it", live.version))
                 }
+                Some(made) if made.contents != live.contents => Some(format!(
+                    "the files of {component}@{} are not those that were published",
+                    live.version
+                )),
                 Some(_) => None,
             }
         });

@@ -7,9 +7,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use updraft_protocol::{
-    Blob, ChunkList, Compatibility, ComponentName, Digest, Entry, FileMode, Manifest, Node, ObjectRef, PatchCodec,
-    PatchOffer, ReleaseKind, ReleaseVersion, Severity, Signed, Target, Timestamp, Tree, TreeRef,
-    codec,
+    Blob, ChunkList, Compatibility, ComponentName, Digest, Entry, FileMode, Manifest, Node,
+    ObjectRef, PatchCodec, PatchOffer, ReleaseKind, ReleaseVersion, Severity, Signed, Target,
+    Timestamp, Tree, TreeRef, codec,
 };
 
 use super::people::People;
@@ -101,7 +101,13 @@ impl Releases {
             patches,
         };
         let signed = people.manifest(&manifest);
-        let made = Arc::new(Made { signed, manifest: Arc::new(manifest), tree, contents, is_genuine: true });
+        let made = Arc::new(Made {
+            signed,
+            manifest: Arc::new(manifest),
+            tree,
+            contents,
+            is_genuine: true,
+        });
         if let Some(speaks) = wanted.speaks {
             self.speaks.insert((component.clone(), version.clone()), speaks);
         }

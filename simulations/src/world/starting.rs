@@ -110,8 +110,11 @@ impl World {
         let installer = folder.and_then(|folder| folder.installer.as_mut());
         let (Ok(()), Some(installer)) = (opened, installer) else { return };
         let at = Timestamp::from_seconds(BEGIN - 3_600);
-        let staged = installer.stage(&version.0, &tree, &made.tree, |out| out.write_all(&made.contents));
-        let live = staged.and_then(|_| installer.switch(&version.0, at)).and_then(|()| installer.commit(&version.0));
+        let staged =
+            installer.stage(&version.0, &tree, &made.tree, |out| out.write_all(&made.contents));
+        let live = staged
+            .and_then(|_| installer.switch(&version.0, at))
+            .and_then(|()| installer.commit(&version.0));
         live.expect("nothing fails on a disk that is new");
     }
 
@@ -130,7 +133,9 @@ impl World {
         let node = &mut self.nodes[number as usize];
         node.life += 1;
         let clock = node.wall(now);
-        let trust = Trust::load(&node.kept).expect("a ledger in memory is not damaged").expect("it has joined");
+        let trust = Trust::load(&node.kept)
+            .expect("a ledger in memory is not damaged")
+            .expect("it has joined");
         let catalog = restore_catalog(&mut node.kept, trust.clone(), clock, CLOCK_SKEW);
         let Ok(catalog) = catalog;
         let Ok(votes) = restore_votes(&mut node.kept, &trust, catalog.revoked_keys());

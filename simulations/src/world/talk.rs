@@ -169,7 +169,9 @@ impl World {
         let Some(Letter { from, to, body, serves }) = self.letters.remove(&id) else { return };
         self.served(from, to, serves);
         // Nobody is there any more, or the connection is not.
-        if self.nodes[to as usize].running.is_none() || !self.nodes[to as usize].peers.contains(&from) {
+        if self.nodes[to as usize].running.is_none()
+            || !self.nodes[to as usize].peers.contains(&from)
+        {
             return;
         }
         match body {
@@ -273,7 +275,16 @@ impl World {
             _ => 1,
         };
         let Some((answer, size)) = self.reply(node, from, &ask, weight) else { return };
-        self.send_and_keep(node, from, Body::Answer(id, answer), size, weight);
+        // To say no takes no place.
+        let is_no = match &answer {
+            Answer::Refused => true,
+            Answer::Transfer(answer) | Answer::Packed(PackedAnswer::One(answer)) => {
+                matches!(answer, TransferAnswer::Busy | TransferAnswer::NotHeld)
+            }
+            _ => false,
+        };
+        let kept = if is_no { 0 } else { weight };
+        self.send_and_keep(node, from, Body::Answer(id, answer), size, kept);
     }
 
     /// What a node answers, and how many bytes that is; `None` if it does not.
@@ -329,7 +340,8 @@ impl World {
         }
         match request {
             TransferRequest::Object(digest) => {
-                let bytes = this.objects.get(digest).and_then(|digest| self.releases.object_bytes(digest));
+                let bytes =
+                    this.objects.get(digest).and_then(|digest| self.releases.object_bytes(digest));
                 let Some(bytes) = bytes else { return Some(no()) };
                 let size = bytes.len() as u64;
                 Some((Answer::Transfer(TransferAnswer::Object(bytes.to_vec())), size))
@@ -368,7 +380,8 @@ impl World {
         if this.hostile == Some(Hostility::Stall) {
             return None;
         }
-        let sizes: Vec<u64> = chunks.iter().map_while(|index| self.chunk(node, &blob, *index)).collect();
+        let sizes: Vec<u64> =
+            chunks.iter().map_while(|index| self.chunk(node, &blob, *index)).collect();
         let size = sizes.iter().sum::<u64>();
         self.node(node).counters.gave += size;
         let byte = self.truth(node);

@@ -33,7 +33,8 @@ impl World {
                 }
             }
             Act::Partition { groups, share, one_way } => {
-                let mut some: BTreeSet<u32> = groups.iter().flat_map(|group| self.all_of(Some(group))).collect();
+                let mut some: BTreeSet<u32> =
+                    groups.iter().flat_map(|group| self.all_of(Some(group))).collect();
                 some.extend(share.map(|share| self.some_of(None, share)).into_iter().flatten());
                 self.ways.divide(&some, *one_way);
             }
@@ -54,7 +55,8 @@ impl World {
 
     /// The nodes of a group; without a name, all that do not lie.
     pub(super) fn all_of(&self, group: Option<&str>) -> Vec<u32> {
-        let place = group.and_then(|name| self.scenario.groups.iter().position(|group| group.name == name));
+        let place =
+            group.and_then(|name| self.scenario.groups.iter().position(|group| group.name == name));
         let is = |node: &super::node::Node| match place {
             Some(place) => node.character.group as usize == place,
             None => node.hostile.is_none(),
@@ -88,8 +90,11 @@ impl World {
     }
 
     fn join(&mut self, group: &str, count: Option<u32>, over: u64) {
-        let away: Vec<u32> =
-            self.all_of(Some(group)).into_iter().filter(|n| self.nodes[*n as usize].running.is_none()).collect();
+        let away: Vec<u32> = self
+            .all_of(Some(group))
+            .into_iter()
+            .filter(|n| self.nodes[*n as usize].running.is_none())
+            .collect();
         let count = count.map_or(away.len(), |count| count as usize);
         for node in away.into_iter().take(count) {
             let at = self.now + self.chances.nodes.between(0, over);
@@ -166,7 +171,9 @@ impl World {
         };
         let Some(running) = &mut self.node(node).running else { return };
         let Some(last) = running.machine.proposals(now).first().map(|line| line.id) else { return };
-        let Ok((ballot, actions)) = running.machine.vote(&last, stance, String::new(), now) else { return };
+        let Ok((ballot, actions)) = running.machine.vote(&last, stance, String::new(), now) else {
+            return;
+        };
         self.carry_out(node, vec![updraft_node::agent::Action::Cast(Box::new(ballot))]);
         self.carry_out(node, actions);
     }

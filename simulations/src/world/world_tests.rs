@@ -1,67 +1,45 @@
 use super::*;
+use crate::{builtin, scenario::read};
 
-fn world(text: &str, seed: u64) -> World {
-    let scenario: Scenario = toml::from_str(text).expect("a scenario");
-    World::new(Arc::new(scenario), seed)
+struct Nobody;
+
+impl Watch for Nobody {
+    fn progress(&mut self, _progress: Progress) {}
 }
 
-const FIRST: &str = r#"
-title = "A release spreads"
-teaches = "nothing"
+fn outcome(name: &str, seed: u64) -> Outcome {
+    let text = builtin::find(name).map(|found| found.text).expect("it is built in");
+    let scenario = read(text, name).expect("a scenario");
+    let options = RunOptions { seed, ..RunOptions::of(name, &scenario) };
+    run(&scenario, &options, &mut Nobody, &AtomicBool::new(false)).expect("a world can do it")
+}
 
-[[group]]
-name = "publisher"
-role = "seed"
-
-[[group]]
-name = "machines"
-count = 20
-runs = "1.0.0"
-
-[[release]]
-version = "1.0.0"
-
-[[release]]
-version = "1.1.0"
-size = "20MiB"
-
-[[story]]
-at = "5s"
-do = "publish"
-release = "1.1.0"
-"#;
-
-fn runs(world: &World) -> usize {
-    let version: updraft_protocol::ReleaseVersion = "1.1.0".parse().expect("a version");
-    let component = world.people.component.clone();
-    let has = |node: &Node| node.inventory(&component).0.is_some_and(|live| live.version == version);
-    world.nodes.iter().filter(|node| has(node)).count()
+fn good(name: &str) -> Outcome {
+    let outcome = outcome(name, 7);
+    println!("{}", serde_json::to_string_pretty(&outcome.releases).expect("numbers"));
+    println!("{:#?} {:#?} {:#?}", outcome.votes, outcome.counted, outcome.ended);
+    assert!(outcome.is_good(), "{:#?} {:#?}", outcome.broken, outcome.judged);
+    outcome
 }
 
 #[test]
 fn a_release_comes_to_everybody() {
-    let mut world = world(FIRST, 7);
-    let mut last = 0;
-    while world.step(60_000_000) {
-        let now = runs(&world);
-        if now != last {
-            println!("{} s: {now} of 20, {} events", world.now() as f64 / 1e6, world.events());
-            last = now;
-        }
-        if now == 20 {
-            break;
-        }
-    }
-    assert_eq!(runs(&world), 20);
+    good("first-release");
+}
+
+#[test]
+fn eight_leechers_take_not_much_longer_than_their_lines() {
+    good("eight-leechers");
+}
+
+#[test]
+fn a_network_changes_its_protocol_by_vote() {
+    good("upgrade-vote");
 }
 
 #[test]
 fn the_same_seed_is_the_same_run_and_another_is_another() {
-    let hash = |seed| {
-        let mut world = world(FIRST, seed);
-        while world.step(15_000_000) {}
-        (world.hash(), world.events())
-    };
-    assert_eq!(hash(7), hash(7));
-    assert_ne!(hash(7).0, hash(8).0);
+    let one = outcome("first-release", 7);
+    assert_eq!(one, outcome("first-release", 7));
+    assert_ne!(one.hash, outcome("first-release", 8).hash);
 }
