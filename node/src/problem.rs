@@ -61,6 +61,7 @@ codes! {
     VersionInvalid "UD0202" "version-invalid" Some(400), 2, "Not a semantic version";
     MissingHeader "UD0203" "missing-header" Some(400), 2, "A required header is missing";
     RequestInvalid "UD0204" "request-invalid" Some(400), 2, "The request cannot be understood";
+    ScenarioInvalid "UD0205" "scenario-invalid" None, 2, "The scenario cannot be run";
 
     ComponentUnknown "UD0301" "component-unknown" Some(404), 5, "No such component";
     ReleaseUnknown "UD0302" "release-unknown" Some(404), 5, "No such release";
@@ -105,6 +106,7 @@ codes! {
     AddressInUse "UD0706" "address-in-use" None, 1, "Another program listens on the address";
     FileUnusable "UD0707" "file-unusable" Some(500), 1, "A file cannot be read or written";
     SourceRefused "UD0708" "source-refused" Some(422), 1, "The files cannot be published as they are";
+    ProgramMissing "UD0709" "program-missing" None, 1, "Another program of Updraft is not there";
 
     KeyLocked "UD0801" "key-locked" Some(409), 4, "The key cannot be unlocked";
     KeyUnknown "UD0801" "key-unknown" Some(404), 5, "No such key";

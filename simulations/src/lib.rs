@@ -7,13 +7,19 @@
 //! | 3 | [`mod@run`] | it runs, in a [`world`] of pure machines on a virtual clock, and can be stopped |
 //! | 4 | [`disk`] | what the real installer writes to there: a disk that forgets what was not synced |
 //! | 5 | [`outcome`] | it was measured |
+//! | 6 | [`recording`] | it can be run again, to the same event |
+//! | 7 | [`report`] | it is shown: on the terminal, as JSON, as one HTML file; two of them side by side |
+//! | – | [`cli`] | the program `updraft-sim` |
 //!
 //! Nothing here is part of a node, and no node knows of it. Nothing may depend on a clock, on the order of a hash map or on
 //! chance that was not handed in: a run with the same seed is the same run.
 
 pub mod builtin;
+pub mod cli;
 pub mod disk;
 pub mod outcome;
+pub mod recording;
+pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod world;
