@@ -77,6 +77,10 @@ impl Faults {
         self.failing.insert(change, fault);
     }
 
+    pub(super) fn mend(&mut self) {
+        self.failing.clear();
+    }
+
     pub(super) fn dead_from(&mut self, change: u64) {
         self.dead_from = Some(change);
     }

@@ -92,6 +92,11 @@ impl VirtualDisk {
         lock(&self.machine).faults.fail_at(change, fault);
     }
 
+    /// Lets no more changes fail.
+    pub fn mend(&self) {
+        lock(&self.machine).faults.mend();
+    }
+
     /// Ends the program with the change that is asked for when [`Counts::changes`] is `change`: from there on
     /// everything it asks, read or write, errs and does nothing. Half of a write may be done.
     pub fn dead_from(&self, change: u64) {

@@ -256,9 +256,17 @@ impl World {
     /// Sends gossip on its way.
     pub(super) fn spread(&mut self, sent: Vec<Sent>) {
         for Sent { from, to, what, size } in sent {
-            if self.nodes[from as usize].hostile != Some(Hostility::Silence) {
-                self.send(from, to, Body::Gossip(what), size);
+            let is_silent = matches!(
+                self.nodes[from as usize].hostile,
+                Some(Hostility::Silence | Hostility::Eclipse)
+            );
+            if is_silent {
+                continue;
             }
+            if self.chances.ways.happens(self.ways.weather.twice.0) {
+                self.send(from, to, Body::Gossip(what.clone()), size);
+            }
+            self.send(from, to, Body::Gossip(what), size);
         }
     }
 
@@ -344,6 +352,7 @@ impl World {
     /// Meshes are mended, and rumours are spread.
     pub(super) fn beat(&mut self) {
         self.note("heartbeat", 0, 0);
+        self.lie();
         let rumours = self.gossip.heartbeat(&mut self.chances.gossip);
         self.spread(rumours);
         self.queue.put(self.now + super::gossip::HEARTBEAT * 1_000, Event::Heartbeat);

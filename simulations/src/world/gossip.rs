@@ -102,6 +102,11 @@ impl Gossiping {
         &mut self.ears[node as usize]
     }
 
+    /// How many messages were ever said.
+    pub fn messages(&self) -> usize {
+        self.messages.len()
+    }
+
     /// A message by its name.
     pub fn message(&self, id: MessageId) -> &Message {
         &self.messages[id as usize]

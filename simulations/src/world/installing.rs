@@ -158,6 +158,9 @@ impl World {
                 Input::Installed(id, self.go_live(node, &job, &fetched))
             }
         };
+        if self.meets_its_doom(node) {
+            return;
+        }
         let failed = matches!(&input, Input::Installed(_, Err(_)));
         self.input(node, input);
         if failed {

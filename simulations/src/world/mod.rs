@@ -14,11 +14,13 @@ mod carrying;
 pub mod chance;
 pub mod dht;
 mod effects;
+mod faults;
 pub mod gossip;
 mod installing;
 mod judging;
 pub mod ledger;
 pub mod lines;
+mod lying;
 mod measure;
 mod meeting;
 pub mod node;
@@ -59,7 +61,7 @@ use self::{
 use crate::{
     outcome::{Ended, Outcome},
     run::{Progress, RunError, RunOptions, Watch},
-    scenario::{Scenario, Word},
+    scenario::{Departure, Scenario, Span, Word},
 };
 
 /// Events between two looks at whether the run is to stop.
@@ -143,6 +145,12 @@ enum Event {
     Starts(u32),
     /// An elector votes.
     Votes(u32, Word),
+    /// A node goes, and comes back after that time.
+    Leaves(u32, Departure, Span),
+    /// A node is cut off from everybody, or is so no more.
+    Cut(u32, bool),
+    /// A node's disk is whole again.
+    Mends(u32),
 }
 
 /// Streams of chance, one for each use.
@@ -181,6 +189,8 @@ pub struct World {
     untold: usize,
     measured: Measured,
     promises: Promises,
+    /// Since when nothing goes wrong any more.
+    calm_since: Option<Micros>,
     /// Digest of all events so far.
     log: blake3::Hasher,
 }
@@ -216,6 +226,7 @@ impl World {
             untold: scenario.story.len(),
             measured: Measured::default(),
             promises: Promises::default(),
+            calm_since: None,
             log: blake3::Hasher::new(),
             scenario,
         };
@@ -290,6 +301,9 @@ impl World {
             Event::Installs(node, life, installation) => self.install(node, life, *installation),
             Event::Starts(node) => self.start(node),
             Event::Votes(node, says) => self.cast(node, says),
+            Event::Leaves(node, how, away) => self.leave(node, how, Some(away)),
+            Event::Cut(node, cut) => self.ways.set_cut(node, cut),
+            Event::Mends(node) => self.mend_disk(node),
         }
     }
 

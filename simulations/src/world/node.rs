@@ -14,8 +14,8 @@ use updraft_protocol::{
 };
 
 use super::{
-    gossip::MessageId, installing::Folders, ledger::Kept, lines::Micros, people::BEGIN,
-    talk::QuestionId,
+    faults::Doom, gossip::MessageId, installing::Folders, ledger::Kept, lines::Micros,
+    people::BEGIN, talk::QuestionId,
 };
 use crate::scenario::{Hostility, Role};
 
@@ -180,6 +180,8 @@ pub struct Node {
     pub speaks: u32,
     /// How it lies, if it does.
     pub hostile: Option<Hostility>,
+    /// When its program is going to end in the middle of an installation.
+    pub doom: Option<Doom>,
     /// For reports.
     pub counters: Counters,
 }

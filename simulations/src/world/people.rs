@@ -174,6 +174,35 @@ impl People {
         Some(self.follow(&next))
     }
 
+    /// A head as a thief signs it who has so many of the publishers' keys: the next, with a release of his own.
+    pub fn forge_head(
+        &self,
+        manifest: &Signed<Manifest>,
+        keys: usize,
+        now: Timestamp,
+    ) -> Arc<Signed<Head>> {
+        let claim = manifest.peek().expect("it was made here");
+        let listing = Listing {
+            component: claim.component,
+            target: claim.target,
+            version: claim.version,
+            manifest: manifest.digest(),
+        };
+        let next = head::with_release(self.newest.as_ref(), listing, self.place(now));
+        self.sign(&next.expect("its version is taken by nobody"), keys)
+    }
+
+    /// One of several next heads that list the same, as a thief signs them.
+    pub fn forge_fork(&self, keys: usize, now: Timestamp) -> Option<Arc<Signed<Head>>> {
+        let next = head::renewed(self.newest.as_ref(), self.place(now)).ok()?;
+        Some(self.sign(&next, keys))
+    }
+
+    /// How many publishers have to sign.
+    pub fn threshold(&self) -> usize {
+        self.threshold
+    }
+
     fn place(&self, now: Timestamp) -> head::Place<'_> {
         head::Place {
             network: self.network,

@@ -77,29 +77,9 @@ impl Releases {
                 blob: self.blob(&name, size.0, Some(from_tree)),
             });
         }
-        let manifest = Manifest {
-            network: people.network,
-            component: component.clone(),
-            version: version.clone(),
-            target: Target::ANY.parse().expect("a target"),
-            channel: people.channel.clone(),
-            created: now,
-            kind: ReleaseKind::Feature,
-            severity: Severity::Normal,
-            compatibility: Compatibility::Compatible,
-            min_version: None,
-            barriers: Vec::new(),
-            needs_protocol: wanted.needs_protocol,
-            source: None,
-            notes: String::new(),
-            tree: TreeRef {
-                object,
-                entries: u32::try_from(tree.entries.len()).expect("few"),
-                bytes: tree.content_size(),
-            },
-            whole,
-            patches,
-        };
+        let plain = manifest(people, &component, &version, now, (object, &tree), whole);
+        let needs_protocol = wanted.needs_protocol;
+        let manifest = Manifest { needs_protocol, patches, ..plain };
         let signed = people.manifest(&manifest);
         let made = Arc::new(Made {
             signed,
@@ -111,6 +91,23 @@ impl Releases {
         if let Some(speaks) = wanted.speaks {
             self.speaks.insert((component.clone(), version.clone()), speaks);
         }
+        self.made.insert((component, version), made.clone());
+        self.by_tree.insert(object.digest, made.clone());
+        made
+    }
+
+    /// Makes a release of a thief's, who has so many of the publishers' keys.
+    pub fn forge(&mut self, people: &People, keys: usize, now: Timestamp) -> Arc<Made> {
+        let version: ReleaseVersion = "9999.0.0".parse().expect("a version");
+        let component = people.component.clone();
+        let (tree, contents) = files(&component, &version);
+        let object = self.object(codec::encode(&*tree).expect("a small listing"));
+        let whole = self.blob("what a thief has made", 1, None);
+        let manifest = manifest(people, &component, &version, now, (object, &tree), whole);
+        let signed = people.sign(&manifest, keys);
+        let is_genuine = keys >= people.threshold();
+        let made =
+            Arc::new(Made { signed, manifest: Arc::new(manifest), tree, contents, is_genuine });
         self.made.insert((component, version), made.clone());
         self.by_tree.insert(object.digest, made.clone());
         made
@@ -167,6 +164,40 @@ impl Releases {
         let blob = Blob { digest: Digest::of(name.as_bytes()), size, chunks };
         self.blobs.insert(blob.digest, Arc::new(MadeBlob { blob, list: Arc::new(list), from }));
         blob
+    }
+}
+
+/// A manifest without patches.
+fn manifest(
+    people: &People,
+    component: &ComponentName,
+    version: &ReleaseVersion,
+    created: Timestamp,
+    (object, tree): (ObjectRef, &Tree),
+    whole: Blob,
+) -> Manifest {
+    Manifest {
+        network: people.network,
+        component: component.clone(),
+        version: version.clone(),
+        target: Target::ANY.parse().expect("a target"),
+        channel: people.channel.clone(),
+        created,
+        kind: ReleaseKind::Feature,
+        severity: Severity::Normal,
+        compatibility: Compatibility::Compatible,
+        min_version: None,
+        barriers: Vec::new(),
+        needs_protocol: None,
+        source: None,
+        notes: String::new(),
+        tree: TreeRef {
+            object,
+            entries: u32::try_from(tree.entries.len()).expect("few"),
+            bytes: tree.content_size(),
+        },
+        whole,
+        patches: Vec::new(),
     }
 }
 

@@ -88,6 +88,7 @@ impl World {
             program: "1.0.0".parse().expect("a version"),
             speaks: group.speaks,
             hostile: group.hostile,
+            doom: None,
             counters: Counters::default(),
         };
         if let Some(version) = &group.runs {
@@ -177,6 +178,9 @@ impl World {
             asked: Default::default(),
         });
         let life = node.life;
+        if self.meets_its_doom(number) {
+            return;
+        }
         self.gossip.forget(number);
         self.a_commit_stays(number);
         self.what_runs_is_genuine(number);

@@ -35,6 +35,8 @@ const AROUND: u64 = 40;
 const PACKET: (u64, u64) = (1_448, 90);
 /// How much longer a line takes for that.
 pub(super) const FRAMED: f64 = (PACKET.0 + PACKET.1) as f64 / PACKET.0 as f64;
+/// How much later than others a letter may come that bad weather holds up.
+const LATEST: Micros = 2_000_000;
 /// Bytes of a question.
 const QUESTION: u64 = 60;
 /// After this time a question is given up, but for chunks: what the network room of the node waits.
@@ -148,6 +150,7 @@ impl World {
     /// The same, and keeps places until it is there.
     fn send_and_keep(&mut self, from: u32, to: u32, body: Body, size: u64, serves: u32) {
         let Some(way) = self.ways.takes(from, to, &mut self.chances.ways) else { return };
+        let Some(way) = self.weathered(way) else { return };
         if let Some(running) = self.node(from).running.as_mut().filter(|_| serves > 0) {
             *running.serving.entry(to).or_default() += serves;
         }
@@ -162,6 +165,16 @@ impl World {
         } else {
             self.lines.send(from, to, bytes, way, id.0, self.now);
         }
+    }
+
+    /// What befalls a letter on its way: it may be lost, or come later than others.
+    fn weathered(&mut self, way: Micros) -> Option<Micros> {
+        let weather = self.ways.weather;
+        if self.chances.ways.happens(weather.loss.0) {
+            return None;
+        }
+        let late = self.chances.ways.happens(weather.late.0);
+        Some(way + if late { self.chances.ways.below(LATEST) } else { 0 })
     }
 
     /// A letter is there.

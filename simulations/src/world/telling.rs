@@ -1,12 +1,10 @@
 //! The story of a scenario happens.
 
-use std::collections::BTreeSet;
-
 use updraft_node::agent::{Input, ProposalWish, own_component};
 use updraft_protocol::{Signed, Stance, Statement};
 
 use super::{Event, World, node::Shelf};
-use crate::scenario::{Act, Departure, Share, Span, Word};
+use crate::scenario::{Act, Loot, Share, Word};
 
 impl World {
     /// Puts the steps of the story on the queue.
@@ -27,18 +25,17 @@ impl World {
         match &step.act {
             Act::Publish { release, group } => self.publish(&release.0, group.as_deref()),
             Act::Join { group, count, over } => self.join(group, *count, over.0),
-            Act::Leave { group, share, how, back_after } => {
+            Act::Withdraw { release, .. } => self.withdraw(&release.0),
+            Act::Turn { group, share, into } => {
                 for node in self.some_of(group.as_deref(), *share) {
-                    self.leave(node, *how, *back_after);
+                    self.node(node).hostile = Some(*into);
                 }
             }
-            Act::Partition { groups, share, one_way } => {
-                let mut some: BTreeSet<u32> =
-                    groups.iter().flat_map(|group| self.all_of(Some(group))).collect();
-                some.extend(share.map(|share| self.some_of(None, share)).into_iter().flatten());
-                self.ways.divide(&some, *one_way);
-            }
-            Act::Heal => self.ways.heal(),
+            Act::Steal { from, count } => match from {
+                Loot::Publishers => self.announce_stolen(usize::from(*count)),
+                Loot::PublishersTwice => self.announce_two_heads(usize::from(*count)),
+                Loot::Electors => self.vote_twice(usize::from(*count)),
+            },
             Act::Propose { component, to, release, voting, lead, grace, .. } => {
                 let seconds = |time: &crate::scenario::Time| Some(time.0 / 1_000_000);
                 let line = match component {
@@ -49,7 +46,7 @@ impl World {
                 self.propose(line, *to, release.0.clone(), times);
             }
             Act::Vote { share, says, over } => self.vote(*share, *says, over.0),
-            _ => {}
+            wrong => self.go_wrong(wrong),
         }
     }
 
@@ -64,7 +61,8 @@ impl World {
         (0..).zip(&self.nodes).filter(|(_, node)| is(node)).map(|(number, _)| number).collect()
     }
 
-    fn some_of(&mut self, group: Option<&str>, share: Share) -> Vec<u32> {
+    /// A share of them, by chance.
+    pub(super) fn some_of(&mut self, group: Option<&str>, share: Share) -> Vec<u32> {
         let all = self.all_of(group);
         let count = share.of(all.len());
         self.chances.nodes.some(count, all.len()).into_iter().map(|place| all[place]).collect()
@@ -102,12 +100,17 @@ impl World {
         }
     }
 
-    fn leave(&mut self, node: u32, how: Departure, back_after: Option<Span>) {
-        self.stop(node, how);
-        if let Some(after) = back_after {
-            let at = self.now + self.pick(after);
-            self.queue.put(at, Event::Starts(node));
-        }
+    /// The publisher takes a release back, at the first node.
+    fn withdraw(&mut self, version: &updraft_protocol::ReleaseVersion) {
+        let Some(made) = self.releases.any(version).cloned() else { return };
+        let wall = self.nodes[0].wall(self.now);
+        let reason = "the story has it so";
+        let Some(head) = self.people.withdraw(&made.signed.digest(), reason, wall) else { return };
+        let Some(topic) = self.nodes[0].topic() else { return };
+        // Its own node hears of it as any other does.
+        let said = updraft_protocol::Gossip::announce(head.as_ref().clone(), None);
+        let sent = self.gossip.say(0, topic, said);
+        self.spread(sent);
     }
 
     fn electors(&self) -> Vec<u32> {
