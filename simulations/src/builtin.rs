@@ -18,7 +18,7 @@ macro_rules! builtin {
     };
 }
 
-builtin!["first-release", "eight-leechers", "upgrade-vote"];
+builtin!["first-release", "eight-leechers", "upgrade-vote", "chaos"];
 
 /// The one of this name.
 pub fn find(name: &str) -> Option<&'static Builtin> {

@@ -124,13 +124,15 @@ impl World {
                 running.machine.catalog().head(&self.people.channel).map(|head| head.head.seq);
             *heads.entry(head).or_default() += 1;
         }
+        let votes = self.vote_lines();
+        let one_mind = votes.iter().filter(|vote| vote.states.len() <= 1).count();
         let (done, wanted) = self.done();
-        let same = heads.len() <= 1;
         let got = format!(
-            "{done} of {wanted} nodes run it, and {} heads are the newest somewhere",
-            heads.len()
+            "{done} of {wanted} nodes run it, {} heads are the newest somewhere, {one_mind} of {} votes have ended in one way",
+            heads.len(),
+            votes.len()
         );
-        (same && done == wanted, got)
+        (heads.len() <= 1 && done == wanted && one_mind == votes.len(), got)
     }
 }
 

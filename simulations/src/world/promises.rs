@@ -32,11 +32,11 @@ pub(super) struct Promises {
     heads: BTreeMap<u32, u64>,
 }
 
-/// How a vote has ended.
+/// How a vote has ended, as far as somebody can prove it. That it failed nobody can: whoever was away sees it fail at its
+/// deadline, and takes the decision of the others when he hears of it. That all see the same is for the end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Decided,
-    Failed,
     Cancelled,
 }
 
@@ -44,7 +44,6 @@ impl Outcome {
     fn of(word: &str) -> Option<Self> {
         match word {
             "locked in" | "active" | "final" | "overtaken" => Some(Self::Decided),
-            "failed" | "rejected" => Some(Self::Failed),
             "cancelled" => Some(Self::Cancelled),
             _ => None,
         }
