@@ -161,7 +161,12 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
 
     /// A peer has said which rules it follows.
     pub(super) fn on_forked(&mut self, peer: P, fork: Option<ForkId>, now: Now) -> Vec<Action<P>> {
-        let Some(fork) = fork else { return Vec::new() };
+        let Some(fork) = fork else {
+            self.sync.rules_not_told(peer, now.elapsed);
+            return Vec::new();
+        };
+        // Whoever says which rules are its own has asked for ours, or answers that we have told it.
+        self.sync.rules_told(peer);
         if !self.sync.peers().any(|known| known == peer) {
             return Vec::new();
         }
@@ -235,12 +240,13 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             self.votes.warned.clone_from(&warning);
             actions.extend(warning.map(|detail| Action::Emit(What::LeftBehind { detail })));
         }
-        if self.votes.said_fork != Some(forks.id()) {
-            self.votes.said_fork = Some(forks.id());
-            let network = self.catalog.root().network;
-            let peers: Vec<P> = self.sync.peers().collect();
-            actions.extend(peers.into_iter().map(|p| Action::AskFork(p, network, forks.id())));
-        }
+        let changed = self.votes.said_fork.replace(forks.id()) != Some(forks.id());
+        let peers = match changed {
+            true => self.sync.peers().collect(),
+            false => self.sync.due_to_hear_the_rules(now.elapsed),
+        };
+        let network = self.catalog.root().network;
+        actions.extend(peers.into_iter().map(|p| Action::AskFork(p, network, forks.id())));
     }
 
     /// Tells watchers of every proposal that stands otherwise than it stood.

@@ -79,6 +79,31 @@ fn a_vote_back_to_the_old_protocol_is_followed_like_any_other() {
 }
 
 #[test]
+fn a_peer_that_may_not_have_heard_which_rules_are_followed_is_told_again_until_it_has() {
+    let mut desk = Desk::speaking(2);
+    desk.caught_up(1);
+    let proposal = desk.proposal(|_| {});
+    desk.decide(&proposal, 11);
+    let new = desk.publisher.network.fork_digest(&[digest_of(&proposal)]);
+    let told = |actions: &[Action<u8>]| {
+        actions
+            .iter()
+            .any(|action| matches!(action, Action::AskFork(1, _, fork) if fork.digest == new))
+    };
+    assert!(told(&desk.at(30)), "the rules have changed");
+    let mut at = 30;
+    for pause in [1, 2, 4] {
+        desk.machine.handle(Input::Forked(1, None), now(at));
+        assert!(desk.machine.next_wakeup() <= now(at + pause).elapsed);
+        assert!(pause == 1 || !told(&desk.at(at + pause - 1)));
+        at += pause;
+        assert!(told(&desk.at(at)) && !told(&desk.at(at)), "after {pause} s, and once");
+    }
+    desk.machine.handle(Input::Forked(1, Some(ForkId { digest: new, next: None })), now(at));
+    assert!((at..at + 200).all(|at| !told(&desk.at(at))));
+}
+
+#[test]
 fn a_peer_that_keeps_to_former_rules_is_answered_through_the_grace_and_no_longer() {
     let mut desk = Desk::speaking(2);
     desk.machine.handle(Input::PeerCame(1), now(1));

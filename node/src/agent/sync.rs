@@ -99,6 +99,8 @@ struct Peer {
     pass: Pass,
     /// Set while a question for statements has to be put again.
     statements: Option<Pause>,
+    /// Set while it has to be told again which rules this node follows.
+    rules: Option<Pause>,
 }
 
 /// One time through all that a peer tells beside heads.
@@ -310,6 +312,31 @@ impl<P: Copy + Ord + Debug> Sync<P> {
         }
     }
 
+    /// The peer was told which rules this node follows, and may not have heard it: it is told again after a pause. Or it
+    /// would take this node for one that keeps to former rules, and refuse it when their grace is over.
+    pub(super) fn rules_not_told(&mut self, peer: P, now: Duration) {
+        if let Some(entry) = self.peers.get_mut(&peer) {
+            entry.rules.get_or_insert_default().longer(now);
+        }
+    }
+
+    /// The peer has heard which rules this node follows.
+    pub(super) fn rules_told(&mut self, peer: P) {
+        if let Some(entry) = self.peers.get_mut(&peer) {
+            entry.rules = None;
+        }
+    }
+
+    /// Peers that are to be told now which rules this node follows, and not again before the longest pause is over.
+    pub(super) fn due_to_hear_the_rules(&mut self, now: Duration) -> Vec<P> {
+        let due = self.peers.iter_mut().filter_map(|(id, peer)| {
+            let pause = peer.rules.as_mut().filter(|pause| pause.until <= now)?;
+            pause.until = now + MAX_PAUSE;
+            Some(*id)
+        });
+        due.collect()
+    }
+
     /// These manifests are wanted, and no others.
     pub(super) fn want(&mut self, manifests: &BTreeSet<Digest>) {
         self.wanted.retain(|digest, _| manifests.contains(digest));
@@ -348,7 +375,7 @@ impl<P: Copy + Ord + Debug> Sync<P> {
 
     /// When [`Sync::due`] has something to do even if nothing happens; later than `now`.
     pub(super) fn next_wakeup(&self, now: Duration) -> Duration {
-        let pauses = self.peers.values().flat_map(|peer| [peer.news, peer.statements]);
+        let pauses = self.peers.values().flat_map(|peer| [peer.news, peer.statements, peer.rules]);
         let news = pauses.flatten().map(|pause| pause.until);
         let manifests =
             self.wanted.values().flat_map(|refused| refused.values()).map(|pause| pause.until);
