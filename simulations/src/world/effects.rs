@@ -353,6 +353,7 @@ impl World {
     pub(super) fn beat(&mut self) {
         self.note("heartbeat", 0, 0);
         self.lie();
+        self.give_up_connections();
         let rumours = self.gossip.heartbeat(&mut self.chances.gossip);
         self.spread(rumours);
         self.queue.put(self.now + super::gossip::HEARTBEAT * 1_000, Event::Heartbeat);

@@ -47,7 +47,10 @@ impl World {
                 self.ways.divide(&some, *one_way);
             }
             Act::SwizzleClog { share, lasts } => self.swizzle(*share, lasts.0),
-            Act::Heal => self.ways.heal(),
+            Act::Heal => {
+                self.ways.heal();
+                self.send_held();
+            }
             Act::Weather { loss, twice, late } => {
                 self.ways.weather = Weather { loss: *loss, twice: *twice, late: *late };
             }
@@ -176,6 +179,7 @@ impl World {
     /// Everything that was broken is whole again, everybody is there, and nobody lies any more.
     fn calm(&mut self) {
         self.ways.heal();
+        self.send_held();
         for node in 0..u32::try_from(self.nodes.len()).expect("numbered so") {
             self.mend_disk(node);
             let this = self.node(node);

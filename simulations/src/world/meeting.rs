@@ -18,6 +18,8 @@ const LOOKS: Micros = 1_000_000;
 const RESTS: Micros = 10_000_000;
 /// Others that are looked at to find one that can be dialled.
 const TRIES: usize = 32;
+/// Time without a sign of life after which a connection is given up: a ping every 15 s, and its answer within 20 s.
+const GIVEN_UP: Micros = 20_000_000;
 /// Round trips until a connection is there: TCP, noise, and the protocols.
 const ROUND_TRIPS: u64 = 3;
 
@@ -81,6 +83,24 @@ impl World {
         true
     }
 
+    /// Gives up connections whose lines have been cut for too long: nothing was heard over them.
+    pub(super) fn give_up_connections(&mut self) {
+        if self.ways.is_whole() {
+            return self.dying.clear();
+        }
+        let (now, nodes, ways) = (self.now, &self.nodes, &self.ways);
+        let pairs = (0_u32..)
+            .zip(nodes)
+            .flat_map(|(one, node)| node.peers.range(one + 1..).map(move |other| (one, *other)));
+        let cut: Vec<(u32, u32)> = pairs.filter(|(one, other)| !ways.both(*one, *other)).collect();
+        let since = |pair: &(u32, u32)| self.dying.get(pair).copied().unwrap_or(now);
+        self.dying = cut.iter().map(|pair| (*pair, since(pair))).collect();
+        let dead = self.dying.iter().filter(|(_, since)| now - **since >= GIVEN_UP);
+        for (one, other) in dead.map(|(pair, _)| *pair).collect::<Vec<_>>() {
+            self.disconnect(one, other);
+        }
+    }
+
     /// A connection ends; both see it.
     pub(super) fn disconnect(&mut self, one: u32, other: u32) {
         if !self.node(one).peers.remove(&other) {
@@ -90,6 +110,7 @@ impl World {
         self.gossip.disconnect(one, other);
         let lost = [self.lines.cut(one, other), self.lines.cut(other, one)].concat();
         self.lose(lost);
+        self.held.retain(|held| !matches!((held.from, held.to), pair if pair == (one, other) || pair == (other, one)));
         for (node, peer) in [(one, other), (other, one)] {
             self.fail_questions(node, peer);
             let life = self.nodes[node as usize].life;

@@ -55,7 +55,7 @@ use self::{
     promises::Promises,
     queue::Queue,
     releases::Releases,
-    talk::{Letter, LetterId, Question, QuestionId},
+    talk::{Held, Letter, LetterId, Question, QuestionId},
     ways::Ways,
 };
 use crate::{
@@ -177,6 +177,10 @@ pub struct World {
     dht: Dht,
     nodes: Vec<Node>,
     letters: BTreeMap<LetterId, Letter>,
+    /// What waits for lines that are cut.
+    held: Vec<Held>,
+    /// Connections whose line is cut, and since when.
+    dying: BTreeMap<(u32, u32), Micros>,
     questions: BTreeMap<QuestionId, Question>,
     next_letter: u64,
     next_question: u64,
@@ -210,6 +214,8 @@ impl World {
             dht: Dht::default(),
             nodes: Vec::new(),
             letters: BTreeMap::new(),
+            held: Vec::new(),
+            dying: BTreeMap::new(),
             questions: BTreeMap::new(),
             next_letter: 0,
             next_question: 0,
@@ -302,7 +308,10 @@ impl World {
             Event::Starts(node) => self.start(node),
             Event::Votes(node, says) => self.cast(node, says),
             Event::Leaves(node, how, away) => self.leave(node, how, Some(away)),
-            Event::Cut(node, cut) => self.ways.set_cut(node, cut),
+            Event::Cut(node, cut) => {
+                self.ways.set_cut(node, cut);
+                self.send_held();
+            }
             Event::Mends(node) => self.mend_disk(node),
         }
     }

@@ -60,6 +60,16 @@ pub(super) struct Letter {
     serves: u32,
 }
 
+/// Something that waits until a line is whole again.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) from: u32,
+    pub(super) to: u32,
+    body: Body,
+    size: u64,
+    serves: u32,
+}
+
 /// What it says.
 #[derive(Debug)]
 pub(super) enum Body {
@@ -149,7 +159,12 @@ impl World {
 
     /// The same, and keeps places until it is there.
     fn send_and_keep(&mut self, from: u32, to: u32, body: Body, size: u64, serves: u32) {
-        let Some(way) = self.ways.takes(from, to, &mut self.chances.ways) else { return };
+        if !self.ways.leads(from, to) {
+            // What is sent into a cut line is sent again until the connection is given up.
+            self.held.push(Held { from, to, body, size, serves });
+            return;
+        }
+        let way = self.ways.takes(from, to, &mut self.chances.ways);
         let Some(way) = self.weathered(way) else { return };
         if let Some(running) = self.node(from).running.as_mut().filter(|_| serves > 0) {
             *running.serving.entry(to).or_default() += serves;
@@ -164,6 +179,18 @@ impl World {
             self.queue.put(self.now + way + takes, Event::Arrives(id));
         } else {
             self.lines.send(from, to, bytes, way, id.0, self.now);
+        }
+    }
+
+    /// Sends again what waited for lines that are whole now.
+    pub(super) fn send_held(&mut self) {
+        let (whole, cut) = std::mem::take(&mut self.held)
+            .into_iter()
+            .partition(|held: &Held| self.ways.leads(held.from, held.to));
+        self.held = cut;
+        let whole: Vec<Held> = whole;
+        for Held { from, to, body, size, serves } in whole {
+            self.send_and_keep(from, to, body, size, serves);
         }
     }
 

@@ -39,10 +39,13 @@ fn a_network_changes_its_protocol_by_vote() {
 
 #[test]
 fn chaos_breaks_no_promise_and_ends_when_it_is_calm() {
-    for seed in 0..5 {
-        let outcome = outcome("chaos", seed);
-        assert!(outcome.is_good(), "seed {seed}: {:#?} {:#?}", outcome.broken, outcome.judged);
-    }
+    let seeds = std::env::var("UPDRAFT_SIM_SEEDS").ok().and_then(|text| text.parse().ok());
+    let bad: Vec<String> = (0..seeds.unwrap_or(5))
+        .map(|seed| (seed, outcome("chaos", seed)))
+        .filter(|(_, outcome)| !outcome.is_good())
+        .map(|(seed, outcome)| format!("seed {seed}: {:?} {:?}", outcome.broken, outcome.judged))
+        .collect();
+    assert!(bad.is_empty(), "{} bad seeds:\n{}", bad.len(), bad.join("\n"));
 }
 
 #[test]
@@ -50,21 +53,4 @@ fn the_same_seed_is_the_same_run_and_another_is_another() {
     let one = outcome("first-release", 7);
     assert_eq!(one, outcome("first-release", 7));
     assert_ne!(one.hash, outcome("first-release", 8).hash);
-}
-
-#[test]
-fn debug_chaos() {
-    let text = builtin::find("chaos").map(|found| found.text).expect("it is built in");
-    let scenario = read(text, "chaos").expect("a scenario");
-    let mut world = World::new(Arc::new(scenario), 0);
-    while world.step(900_000_000) {}
-    let component = world.people.component.clone();
-    for (number, node) in world.nodes.iter().enumerate() {
-        let live = node.inventory(&component).0.map(|live| live.version.to_string());
-        let machine = node.running.as_ref().map(|r| &r.machine);
-        let stage = machine.and_then(|m| m.component(&component)).map(|c| format!("{:?} {:?} pinned {} q {:?}", c.stage(), c.last_update, c.pinned, c.quarantined));
-        let head = machine.and_then(|m| m.catalog().head(&world.people.channel)).map(|h| h.head.seq);
-        let open = node.installer(&component).is_some();
-        println!("{number} {} {live:?} head {head:?} peers {} open {open} {stage:?} carrying {:?}", world.name(number as u32), node.peers.len(), node.running.as_ref().map(|r| r.carrying.len()));
-    }
 }
