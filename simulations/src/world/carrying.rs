@@ -78,8 +78,8 @@ impl World {
                 self.errand(node, task, ErrandInput::Peers(peers));
             }
             ErrandAction::AskHolding(peer, blob) => {
-                let ask = Ask::Transfer(TransferRequest::Have(blob));
-                self.ask(node, peer, ask, About::Survey(task, blob));
+                let have = TransferRequest::Have(blob);
+                self.ask_for(node, peer, have, About::Survey(task, blob));
             }
             ErrandAction::Enough => {
                 self.forget_questions(
@@ -199,8 +199,8 @@ impl World {
         for action in search.handle(input, since(*begun, now)) {
             match action {
                 ObjectAction::Ask(peer) => {
-                    let ask = Ask::Transfer(TransferRequest::Object(digest));
-                    self.ask(node, peer, ask, About::Object(task, digest));
+                    let object = TransferRequest::Object(digest);
+                    self.ask_for(node, peer, object, About::Object(task, digest));
                 }
                 ObjectAction::Accuse(peer, _) => self.accuse(node, peer),
                 ObjectAction::Done(bytes) => {
@@ -244,9 +244,7 @@ impl World {
         peer: u32,
         input: BlobInput<u32>,
     ) {
-        let packs =
-            self.nodes[node as usize].running.as_ref().is_some_and(|running| running.packs());
-        let most = if packs && self.offers_packs(peer) { MAX_PACK_CHUNKS } else { 1 };
+        let most = if self.asks_in_packs(node, peer) { MAX_PACK_CHUNKS } else { 1 };
         if let Some(fetching) =
             self.carrying(node, task).and_then(|carrying| carrying.blob.as_mut())
             && fetching.digest == blob
@@ -254,12 +252,6 @@ impl World {
             fetching.fetch.set_pack(peer, most);
             self.blob_input(node, task, blob, input);
         }
-    }
-
-    fn offers_packs(&self, peer: u32) -> bool {
-        let peer = &self.nodes[peer as usize];
-        let now = peer.now(self.now);
-        peer.running.as_ref().is_some_and(|running| running.machine.speaks_packs(now))
     }
 
     fn blob_input(&mut self, node: u32, task: Task, blob: Digest, input: BlobInput<u32>) {
@@ -272,15 +264,18 @@ impl World {
         for action in fetching.fetch.handle(input, since(fetching.begun, now)) {
             match action {
                 BlobAction::AskHolding(peer) => {
-                    let ask = Ask::Transfer(TransferRequest::Have(blob));
-                    self.ask(node, peer, ask, About::Holding(task, blob));
+                    let have = TransferRequest::Have(blob);
+                    self.ask_for(node, peer, have, About::Holding(task, blob));
                 }
                 BlobAction::AskChunks(peer, chunks) => {
-                    let ask = match chunks.as_slice() {
-                        [index] => Ask::Transfer(TransferRequest::Chunk { blob, index: *index }),
-                        _ => Ask::Pack(blob, chunks.clone()),
-                    };
-                    self.ask(node, peer, ask, About::Chunks(task, blob, chunks));
+                    let about = About::Chunks(task, blob, chunks.clone());
+                    match chunks.as_slice() {
+                        [index] => {
+                            let chunk = TransferRequest::Chunk { blob, index: *index };
+                            self.ask_for(node, peer, chunk, about);
+                        }
+                        _ => self.ask(node, peer, Ask::Pack(blob, chunks), about),
+                    }
                 }
                 BlobAction::Accuse(peer, _) => self.accuse(node, peer),
                 BlobAction::Search => self.look_up(node, task, blob),

@@ -50,7 +50,7 @@ pub(super) struct Measured {
     stood: BTreeMap<(Digest, &'static str), BTreeMap<u32, Micros>>,
     /// The node whose story is written down.
     watched: Option<u32>,
-    timeline: Vec<(f64, String)>,
+    pub(super) timeline: Vec<(f64, String)>,
 }
 
 fn seconds(micros: Micros) -> f64 {

@@ -92,8 +92,10 @@ pub(super) enum Ask {
     Roots(u64),
     /// Which rules it follows; these are the asker's.
     Fork(ForkId),
-    /// Bytes, or what it holds.
+    /// Bytes, or what it holds, in the first version of the protocol.
     Transfer(TransferRequest),
+    /// The same in the second.
+    PackedOne(TransferRequest),
     /// Many chunks of a blob.
     Pack(Digest, Vec<u32>),
 }
@@ -274,6 +276,23 @@ impl World {
         asked.filter(is).copied().collect()
     }
 
+    /// Asks for bytes, or what a peer holds, in the newest version that both speak.
+    pub(super) fn ask_for(&mut self, asker: u32, to: u32, request: TransferRequest, about: About) {
+        let ask = match self.asks_in_packs(asker, to) {
+            true => Ask::PackedOne(request),
+            false => Ask::Transfer(request),
+        };
+        self.ask(asker, to, ask, about);
+    }
+
+    /// Whether a node asks a peer in the second version of the protocol.
+    pub(super) fn asks_in_packs(&self, asker: u32, to: u32) -> bool {
+        let (asker, peer) = (&self.nodes[asker as usize], &self.nodes[to as usize]);
+        let now = peer.now(self.now);
+        asker.running.as_ref().is_some_and(Running::packs)
+            && peer.running.as_ref().is_some_and(|running| running.machine.speaks_packs(now))
+    }
+
     /// Forgets questions whose answers nobody waits for.
     pub(super) fn forget_questions(&mut self, asker: u32, about: impl Fn(&About) -> bool) {
         for id in self.questions_of(asker, |question| about(&question.about)) {
@@ -310,7 +329,8 @@ impl World {
             self.input(node, Input::Forked(from, Some(*fork)));
         }
         let weight = match &ask {
-            Ask::Transfer(TransferRequest::Object(_)) => OBJECT_WEIGHT,
+            Ask::Transfer(TransferRequest::Object(_))
+            | Ask::PackedOne(TransferRequest::Object(_)) => OBJECT_WEIGHT,
             Ask::Pack(..) => PACK_WEIGHT,
             _ => 1,
         };
@@ -337,7 +357,7 @@ impl World {
         let always = matches!(ask, Ask::Fork(_) | Ask::Roots(_) | Ask::CatchUpByBootstrap(_));
         let speaks = match ask {
             Ask::Transfer(_) => machine.speaks_singly(now),
-            Ask::Pack(..) => machine.speaks_packs(now),
+            Ask::PackedOne(_) | Ask::Pack(..) => machine.speaks_packs(now),
             _ => true,
         };
         if !always && !(machine.answers(&from, now) && speaks) {
@@ -345,7 +365,9 @@ impl World {
         }
         if !self.has_room(node, from, weight) {
             return Some(match ask {
-                Ask::Transfer(_) => (Answer::Transfer(TransferAnswer::Busy), QUESTION),
+                Ask::Transfer(_) | Ask::PackedOne(_) => {
+                    (Answer::Transfer(TransferAnswer::Busy), QUESTION)
+                }
                 Ask::Pack(..) => {
                     (Answer::Packed(PackedAnswer::One(TransferAnswer::Busy)), QUESTION)
                 }
@@ -367,7 +389,7 @@ impl World {
                 (Answer::Roots(roots), size)
             }
             Ask::Fork(_) => (Answer::Fork(machine.fork_id(now)), QUESTION),
-            Ask::Transfer(request) => self.give(node, request)?,
+            Ask::Transfer(request) | Ask::PackedOne(request) => self.give(node, request)?,
             Ask::Pack(blob, chunks) => self.give_pack(node, *blob, chunks)?,
         })
     }
