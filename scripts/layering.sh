@@ -9,7 +9,7 @@ failures=$(mktemp)
 trap 'rm -f "$failures"' EXIT
 fail() { echo "layering: $*" | tee -a "$failures" >&2; }
 
-# --- 1. Between the crates: protocol ← delta ← node --------------------------------------------------------
+# --- 1. Between the crates: protocol ← delta ← node ← simulations --------------------------------------------------------
 for crate in updraft-protocol updraft-delta; do
   tree=$(cargo tree --quiet --locked --edges normal --prefix none --package "$crate")
   if heavy=$(grep -E '^(tokio|tokio-util|libp2p|libp2p-[a-z-]+|sled|hyper|hyper-util|axum|clap|updraft-node) v' <<<"$tree"); then
@@ -18,6 +18,11 @@ for crate in updraft-protocol updraft-delta; do
 done
 if cargo tree --quiet --locked --edges normal --prefix none --package updraft-protocol | grep -q '^updraft-delta v'; then
   fail "updraft-protocol must not depend on updraft-delta"
+fi
+
+# What every node carries knows nothing of simulations, not even in its tests.
+if cargo tree --quiet --locked --edges normal,dev --prefix none --package updraft-node | grep -q '^updraft-simulations v'; then
+  fail "updraft-node must not depend on updraft-simulations"
 fi
 
 # --- 2. Between the rooms of the node ----------------------------------------------------------------------
@@ -111,6 +116,10 @@ only '(^|[^a-zA-Z0-9_])(axum|hyper|hyper_util)::' 'node/src/(api|cli|height)/.*'
 only '(^|[^a-zA-Z0-9_])bincode::(config|enc::|encode|decode|serde|error|Options)' 'protocol/src/(codec|key|name|version|tree)\.rs' protocol/src 'bytes are made and read in protocol::codec only; other types derive'
 only '(^|[^a-zA-Z0-9_])bincode::' '(protocol/src/.*)|(node/src/bundle/header\.rs)' node/src 'bincode is named in protocol/, and for the derives of the header of a bundle, only'
 only '(^|[^a-zA-Z0-9_])bincode::' 'nothing' delta/src 'bincode is named in protocol/ only'
+only '(^|[^a-zA-Z0-9_])clap::' 'simulations/src/cli/.*' simulations/src 'clap is named in cli/ only'
+only '(^|[^a-zA-Z0-9_])(indicatif|tokio::signal)' 'simulations/src/cli/.*' simulations/src 'the terminal and signals are for cli/ only'
+only '(^|[^a-zA-Z0-9_])(std::fs|std::time|std::thread|std::process|tokio|Instant)([^a-zA-Z0-9_]|$)' 'nothing' simulations/src/scenario 'a scenario is read and checked without files and clocks'
+only '(^|[^a-zA-Z0-9_])(std::fs|std::time::Instant|std::thread|std::process|tokio)([^a-zA-Z0-9_]|$)' 'nothing' simulations/src/report 'a report is made of an outcome and of nothing else'
 only 'SystemTime::now' 'node/src/clock\.rs' node/src 'clock.rs is the only reader of the wall clock'
 only '(^|[^a-zA-Z0-9_])zstd::' '(delta/src/.*)' node/src 'compression lives in delta/'
 
