@@ -20,6 +20,11 @@ if cargo tree --quiet --locked --edges normal --prefix none --package updraft-pr
   fail "updraft-protocol must not depend on updraft-delta"
 fi
 
+# What every node carries knows nothing of simulations, not even in its tests.
+if cargo tree --quiet --locked --edges normal,dev --prefix none --package updraft-node | grep -q '^updraft-simulations v'; then
+  fail "updraft-node must not depend on updraft-simulations"
+fi
+
 # --- 2. Between the rooms of the node ----------------------------------------------------------------------
 # room: rooms that its code may name. `FLOOR` is the ground floor, which knows no room.
 # Tests of a room may also name `testing` and what stands in a row `room (tests)`.
@@ -114,6 +119,10 @@ only '(^|[^a-zA-Z0-9_])bincode::' 'nothing' delta/src 'bincode is named in proto
 # The installer runs on any disk: one file knows that of this machine, and tests look at it from outside.
 only '(^|[^a-zA-Z0-9_])rustix::' 'node/src/install/real_disk\.rs' node/src/install 'the disk of this machine is install/real_disk.rs'
 only '(^|[^a-zA-Z0-9_])(std::fs|fs::File|File::(open|create))[^a-zA-Z0-9_]' 'node/src/install/(real_disk|journal)\.rs|node/src/install/tests/.*' node/src/install 'the disk of this machine is install/real_disk.rs'
+only '(^|[^a-zA-Z0-9_])clap::' 'simulations/src/cli/.*' simulations/src 'clap is named in cli/ only'
+only '(^|[^a-zA-Z0-9_])(indicatif|tokio::signal)' 'simulations/src/cli/.*' simulations/src 'the terminal and signals are for cli/ only'
+only '(^|[^a-zA-Z0-9_])(std::fs|std::time|std::thread|std::process|tokio|Instant)([^a-zA-Z0-9_]|$)' 'nothing' simulations/src/scenario 'a scenario is read and checked without files and clocks'
+only '(^|[^a-zA-Z0-9_])(std::fs|std::time::Instant|std::thread|std::process|tokio)([^a-zA-Z0-9_]|$)' 'nothing' simulations/src/report 'a report is made of an outcome and of nothing else'
 only 'SystemTime::now' 'node/src/clock\.rs' node/src 'clock.rs is the only reader of the wall clock'
 only '(^|[^a-zA-Z0-9_])zstd::' '(delta/src/.*)' node/src 'compression lives in delta/'
 

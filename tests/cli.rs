@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -177,4 +178,51 @@ fn a_program_tries_itself_and_leaves_nothing_behind() {
     let left: Vec<_> = fs::read_dir(home.path()).expect("own folder").collect();
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(fs::read_dir(&temporary).expect("own folder").count(), 0);
+}
+
+/// A folder with the program, and what is to stand beside it as `updraft-sim`.
+fn installed_with(sim: Option<&str>) -> tempfile::TempDir {
+    let folder = home();
+    let (own, linked) = (env!("CARGO_BIN_EXE_updraft"), folder.path().join("updraft"));
+    // The temporary folder may lie on another disk.
+    fs::hard_link(own, &linked).or_else(|_| fs::copy(own, &linked).map(drop)).expect("own folder");
+    if let Some(script) = sim {
+        let file = folder.path().join("updraft-sim");
+        fs::write(&file, script).expect("own folder");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("own file");
+    }
+    folder
+}
+
+#[test]
+fn sim_becomes_the_program_beside_with_the_same_arguments_and_exit_code() {
+    let folder = installed_with(Some("#!/bin/sh\nprintf '<%s>' \"$@\"\nexit 42\n"));
+    let said = |arguments: &[&str]| {
+        let mut command = Command::new(folder.path().join("updraft"));
+        command.args(arguments).env_clear().env("HOME", folder.path()).stdin(Stdio::null());
+        run(&mut command)
+    };
+    for (arguments, passed) in [
+        (
+            &["sim", "run", "a b.toml", "--seed", "7", "--json"][..],
+            "<run><a b.toml><--seed><7><--json>",
+        ),
+        (&["sim", "--help"], "<--help>"),
+        (&["--json", "sim", "list"], "<--json><list>"),
+        (&["sim"], "<>"),
+    ] {
+        let (code, out, err) = said(arguments);
+        assert_eq!((code, out.as_str()), (Some(42), passed), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn without_the_program_beside_or_on_path_sim_says_where_it_belongs() {
+    let folder = installed_with(None);
+    let mut command = Command::new(folder.path().join("updraft"));
+    command.args(["sim", "list"]).env_clear().env("PATH", folder.path()).stdin(Stdio::null());
+    let (code, out, err) = run(command.env("HOME", folder.path()));
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(err.starts_with("error[UD0709]: the program `updraft-sim` is not there"), "{err}");
+    assert!(err.contains("hint: put it beside `updraft`"), "{err}");
 }

@@ -38,7 +38,7 @@ pub(super) const HEADINGS: [(&str, &[&str]); 6] = [
     ("Publish", &["init", "publish", "sign", "yank", "ticket"]),
     ("Trust", &["key", "root", "trust", "brake", "lift", "brakes", "attest", "say"]),
     ("Govern", &["propose", "vote", "votes", "tally"]),
-    ("Try out", &["devnet"]),
+    ("Try out", &["devnet", "sim"]),
     ("This program", &["config", "paths", "completions", "version", "help"]),
 ];
 

@@ -30,6 +30,7 @@ mod releases;
 mod revoke;
 mod selftest;
 mod shares;
+mod sim;
 mod standing;
 mod statement;
 #[cfg(test)]
@@ -114,6 +115,7 @@ enum Command {
     Join(join::Args),
     Run(run::Args),
     Devnet(devnet::Args),
+    Sim(sim::Args),
     Status(status::Args),
     Check(check::Args),
     List(list::Args),
@@ -176,6 +178,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Problem> {
         Command::Join(args) => join::run(&args, context),
         Command::Run(args) => run::run(&args, context),
         Command::Devnet(args) => devnet::run(&args, context),
+        Command::Sim(args) => sim::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Check(args) => check::run(&args, context),
         Command::List(args) => list::run(&args, context),

@@ -49,7 +49,10 @@ const START_HERE: &str = "Start here:
   updraft-sim run first-release --seed 8 --report out
   updraft-sim compare out/first-release-1.json out/first-release-8.json
 
-Your own: updraft-sim show --keys > mine.toml, take away what you do not need, updraft-sim check mine.toml
+Your own:
+  updraft-sim show --keys > mine.toml               take away what you do not need
+  updraft-sim check mine.toml                       everything that is wrong with it, at once
+
 Exit codes: 0 all came as expected; 1 it did not, or something failed; 2 wrong arguments or scenario";
 
 /// Options of every command.

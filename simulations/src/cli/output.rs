@@ -1,7 +1,7 @@
 //! The only place that prints. Standard output is data, standard error is talk.
 //!
 //! With `--json`, data is one document or JSON lines and talk falls silent, apart from a problem at the end. A reader
-//! that went away (`updraft-sim list | head`) ends the output quietly; any other failure is told by [`Output::finish`].
+//! that went away (`updraft-sim list | head`) ends the output quietly; any other failure is told at the end.
 
 use std::io::{self, IsTerminal, Write};
 

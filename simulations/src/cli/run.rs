@@ -29,8 +29,8 @@ use crate::{
 #[command(after_help = "Examples:
   updraft-sim run first-release
   updraft-sim run first-release --seed 7 --report out
-  updraft-sim run mine.toml --node machines-17 --report out    with everything that happened at one node
-  updraft-sim run eight-leechers --kind cluster                the same with real nodes, in real time")]
+  updraft-sim run mine.toml --node machines-17 --report out   all that happens at one node
+  updraft-sim run eight-leechers --kind cluster               real nodes, in real time")]
 pub(super) struct Args {
     /// A name of `updraft-sim list`, or a file
     #[arg(value_name = "NAME|FILE")]

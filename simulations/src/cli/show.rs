@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Exit, Problem> {
     if output.format() == Format::Json {
         output.document("show", &document(&source))?;
     } else {
-        told(&source).iter().for_each(|line| output.line(&clean(line)));
+        told(&source, what).iter().for_each(|line| output.line(&clean(line)));
     }
     Ok(Exit::Good)
 }
@@ -83,7 +83,8 @@ fn document(source: &Source) -> serde_json::Value {
     })
 }
 
-fn told(source: &Source) -> Vec<String> {
+/// `what` is the name or file that was asked for.
+fn told(source: &Source, what: &str) -> Vec<String> {
     let scenario = &source.scenario;
     let mut lines = vec![scenario.title.clone(), String::new()];
     lines.extend(wrapped(&scenario.teaches, ""));
@@ -108,7 +109,7 @@ fn told(source: &Source) -> Vec<String> {
     lines.push(String::new());
     lines.push(format!(
         "It ends after {} at the latest; its seed is {}. Run it: updraft-sim run {}",
-        scenario.until, scenario.seed, source.name
+        scenario.until, scenario.seed, what
     ));
     lines
 }
@@ -118,11 +119,11 @@ fn of_group(group: &Group, scenario: &Scenario) -> String {
     let links = group.links(&scenario.links);
     let role = match group.role {
         Role::Full => "",
-        Role::Seed => ", who keep and give and install nothing",
-        Role::Client => ", who install and give nothing",
+        Role::Seed => " (seed: keeps and gives, installs nothing)",
+        Role::Client => " (client: installs, gives nothing)",
     };
     let mut text = format!(
-        "{} {}{role}; {} up, {} down, {} one way",
+        "{} × {}{role}; {} up, {} down, {} one way",
         group.count,
         group.name,
         rate(links.up.0),
@@ -130,7 +131,7 @@ fn of_group(group: &Group, scenario: &Scenario) -> String {
         links.latency
     );
     if let Some(version) = &group.runs {
-        text.push_str(&format!("; run {version}"));
+        text.push_str(&format!("; runs {version}"));
     }
     if group.electors > 0 {
         text.push_str(&format!("; {} of them vote", group.electors));
@@ -141,7 +142,7 @@ fn of_group(group: &Group, scenario: &Scenario) -> String {
     if group.waits {
         text.push_str("; not there at the beginning");
     } else if group.starts != Span::default() {
-        text.push_str(&format!("; start at {}", group.starts));
+        text.push_str(&format!("; starts at {}", group.starts));
     }
     if let Some(disk) = group.disk {
         text.push_str(&format!("; {disk} of disk"));

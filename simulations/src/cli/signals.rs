@@ -63,3 +63,27 @@ async fn wait(signals: &Signals, mut interrupt: Signal, mut terminate: Signal) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        process::Command,
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+
+    /// The only test that signals its own process: a second signal would end it, as it should.
+    #[test]
+    fn the_first_ctrl_c_asks_the_run_to_stop() {
+        let signals = Signals::listen().expect("a process may listen");
+        let sent = Command::new("kill").args(["-INT", &process::id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()));
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !signals.stop.load(Ordering::SeqCst) {
+            assert!(Instant::now() < deadline, "nobody heard it");
+            thread::yield_now();
+        }
+        assert_eq!(signals.exit(), Exit::Interrupted);
+    }
+}

@@ -147,7 +147,7 @@ fn a_scenario_is_told_in_words() {
     assert_eq!(code, 0);
     for part in [
         "40 nodes take part, in a world:",
-        "7 electors; 100 Mbit/s up, 100 Mbit/s down, 40ms one way; 7 of them vote",
+        "7 × electors; 100 Mbit/s up, 100 Mbit/s down, 40ms one way; 7 of them vote",
         "1m: the first elector proposes that the nodes speak protocol 2 instead of 1",
         "every honest node sees the vote as `active`",
     ] {

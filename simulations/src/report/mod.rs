@@ -9,7 +9,7 @@
 //! | two runs | `compare.rs` |
 //!
 //! Everything is made of an [`Outcome`](crate::outcome::Outcome) and of nothing else, so that the same outcome gives the
-//! same bytes. Names may come from anybody's scenario: [`markup`] is the only way into a page, and it escapes.
+//! same bytes. Names may come from anybody's scenario: `markup.rs` is the only way into a page, and it escapes.
 
 mod compare;
 mod html;
