@@ -6,7 +6,7 @@
 
 use updraft_node::agent::Input;
 
-use super::{Event, World, lines::Micros};
+use super::{Event, World, chance::Chance, lines::Micros};
 
 /// Connections that a node takes at most (`p2p.peers_max`).
 const MAX_PEERS: usize = 64;
@@ -16,6 +16,10 @@ const AT_ONCE: usize = 4;
 const LOOKS: Micros = 1_000_000;
 /// Time until who has enough looks whether he still has.
 const RESTS: Micros = 10_000_000;
+/// Time between two walks through the DHT (`network/behaviour.rs`).
+const WALKS: Micros = 300_000_000;
+/// Peers that a node remembers while it runs.
+const MAX_MET: usize = 64;
 /// Others that are looked at to find one that can be dialled.
 const TRIES: usize = 32;
 /// Time without a sign of life after which a connection is given up: a ping every 15 s, and its answer within 20 s.
@@ -30,27 +34,50 @@ impl World {
             return;
         }
         self.note("dials", node, 0);
-        let wanted = self.nodes[node as usize].character.peers;
-        let mut missing = wanted.saturating_sub(self.nodes[node as usize].peers.len()).min(AT_ONCE);
-        if missing > 0 && self.nodes[node as usize].peers.is_empty() {
-            let known = self.known.clone();
-            for other in self.chances.meeting.some(missing, known.len()) {
-                missing -= usize::from(self.connect(node, known[other]));
+        let this = &self.nodes[node as usize];
+        let (wanted, has) = (this.character.peers, this.peers.len());
+        let missing = wanted.saturating_sub(has).min(AT_ONCE);
+        let candidates = if has == 0 { self.remembered(node) } else { self.heard_of() };
+        let walks = self.walks(node);
+        let mut opened = 0;
+        for other in candidates {
+            // Who has enough looks around from time to time all the same: others may know nobody.
+            if opened >= missing.max(usize::from(walks)) {
+                break;
             }
-        } else {
-            for _ in 0..TRIES {
-                let Some(other) = self.chances.meeting.place(self.nodes.len()) else { break };
-                let other = u32::try_from(other).expect("numbered so");
-                if missing == 0 {
-                    break;
-                }
-                missing -= usize::from(self.connect(node, other));
-            }
+            opened += usize::from(self.connect(node, other));
         }
         let has = self.nodes[node as usize].peers.len();
         let rest = if has < wanted { LOOKS } else { RESTS };
         let at = self.now + rest + self.chances.meeting.below(rest / 2);
         self.queue.put(at, Event::Dials(node, life));
+    }
+
+    /// Those whom a node can dial that is alone: the addresses of its ticket, and whom it met since it started.
+    fn remembered(&mut self, node: u32) -> Vec<u32> {
+        let mut known = self.known.clone();
+        let running = self.nodes[node as usize].running.as_ref();
+        known.extend(running.into_iter().flat_map(|running| &running.met));
+        self.chances.meeting.shuffle(&mut known);
+        known
+    }
+
+    /// Some others, of whom a node hears that is not alone.
+    fn heard_of(&mut self) -> Vec<u32> {
+        let all = self.nodes.len() as u64;
+        let one = |chance: &mut Chance| u32::try_from(chance.below(all)).unwrap_or(0);
+        (0..TRIES).map(|_| one(&mut self.chances.meeting)).collect()
+    }
+
+    /// Whether it is time for a walk through the DHT, by which nodes meet that have enough peers.
+    fn walks(&mut self, node: u32) -> bool {
+        let now = self.now;
+        let Some(running) = &mut self.node(node).running else { return false };
+        let is_time = now >= running.walks_at;
+        if is_time {
+            running.walks_at = now + WALKS;
+        }
+        is_time
     }
 
     /// Opens a connection if there is none and both may. Says whether there is a new one.
@@ -72,8 +99,14 @@ impl World {
         {
             return false;
         }
-        self.node(from).peers.insert(to);
-        self.node(to).peers.insert(from);
+        for (node, peer) in [(from, to), (to, from)] {
+            self.node(node).peers.insert(peer);
+            if let Some(running) =
+                self.node(node).running.as_mut().filter(|r| r.met.len() < MAX_MET)
+            {
+                running.met.insert(peer);
+            }
+        }
         self.gossip.connect(from, to);
         let opened = now + ROUND_TRIPS * 2 * self.ways.usual(from);
         for (node, peer) in [(from, to), (to, from)] {

@@ -147,6 +147,10 @@ pub struct Running {
     pub next_token: u64,
     /// Requests of peers that are being answered, by weight.
     pub serving: BTreeMap<u32, u32>,
+    /// Whom it met since it started.
+    pub met: BTreeSet<u32>,
+    /// When it looks around next although it has enough peers.
+    pub walks_at: Micros,
     /// Questions under way.
     pub(super) asked: BTreeSet<QuestionId>,
 }

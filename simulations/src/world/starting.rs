@@ -175,6 +175,8 @@ impl World {
             tokens: BTreeMap::new(),
             next_token: 0,
             serving: BTreeMap::new(),
+            met: Default::default(),
+            walks_at: now,
             asked: Default::default(),
         });
         let life = node.life;
@@ -183,6 +185,12 @@ impl World {
         }
         self.gossip.forget(number);
         self.a_commit_stays(number);
+        let component = self.people.component.clone();
+        if let (Some(live), _) = self.nodes[number as usize].inventory(&component) {
+            // The start may have completed a switch that was cut.
+            self.runs(number, &live.version);
+            self.committed(number, live.version);
+        }
         self.what_runs_is_genuine(number);
         self.serve_what_is_said(number);
         self.input(number, updraft_node::agent::Input::Tick);
