@@ -118,6 +118,11 @@ impl Gossiping {
         (ear.heard, ear.said)
     }
 
+    /// Whether a node pushes to another.
+    pub fn is_in_mesh(&self, node: u32, other: u32) -> bool {
+        self.ears[node as usize].mesh.contains(&other)
+    }
+
     /// Two nodes can gossip from now on.
     pub fn connect(&mut self, one: u32, other: u32) {
         self.ear(one).connected.insert(other);

@@ -18,6 +18,8 @@ const LOOKS: Micros = 1_000_000;
 const RESTS: Micros = 10_000_000;
 /// Time between two walks through the DHT (`network/behaviour.rs`).
 const WALKS: Micros = 300_000_000;
+/// Peers with which a node does not look for others (`p2p.peers_min`).
+const ENOUGH: usize = 3;
 /// Peers that a node remembers while it runs.
 const MAX_MET: usize = 64;
 /// Others that are looked at to find one that can be dialled.
@@ -80,10 +82,30 @@ impl World {
         is_time
     }
 
+    /// A node that newcomers dial and that has no place left closes a connection that nobody needs, as every node does with
+    /// one that is idle for a minute: to somebody outside of its mesh who has others.
+    fn make_room(&mut self, node: u32) {
+        let this = &self.nodes[node as usize];
+        if this.peers.len() < MAX_PEERS || !self.known.contains(&node) {
+            return;
+        }
+        let (nodes, gossip) = (&self.nodes, &self.gossip);
+        let is_idle = |peer: &u32| {
+            nodes[*peer as usize].peers.len() > ENOUGH && !gossip.is_in_mesh(node, *peer)
+        };
+        let idle: Vec<u32> = this.peers.iter().copied().filter(is_idle).collect();
+        if let Some(peer) = self.chances.meeting.one(&idle).copied() {
+            self.disconnect(node, peer);
+        }
+    }
+
     /// Opens a connection if there is none and both may. Says whether there is a new one.
     ///
     /// What is said over it at once is under way three round trips longer: that is what opening takes.
     pub(super) fn connect(&mut self, from: u32, to: u32) -> bool {
+        if !self.nodes[from as usize].peers.contains(&to) {
+            self.make_room(to);
+        }
         let (one, other) = (&self.nodes[from as usize], &self.nodes[to as usize]);
         let now = self.now;
         let refuses = |banned: Option<&Micros>| banned.is_some_and(|until| *until > now);
