@@ -12,6 +12,7 @@
 
 mod carrying;
 pub mod chance;
+mod deadlines;
 pub mod dht;
 mod effects;
 mod faults;
@@ -46,6 +47,7 @@ use updraft_protocol::Digest;
 
 use self::{
     chance::Chance,
+    deadlines::Deadlines,
     dht::Dht,
     gossip::Gossiping,
     lines::{Lines, Micros},
@@ -131,8 +133,6 @@ enum Event {
     Arrives(LetterId),
     /// A node has judged the message that waits longest.
     Judged(u32, u32),
-    /// A question is given up.
-    GivenUp(QuestionId),
     /// Meshes are mended.
     Heartbeat,
     /// A node looks for peers.
@@ -184,6 +184,7 @@ pub struct World {
     /// Connections whose line is cut, and since when.
     dying: BTreeMap<(u32, u32), Micros>,
     questions: BTreeMap<QuestionId, Question>,
+    deadlines: Deadlines,
     next_letter: u64,
     next_question: u64,
     people: People,
@@ -220,6 +221,7 @@ impl World {
             held: Vec::new(),
             dying: BTreeMap::new(),
             questions: BTreeMap::new(),
+            deadlines: Deadlines::default(),
             next_letter: 0,
             next_question: 0,
             people,
@@ -270,15 +272,23 @@ impl World {
     /// Lets the next event happen, if it happens by `until`. Says whether one did.
     pub fn step(&mut self, until: Micros) -> bool {
         let (queued, carried) = (self.queue.next(), self.lines.next());
-        let at = match (queued, carried) {
-            (None, None) => return false,
-            (Some(at), None) | (None, Some(at)) => at,
-            (Some(one), Some(other)) => one.min(other),
+        let questions = &self.questions;
+        let given_up = self.deadlines.next(|question| questions.contains_key(&question));
+        let Some(at) = [queued, carried, given_up].into_iter().flatten().min() else {
+            return false;
         };
         if at > until {
             return false;
         }
         self.now = at;
+        if given_up == Some(at) {
+            self.count += 1;
+            if let Some(question) = self.deadlines.take(at) {
+                self.give_up(question);
+            }
+            self.look_at_promises();
+            return true;
+        }
         if carried == Some(at) {
             if let Some(delivery) = self.lines.step() {
                 self.count += 1;
@@ -303,7 +313,6 @@ impl World {
             Event::WakeTask(node, life, task) => self.wake_task(node, life, task),
             Event::Arrives(letter) => self.deliver(letter),
             Event::Judged(node, life) => self.judge(node, life),
-            Event::GivenUp(question) => self.give_up(question),
             Event::Heartbeat => self.beat(),
             Event::Dials(node, life) => self.dial(node, life),
             Event::Ended(node, life, input) => self.hand(node, life, *input),

@@ -241,10 +241,10 @@ impl World {
         if self.nodes[asker as usize].peers.contains(&to) || self.connect(asker, to) {
             let size = QUESTION + ask_size(&ask);
             self.send(asker, to, Body::Ask(id, ask), size);
-            self.queue.put(self.now + patience, Event::GivenUp(id));
+            self.deadlines.put(self.now, patience, id);
         } else {
             // Not before it is known that the peer was asked.
-            self.queue.put(self.now, Event::GivenUp(id));
+            self.deadlines.put(self.now, 0, id);
         }
     }
 
