@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use updraft_node::{
-    agent::{Errand, ErrandAction, ErrandInput, Extent, Here, Input, Job, OperationId},
+    agent::{Errand, ErrandAction, ErrandInput, Extent, Here, Input, Job},
     fetch::{
         BlobAction, BlobFetch, BlobInput, End, Limits, ObjectAction, ObjectInput, ObjectSearch,
         Outcome, PeerError,
@@ -405,12 +405,5 @@ impl World {
             let slot = installer.state().slots().get(&job.manifest.version);
             slot.is_some_and(|slot| slot.tree == job.manifest.tree.object.digest)
         })
-    }
-
-    /// A job's fetch is of no use any more.
-    pub(super) fn drop_carrying(&mut self, node: u32, id: OperationId) {
-        if let Some(running) = &mut self.node(node).running {
-            running.carrying.remove(&Task::Job(id));
-        }
     }
 }

@@ -81,7 +81,7 @@ fn read_all(from: &dyn Disk, path: &str, into: &mut Vec<u8>) -> std::io::Result<
 }
 
 /// The folders of a node.
-pub type Folders = BTreeMap<ComponentName, Folder>;
+pub(super) type Folders = BTreeMap<ComponentName, Folder>;
 
 /// What is about to be built.
 #[derive(Debug)]

@@ -360,7 +360,7 @@ impl World {
             Ask::PackedOne(_) | Ask::Pack(..) => machine.speaks_packs(now),
             _ => true,
         };
-        if !always && !(machine.answers(&from, now) && speaks) {
+        if !(always || machine.answers(&from, now) && speaks) {
             return Some((Answer::Refused, QUESTION));
         }
         if !self.has_room(node, from, weight) {
