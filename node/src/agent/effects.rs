@@ -88,6 +88,8 @@ impl Agent {
                 Action::AskRoots(peer, ..) => Input::Roots(peer, None),
                 Action::AskManifest(peer, digest) => Input::Manifest(peer, digest, None),
                 Action::AskStatements(peer, _, after) => Input::Statements(peer, after, None),
+                // … and a peer that was not told is told later.
+                Action::AskFork(peer, ..) => Input::Forked(peer, None),
                 _ => continue,
             };
             self.effects.spawn(async move { Ended::Input(Box::new(input)) });
