@@ -200,6 +200,8 @@ impl<P> Action<P> {
             Self::AskRoots(peer, ..) => Input::Roots(peer, None),
             Self::AskManifest(peer, digest) => Input::Manifest(peer, digest, None),
             Self::AskStatements(peer, _, after) => Input::Statements(peer, after, None),
+            // … and a peer that was not told is told later.
+            Self::AskFork(peer, ..) => Input::Forked(peer, None),
             _ => return None,
         })
     }
@@ -341,6 +343,8 @@ impl std::fmt::Display for JobError {
 
 #[cfg(test)]
 mod tests {
+    use updraft_protocol::ForkDigest;
+
     use super::*;
 
     #[test]
@@ -354,6 +358,9 @@ mod tests {
         let asked = Action::AskRoots(peer, network, 1).given_up();
         assert!(matches!(asked, Some(Input::Roots(1, None))));
         let manifest = Arc::new(crate::testing::manifest("demo-app", "1.0.0"));
+        let fork = ForkId { digest: ForkDigest([7; 4]), next: None };
+        let told = Action::AskFork(peer, network, fork).given_up();
+        assert!(matches!(told, Some(Input::Forked(1, None))));
         let mirror = Action::<u8>::Mirror(digest, manifest).given_up();
         assert!(matches!(mirror, Some(Input::Mirrored(_, Err(JobError::Failed(_))))));
         assert!(Action::<u8>::Sweep.given_up().is_none());

@@ -241,9 +241,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             actions.extend(warning.map(|detail| Action::Emit(What::LeftBehind { detail })));
         }
         let changed = self.votes.said_fork.replace(forks.id()) != Some(forks.id());
-        let peers = match changed {
-            true => self.sync.peers().collect(),
-            false => self.sync.due_to_hear_the_rules(now.elapsed),
+        let peers = if changed {
+            self.sync.peers().collect()
+        } else {
+            self.sync.due_to_hear_the_rules(now.elapsed)
         };
         let network = self.catalog.root().network;
         actions.extend(peers.into_iter().map(|p| Action::AskFork(p, network, forks.id())));

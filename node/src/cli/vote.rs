@@ -27,7 +27,7 @@ use crate::{
         types::{Ballots, CheckReport, Proposal, Said, Status, VoteBody},
     },
     clock::Clock,
-    governance::{CannotVote, Governance, Held, LIED, may_cast, next_ballot},
+    governance::{CannotVote, Governance, Held, may_cast, next_ballot},
     keys::KeyFile,
     problem::{Code, Problem},
 };
@@ -194,8 +194,8 @@ impl Shown {
             return Err(Problem::new(Code::NotAVoter, detail)
                 .hint("`updraft trust show` lists who may vote"));
         };
-        if matches!(elector.verdict, Verdict::Void(_)) {
-            let detail = format!("key `{name}` counts nothing on this: {LIED}");
+        if let Verdict::Void(lied) = &elector.verdict {
+            let detail = format!("key `{name}` counts nothing on this: {lied}");
             return Err(Problem::new(Code::ProposalClosed, detail));
         }
         let last = self.held().last_said(key).map(|(seq, _)| seq);

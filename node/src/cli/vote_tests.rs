@@ -70,7 +70,10 @@ fn a_key_that_has_lied_is_not_used_again() {
     });
     let refused = number(&shown.expect("it stands"), 1).expect_err("it counts nothing");
     assert_eq!(refused.code, Code::ProposalClosed);
-    assert!(refused.detail.contains(LIED), "{refused:?}");
+    let lie = "it signed two different ballots with one number";
+    assert!(refused.detail.contains(lie), "{refused:?}");
+    let both = ["yes (ballot 4)", "no (ballot 4)"];
+    assert!(both.iter().all(|one| refused.detail.contains(one)), "{refused:?}");
 }
 
 #[test]

@@ -96,16 +96,13 @@ impl State {
     }
 }
 
-/// Why an elector's ballot counts for nothing.
-pub const LIED: &str = "it signed two different ballots with one number";
-
-/// The same, with what it said.
+/// Why an elector's ballot counts for nothing, with what it said.
 pub fn lie_in_words(proof: &DoubleVote) -> String {
     let said = proof.ballots().map(|signed| match signed.peek() {
         Ok(ballot) => format!("{} (ballot {})", ballot.stance.word(), ballot.seq),
         Err(_) => "something that cannot be read".to_owned(),
     });
-    format!("{LIED}: {} and {}", said[0], said[1])
+    format!("it signed two different ballots with one number: {} and {}", said[0], said[1])
 }
 
 /// A ballot that counts, and its bytes for whoever asks.
@@ -169,13 +166,21 @@ impl Held {
         self.ballots.get(key).map(|cast| (&cast.signed, &cast.ballot))
     }
 
-    /// The number of the last ballot of an elector that is known, and what it said: also of one that only a certificate
-    /// bears witness to. It has signed that one, and must not sign another with the number.
-    pub fn last_said(&self, key: &KeyId) -> Option<(u32, Stance)> {
-        let cast = self.ballots.get(key).map(|cast| (cast.ballot.seq, cast.ballot.stance));
+    /// Every ballot of an elector that is known here, by its digest: the last that was taken, and those that certificates
+    /// bear witness to. It has signed them, and must not sign others with their numbers.
+    pub(super) fn signed_by(&self, key: &KeyId) -> impl Iterator<Item = (Digest, Ballot)> {
+        let cast = self.ballots.get(key).map(|cast| cast.signed.as_ref());
         let proved = self.decided.values().flat_map(|certificate| &certificate.ballots);
-        let proved = proved.filter_map(|signed| signed.peek().ok()).filter(|said| said.by == *key);
-        let said = proved.map(|said| (said.seq, said.stance)).chain(cast);
+        let known = proved.chain(cast);
+        known.filter_map(move |signed| {
+            let ballot = signed.peek().ok().filter(|ballot| ballot.by == *key)?;
+            Some((signed.digest(), ballot))
+        })
+    }
+
+    /// The highest number that an elector is known to have used, and what it said with it.
+    pub fn last_said(&self, key: &KeyId) -> Option<(u32, Stance)> {
+        let said = self.signed_by(key).map(|(_, ballot)| (ballot.seq, ballot.stance));
         said.max_by_key(|(seq, _)| *seq)
     }
 

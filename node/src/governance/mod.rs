@@ -38,7 +38,7 @@ pub use self::{
     elector::{CannotVote, Elector, may_cast, next_ballot},
     fork::{Change, Footing, Forks},
     former::StruckOff,
-    held::{Held, LIED, State, lie_in_words},
+    held::{Held, State, lie_in_words},
     lines::Line,
     machine::{Event, Governance},
     refusal::Refusal,

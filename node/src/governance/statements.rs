@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use updraft_protocol::{Ballot, Digest, Signed, Stance, Statement, vote::Decision};
+use updraft_protocol::{Ballot, Digest, Stance, Statement, vote::Decision};
 
 use super::{
     held::{Held, SKEW},
@@ -53,14 +53,11 @@ impl Governance {
         let Statement::Ballot(signed) = statement else { return Ok(()) };
         let Ok(ballot) = signed.peek() else { return Ok(()) };
         let Some(held) = self.held.get(&ballot.proposal) else { return Ok(()) };
-        let decided = held.decided.values().flat_map(|certificate| &certificate.ballots);
-        let mut known = held.ballots().map(AsRef::as_ref).chain(decided);
-        let excludes = |other: &Signed<Ballot>| {
-            let same = |other: Ballot| (other.by, other.seq) == (ballot.by, ballot.seq);
-            other.digest() != signed.digest() && other.peek().is_ok_and(same)
+        let excludes = |(digest, other): (Digest, Ballot)| {
+            other.seq == ballot.seq && digest != signed.digest()
         };
         let contradicted = !held.liars.contains_key(&ballot.by)
-            && known.any(excludes)
+            && held.signed_by(&ballot.by).any(excludes)
             && self.verify(signed, ballot.by, held.proposal.electorate).is_ok();
         if contradicted { Err(Refusal::Contradicted) } else { Ok(()) }
     }
