@@ -14,7 +14,7 @@
 
 use std::fmt::Debug;
 
-use updraft_protocol::limits::MAX_PACK_RANGES;
+use updraft_protocol::{Holding, limits::MAX_PACK_RANGES};
 
 use super::{
     Elapsed,
@@ -53,7 +53,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
 
     /// Peers among which the work is shared: those that do not rest, and are at it or could be.
     fn sharers(&self, now: Elapsed) -> usize {
-        let shares = |peer: &Peer| !peer.questions.is_empty() || !self.fresh(peer, 1).is_empty();
+        let shares = |peer: &Peer| !peer.questions.is_empty() || self.has_fresh(peer);
         let able = |peer: &&Peer| now >= peer.rest_until && shares(peer);
         self.peers.values().filter(able).count().min(self.limits.peers).max(1)
     }
@@ -85,7 +85,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
     /// Whether a question to `id` could name a chunk now. Of a peer that is asked already the answer may still be to
     /// wait.
     fn has_use_for(&self, id: P, peer: &Peer, now: Elapsed) -> bool {
-        peer.room() > 0 && (!self.fresh(peer, 1).is_empty() || self.hedge(id, peer, now).is_some())
+        peer.room() > 0 && (self.has_fresh(peer) || self.hedge(id, peer, now).is_some())
     }
 
     /// What the next question to `id` names, in ascending order; nothing if it is not to be asked now.
@@ -120,6 +120,15 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         let share = peer.pack.min(peer.window.div_ceil(MAX_PACKS)).min(under_way).min(left);
         // Single chunks fill the line as well, and better: each is here, and makes room, before a pack of two is.
         if share * MAX_PACKS <= MAX_WINDOW { 1 } else { share }
+    }
+
+    /// Whether `peer` holds a chunk that nobody was asked for.
+    fn has_fresh(&self, peer: &Peer) -> bool {
+        match peer.holding {
+            Holding::Nothing => false,
+            Holding::Everything => !self.queue.is_empty(),
+            Holding::Some(_) => self.queue.iter().any(|(_, _, index)| peer.holding.holds(*index)),
+        }
     }
 
     /// The rarest chunks that nobody was asked for and `peer` holds, as many as one question can name.
