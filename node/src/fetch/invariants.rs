@@ -39,7 +39,10 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         let waiting = (0_u32..).take(self.held.len()).filter(waits).count();
         assert_eq!(waiting, self.queue.len(), "what is missing is asked for or queued, once");
         let is_right = |rank: &(usize, u64, u32)| waits(&rank.2) && *rank == self.rank(rank.2);
-        assert!(self.queue.iter().all(is_right), "and nothing else is queued, nor in another place");
+        assert!(
+            self.queue.iter().all(is_right),
+            "and nothing else is queued, nor in another place"
+        );
         let in_flight = self.in_flight();
         assert!(in_flight <= self.limits.in_flight, "no more chunks than allowed are under way");
         let active = self.peers.values().filter(|peer| !peer.questions.is_empty()).count();

@@ -1,6 +1,6 @@
 //! `updraft-sim replay`: runs a recording again, and tells whether it is the same run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use updraft_node::problem::{Code, Problem};
 
@@ -9,7 +9,7 @@ use super::{
     output::Output,
     run::{Runner, exit_of, listen, report_of, tell, watched},
     signals::Signals,
-    source,
+    source::{self, Source},
 };
 use crate::{
     outcome::Ended,
@@ -19,8 +19,8 @@ use crate::{
 
 /// Run a recording again
 ///
-/// `run --report` writes a recording beside the report: the scenario as it was, the seed, and the digest of all events.
-/// A world has to give the same digest again; if it does not, the program has changed since.
+/// `run --report` writes a recording beside the report: the scenario as it was, the seed, what happened, and the digest of
+/// all events. A world has to give the same digest again; if it does not, the program has changed since.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   updraft-sim replay out/first-release-7.recording.json")]
@@ -38,21 +38,26 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Exit, Problem> {
     run_with(args, output, run_scenario, &signals)
 }
 
+/// What a recording says is to be run, and the digest of its events.
+pub(super) fn read(recording: &Path) -> Result<(Source, RunOptions, Option<String>), Problem> {
+    let path = recording.display();
+    let text = source::text_of(recording, MAX_RECORDING)?;
+    let Recording { name, kind, seed, node, hash, course, text, .. } = Recording::from_json(&text)
+        .map_err(|error| {
+            let problem = Problem::new(Code::ScenarioInvalid, format!("{path} is no recording"));
+            problem.because(Some(&error)).hint("`updraft-sim run … --report DIR` writes recordings")
+        })?;
+    let source = source::parse(name.clone(), &format!("the scenario in {path}"), text, Some(kind))?;
+    Ok((source, RunOptions { name, seed, node, course }, hash))
+}
+
 pub(super) fn run_with(
     args: &Args,
     output: &mut Output,
     runner: Runner,
     signals: &Signals,
 ) -> Result<Exit, Problem> {
-    let path = args.recording.display();
-    let text = source::text_of(&args.recording, MAX_RECORDING)?;
-    let Recording { name, kind, seed, node, hash, text, .. } = Recording::from_json(&text)
-        .map_err(|error| {
-            let problem = Problem::new(Code::ScenarioInvalid, format!("{path} is no recording"));
-            problem.because(Some(&error)).hint("`updraft-sim run … --report DIR` writes recordings")
-        })?;
-    let source = source::parse(name.clone(), &format!("the scenario in {path}"), text, Some(kind))?;
-    let options = RunOptions { name, seed, node };
+    let (source, options, hash) = read(&args.recording)?;
     let outcome = watched(&source, &options, output, runner, signals)?;
     let written = match &args.report {
         Some(folder) => files::write(folder, &report_of(&source, &options, &outcome)?)?,

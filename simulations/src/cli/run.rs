@@ -130,7 +130,7 @@ pub(super) fn report_of(
 ) -> Result<Vec<(String, String)>, Problem> {
     let json = |error: serde_json::Error| Problem::from_error(Code::Failed, &error);
     let name = format!("{}-{}", files::harmless(&options.name), options.seed);
-    let recording = Recording::of(&source.text, options, outcome);
+    let recording = Recording::of(&source.text, &source.scenario, options, outcome);
     Ok(vec![
         (format!("{name}.json"), report::to_json(outcome).map_err(json)?),
         (format!("{name}.html"), report::html(outcome).map_err(json)?),

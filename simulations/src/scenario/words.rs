@@ -204,6 +204,16 @@ impl fmt::Display for Act {
 }
 
 impl Departure {
+    /// What a node does that goes so.
+    pub fn of_one(self) -> &'static str {
+        match self {
+            Self::Stop => "stops",
+            Self::Kill => "is killed",
+            Self::PowerCut => "loses its power",
+            Self::Vanish => "loses its line",
+        }
+    }
+
     /// What nodes do that go so.
     fn verb(self) -> &'static str {
         match self {

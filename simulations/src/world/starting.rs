@@ -95,6 +95,7 @@ impl World {
             self.has_installed(&mut node, version);
         }
         self.nodes.push(node);
+        self.names.insert(self.name(number), number);
         if !group.waits {
             let at = self.pick(group.starts);
             self.queue.put(at, Event::Starts(number));
