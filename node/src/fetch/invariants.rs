@@ -43,7 +43,8 @@ impl<P: Copy + Ord + Debug> Machine<P> {
             self.queue.iter().all(is_right),
             "and nothing else is queued, nor in another place"
         );
-        let in_flight = self.in_flight();
+        let in_flight = self.peers.values().map(Peer::in_flight).sum::<usize>();
+        assert_eq!(in_flight, self.in_flight, "what is under way is counted");
         assert!(in_flight <= self.limits.in_flight, "no more chunks than allowed are under way");
         let active = self.peers.values().filter(|peer| !peer.questions.is_empty()).count();
         assert!(active <= self.limits.peers.max(1), "no more peers than allowed are asked at once");

@@ -141,6 +141,8 @@ pub struct Machine<P> {
     dropped: BTreeSet<P>,
     /// Questions under way for each chunk that has any.
     pub(super) copies: BTreeMap<u32, usize>,
+    /// Chunks asked for and under way, with those that are asked for twice.
+    pub(super) in_flight: usize,
     /// Missing chunks that nobody was asked for, rarest first: number of holders, random tie, index.
     pub(super) queue: BTreeSet<(usize, u64, u32)>,
     search_at: Option<Elapsed>,
@@ -162,6 +164,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
             peers: BTreeMap::new(),
             dropped: BTreeSet::new(),
             copies: BTreeMap::new(),
+            in_flight: 0,
             queue: BTreeSet::new(),
             search_at: None,
             search_pause: MIN_SEARCH,
@@ -320,6 +323,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
     }
 
     fn drop_copy(&mut self, index: u32) {
+        self.in_flight = self.in_flight.saturating_sub(1);
         if let Some(copies) = self.copies.get_mut(&index) {
             *copies -= 1;
             if *copies == 0 {
