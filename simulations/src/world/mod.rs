@@ -267,10 +267,11 @@ impl World {
         self.log.clone().update(&self.unhashed).finalize()
     }
 
-    /// Whether the story is told, everybody runs what was published last, and no vote is under way.
+    /// Whether the story is told, everybody knows of what was published last and runs it, and no vote is under way.
     fn is_over(&self) -> bool {
         let (done, wanted) = self.done();
-        self.untold == 0 && done == wanted && !self.is_voting()
+        let (heard, there) = self.hearers();
+        self.untold == 0 && done == wanted && heard == there && !self.is_voting()
     }
 
     /// Lets the next event happen, if it happens by `until`. Says whether one did.

@@ -93,7 +93,8 @@ impl World {
             this.objects.insert(blob.chunks.digest);
         }
         self.node(node).objects.insert(made.manifest.tree.object.digest);
-        self.published(version, node);
+        let seq = head.peek().map_or(0, |head| head.seq);
+        self.published(version, seq, node);
         let input = Input::Imported { head, manifest: made.signed.clone(), by: "story".to_owned() };
         self.input(node, input);
     }
@@ -162,6 +163,7 @@ impl World {
         let Ok((ballot, actions)) = running.machine.vote(&last, stance, String::new(), now) else {
             return;
         };
+        self.voted(last);
         self.carry_out(node, vec![updraft_node::agent::Action::Cast(Box::new(ballot))]);
         self.carry_out(node, actions);
     }
