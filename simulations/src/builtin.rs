@@ -18,7 +18,7 @@ macro_rules! builtin {
     };
 }
 
-builtin!["first-release", "eight-leechers", "upgrade-vote", "chaos"];
+builtin!["first-release", "eight-leechers", "upgrade-vote", "chaos", "scale"];
 
 /// The one of this name.
 pub fn find(name: &str) -> Option<&'static Builtin> {

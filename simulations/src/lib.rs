@@ -10,6 +10,7 @@
 //! | 6 | [`outcome`] | it was measured |
 //! | 7 | [`recording`] | it can be run again, to the same event, and [shrunk](mod@shrink) to what it takes to fail |
 //! | 8 | [`report`] | it is shown: on the terminal, as JSON, as one HTML file; two of them side by side |
+//! | 9 | [`scale`] | how its cost grows with the number of nodes |
 //! | – | [`cli`] | the program `updraft-sim` |
 //!
 //! Nothing here is part of a node, and no node knows of it. Nothing may depend on a clock, on the order of a hash map or on
@@ -23,6 +24,7 @@ pub mod outcome;
 pub mod recording;
 pub mod report;
 pub mod run;
+pub mod scale;
 pub mod scenario;
 pub mod shrink;
 pub mod world;

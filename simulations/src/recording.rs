@@ -3,6 +3,8 @@
 //! A world is the same for the same scenario, seed and course, and replaying it must give the same hash. A recording stands on
 //! its own: the scenario's file may have changed since. What happened stands in it one by one, so that parts can be left out.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -38,6 +40,9 @@ pub struct Recording {
     /// same again then. Of a cluster it is not known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub course: Option<Vec<Happening>>,
+    /// Groups that had another number of nodes than the text says.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub counts: BTreeMap<String, u32>,
     /// The scenario's text.
     pub text: String,
 }
@@ -77,8 +82,15 @@ impl Recording {
             node: options.node.clone(),
             hash: outcome.hash.clone(),
             course,
+            counts: BTreeMap::new(),
             text: text.to_owned(),
         }
+    }
+
+    /// The same, of a run in which groups had another number of nodes.
+    #[must_use]
+    pub fn with_counts(self, counts: &BTreeMap<String, u32>) -> Self {
+        Self { counts: counts.clone(), ..self }
     }
 
     /// As JSON.

@@ -1,6 +1,9 @@
 //! `updraft-sim replay`: runs a recording again, and tells whether it is the same run.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use updraft_node::problem::{Code, Problem};
 
@@ -9,7 +12,7 @@ use super::{
     output::Output,
     run::{Runner, exit_of, listen, report_of, tell, watched},
     signals::Signals,
-    source::{self, Source},
+    source::{self, Instead, Source},
 };
 use crate::{
     outcome::Ended,
@@ -42,12 +45,13 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Exit, Problem> {
 pub(super) fn read(recording: &Path) -> Result<(Source, RunOptions, Option<String>), Problem> {
     let path = recording.display();
     let text = source::text_of(recording, MAX_RECORDING)?;
-    let Recording { name, kind, seed, node, hash, course, text, .. } = Recording::from_json(&text)
-        .map_err(|error| {
+    let Recording { name, kind, seed, node, hash, course, counts, text, .. } =
+        Recording::from_json(&text).map_err(|error| {
             let problem = Problem::new(Code::ScenarioInvalid, format!("{path} is no recording"));
             problem.because(Some(&error)).hint("`updraft-sim run … --report DIR` writes recordings")
         })?;
-    let source = source::parse(name.clone(), &format!("the scenario in {path}"), text, Some(kind))?;
+    let instead = Instead { kind: Some(kind), counts };
+    let source = source::parse(name.clone(), &format!("the scenario in {path}"), text, &instead)?;
     Ok((source, RunOptions { name, seed, node, course }, hash))
 }
 
@@ -58,12 +62,14 @@ pub(super) fn run_with(
     signals: &Signals,
 ) -> Result<Exit, Problem> {
     let (source, options, hash) = read(&args.recording)?;
+    let began = Instant::now();
     let outcome = watched(&source, &options, output, runner, signals)?;
+    let took = began.elapsed();
     let written = match &args.report {
         Some(folder) => files::write(folder, &report_of(&source, &options, &outcome)?)?,
         None => Vec::new(),
     };
-    tell(&outcome, &written, output)?;
+    tell(&outcome, took, &written, output)?;
     match (&hash, &outcome.hash) {
         // What was stopped before its end cannot be the same.
         _ if outcome.ended == Ended::Stopped => {}

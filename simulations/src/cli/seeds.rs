@@ -73,12 +73,12 @@ pub(super) fn run_with(
     runner: Runner,
     signals: &Signals,
 ) -> Result<Exit, Problem> {
-    let source = source::load(&args.scenario, Some(Kind::World))?;
+    let source = source::load(&args.scenario, &source::Instead::kind(Kind::World))?;
     let jobs = args.jobs.or_else(|| thread::available_parallelism().ok().map(Into::into));
     let jobs = jobs.unwrap_or(1).clamp(1, 1_024);
     let next = AtomicU64::new(args.from);
     let end = args.from.saturating_add(args.count);
-    let (tell, told) = mpsc::channel::<Came>();
+    let (tell, told) = mpsc::sync_channel::<Came>(jobs);
     let tally = thread::scope(|scope| {
         for _ in 0..jobs {
             let (tell, next, source) = (tell.clone(), &next, &source);

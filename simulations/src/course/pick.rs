@@ -123,7 +123,8 @@ impl<'a> Picking<'a> {
             }
             Act::Calm => {
                 self.put(at, Deed::Calm);
-                (self.turned.clear(), self.away.clear());
+                self.turned.clear();
+                self.away.clear();
             }
             _ => self.for_some(at, act, chance),
         }

@@ -23,7 +23,7 @@ pub use self::{
     check::{Fault, MAX_CLUSTER_NODES, MAX_CLUSTER_TIME, check},
     expect::{Counted, Expectation},
     quantity::{LineRate, Share, Size, Skew, Span, Time, Version},
-    read::{MAX_TEXT, Unreadable, read},
+    read::{MAX_NODES, MAX_TEXT, Unreadable, read},
 };
 
 /// Every key of a scenario, with its default.

@@ -18,7 +18,8 @@ use crate::{
 const MARKS: [u8; 4] = [50, 90, 99, 100];
 
 /// Words for a vote that is decided, one way or the other.
-const DECIDED: [&str; 6] = ["locked in", "active", "final", "overtaken", "failed", "cancelled"];
+const DECIDED: [&str; 7] =
+    ["locked in", "rejected", "active", "final", "overtaken", "failed", "cancelled"];
 
 /// A release since it was published.
 #[derive(Debug)]
