@@ -15,8 +15,6 @@ use crate::{
 const CHANGES: u64 = 40;
 /// Changes that fail while a disk is broken; no node makes so many before it is whole again.
 const BROKEN_CHANGES: u64 = 256;
-/// Nobody waits so long for a failed disk: whole again at once when the story is calm.
-const WHOLE: Capacity = Capacity::AMPLE;
 
 /// How a node's program is going to end in the middle of an installation.
 #[derive(Debug, Clone)]
@@ -79,7 +77,12 @@ impl World {
         self.stop(node, how);
         if let Some(after) = back_after {
             let at = self.now + self.pick(after);
-            self.queue.put(at, Event::Starts(node));
+            // Who vanished has gone on all the time: only its line comes back.
+            let back = match how {
+                Departure::Vanish => Event::Cut(node, false),
+                _ => Event::Starts(node),
+            };
+            self.queue.put(at, back);
         }
     }
 
@@ -170,8 +173,9 @@ impl World {
 
     /// A disk is whole again.
     pub(super) fn mend_disk(&mut self, node: u32) {
-        for folder in self.node(node).folders.values() {
-            folder.disk.set_capacity(WHOLE);
+        let this = self.node(node);
+        for folder in this.folders.values() {
+            folder.disk.set_capacity(this.room);
             folder.disk.mend();
         }
     }
@@ -179,6 +183,7 @@ impl World {
     /// Everything that was broken is whole again, everybody is there, and nobody lies any more.
     fn calm(&mut self) {
         self.ways.heal();
+        self.ways.weather = Weather::default();
         self.send_held();
         for node in 0..u32::try_from(self.nodes.len()).expect("numbered so") {
             self.mend_disk(node);

@@ -13,7 +13,7 @@ use updraft_node::{
 use updraft_protocol::{ComponentName, Digest, ReleaseVersion};
 
 use super::{Event, World, lines::Micros, node::Node};
-use crate::disk::{Capacity, VirtualDisk};
+use crate::disk::VirtualDisk;
 
 /// Versions kept besides the live one: `store.keep_versions`.
 const KEEP: usize = 3;
@@ -98,7 +98,8 @@ impl Node {
 
     /// Opens a component's folder, which comes to rest by that.
     pub fn open(&mut self, component: &ComponentName) -> Result<(), InstallError> {
-        let empty = || Folder { disk: VirtualDisk::new(Capacity::AMPLE), installer: None };
+        let room = self.room;
+        let empty = || Folder { disk: VirtualDisk::new(room), installer: None };
         let folder = self.folders.entry(component.clone()).or_insert_with(empty);
         if folder.installer.is_none() {
             folder.installer = Some(Installer::open_on(folder.disk.root(), component.clone(), 0)?);

@@ -50,10 +50,8 @@ impl World {
             Some(_) => members,
             None => self.followers().map(|(number, _)| number).collect(),
         };
-        let spread = self.spread_called(release);
-        let has = |node: &&u32| {
-            spread.and_then(|spread| spread.installed.get(*node)).is_some_and(|at| *at <= by)
-        };
+        let ran = self.measured.ran.get(&release.0);
+        let has = |node: &&u32| ran.and_then(|ran| ran.get(*node)).is_some_and(|at| *at <= by);
         (wanted.iter().filter(has).count(), wanted.len())
     }
 
@@ -75,8 +73,8 @@ impl World {
         let Some(optimum) = &spread.optimum else {
             return (false, "no optimum: somebody was away when it was published".to_owned());
         };
-        let wanted = self.followers().count();
-        let last = spread.installed.values().max().filter(|_| spread.installed.len() >= wanted);
+        let times: Vec<Micros> = self.times(spread).collect();
+        let last = times.iter().max().filter(|_| times.len() >= self.followers().count());
         let Some(last) = last else { return (false, "not everywhere".to_owned()) };
         let took = last.saturating_sub(spread.published) as f64 / 1e6;
         let ratio = took / optimum.seconds;

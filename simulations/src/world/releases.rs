@@ -97,14 +97,19 @@ impl Releases {
     }
 
     /// Makes a release of a thief's, who has so many of the publishers' keys.
-    pub fn forge(&mut self, people: &People, keys: usize, now: Timestamp) -> Arc<Made> {
-        let version: ReleaseVersion = "9999.0.0".parse().expect("a version");
+    pub fn forge(
+        &mut self,
+        people: &People,
+        version: ReleaseVersion,
+        keys: usize,
+        now: Timestamp,
+    ) -> Arc<Made> {
         let component = people.component.clone();
         let (tree, contents) = files(&component, &version);
         let object = self.object(codec::encode(&*tree).expect("a small listing"));
         let whole = self.blob("what a thief has made", 1, None);
         let manifest = manifest(people, &component, &version, now, (object, &tree), whole);
-        let signed = people.sign(&manifest, keys);
+        let signed = people.forge(&manifest, keys);
         let is_genuine = keys >= people.threshold();
         let made =
             Arc::new(Made { signed, manifest: Arc::new(manifest), tree, contents, is_genuine });

@@ -19,7 +19,7 @@ use super::{
     people::BEGIN,
 };
 use crate::{
-    disk::Loss,
+    disk::{Capacity, Loss},
     scenario::{Departure, Group, Role, Span},
 };
 
@@ -80,6 +80,9 @@ impl World {
             life: 0,
             kept: Kept::joined(self.people.root.clone()),
             folders: BTreeMap::new(),
+            room: group
+                .disk
+                .map_or(Capacity::AMPLE, |size| Capacity { bytes: size.0, ..Capacity::AMPLE }),
             shelves: BTreeMap::new(),
             objects: Default::default(),
             peers: Default::default(),

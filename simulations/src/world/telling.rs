@@ -25,14 +25,14 @@ impl World {
         match &step.act {
             Act::Publish { release, group } => self.publish(&release.0, group.as_deref()),
             Act::Join { group, count, over } => self.join(group, *count, over.0),
-            Act::Withdraw { release, .. } => self.withdraw(&release.0),
+            Act::Withdraw { release, group } => self.withdraw(&release.0, group.as_deref()),
             Act::Turn { group, share, into } => {
                 for node in self.some_of(group.as_deref(), *share) {
                     self.node(node).hostile = Some(*into);
                 }
             }
-            Act::Steal { from, count } => match from {
-                Loot::Publishers => self.announce_stolen(usize::from(*count)),
+            Act::Steal { from, count, release } => match from {
+                Loot::Publishers => self.announce_stolen(usize::from(*count), release.as_ref()),
                 Loot::PublishersTwice => self.announce_two_heads(usize::from(*count)),
                 Loot::Electors => self.vote_twice(usize::from(*count)),
             },
@@ -68,12 +68,24 @@ impl World {
         self.chances.nodes.some(count, all.len()).into_iter().map(|place| all[place]).collect()
     }
 
+    /// The node at which a publisher works: the first of a group, or of all.
+    fn desk(&self, group: Option<&str>) -> Option<u32> {
+        group.map_or(Some(0), |name| self.all_of(Some(name)).first().copied())
+    }
+
     fn publish(&mut self, version: &updraft_protocol::ReleaseVersion, group: Option<&str>) {
         let Some(made) = self.releases.any(version).cloned() else { return };
-        let first = group.map_or_else(|| Some(0), |name| self.all_of(Some(name)).first().copied());
-        let Some(node) = first else { return };
+        let Some(node) = self.desk(group) else { return };
         let wall = super::people::BEGIN + self.now / 1_000_000;
         let head = self.people.list(&made.signed, updraft_protocol::Timestamp::from_seconds(wall));
+        self.give_bytes(node, &made);
+        self.published(version, node);
+        let input = Input::Imported { head, manifest: made.signed.clone(), by: "story".to_owned() };
+        self.input(node, input);
+    }
+
+    /// A node has all bytes of a release, because it is its publisher's, or a thief's.
+    pub(super) fn give_bytes(&mut self, node: u32, made: &super::releases::Made) {
         for blob in made.manifest.blobs() {
             let Some(found) = self.releases.find(&blob.digest).cloned() else { continue };
             let this = self.node(node);
@@ -82,9 +94,6 @@ impl World {
             this.objects.insert(blob.chunks.digest);
         }
         self.node(node).objects.insert(made.manifest.tree.object.digest);
-        self.published(version, node);
-        let input = Input::Imported { head, manifest: made.signed.clone(), by: "story".to_owned() };
-        self.input(node, input);
     }
 
     fn join(&mut self, group: &str, count: Option<u32>, over: u64) {
@@ -100,16 +109,18 @@ impl World {
         }
     }
 
-    /// The publisher takes a release back, at the first node.
-    fn withdraw(&mut self, version: &updraft_protocol::ReleaseVersion) {
+    /// The publisher takes a release back.
+    fn withdraw(&mut self, version: &updraft_protocol::ReleaseVersion, group: Option<&str>) {
         let Some(made) = self.releases.any(version).cloned() else { return };
-        let wall = self.nodes[0].wall(self.now);
+        let Some(node) = self.desk(group) else { return };
+        let wall = super::people::BEGIN + self.now / 1_000_000;
+        let wall = updraft_protocol::Timestamp::from_seconds(wall);
+        let Some(topic) = self.nodes[node as usize].topic() else { return };
         let reason = "the story has it so";
         let Some(head) = self.people.withdraw(&made.signed.digest(), reason, wall) else { return };
-        let Some(topic) = self.nodes[0].topic() else { return };
         // Its own node hears of it as any other does.
         let said = updraft_protocol::Gossip::announce(head.as_ref().clone(), None);
-        let sent = self.gossip.say(0, topic, said);
+        let sent = self.gossip.say(node, topic, said);
         self.spread(sent);
     }
 

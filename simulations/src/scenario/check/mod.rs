@@ -279,6 +279,13 @@ fn is_used(scenario: &Scenario, version: &Version) -> bool {
     scenario.groups.iter().any(|group| group.runs.as_ref() == Some(version))
         || scenario.releases.iter().any(|release| release.patches.contains_key(version))
         || is_published(scenario, version)
+        || is_stolen(scenario, version)
+}
+
+/// Whether a thief makes it.
+fn is_stolen(scenario: &Scenario, version: &Version) -> bool {
+    let makes = |act: &super::Act| matches!(act, super::Act::Steal { release, .. } if release.as_ref() == Some(version));
+    scenario.story.iter().any(|step| makes(&step.act))
 }
 
 fn is_published(scenario: &Scenario, version: &Version) -> bool {
