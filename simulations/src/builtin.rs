@@ -36,6 +36,7 @@ builtin![
     "one-way-cut",
     "swizzle-clog",
     "power-cut",
+    "wrong-patch",
     "full-disks",
     "clock-skew",
     "expired-head",

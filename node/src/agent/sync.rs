@@ -12,6 +12,7 @@ use std::{
 
 use updraft_protocol::{
     ChannelName, Digest, HeadMark,
+    broken::{self, Break},
     limits::{MAX_ROOT_STEPS, MAX_ROOTS_PER_ANSWER},
 };
 
@@ -171,6 +172,9 @@ impl<P: Copy + Ord + Debug> Sync<P> {
 
     /// Puts a question to a peer, once.
     pub(super) fn ask(&mut self, peer: P, question: Question) {
+        if question == Question::News && broken::is(Break::NobodyIsAskedForNews) {
+            return;
+        }
         let Some(entry) = self.peers.get_mut(&peer) else { return };
         if question == Question::Roots {
             // A peer that leads us along an endless chain of roots is not followed for ever.

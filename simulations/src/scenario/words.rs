@@ -301,7 +301,7 @@ impl fmt::Display for Expectation {
 
 impl Counted {
     /// Everything that is counted.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::GossipBytes,
         Self::Lookups,
         Self::SeederShare,
@@ -309,6 +309,7 @@ impl Counted {
         Self::FetchedBytes,
         Self::Accusations,
         Self::FailedInstalls,
+        Self::Alarms,
     ];
 
     /// The word that a scenario has for it.
@@ -321,6 +322,7 @@ impl Counted {
             Self::FetchedBytes => "fetched-bytes",
             Self::Accusations => "accusations",
             Self::FailedInstalls => "failed-installs",
+            Self::Alarms => "alarms",
         }
     }
 }
@@ -335,6 +337,7 @@ impl fmt::Display for Counted {
             Self::FetchedBytes => "chunk bytes got by the busiest node",
             Self::Accusations => "lies that were noticed",
             Self::FailedInstalls => "installations that failed",
+            Self::Alarms => "nodes that know of two heads with one number",
         })
     }
 }

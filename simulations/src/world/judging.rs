@@ -91,11 +91,14 @@ impl World {
             Counted::FetchedBytes => node.counters.got,
             Counted::Accusations => node.counters.accused,
             Counted::FailedInstalls => node.counters.failed,
+            Counted::Alarms => self.is_alarmed(node),
             Counted::Duplicates => node.counters.twice,
             Counted::SeederShare => node.counters.gave,
         });
         match what {
-            Counted::Accusations | Counted::FailedInstalls => values.sum::<u64>() as f64,
+            Counted::Accusations | Counted::FailedInstalls | Counted::Alarms => {
+                values.sum::<u64>() as f64
+            }
             _ => values.max().unwrap_or(0) as f64,
         }
     }

@@ -416,6 +416,14 @@ impl World {
         lines
     }
 
+    /// 1 for a node that follows the channel no more, because two heads with one number were signed.
+    pub(super) fn is_alarmed(&self, node: &Node) -> u64 {
+        let frozen = |running: &super::node::Running| {
+            running.machine.catalog().freeze(&self.people.channel).is_some()
+        };
+        u64::from(node.running.as_ref().is_some_and(frozen))
+    }
+
     /// Numbers over all nodes.
     pub(super) fn counted(&self) -> BTreeMap<Counted, f64> {
         let most = |of: &dyn Fn(u32, &Node) -> u64| {
@@ -436,6 +444,7 @@ impl World {
             (Counted::FetchedBytes, most(&|_, node| node.counters.got)),
             (Counted::Accusations, sum(&|node| node.counters.accused) as f64),
             (Counted::FailedInstalls, sum(&|node| node.counters.failed) as f64),
+            (Counted::Alarms, sum(&|node| self.is_alarmed(node)) as f64),
         ])
     }
 }

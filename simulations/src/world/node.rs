@@ -68,6 +68,8 @@ pub struct Shelf {
     pub held: Vec<bool>,
     /// Whether it lies there under its name.
     pub is_complete: bool,
+    /// Whether a chunk is in it that is not what was signed for.
+    pub is_spoilt: bool,
 }
 
 impl Shelf {

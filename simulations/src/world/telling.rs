@@ -90,7 +90,7 @@ impl World {
             let Some(found) = self.releases.find(&blob.digest).cloned() else { continue };
             let this = self.node(node);
             let held = vec![true; found.list.digests.len()];
-            this.shelves.insert(blob.digest, Shelf { held, is_complete: true });
+            this.shelves.insert(blob.digest, Shelf { held, is_complete: true, is_spoilt: false });
             this.objects.insert(blob.chunks.digest);
         }
         self.node(node).objects.insert(made.manifest.tree.object.digest);

@@ -240,6 +240,9 @@ impl<'a> Look<'a> {
                 });
                 self.fault_if(size.0 == 0, || format!("the patch from {from} has no bytes"));
             }
+            self.fault_if(release.wrong_patches && release.patches.is_empty(), || {
+                "`wrong_patches`, and it has no patches".to_owned()
+            });
             self.fault_if(release.needs_protocol == Some(0), || {
                 "`needs_protocol = 0`: protocols begin with 1".to_owned()
             });
