@@ -33,6 +33,7 @@ pub mod attestation;
 pub mod blob;
 pub mod bootstrap;
 pub mod brake;
+pub mod broken;
 pub mod catchup;
 pub mod codec;
 pub mod digest;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use bincode::{Decode, Encode};
 
 use crate::{
+    broken::{self, Break},
     codec::Invalid,
     key::{KeyId, PublicKey},
     limits::MAX_KEYS_PER_ROLE,
@@ -122,8 +123,10 @@ pub fn signers<'a>(
         if signers.contains(&signature.key) {
             continue;
         }
-        if authority.key(&signature.key).is_some_and(|key| key.verifies(message, &signature.bytes))
-        {
+        let is_good = |key: &PublicKey| {
+            broken::is(Break::SignaturesAreNotChecked) || key.verifies(message, &signature.bytes)
+        };
+        if authority.key(&signature.key).is_some_and(is_good) {
             signers.insert(signature.key);
         }
     }
@@ -149,6 +152,10 @@ pub fn require<'a>(
 ) -> Result<BTreeSet<KeyId>, ThresholdNotMet> {
     let authority = authority.into();
     let signers = signers(authority, message, signatures);
+    let by_them = || signatures.iter().filter(|signature| signers.contains(&signature.key)).count();
+    if broken::is(Break::KeysCountTwice) && by_them() >= authority.role.threshold() {
+        return Ok(signers);
+    }
     enough(authority, &signers).map(|()| signers)
 }
 

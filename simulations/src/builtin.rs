@@ -18,7 +18,53 @@ macro_rules! builtin {
     };
 }
 
-builtin!["first-release", "eight-leechers", "upgrade-vote", "chaos", "scale"];
+builtin![
+    // How a release spreads.
+    "first-release",
+    "eight-leechers",
+    "delta-chain",
+    "slow-seeder",
+    "clients-only",
+    "flash-crowd",
+    "nat-majority",
+    "lossy-lines",
+    "late-joiners",
+    "long-absence",
+    "withdrawn-release",
+    // What goes wrong by itself.
+    "partition-heals",
+    "one-way-cut",
+    "swizzle-clog",
+    "power-cut",
+    "wrong-patch",
+    "full-disks",
+    "clock-skew",
+    "expired-head",
+    "churn-1000",
+    // Who lies.
+    "poisoned",
+    "stalling-peers",
+    "boasters",
+    "silence",
+    "flood",
+    "sybils",
+    "eclipse",
+    "old-hands",
+    // Whose keys are in wrong hands.
+    "stolen-key",
+    "two-stolen-keys",
+    "two-heads",
+    "double-votes",
+    // How a network changes its rules.
+    "upgrade-vote",
+    "vote-fails-without-quorum",
+    "vote-across-a-partition",
+    "called-off",
+    "old-program-left-behind",
+    // Everything at once, and in every size.
+    "chaos",
+    "scale",
+];
 
 /// The one of this name.
 pub fn find(name: &str) -> Option<&'static Builtin> {

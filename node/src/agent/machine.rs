@@ -312,7 +312,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// What follows from any input: questions that are due, and updates that may begin.
     pub(super) fn finish(&mut self, mut actions: Vec<Action<P>>, now: Now) -> Vec<Action<P>> {
         self.looked_at = now;
-        self.sync.want(&self.catalog.missing_manifests());
+        self.sync.want(&self.catalog.missing_manifests(), now.elapsed);
         for (peer, question) in self.sync.due(now.elapsed) {
             actions.push(self.put(peer, question));
         }

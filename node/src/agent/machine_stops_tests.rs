@@ -191,3 +191,29 @@ fn a_channel_in_which_a_peer_leads_nowhere_hides_no_other() {
     let (_, _, actions) = world.machine.check(now(3));
     assert_eq!(names(asked(&actions).expect("a person asks")), ["beta", "stable"]);
 }
+
+#[test]
+fn who_was_away_begins_nothing_while_newer_releases_are_about_to_become_known_and_not_for_ever() {
+    for tells in [true, false] {
+        let mut world = World::new(Duty::Full);
+        let messages = ["1.0.0", "1.1.0"].map(|version| world.release(version, |_| {}));
+        let heads = messages.map(|message| announced(message).0).to_vec();
+        world.machine.handle(Input::PeerCame(1), now(0));
+        let statements = Statement::fingerprint(&[]);
+        let news = CatchUpAnswer::News { root_version: 1, heads, more: false, statements };
+        world.machine.handle(Input::News(1, Some(news)), now(1));
+        let give = |world: &mut World, n: usize, at| {
+            let manifest = world.releases[n].as_ref().clone();
+            let (digest, answer) = (manifest.digest(), CatchUpAnswer::Manifest(manifest));
+            world.machine.handle(Input::Manifest(1, digest, Some(answer)), now(at))
+        };
+        assert!(job(&give(&mut world, 0, 2)).is_none(), "1.1.0 may come, and a way to it");
+        let (begun, version) = if tells {
+            (give(&mut world, 1, 3), "1.1.0")
+        } else {
+            assert!(world.machine.next_wakeup() <= Duration::from_secs(11));
+            (world.machine.handle(Input::Tick, now(11)), "1.0.0")
+        };
+        assert_eq!(job(&begun).expect("begun").manifest.version.to_string(), version);
+    }
+}

@@ -12,6 +12,7 @@ use std::{
 
 use updraft_protocol::{
     ChannelName, Digest, HeadMark,
+    broken::{self, Break},
     limits::{MAX_ROOT_STEPS, MAX_ROOTS_PER_ANSWER},
 };
 
@@ -63,6 +64,9 @@ pub(super) enum Page {
 
 /// First pause after a question that came to nothing; doubles up to [`MAX_PAUSE`].
 const MIN_PAUSE: Duration = Duration::from_secs(1);
+/// How long updates wait for manifests that are on offer: what one peer takes at most to answer. Who lists a release and
+/// hides it holds up the others for so long.
+const MANIFEST_PATIENCE: Duration = Duration::from_secs(10);
 /// Longest pause before a peer is asked the same thing again.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
@@ -114,12 +118,20 @@ struct Pass {
     is_second: bool,
 }
 
+/// A manifest that is wanted.
+#[derive(Debug, Clone)]
+struct Wanted<P> {
+    since: Duration,
+    /// Peers that did not give it, and when they may be asked again.
+    refused: BTreeMap<P, Pause>,
+}
+
 /// Who is asked what.
 #[derive(Debug, Clone)]
 pub(super) struct Sync<P> {
     peers: BTreeMap<P, Peer>,
-    /// Manifests that are wanted, with peers that did not give them and when they may be asked again.
-    wanted: BTreeMap<Digest, BTreeMap<P, Pause>>,
+    /// Manifests that are wanted.
+    wanted: BTreeMap<Digest, Wanted<P>>,
     next_round: Duration,
     turn: usize,
 }
@@ -142,8 +154,8 @@ impl<P: Copy + Ord + Debug> Sync<P> {
     /// A peer is gone, and so are the questions to it.
     pub(super) fn peer_went(&mut self, peer: P) {
         self.peers.remove(&peer);
-        self.wanted.values_mut().for_each(|refused| {
-            refused.remove(&peer);
+        self.wanted.values_mut().for_each(|wanted| {
+            wanted.refused.remove(&peer);
         });
     }
 
@@ -160,6 +172,9 @@ impl<P: Copy + Ord + Debug> Sync<P> {
 
     /// Puts a question to a peer, once.
     pub(super) fn ask(&mut self, peer: P, question: Question) {
+        if question == Question::News && broken::is(Break::NobodyIsAskedForNews) {
+            return;
+        }
         let Some(entry) = self.peers.get_mut(&peer) else { return };
         if question == Question::Roots {
             // A peer that leads us along an endless chain of roots is not followed for ever.
@@ -284,7 +299,7 @@ impl<P: Copy + Ord + Debug> Sync<P> {
 
     /// The peer did not give the manifest: it may have heard of it as little as we have, and get it soon.
     pub(super) fn has_not(&mut self, peer: P, manifest: Digest, now: Duration) {
-        if let Some(refused) = self.wanted.get_mut(&manifest) {
+        if let Some(Wanted { refused, .. }) = self.wanted.get_mut(&manifest) {
             refused.entry(peer).or_default().longer(now);
         }
     }
@@ -338,11 +353,20 @@ impl<P: Copy + Ord + Debug> Sync<P> {
     }
 
     /// These manifests are wanted, and no others.
-    pub(super) fn want(&mut self, manifests: &BTreeSet<Digest>) {
+    pub(super) fn want(&mut self, manifests: &BTreeSet<Digest>, now: Duration) {
         self.wanted.retain(|digest, _| manifests.contains(digest));
         for digest in manifests {
-            self.wanted.entry(*digest).or_default();
+            let wanted = Wanted { since: now, refused: BTreeMap::new() };
+            self.wanted.entry(*digest).or_insert(wanted);
         }
+    }
+
+    /// Whether a manifest is worth waiting for: it is wanted, not for long yet, and some peer has not refused it.
+    pub(super) fn is_awaited(&self, manifest: &Digest, now: Duration) -> bool {
+        self.wanted.get(manifest).is_some_and(|Wanted { since, refused }| {
+            now < *since + MANIFEST_PATIENCE
+                && self.peers.keys().any(|peer| !refused.contains_key(peer))
+        })
     }
 
     /// Questions to put now. Each is answered by [`Sync::answered`].
@@ -377,9 +401,15 @@ impl<P: Copy + Ord + Debug> Sync<P> {
     pub(super) fn next_wakeup(&self, now: Duration) -> Duration {
         let pauses = self.peers.values().flat_map(|peer| [peer.news, peer.statements, peer.rules]);
         let news = pauses.flatten().map(|pause| pause.until);
-        let manifests =
-            self.wanted.values().flat_map(|refused| refused.values()).map(|pause| pause.until);
-        let next = news.chain(manifests).chain([self.next_round]).filter(|at| *at > now).min();
+        let refused = self.wanted.values().flat_map(|wanted| wanted.refused.values());
+        let manifests = refused.map(|pause| pause.until);
+        let patience = self.wanted.values().map(|wanted| wanted.since + MANIFEST_PATIENCE);
+        let next = news
+            .chain(manifests)
+            .chain(patience)
+            .chain([self.next_round])
+            .filter(|at| *at > now)
+            .min();
         next.unwrap_or(now + ROUND)
     }
 
@@ -403,7 +433,7 @@ impl<P: Copy + Ord + Debug> Sync<P> {
             })
             .collect();
         let mut places = MAX_MANIFESTS.saturating_sub(asked.len());
-        for (digest, refused) in &self.wanted {
+        for (digest, Wanted { refused, .. }) in &self.wanted {
             if places == 0 {
                 return;
             }

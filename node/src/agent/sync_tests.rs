@@ -29,7 +29,7 @@ fn a_manifest_is_asked_from_another_peer_when_one_does_not_have_it() {
     sync.due(Duration::ZERO);
     sync.answered(1, Question::News);
     sync.answered(2, Question::News);
-    sync.want(&BTreeSet::from([digest(1)]));
+    sync.want(&BTreeSet::from([digest(1)]), Duration::ZERO);
     let first = sync.due(Duration::ZERO);
     assert_eq!(first.len(), 1);
     sync.answered(first[0].0, first[0].1);
@@ -63,12 +63,33 @@ fn news_that_did_not_come_are_asked_for_again_after_a_pause() {
 #[test]
 fn a_manifest_that_is_no_longer_wanted_is_not_asked_for() {
     let mut sync: Sync<u8> = Sync::default();
-    sync.want(&BTreeSet::from([digest(1)]));
-    sync.want(&BTreeSet::new());
+    sync.want(&BTreeSet::from([digest(1)]), Duration::ZERO);
+    sync.want(&BTreeSet::new(), Duration::ZERO);
     sync.peer_came(1);
     assert_eq!(sync.due(Duration::ZERO), vec![(1, Question::News)]);
     sync.answered(1, Question::News);
     assert!(sync.due(Duration::ZERO).is_empty());
+}
+
+#[test]
+fn a_manifest_is_awaited_while_somebody_may_give_it_and_not_for_long() {
+    let mut sync: Sync<u8> = Sync::default();
+    sync.want(&BTreeSet::from([digest(1)]), Duration::ZERO);
+    assert!(!sync.is_awaited(&digest(1), Duration::ZERO), "nobody is there");
+    sync.peer_came(1);
+    sync.peer_came(2);
+    assert!(sync.is_awaited(&digest(1), Duration::ZERO));
+    assert!(!sync.is_awaited(&digest(2), Duration::ZERO), "nobody wants it");
+    let over = MANIFEST_PATIENCE;
+    assert!(sync.next_wakeup(Duration::ZERO) <= over);
+    // That it is wanted again and again is no reason to wait longer.
+    sync.want(&BTreeSet::from([digest(1)]), over / 2);
+    assert!(sync.is_awaited(&digest(1), over - Duration::from_millis(1)));
+    assert!(!sync.is_awaited(&digest(1), over));
+    sync.has_not(1, digest(1), Duration::ZERO);
+    assert!(sync.is_awaited(&digest(1), Duration::ZERO));
+    sync.has_not(2, digest(1), Duration::ZERO);
+    assert!(!sync.is_awaited(&digest(1), Duration::ZERO), "nobody has it");
 }
 
 #[test]

@@ -38,6 +38,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             .components
             .values()
             .filter(|component| component.following == Following::Yes)
+            .filter(|component| !self.awaits_manifests(component, now))
             .filter_map(|component| {
                 let best = self.best(component, now)?;
                 Some((component.name.clone(), component.channel.clone(), best.clone()))
@@ -52,6 +53,17 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             };
             self.begin(&name, &known, wish, now, actions);
         }
+    }
+
+    /// Whether something that is on offer, and newer than what is installed, is about to become known: who was away learns
+    /// of several releases at once, and would run one after the other, or fetch the first whole because he does not know
+    /// of the patches between them.
+    fn awaits_manifests(&self, component: &Component, now: Now) -> bool {
+        let installed = component.installed.as_ref().map(|installed| &installed.version);
+        self.catalog
+            .unknown_candidates(&component.name, &component.channel, &component.target)
+            .filter(|listing| Some(&listing.version) > installed)
+            .any(|listing| self.sync.is_awaited(&listing.manifest, now.elapsed))
     }
 
     /// The highest release that settings allow now: one that waits for a person must not hide a lower one that

@@ -113,6 +113,21 @@ impl Catalog {
             })
     }
 
+    /// What is on offer of a component on a channel and runs on `machine`, and whose manifest has not come.
+    pub fn unknown_candidates<'a, 'b>(
+        &'a self,
+        component: &'b ComponentName,
+        channel: &'b ChannelName,
+        machine: &'b Target,
+    ) -> impl Iterator<Item = &'a Listing> + use<'a, 'b> {
+        let listings = self.head(channel).into_iter().flat_map(|head| head.head.releases.iter());
+        listings.filter(move |listing| {
+            listing.component == *component
+                && listing.target.runs_on(machine)
+                && self.manifest(&listing.manifest).is_none()
+        })
+    }
+
     /// What stands against installing a release from a channel, the most lasting first.
     pub fn obstacle(
         &self,

@@ -7,7 +7,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use updraft_protocol::{ChannelName, KeyId, Role, Timestamp, limits::MAX_CLOCK_SKEW};
+use updraft_protocol::{
+    ChannelName, KeyId, Role, Timestamp,
+    broken::{self, Break},
+    limits::MAX_CLOCK_SKEW,
+};
 
 use super::refusal::Says;
 
@@ -52,7 +56,7 @@ impl TrustedTime {
 
     /// Whether `signed` lies further ahead than clocks differ.
     pub(super) fn is_future(self, signed: Timestamp, clock: Timestamp) -> bool {
-        signed > self.at(clock).plus(self.skew)
+        signed > self.at(clock).plus(self.skew) && !broken::is(Break::FutureHeadsAreBelieved)
     }
 
     /// Enough keys have signed that it is `signed` now.

@@ -5,7 +5,11 @@
 
 use std::{collections::BTreeMap, fmt::Debug};
 
-use updraft_protocol::{TransferAnswer, limits::MAX_PACK_BYTES};
+use updraft_protocol::{
+    TransferAnswer,
+    broken::{self, Break},
+    limits::MAX_PACK_BYTES,
+};
 
 use super::{
     Elapsed, Lie, PeerError,
@@ -122,6 +126,9 @@ impl<P: Copy + Ord + Debug> BlobFetch<P> {
             BlobInput::Tick => Input::Tick,
         };
         for action in self.machine.handle(input, now) {
+            if matches!(action, Action::Drop(_)) && broken::is(Break::LiarsAreNotBlamed) {
+                continue;
+            }
             actions.push(match action {
                 Action::AskHolding(peer) => BlobAction::AskHolding(peer),
                 Action::Request(peer, chunks) => BlobAction::AskChunks(peer, chunks),

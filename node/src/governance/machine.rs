@@ -11,6 +11,7 @@ use std::{
 use updraft_protocol::{
     Ballot, Certificate, ComponentName, Digest, DoubleVote, Electorate, KeyId, NetworkId, Proposal,
     Root, Sentence, Signed, Stance, Verified,
+    broken::{self, Break},
     vote::{Activation, Decision, Outlook, Rules, Weights},
 };
 
@@ -278,7 +279,7 @@ impl Governance {
         let electors = self.roster.of(of).ok_or(Refusal::UnknownElectorate(of))?;
         let (proposal, by) = proof.judge(&electors.electorate, &self.network)?;
         let Some(held) = self.held.get_mut(&proposal) else { return Err(Refusal::UnknownProposal) };
-        if held.liars.contains_key(&by) {
+        if held.liars.contains_key(&by) || broken::is(Break::DoubleVotersCount) {
             return Ok(Vec::new());
         }
         held.liars.insert(by, proof.clone());

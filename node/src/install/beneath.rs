@@ -6,6 +6,8 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
+use updraft_protocol::broken::{self, Break};
+
 use super::{
     disk::{Disk, DiskFile, Found, Free, Kind},
     error::InstallError,
@@ -119,6 +121,9 @@ impl Folder {
 
     /// Makes names that came and went in this folder durable.
     pub(super) fn sync(&self) -> Result<(), InstallError> {
+        if broken::is(Break::FoldersAreNotSynced) {
+            return Ok(());
+        }
         self.step("fsync", "")
             .and_then(|()| self.disk.sync())
             .map_err(InstallError::io("sync", &self.path))

@@ -14,7 +14,10 @@ use std::{
     str::{FromStr, SplitAsciiWhitespace},
 };
 
-use updraft_protocol::Timestamp;
+use updraft_protocol::{
+    Timestamp,
+    broken::{self, Break},
+};
 
 use super::{
     beneath::Folder,
@@ -52,6 +55,9 @@ impl Journal {
     /// Reads the journal, if there is one, and gives what it says. Changes nothing of it.
     pub(super) fn open(root: &Folder) -> Result<(Self, Vec<Record>), InstallError> {
         let mut read = read(root)?;
+        if broken::is(Break::JournalIsForgotten) {
+            read.clear();
+        }
         let (lines, whole) = split(&read);
         let records = lines.iter().filter(|line| **line != FORMAT).map(|line| parse(line));
         let records = records.collect::<Result<Vec<_>, _>>()?;
@@ -84,7 +90,9 @@ impl Journal {
             root.step_on_file("append", NAME)
                 .and_then(|()| file.write_all(&line))
                 .map_err(InstallError::io("write", root.path_of(NAME)))?;
-            root.sync_file(&**file, NAME)?;
+            if !broken::is(Break::JournalIsNotSynced) {
+                root.sync_file(&**file, NAME)?;
+            }
         } else {
             self.file = Some(replace(root, &[&self.read[..], &line].concat())?);
             self.read = Vec::new();

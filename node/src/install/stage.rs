@@ -9,7 +9,11 @@ use std::{
     slice,
 };
 
-use updraft_protocol::{Digest, Entry, Node, ReleaseVersion, Tree, codec};
+use updraft_protocol::{
+    Digest, Entry, Node, ReleaseVersion, Tree,
+    broken::{self, Break},
+    codec,
+};
 
 use super::{
     Installer,
@@ -156,7 +160,9 @@ impl Installer {
         writer.finish()?;
         top.set_mode(FOLDER_MODE)?;
         top.sync()?;
-        check::check(&self.versions.folder(temporary)?, version, tree)?;
+        if !broken::is(Break::TreesAreNotChecked) {
+            check::check(&self.versions.folder(temporary)?, version, tree)?;
+        }
         let name = version.to_string();
         if self.versions.rename_to_free(temporary, &name)? == Taken::Occupied {
             return Err(InstallError::Occupied { path: self.versions.path_of(&name) });
@@ -229,6 +235,9 @@ impl<'a> TreeWriter<'a> {
     fn close_if_full(&mut self) -> Result<(), InstallError> {
         let Some(open) = self.open.take_if(|open| open.left == 0) else { return Ok(()) };
         open.folder.set_file_mode(&*open.file, open.name, open.mode)?;
+        if broken::is(Break::FilesAreNotSynced) {
+            return Ok(());
+        }
         open.folder.sync_file(&*open.file, open.name)
     }
 

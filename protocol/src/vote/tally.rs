@@ -5,7 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::{key::KeyId, name::OperatorName, root::Electorate};
+use crate::{
+    broken::{self, Break},
+    key::KeyId,
+    name::OperatorName,
+    root::Electorate,
+};
 
 use super::{
     ballot::Stance,
@@ -80,7 +85,11 @@ impl Weights {
             against: of(&|stance| matches!(stance, Stance::No)),
             cancel: of(&|stance| matches!(stance, Stance::Cancel)),
             abstain: of(&|stance| matches!(stance, Stance::Abstain)),
-            total: self.total(),
+            total: if broken::is(Break::SilenceIsNotCounted) {
+                self.together(stances.keys())
+            } else {
+                self.total()
+            },
             possible: self.together(self.electors.keys().filter(|key| !against(key))),
         }
     }

@@ -133,6 +133,8 @@ pub enum Deed {
         from: Loot,
         /// How many.
         count: u8,
+        /// The release that a thief makes with keys of publishers.
+        release: Option<Version>,
     },
     /// An elector proposes another protocol.
     Propose {

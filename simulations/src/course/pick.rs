@@ -103,8 +103,9 @@ impl<'a> Picking<'a> {
             Act::Weather { loss, twice, late } => {
                 self.put(at, Deed::Weather { loss: *loss, twice: *twice, late: *late });
             }
-            Act::Steal { from, count } => {
-                self.put(at, Deed::Steal { from: *from, count: *count });
+            Act::Steal { from, count, release } => {
+                let release = release.clone();
+                self.put(at, Deed::Steal { from: *from, count: *count, release });
             }
             Act::Propose { component, to, release, voting, lead, grace, .. } => {
                 let node = self.electors().into_iter().next().unwrap_or_default();

@@ -61,13 +61,14 @@ impl fmt::Display for Deed {
                 write!(f, "the disk of {node} {fault} for {}", seconds(*lasts))
             }
             Self::Turn { node, into } => write!(f, "{node} turns hostile: it {into}"),
-            Self::Steal { from, count } => {
+            Self::Steal { from, count, release } => {
                 let (keys, so) = match from {
                     Loot::Publishers => ("publishers", "a release of the thief is signed"),
                     Loot::PublishersTwice => ("publishers", "two heads with one number are signed"),
                     Loot::Electors => ("electors", "each signs two ballots with one number"),
                 };
-                write!(f, "{count} keys of {keys} are stolen, and {so}")
+                write!(f, "{count} keys of {keys} are stolen, and {so}")?;
+                release.as_ref().map_or(Ok(()), |release| write!(f, ": {release}"))
             }
             Self::Propose { node, component, to, release, .. } => {
                 let whose = component.as_deref().unwrap_or("the nodes");

@@ -3,6 +3,8 @@
 /// What a power cut takes of what was not synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
+    /// None of it: it was written long ago.
+    Nothing,
     /// All of it.
     Everything,
     /// The bytes, sizes and modes of files and the modes of folders; names come through. The file that was written,
@@ -34,7 +36,7 @@ impl Choices {
     pub(super) fn new(loss: Loss) -> Self {
         let state = match loss {
             Loss::Chosen(seed) => seed,
-            Loss::Everything | Loss::Data | Loss::Names => 0,
+            Loss::Nothing | Loss::Everything | Loss::Data | Loss::Names => 0,
         };
         Self { loss, state }
     }
@@ -43,7 +45,7 @@ impl Choices {
     pub(super) fn survivors(&mut self, part: Part, count: usize) -> usize {
         match (self.loss, part) {
             (Loss::Everything, _) | (Loss::Data, Part::Data) | (Loss::Names, Part::Names) => 0,
-            (Loss::Data, Part::Names) | (Loss::Names, Part::Data) => count,
+            (Loss::Nothing, _) | (Loss::Data, Part::Names) | (Loss::Names, Part::Data) => count,
             (Loss::Chosen(_), _) => self.up_to(count),
         }
     }

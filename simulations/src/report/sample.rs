@@ -40,6 +40,7 @@ pub(crate) fn outcome() -> Outcome {
             (Counted::FetchedBytes, 22_020_096.0),
             (Counted::Accusations, 3.0),
             (Counted::FailedInstalls, 0.0),
+            (Counted::Alarms, 0.0),
         ]),
         broken: vec![Broken {
             at: 131.25,

@@ -44,7 +44,9 @@ pub(super) fn of(what: Counted) -> Unit {
     match what {
         Counted::GossipBytes | Counted::FetchedBytes => Unit::Bytes,
         Counted::SeederShare | Counted::Duplicates => Unit::Part,
-        Counted::Lookups | Counted::Accusations | Counted::FailedInstalls => Unit::Things,
+        Counted::Lookups | Counted::Accusations | Counted::FailedInstalls | Counted::Alarms => {
+            Unit::Things
+        }
     }
 }
 

@@ -176,6 +176,9 @@ pub enum Act {
         from: Loot,
         /// How many.
         count: u8,
+        /// The release that a thief makes with keys of publishers; some version that nobody has if it is not said.
+        #[serde(default)]
+        release: Option<Version>,
     },
     /// The first elector proposes another protocol.
     Propose {

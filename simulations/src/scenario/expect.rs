@@ -105,4 +105,6 @@ pub enum Counted {
     Accusations,
     /// Installations that failed.
     FailedInstalls,
+    /// Nodes that hold a proof that the keys of a channel have said two things.
+    Alarms,
 }

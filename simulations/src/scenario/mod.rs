@@ -337,6 +337,9 @@ pub struct Release {
     /// Bytes of the patches that are published with it, by the version they start from.
     #[serde(default)]
     pub patches: BTreeMap<Version, Size>,
+    /// Whether its patches make something else than the release.
+    #[serde(default)]
+    pub wrong_patches: bool,
     /// Of what: the network's component, or `updraft`, the program of the nodes themselves.
     #[serde(default)]
     pub component: Option<String>,

@@ -168,7 +168,7 @@ impl fmt::Display for Act {
             Self::Turn { group, share, into } => {
                 write!(f, "{} turn hostile: each {into}", whom(*share, group.as_deref()))
             }
-            Self::Steal { from, count } => {
+            Self::Steal { from, count, release } => {
                 let (keys, so) = match from {
                     Loot::Publishers => ("publishers", "a release of the thief is signed"),
                     Loot::PublishersTwice => ("publishers", "two heads with one number are signed"),
@@ -176,7 +176,8 @@ impl fmt::Display for Act {
                         ("electors", "two ballots with one number are signed by each")
                     }
                 };
-                write!(f, "{count} keys of {keys} are stolen, and {so}")
+                write!(f, "{count} keys of {keys} are stolen, and {so}")?;
+                release.as_ref().map_or(Ok(()), |release| write!(f, ": {release}"))
             }
             Self::Propose { component, from, to, release, voting, lead, grace } => {
                 let whose = component.as_deref().unwrap_or("the nodes");
@@ -318,7 +319,7 @@ impl fmt::Display for Expectation {
 
 impl Counted {
     /// Everything that is counted.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::GossipBytes,
         Self::Lookups,
         Self::SeederShare,
@@ -326,6 +327,7 @@ impl Counted {
         Self::FetchedBytes,
         Self::Accusations,
         Self::FailedInstalls,
+        Self::Alarms,
     ];
 
     /// The word that a scenario has for it.
@@ -338,6 +340,7 @@ impl Counted {
             Self::FetchedBytes => "fetched-bytes",
             Self::Accusations => "accusations",
             Self::FailedInstalls => "failed-installs",
+            Self::Alarms => "alarms",
         }
     }
 }
@@ -352,6 +355,7 @@ impl fmt::Display for Counted {
             Self::FetchedBytes => "chunk bytes got by the busiest node",
             Self::Accusations => "lies that were noticed",
             Self::FailedInstalls => "installations that failed",
+            Self::Alarms => "nodes that know of two heads with one number",
         })
     }
 }

@@ -252,20 +252,26 @@ impl World {
         let now = this.now(self.now);
         let unknown =
             this.running.as_ref().is_some_and(|r| r.machine.follows_unknown_rules(&peer, now));
-        let ask = if unknown { Ask::CatchUpByBootstrap(request) } else { Ask::CatchUp(request) };
+        let ask = if unknown || self.is_left_behind(node) {
+            Ask::CatchUpByBootstrap(request)
+        } else {
+            Ask::CatchUp(request)
+        };
         self.ask(node, peer, ask, about);
     }
 
-    /// Sends gossip on its way.
-    pub(super) fn spread(&mut self, sent: Vec<Sent>) {
+    /// Sends gossip on its way, but for what the silent keep to themselves.
+    pub(super) fn spread(&mut self, mut sent: Vec<Sent>) {
+        sent.retain(|sent| {
+            let hostile = self.nodes[sent.from as usize].hostile;
+            !matches!(hostile, Some(Hostility::Silence | Hostility::Eclipse))
+        });
+        self.send_gossip(sent);
+    }
+
+    /// Sends gossip on its way, whoever says it.
+    pub(super) fn send_gossip(&mut self, sent: Vec<Sent>) {
         for Sent { from, to, what, size } in sent {
-            let is_silent = matches!(
-                self.nodes[from as usize].hostile,
-                Some(Hostility::Silence | Hostility::Eclipse)
-            );
-            if is_silent {
-                continue;
-            }
             if self.chances.ways.happens(self.ways.weather.twice.0) {
                 self.send(from, to, Body::Gossip(what.clone()), size);
             }

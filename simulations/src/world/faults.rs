@@ -12,8 +12,6 @@ use crate::{
 
 /// Changes that fail while a disk is broken; no node makes so many before it is whole again.
 const BROKEN_CHANGES: u64 = 256;
-/// Nobody waits so long for a failed disk: whole again at once when the story is calm.
-const WHOLE: Capacity = Capacity::AMPLE;
 
 /// How a node's program is going to end in the middle of an installation.
 #[derive(Debug, Clone)]
@@ -151,8 +149,9 @@ impl World {
 
     /// A disk is whole again.
     pub(super) fn mend_disk(&mut self, node: u32) {
-        for folder in self.node(node).folders.values() {
-            folder.disk.set_capacity(WHOLE);
+        let this = self.node(node);
+        for folder in this.folders.values() {
+            folder.disk.set_capacity(this.room);
             folder.disk.mend();
         }
     }
@@ -160,6 +159,7 @@ impl World {
     /// Everything that was broken is whole again, everybody is there, and nobody lies any more.
     fn calm(&mut self) {
         self.heal();
+        self.ways.weather = Weather::default();
         for node in 0..u32::try_from(self.nodes.len()).expect("numbered so") {
             self.mend_disk(node);
             let this = self.node(node);

@@ -13,7 +13,7 @@ use updraft_node::{
 use updraft_protocol::{ComponentName, Digest, ReleaseVersion};
 
 use super::{Event, World, lines::Micros, node::Node};
-use crate::disk::{Capacity, VirtualDisk};
+use crate::disk::VirtualDisk;
 
 /// Versions kept besides the live one: `store.keep_versions`.
 const KEEP: usize = 3;
@@ -98,7 +98,8 @@ impl Node {
 
     /// Opens a component's folder, which comes to rest by that.
     pub fn open(&mut self, component: &ComponentName) -> Result<(), InstallError> {
-        let empty = || Folder { disk: VirtualDisk::new(Capacity::AMPLE), installer: None };
+        let room = self.room;
+        let empty = || Folder { disk: VirtualDisk::new(room), installer: None };
         let folder = self.folders.entry(component.clone()).or_insert_with(empty);
         if folder.installer.is_none() {
             folder.installer = Some(Installer::open_on(folder.disk.root(), component.clone(), 0)?);
@@ -258,19 +259,34 @@ impl World {
         let made =
             made.ok_or_else(|| JobError::Damaged("nobody has made these contents".to_owned()))?;
         self.check_route(node, job, fetched)?;
+        let (contents, wrong) = self.assembled(node, fetched, &made.contents);
         let this = self.node(node);
         this.open(&job.component).map_err(|error| refused(&error))?;
         let installer =
             this.folders.get_mut(&job.component).and_then(|folder| folder.installer.as_mut());
         let installer = installer.ok_or_else(|| Self::failed("the folder could not be opened"))?;
         let staged = installer
-            .stage(&job.manifest.version, &tree, &made.tree, |out| out.write_all(&made.contents));
+            .stage(&job.manifest.version, &tree, &made.tree, |out| out.write_all(&contents));
         let made = match staged {
             Ok(_) => Made::Staged,
             Err(InstallError::AlreadyLive { .. }) => Made::Already,
-            Err(error) => return Err(refused(&error)),
+            Err(error) => return Err(blamed(&error, wrong)),
         };
         then(installer, made)
+    }
+
+    /// What the blobs of a way make, and which of them makes something else than what is signed for.
+    fn assembled(&self, node: u32, fetched: &Fetched, right: &[u8]) -> (Vec<u8>, Option<Digest>) {
+        let mut contents = right.to_vec();
+        let is_wrong = |blob: &Digest| {
+            let spoilt = self.nodes[node as usize].shelves.get(blob).is_some_and(|s| s.is_spoilt);
+            spoilt || self.releases.find(blob).is_some_and(|made| made.leads_elsewhere)
+        };
+        let wrong = fetched.route.iter().map(|leg| leg.blob).find(is_wrong);
+        if let Some(first) = contents.first_mut().filter(|_| wrong.is_some()) {
+            *first ^= 1;
+        }
+        (contents, wrong)
     }
 
     /// Whether the blobs of a way are here, and the way begins with what is installed.
@@ -330,6 +346,14 @@ impl World {
 enum Made {
     Already,
     Staged,
+}
+
+/// Whose fault a failed staging is: that of a blob, if one makes something else, or of this machine.
+fn blamed(error: &InstallError, wrong: Option<Digest>) -> JobError {
+    match wrong {
+        Some(blob) => JobError::WrongRoute { blob, error: error.to_string() },
+        None => refused(error),
+    }
 }
 
 fn refused(error: &InstallError) -> JobError {

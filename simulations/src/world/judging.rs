@@ -62,10 +62,8 @@ impl World {
             Some(_) => members,
             None => self.followers().map(|(number, _)| number).collect(),
         };
-        let spread = self.spread_called(release);
-        let has = |node: &&u32| {
-            spread.and_then(|spread| spread.installed.get(*node)).is_some_and(|at| *at <= by)
-        };
+        let ran = self.measured.ran.get(&release.0);
+        let has = |node: &&u32| ran.and_then(|ran| ran.get(*node)).is_some_and(|at| *at <= by);
         (wanted.iter().filter(has).count(), wanted.len())
     }
 
@@ -87,8 +85,8 @@ impl World {
         let Some(optimum) = &spread.optimum else {
             return (false, "no optimum: somebody was away when it was published".to_owned());
         };
-        let wanted = self.followers().count();
-        let last = spread.installed.values().max().filter(|_| spread.installed.len() >= wanted);
+        let times: Vec<Micros> = self.times(spread).collect();
+        let last = times.iter().max().filter(|_| times.len() >= self.followers().count());
         let Some(last) = last else { return (false, "not everywhere".to_owned()) };
         let took = last.saturating_sub(spread.published) as f64 / 1e6;
         let ratio = took / optimum.seconds;
@@ -105,11 +103,14 @@ impl World {
             Counted::FetchedBytes => node.counters.got,
             Counted::Accusations => node.counters.accused,
             Counted::FailedInstalls => node.counters.failed,
+            Counted::Alarms => self.is_alarmed(node),
             Counted::Duplicates => node.counters.twice,
             Counted::SeederShare => node.counters.gave,
         });
         match what {
-            Counted::Accusations | Counted::FailedInstalls => values.sum::<u64>() as f64,
+            Counted::Accusations | Counted::FailedInstalls | Counted::Alarms => {
+                values.sum::<u64>() as f64
+            }
             _ => values.max().unwrap_or(0) as f64,
         }
     }

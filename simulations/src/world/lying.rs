@@ -3,8 +3,10 @@
 use updraft_protocol::{Ballot, Digest, Gossip, Signed, Stance, Statement};
 
 use super::{World, gossip::What, people::key};
-use crate::scenario::Hostility;
+use crate::scenario::{Hostility, Version};
 
+/// The release of a thief, if the scenario does not say which: no publisher gets so far.
+const FORGED: &str = "9999.0.0";
 /// Useless messages that a flooder sends to each peer in a second.
 const FLOOD: usize = 40;
 /// Strangers in whose names one sybil votes in a second.
@@ -90,11 +92,15 @@ impl World {
         }
     }
 
-    /// Somebody who has stolen keys of so many publishers announces a release of his own.
-    pub(super) fn announce_stolen(&mut self, keys: usize) {
+    /// Somebody who has stolen keys of so many publishers announces a release of his own, and has its bytes.
+    pub(super) fn announce_stolen(&mut self, keys: usize, called: Option<&Version>) {
         let Some(thief) = self.a_liar() else { return };
         let wall = self.nodes[thief as usize].wall(self.now);
-        let made = self.releases.forge(&self.people, keys, wall);
+        let version =
+            called.map_or_else(|| FORGED.parse().expect("a version"), |called| called.0.clone());
+        let made = self.releases.forge(&self.people, version, keys, wall);
+        self.give_bytes(thief, &made);
+        made.manifest.blobs().for_each(|blob| self.dht.provide(blob.digest, thief));
         let head = self.people.forge_head(&made.signed, keys, wall);
         self.say_stolen(thief, head, Some(made));
     }
@@ -118,7 +124,7 @@ impl World {
         let Some(topic) = self.nodes[thief as usize].topic() else { return };
         let manifest = made.map(|made| made.signed.as_ref().clone());
         let sent = self.gossip.say(thief, topic, Gossip::announce(head.as_ref().clone(), manifest));
-        self.spread(sent);
+        self.send_gossip(sent);
     }
 
     /// Somebody who has stolen keys of so many electors says two things with each.
@@ -135,7 +141,7 @@ impl World {
                 {
                     let said = Gossip::Statement(Statement::Ballot(signed));
                     let sent = self.gossip.say(thief, topic, said);
-                    self.spread(sent);
+                    self.send_gossip(sent);
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
-use updraft_protocol::{Digest, Head, ReleaseVersion, Signed};
+use updraft_protocol::{ComponentName, Digest, Head, ReleaseVersion, Signed};
 
 use super::{World, lines::Micros, node::Node, talk::FRAMED};
 use crate::{
@@ -19,12 +19,13 @@ const MARKS: [u8; 4] = [50, 90, 99, 100];
 
 /// Words for a vote that is decided, one way or the other.
 const DECIDED: [&str; 7] =
-    ["locked in", "rejected", "active", "final", "overtaken", "failed", "cancelled"];
+    ["lockedIn", "rejected", "active", "final", "overtaken", "failed", "cancelled"];
 
 /// A release since it was published.
 #[derive(Debug)]
 pub(super) struct Spread {
     pub(super) version: ReleaseVersion,
+    component: ComponentName,
     manifest: Digest,
     size: u64,
     pub(super) published: Micros,
@@ -51,6 +52,8 @@ pub(super) struct Spread {
 #[derive(Debug, Default)]
 pub(super) struct Measured {
     pub(super) spreads: Vec<Spread>,
+    /// When each node ran each version for the first time, whoever made it.
+    pub(super) ran: BTreeMap<ReleaseVersion, BTreeMap<u32, Micros>>,
     /// When each vote was proposed.
     proposed: BTreeMap<Digest, Micros>,
     /// When somebody voted first on each.
@@ -118,6 +121,7 @@ impl World {
         let optimum = self.optimum(&made.manifest, &[node]);
         self.measured.spreads.push(Spread {
             version: version.clone(),
+            component: made.manifest.component.clone(),
             manifest: made.signed.digest(),
             size: made.manifest.whole.size,
             published: self.now,
@@ -163,18 +167,19 @@ impl World {
     pub(super) fn runs(&mut self, node: u32, version: &ReleaseVersion) {
         let now = self.now;
         self.measured.changed = now;
-        let wanted = self.followers().count();
-        let spread = self.measured.spreads.iter_mut().find(|spread| spread.version == *version);
-        let Some(spread) = spread else { return };
-        spread.installed.entry(node).or_insert(now);
-        if spread.installed.len() == wanted && spread.after.is_none() {
-            let carried = self.carried();
-            if let Some(spread) =
-                self.measured.spreads.iter_mut().find(|one| one.version == *version)
-            {
-                spread.after = Some((now, carried));
-            }
+        self.measured.ran.entry(version.clone()).or_default().entry(node).or_insert(now);
+        let place = self.measured.spreads.iter().position(|spread| spread.version == *version);
+        let Some(place) = place else { return };
+        self.measured.spreads[place].installed.entry(node).or_insert(now);
+        let spread = &self.measured.spreads[place];
+        if spread.after.is_none() && self.times(spread).count() == self.followers().count() {
+            self.measured.spreads[place].after = Some((now, self.carried()));
         }
+    }
+
+    /// When each of those who are to run a release ran it. Liars may run it as well, and are not counted.
+    pub(super) fn times(&self, spread: &Spread) -> impl Iterator<Item = Micros> {
+        self.followers().filter_map(|(number, _)| spread.installed.get(&number).copied())
     }
 
     fn spread_of(&mut self, manifest: &Digest) -> Option<&mut Spread> {
@@ -222,26 +227,26 @@ impl World {
     /// Microseconds from the first ballot until every node that is there and does not lie knew how a vote had ended.
     fn known(&self, id: &Digest) -> Option<Micros> {
         let voted = self.measured.voted.get(id)?;
-        let ended = |node: u32| {
-            let times = DECIDED
-                .iter()
-                .filter_map(|word| self.measured.stood.get(&(*id, *word))?.get(&node));
-            times.min().copied()
-        };
-        let there = |(_, node): &(u32, &Node)| node.hostile.is_none() && node.running.is_some();
-        let when: Option<Vec<Micros>> =
-            (0..).zip(&self.nodes).filter(there).map(|(number, _)| ended(number)).collect();
-        Some(when?.into_iter().max()?.saturating_sub(*voted))
+        Some(self.saw_everywhere(id, &DECIDED)?.saturating_sub(*voted))
     }
 
     /// When every node that does not lie and is there had seen the vote that was proposed last stand so.
     pub(super) fn stood_everywhere(&self, word: &str) -> Option<Micros> {
         let (last, _) = self.measured.proposed.iter().max_by_key(|(_, at)| **at)?;
-        let stood = self.measured.stood.iter().find(|((id, is), _)| id == last && *is == word)?.1;
+        self.saw_everywhere(last, &[word])
+    }
+
+    /// When all of them had seen a vote stand in one of these ways.
+    fn saw_everywhere(&self, vote: &Digest, words: &[&str]) -> Option<Micros> {
         let there = |(_, node): &(u32, &Node)| node.hostile.is_none() && node.running.is_some();
         let there = (0..).zip(&self.nodes).filter(there);
-        let when: Option<Vec<Micros>> =
-            there.map(|(number, _)| stood.get(&number).copied()).collect();
+        let of = self.measured.stood.iter();
+        let stood: Vec<_> = of
+            .filter(|((id, word), _)| id == vote && words.contains(word))
+            .map(|(_, nodes)| nodes)
+            .collect();
+        let first = |number| stood.iter().filter_map(|nodes| nodes.get(&number).copied()).min();
+        let when: Option<Vec<Micros>> = there.map(|(number, _)| first(number)).collect();
         when?.into_iter().max()
     }
 
@@ -266,6 +271,15 @@ impl World {
                 up += rates.up;
             }
         }
+        // Seeds give what they have got, and are waited for by nobody.
+        let helps = |(number, node): &(u32, &Node)| {
+            node.hostile.is_none()
+                && node.character.role == Role::Seed
+                && node.running.is_some()
+                && !seeders.contains(number)
+        };
+        let helpers = (0..).zip(&self.nodes).filter(helps);
+        up += helpers.map(|(number, _)| self.lines.rates(number).up).sum::<u64>();
         let framed = |seconds: f64| seconds * FRAMED;
         let seeds: u64 = seeders.iter().map(|node| self.lines.rates(*node).up).sum();
         let once: u64 = blobs.values().sum();
@@ -283,16 +297,17 @@ impl World {
 
     /// Whether a vote is under way: open, or decided and not final.
     pub(super) fn is_voting(&self) -> bool {
-        let words = ["announced", "voting", "locked in", "active"];
+        let words = ["announced", "voting", "lockedIn", "active"];
         let votes = self.vote_lines();
         votes.iter().any(|vote| vote.states.keys().any(|word| words.contains(&word.as_str())))
     }
 
-    /// How many of those who are to run what was published last do.
+    /// How many of those who are to run what was published last do. The program of the nodes themselves is run by those
+    /// only who need it.
     pub(super) fn done(&self) -> (u64, u64) {
-        let wanted = self.followers().count() as u64;
-        let done = self.measured.spreads.last().map_or(0, |spread| spread.installed.len() as u64);
-        (done, wanted)
+        let followed = |spread: &&Spread| spread.component == self.people.component;
+        let Some(last) = self.measured.spreads.iter().rfind(followed) else { return (0, 0) };
+        (self.times(last).count() as u64, self.followers().count() as u64)
     }
 
     /// Everything that was measured.
@@ -329,7 +344,7 @@ impl World {
     }
 
     fn release_line(&self, spread: &Spread, wanted: usize) -> ReleaseLine {
-        let mut times: Vec<Micros> = spread.installed.values().copied().collect();
+        let mut times: Vec<Micros> = self.times(spread).collect();
         times.sort_unstable();
         let since = |at: Micros| seconds(at.saturating_sub(spread.published));
         let marks = |times: &[Micros], wanted: usize| -> BTreeMap<u8, f64> {
@@ -448,12 +463,20 @@ impl World {
                     states: BTreeMap::new(),
                     known: self.known(&line.id).map(seconds),
                 });
-                *vote.states.entry(line.state.word().to_owned()).or_default() += 1;
+                *vote.states.entry(line.state.camel_case().to_owned()).or_default() += 1;
             }
         }
         let mut lines: Vec<VoteLine> = lines.into_values().collect();
         lines.sort_by(|one, other| one.proposed.total_cmp(&other.proposed));
         lines
+    }
+
+    /// 1 for a node that follows the channel no more, because two heads with one number were signed.
+    pub(super) fn is_alarmed(&self, node: &Node) -> u64 {
+        let frozen = |running: &super::node::Running| {
+            running.machine.catalog().freeze(&self.people.channel).is_some()
+        };
+        u64::from(node.running.as_ref().is_some_and(frozen))
     }
 
     /// Numbers over all nodes.
@@ -476,6 +499,7 @@ impl World {
             (Counted::FetchedBytes, most(&|_, node| node.counters.got)),
             (Counted::Accusations, sum(&|node| node.counters.accused) as f64),
             (Counted::FailedInstalls, sum(&|node| node.counters.failed) as f64),
+            (Counted::Alarms, sum(&|node| self.is_alarmed(node)) as f64),
         ])
     }
 }

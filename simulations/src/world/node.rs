@@ -17,7 +17,10 @@ use super::{
     faults::Doom, gossip::MessageId, installing::Folders, ledger::Kept, lines::Micros,
     people::BEGIN, talk::QuestionId,
 };
-use crate::scenario::{Hostility, Role};
+use crate::{
+    disk::Capacity,
+    scenario::{Hostility, Role},
+};
 
 /// What a carrying is for: a job of the agent's, or a mirror of a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +68,8 @@ pub struct Shelf {
     pub held: Vec<bool>,
     /// Whether it lies there under its name.
     pub is_complete: bool,
+    /// Whether a chunk is in it that is not what was signed for.
+    pub is_spoilt: bool,
 }
 
 impl Shelf {
@@ -168,6 +173,8 @@ pub struct Node {
     pub kept: Kept,
     /// Its components' folders.
     pub folders: Folders,
+    /// Room on its disk.
+    pub room: Capacity,
     /// Blobs on its disk.
     pub shelves: BTreeMap<Digest, Shelf>,
     /// Listings and chunk lists on its disk.

@@ -8,7 +8,7 @@ use updraft_node::publish::head;
 use updraft_protocol::{
     ChannelName, ChannelRole, ComponentName, Digest, Elector, Electorate, Head, KeyId, Listing,
     Manifest, NetworkId, NetworkKind, Role, Root, SecretKey, Signable, Signed, Timestamp, Verified,
-    root,
+    codec, root,
 };
 
 use crate::scenario::{Floors, Scenario};
@@ -17,6 +17,9 @@ use crate::scenario::{Floors, Scenario};
 pub const BEGIN: u64 = 1_800_000_000;
 /// How long a root is good: longer than any run.
 const ROOT_LIFETIME: u64 = 10 * 365 * 86_400;
+/// Bytes of a signature and of the number of signatures before them, as they are written: the id of a key and 64 bytes.
+const SIGNATURE: usize = 32 + 64;
+const COUNT: usize = 8;
 /// What the network keeps up to date.
 const COMPONENT: &str = "app";
 const CHANNEL: &str = "stable";
@@ -130,13 +133,40 @@ impl People {
         self.electors.len()
     }
 
-    /// Signs something with as many publishers' keys as it takes, or with fewer as a thief does who has not got them all.
+    /// Signs something with so many of the publishers' keys.
     pub fn sign<T: Signable>(&self, value: &T, keys: usize) -> Arc<Signed<T>> {
         let mut signed = Signed::unsigned(value).expect("it is within its bounds");
         for key in self.publishers.iter().take(keys) {
             signed.sign(key, &self.network);
         }
         Arc::new(signed)
+    }
+
+    /// Signs something as a thief does who has so many of the publishers' keys. If they are too few he tries what he can:
+    /// the last of them signs twice, and the others seem to have signed.
+    pub fn forge<T: Signable>(&self, value: &T, keys: usize) -> Arc<Signed<T>> {
+        let honest = self.sign(value, keys);
+        if keys >= self.threshold {
+            return honest;
+        }
+        let mut bytes = codec::encode(&*honest).expect("it is within its bounds");
+        let end = bytes.len();
+        let last = bytes[end.saturating_sub(SIGNATURE)..].to_vec();
+        let others = self.publishers.iter().skip(keys).map(|key| {
+            let id = key.public().id();
+            id.digest()
+                .as_bytes()
+                .iter()
+                .copied()
+                .chain(std::iter::repeat(0).take(64))
+                .collect::<Vec<u8>>()
+        });
+        let more: Vec<Vec<u8>> = std::iter::once(last).chain(others).collect();
+        let count = (keys + more.len()) as u64;
+        let at = end - keys * SIGNATURE - COUNT;
+        bytes[at..at + COUNT].copy_from_slice(&count.to_le_bytes());
+        bytes.extend(more.concat());
+        Arc::new(codec::decode(&bytes).expect("signatures are not judged when they are read"))
     }
 
     /// Signs a manifest as the publishers do.
@@ -189,7 +219,7 @@ impl People {
             manifest: manifest.digest(),
         };
         let next = head::with_release(self.newest.as_ref(), listing, self.place(now));
-        self.sign(&next.expect("its version is taken by nobody"), keys)
+        self.forge(&next.expect("its version is taken by nobody"), keys)
     }
 
     /// One of several next heads that list the same, as a thief signs them.

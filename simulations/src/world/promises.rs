@@ -43,7 +43,7 @@ enum Outcome {
 impl Outcome {
     fn of(word: &str) -> Option<Self> {
         match word {
-            "locked in" | "active" | "final" | "overtaken" => Some(Self::Decided),
+            "lockedIn" | "active" | "final" | "overtaken" => Some(Self::Decided),
             "cancelled" => Some(Self::Cancelled),
             _ => None,
         }
@@ -147,10 +147,10 @@ impl World {
         let Some(running) = &this.running else { return };
         let lines = running.machine.proposals(this.now(self.now));
         for line in &lines {
-            self.stands(node, line.id, line.state.word());
+            self.stands(node, line.id, line.state.camel_case());
         }
         let ends = lines.into_iter().filter_map(|line| {
-            Some((line.id, line.proposal.number, Outcome::of(line.state.word())?))
+            Some((line.id, line.proposal.number, Outcome::of(line.state.camel_case())?))
         });
         for (id, number, outcome) in ends.collect::<Vec<_>>() {
             let (first, by) = *self.promises.outcomes.entry(id).or_insert((outcome, node));

@@ -24,6 +24,8 @@ pub struct MadeBlob {
     pub list: Arc<ChunkList>,
     /// The tree it starts from, if it is a patch.
     pub from: Option<Digest>,
+    /// Whether it makes something else than what is signed for.
+    pub leads_elsewhere: bool,
 }
 
 /// A release that was made.
@@ -64,7 +66,7 @@ impl Releases {
         let (tree, contents) = files(&component, &version);
         let encoded = codec::encode(&*tree).expect("a small listing");
         let object = self.object(encoded);
-        let whole = self.blob(&format!("whole {component} {version}"), wanted.size.0, None);
+        let whole = self.blob(&format!("whole {component} {version}"), wanted.size.0, None, false);
         let mut patches = Vec::new();
         for (from, size) in &wanted.patches {
             let Some(base) = self.made.get(&(component.clone(), from.0.clone())) else { continue };
@@ -74,7 +76,7 @@ impl Releases {
                 from: from.0.clone(),
                 from_tree,
                 codec: PatchCodec::BsdiffZstd,
-                blob: self.blob(&name, size.0, Some(from_tree)),
+                blob: self.blob(&name, size.0, Some(from_tree), wanted.wrong_patches),
             });
         }
         let plain = manifest(people, &component, &version, now, (object, &tree), whole);
@@ -97,14 +99,19 @@ impl Releases {
     }
 
     /// Makes a release of a thief's, who has so many of the publishers' keys.
-    pub fn forge(&mut self, people: &People, keys: usize, now: Timestamp) -> Arc<Made> {
-        let version: ReleaseVersion = "9999.0.0".parse().expect("a version");
+    pub fn forge(
+        &mut self,
+        people: &People,
+        version: ReleaseVersion,
+        keys: usize,
+        now: Timestamp,
+    ) -> Arc<Made> {
         let component = people.component.clone();
         let (tree, contents) = files(&component, &version);
         let object = self.object(codec::encode(&*tree).expect("a small listing"));
-        let whole = self.blob("what a thief has made", 1, None);
+        let whole = self.blob("what a thief has made", 1, None, false);
         let manifest = manifest(people, &component, &version, now, (object, &tree), whole);
-        let signed = people.sign(&manifest, keys);
+        let signed = people.forge(&manifest, keys);
         let is_genuine = keys >= people.threshold();
         let made =
             Arc::new(Made { signed, manifest: Arc::new(manifest), tree, contents, is_genuine });
@@ -149,7 +156,7 @@ impl Releases {
         object
     }
 
-    fn blob(&mut self, name: &str, size: u64, from: Option<Digest>) -> Blob {
+    fn blob(&mut self, name: &str, size: u64, from: Option<Digest>, leads_elsewhere: bool) -> Blob {
         let size = size.max(1);
         let chunk_size = ChunkList::chunk_size_for(size);
         let chunks = size.div_ceil(u64::from(chunk_size));
@@ -162,7 +169,10 @@ impl Releases {
         let encoded = codec::encode(&list).expect("within the bounds of a blob");
         let chunks = self.object(encoded);
         let blob = Blob { digest: Digest::of(name.as_bytes()), size, chunks };
-        self.blobs.insert(blob.digest, Arc::new(MadeBlob { blob, list: Arc::new(list), from }));
+        self.blobs.insert(
+            blob.digest,
+            Arc::new(MadeBlob { blob, list: Arc::new(list), from, leads_elsewhere }),
+        );
         blob
     }
 }

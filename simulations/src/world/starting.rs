@@ -19,7 +19,7 @@ use super::{
     people::BEGIN,
 };
 use crate::{
-    disk::Loss,
+    disk::{Capacity, Loss},
     scenario::{Departure, Group, Role, Span, Updates},
 };
 
@@ -80,6 +80,9 @@ impl World {
             life: 0,
             kept: Kept::joined(self.people.root.clone()),
             folders: BTreeMap::new(),
+            room: group
+                .disk
+                .map_or(Capacity::AMPLE, |size| Capacity { bytes: size.0, ..Capacity::AMPLE }),
             shelves: BTreeMap::new(),
             objects: Default::default(),
             peers: Default::default(),
@@ -93,6 +96,7 @@ impl World {
         };
         if let Some(version) = &group.runs {
             self.has_installed(&mut node, version);
+            self.committed(number, version.0.clone());
         }
         self.nodes.push(node);
         self.names.insert(self.name(number), number);
@@ -109,8 +113,8 @@ impl World {
         let tree = made.manifest.tree.object.digest;
         let opened = node.open(component);
         let folder = node.folders.get_mut(component);
-        let installer = folder.and_then(|folder| folder.installer.as_mut());
-        let (Ok(()), Some(installer)) = (opened, installer) else { return };
+        let (Ok(()), Some(folder)) = (opened, folder) else { return };
+        let Some(installer) = folder.installer.as_mut() else { return };
         let at = Timestamp::from_seconds(BEGIN - 3_600);
         let staged =
             installer.stage(&version.0, &tree, &made.tree, |out| out.write_all(&made.contents));
@@ -118,6 +122,9 @@ impl World {
             .and_then(|_| installer.switch(&version.0, at))
             .and_then(|()| installer.commit(&version.0));
         live.expect("nothing fails on a disk that is new");
+        // It has lain there for long: nothing of it can be lost any more.
+        folder.installer = None;
+        folder.disk.cut_power(Loss::Nothing);
     }
 
     /// A moment of a span.

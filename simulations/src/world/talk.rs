@@ -1,7 +1,7 @@
 //! What nodes say to each other beside gossip: questions, their answers, and how long both take.
 
 use updraft_node::{
-    agent::{ErrandInput, Input, answer},
+    agent::{ErrandInput, Input, Understood, answer},
     fetch::{self, PeerError},
 };
 use updraft_protocol::{
@@ -94,6 +94,8 @@ pub(super) enum Ask {
     Fork(ForkId),
     /// Bytes, or what it holds, in the first version of the protocol.
     Transfer(TransferRequest),
+    /// The same by the way that every node understands.
+    TransferByBootstrap(TransferRequest),
     /// The same in the second.
     PackedOne(TransferRequest),
     /// Many chunks of a blob.
@@ -278,11 +280,22 @@ impl World {
 
     /// Asks for bytes, or what a peer holds, in the newest version that both speak.
     pub(super) fn ask_for(&mut self, asker: u32, to: u32, request: TransferRequest, about: About) {
-        let ask = match self.asks_in_packs(asker, to) {
-            true => Ask::PackedOne(request),
-            false => Ask::Transfer(request),
+        let ask = if self.is_left_behind(asker) {
+            Ask::TransferByBootstrap(request)
+        } else if self.asks_in_packs(asker, to) {
+            Ask::PackedOne(request)
+        } else {
+            Ask::Transfer(request)
         };
         self.ask(asker, to, ask, about);
+    }
+
+    /// Whether a node's program does not understand the rules in force: then it asks everything by the one way that
+    /// every node understands.
+    pub(super) fn is_left_behind(&self, node: u32) -> bool {
+        let running = self.nodes[node as usize].running.as_ref();
+        let speech = running.and_then(|running| running.speech);
+        speech.is_some_and(|speech| speech.understood == Understood::No)
     }
 
     /// Whether a node asks a peer in the second version of the protocol.
@@ -330,6 +343,7 @@ impl World {
         }
         let weight = match &ask {
             Ask::Transfer(TransferRequest::Object(_))
+            | Ask::TransferByBootstrap(TransferRequest::Object(_))
             | Ask::PackedOne(TransferRequest::Object(_)) => OBJECT_WEIGHT,
             Ask::Pack(..) => PACK_WEIGHT,
             _ => 1,
@@ -354,7 +368,10 @@ impl World {
         let running = this.running.as_ref()?;
         let machine = &running.machine;
         let network = self.people.network;
-        let always = matches!(ask, Ask::Fork(_) | Ask::Roots(_) | Ask::CatchUpByBootstrap(_));
+        let always = matches!(
+            ask,
+            Ask::Fork(_) | Ask::Roots(_) | Ask::CatchUpByBootstrap(_) | Ask::TransferByBootstrap(_)
+        );
         let speaks = match ask {
             Ask::Transfer(_) => machine.speaks_singly(now),
             Ask::PackedOne(_) | Ask::Pack(..) => machine.speaks_packs(now),
@@ -365,7 +382,7 @@ impl World {
         }
         if !self.has_room(node, from, weight) {
             return Some(match ask {
-                Ask::Transfer(_) | Ask::PackedOne(_) => {
+                Ask::Transfer(_) | Ask::TransferByBootstrap(_) | Ask::PackedOne(_) => {
                     (Answer::Transfer(TransferAnswer::Busy), QUESTION)
                 }
                 Ask::Pack(..) => {
@@ -389,7 +406,9 @@ impl World {
                 (Answer::Roots(roots), size)
             }
             Ask::Fork(_) => (Answer::Fork(machine.fork_id(now)), QUESTION),
-            Ask::Transfer(request) | Ask::PackedOne(request) => self.give(node, request)?,
+            Ask::Transfer(request)
+            | Ask::TransferByBootstrap(request)
+            | Ask::PackedOne(request) => self.give(node, request)?,
             Ask::Pack(blob, chunks) => self.give_pack(node, *blob, chunks)?,
         })
     }

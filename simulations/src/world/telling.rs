@@ -43,8 +43,8 @@ impl World {
                     self.node(node).hostile = Some(into);
                 }
             }
-            Deed::Steal { from, count } => match from {
-                Loot::Publishers => self.announce_stolen(usize::from(count)),
+            Deed::Steal { from, count, release } => match from {
+                Loot::Publishers => self.announce_stolen(usize::from(count), release.as_ref()),
                 Loot::PublishersTwice => self.announce_two_heads(usize::from(count)),
                 Loot::Electors => self.vote_twice(usize::from(count)),
             },
@@ -85,27 +85,33 @@ impl World {
         let Some(made) = self.releases.any(version).cloned() else { return };
         let wall = super::people::BEGIN + self.now / 1_000_000;
         let head = self.people.list(&made.signed, updraft_protocol::Timestamp::from_seconds(wall));
-        for blob in made.manifest.blobs() {
-            let Some(found) = self.releases.find(&blob.digest).cloned() else { continue };
-            let this = self.node(node);
-            let held = vec![true; found.list.digests.len()];
-            this.shelves.insert(blob.digest, Shelf { held, is_complete: true });
-            this.objects.insert(blob.chunks.digest);
-        }
-        self.node(node).objects.insert(made.manifest.tree.object.digest);
+        self.give_bytes(node, &made);
         let seq = head.peek().map_or(0, |head| head.seq);
         self.published(version, seq, node);
         let input = Input::Imported { head, manifest: made.signed.clone(), by: "story".to_owned() };
         self.input(node, input);
     }
 
+    /// A node has all bytes of a release, because it is its publisher's, or a thief's.
+    pub(super) fn give_bytes(&mut self, node: u32, made: &super::releases::Made) {
+        for blob in made.manifest.blobs() {
+            let Some(found) = self.releases.find(&blob.digest).cloned() else { continue };
+            let this = self.node(node);
+            let held = vec![true; found.list.digests.len()];
+            this.shelves.insert(blob.digest, Shelf { held, is_complete: true, is_spoilt: false });
+            this.objects.insert(blob.chunks.digest);
+        }
+        self.node(node).objects.insert(made.manifest.tree.object.digest);
+    }
+
     /// The publisher takes a release back, and a node tells the others.
     fn withdraw(&mut self, version: &updraft_protocol::ReleaseVersion, node: u32) {
         let Some(made) = self.releases.any(version).cloned() else { return };
-        let wall = self.nodes[node as usize].wall(self.now);
+        let wall = super::people::BEGIN + self.now / 1_000_000;
+        let wall = updraft_protocol::Timestamp::from_seconds(wall);
+        let Some(topic) = self.nodes[node as usize].topic() else { return };
         let reason = "the story has it so";
         let Some(head) = self.people.withdraw(&made.signed.digest(), reason, wall) else { return };
-        let Some(topic) = self.nodes[node as usize].topic() else { return };
         // Its own node hears of it as any other does.
         let said = updraft_protocol::Gossip::announce(head.as_ref().clone(), None);
         let sent = self.gossip.say(node, topic, said);

@@ -113,12 +113,11 @@ impl Ways {
         self.ends[end as usize].cut = cut;
     }
 
-    /// Makes everything whole again.
+    /// Makes all ways whole again. The weather stays what it is.
     pub fn heal(&mut self) {
         for end in &mut self.ends {
             (end.side, end.muted, end.cut) = (0, false, false);
         }
-        self.weather = Weather::default();
     }
 }
 

@@ -240,6 +240,9 @@ impl<'a> Look<'a> {
                 });
                 self.fault_if(size.0 == 0, || format!("the patch from {from} has no bytes"));
             }
+            self.fault_if(release.wrong_patches && release.patches.is_empty(), || {
+                "`wrong_patches`, and it has no patches".to_owned()
+            });
             self.fault_if(release.needs_protocol == Some(0), || {
                 "`needs_protocol = 0`: protocols begin with 1".to_owned()
             });
@@ -279,6 +282,13 @@ fn is_used(scenario: &Scenario, version: &Version) -> bool {
     scenario.groups.iter().any(|group| group.runs.as_ref() == Some(version))
         || scenario.releases.iter().any(|release| release.patches.contains_key(version))
         || is_published(scenario, version)
+        || is_stolen(scenario, version)
+}
+
+/// Whether a thief makes it.
+fn is_stolen(scenario: &Scenario, version: &Version) -> bool {
+    let makes = |act: &super::Act| matches!(act, super::Act::Steal { release, .. } if release.as_ref() == Some(version));
+    scenario.story.iter().any(|step| makes(&step.act))
 }
 
 fn is_published(scenario: &Scenario, version: &Version) -> bool {

@@ -9,7 +9,7 @@ use updraft_protocol::{
 };
 
 use super::{Look, electors, is_published, only_world};
-use crate::scenario::{Act, Departure, Floors, Kind, Loot, Share, Span, Step, Time};
+use crate::scenario::{Act, Departure, Floors, Kind, Loot, Share, Span, Step, Time, Version};
 
 pub(super) fn look(look: &mut Look<'_>) {
     let scenario = look.scenario;
@@ -85,7 +85,10 @@ fn act(look: &mut Look<'_>, step: &Step) {
             some(look, *share);
             takes_time(look, *lasts);
         }
-        Act::Steal { from, count } => steal(look, *from, *count),
+        Act::Steal { from, count, release } => {
+            steal(look, *from, *count);
+            loot(look, *from, release.as_ref());
+        }
         Act::Propose { .. } => propose(look, step),
         Act::Vote { share, .. } => {
             some(look, *share);
@@ -143,6 +146,24 @@ fn steal(look: &mut Look<'_>, from: Loot, count: u8) {
     };
     look.fault_if(usize::from(count) > has, || {
         format!("`count = {count}`, and there are {has} keys of {whose}")
+    });
+}
+
+/// Who uses stolen keys, and for what.
+fn loot(look: &mut Look<'_>, from: Loot, release: Option<&Version>) {
+    let scenario = look.scenario;
+    let turns = scenario.story.iter().any(|step| matches!(step.act, Act::Turn { .. }));
+    let lies = scenario.groups.iter().any(|group| group.hostile.is_some());
+    look.fault_if(!lies && !turns, || {
+        "nobody lies who could use the keys; give a group `hostile`".to_owned()
+    });
+    let Some(release) = release else { return };
+    let known = look.release(release);
+    look.fault_if(known && is_published(scenario, release), || {
+        format!("release {release} is also published by those to whom the keys belong")
+    });
+    look.fault_if(from != Loot::Publishers, || {
+        "`release`: only who has stolen from `publishers` makes one".to_owned()
     });
 }
 

@@ -221,12 +221,24 @@ fn what_happens_is_looked_at() {
         ("\"heal\"", "nothing is cut before"),
         ("\"crash-at\"\nchange = 0", "`change = 0`: changes begin with 1"),
         (
-            "\"steal\"\nfrom = \"publishers\"\ncount = 4",
+            "\"steal\"\nfrom = \"publishers\"\ncount = 4\n[[group]]\nname = \"liars\"\nhostile = \"stall\"",
             "`count = 4`, and there are 3 keys of publishers",
         ),
         (
-            "\"steal\"\nfrom = \"electors\"\ncount = 5",
+            "\"steal\"\nfrom = \"electors\"\ncount = 5\n[[group]]\nname = \"liars\"\nhostile = \"stall\"",
             "`count = 5`, and there are 4 keys of electors",
+        ),
+        (
+            "\"steal\"\nfrom = \"publishers\"\ncount = 1",
+            "nobody lies who could use the keys; give a group `hostile`",
+        ),
+        (
+            "\"steal\"\nfrom = \"publishers\"\ncount = 1\nrelease = \"1.1.0\"\n[[group]]\nname = \"liars\"\nhostile = \"stall\"",
+            "release 1.1.0 is also published by those to whom the keys belong",
+        ),
+        (
+            "\"steal\"\nfrom = \"electors\"\ncount = 1\nrelease = \"1.0.0\"\n[[group]]\nname = \"liars\"\nhostile = \"stall\"",
+            "`release`: only who has stolen from `publishers` makes one",
         ),
         ("\"vote\"", "nothing is proposed before"),
     ] {
