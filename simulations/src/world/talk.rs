@@ -12,6 +12,7 @@ use updraft_protocol::{
 use super::{
     Event, World,
     gossip::What,
+    held_back::Waiting,
     lines::Micros,
     node::{Running, Task},
 };
@@ -38,7 +39,7 @@ pub(super) const FRAMED: f64 = (PACKET.0 + PACKET.1) as f64 / PACKET.0 as f64;
 /// How much later than others a letter may come that bad weather holds up.
 const LATEST: Micros = 2_000_000;
 /// Bytes of a question.
-const QUESTION: u64 = 60;
+pub(super) const QUESTION: u64 = 60;
 /// After this time a question is given up, but for chunks: what the network room of the node waits.
 const PATIENCE: Micros = 10_000_000;
 /// Time that a question for chunks may take: `transfer.chunk_timeout`, for four chunks of a pack each.
@@ -162,7 +163,7 @@ impl World {
     }
 
     /// The same, and keeps places until it is there.
-    fn send_and_keep(&mut self, from: u32, to: u32, body: Body, size: u64, serves: u32) {
+    pub(super) fn send_and_keep(&mut self, from: u32, to: u32, body: Body, size: u64, serves: u32) {
         if !self.ways.leads(from, to) {
             // What is sent into a cut line is sent again until the connection is given up.
             self.held.push(Held { from, to, body, size, serves });
@@ -251,7 +252,7 @@ impl World {
     }
 
     /// A letter is there, or lost: its places are free.
-    fn served(&mut self, from: u32, to: u32, weight: u32) {
+    pub(super) fn served(&mut self, from: u32, to: u32, weight: u32) {
         if let Some(running) = &mut self.node(from).running
             && let Some(kept) = running.serving.get_mut(&to)
         {
@@ -349,6 +350,7 @@ impl World {
             _ => 1,
         };
         let Some((answer, size)) = self.reply(node, from, &ask, weight) else { return };
+        let (answer, size, wait) = self.limited(node, answer, size);
         // To say no takes no place.
         let is_no = match &answer {
             Answer::Refused => true,
@@ -358,7 +360,11 @@ impl World {
             _ => false,
         };
         let kept = if is_no { 0 } else { weight };
-        self.send_and_keep(node, from, Body::Answer(id, answer), size, kept);
+        self.answer_after(
+            node,
+            wait,
+            Waiting { to: from, question: id, answer, size, weight: kept },
+        );
     }
 
     /// What a node answers, and how many bytes that is; `None` if it does not.
