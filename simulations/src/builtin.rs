@@ -61,8 +61,9 @@ builtin![
     "vote-across-a-partition",
     "called-off",
     "old-program-left-behind",
-    // Everything at once.
+    // Everything at once, and in any size.
     "chaos",
+    "scale",
 ];
 
 /// The one of this name.

@@ -88,6 +88,8 @@ pub struct ReleaseLine {
     pub coverage: Vec<(f64, u64)>,
     /// Seconds until this part of the nodes ran it, by percent: 50, 90, 99, 100; absent if it never came so far.
     pub reached: BTreeMap<u8, f64>,
+    /// Seconds until this part of the nodes that are there and do not lie knew of it, by percent, as above.
+    pub heard: BTreeMap<u8, f64>,
     /// Seconds that the lines alone would have needed, if that can be said.
     pub optimum: Option<Optimum>,
     /// Verified chunk bytes by the group they came from.

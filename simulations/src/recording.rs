@@ -1,15 +1,22 @@
 //! All that it takes to run something again: the scenario as it was, the seed, and what came of it.
 //!
-//! A world is the same for the same scenario and seed, so a recording is small, and replaying it must give the same
-//! hash. It stands on its own: the scenario's file may have changed since.
+//! A world is the same for the same scenario, seed and course, and replaying it must give the same hash. A recording stands on
+//! its own: the scenario's file may have changed since. What happened stands in it one by one, so that parts can be left out.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{outcome::Outcome, run::RunOptions, scenario::Kind};
+use crate::{
+    course::{self, Happening, MAX_KEPT},
+    outcome::Outcome,
+    run::RunOptions,
+    scenario::{Kind, Scenario},
+};
 
 /// Bytes of a recording that are read: a scenario of [`MAX_TEXT`](crate::scenario::MAX_TEXT), as JSON at most twice as
-/// long, and little else.
-pub const MAX_RECORDING: usize = 4 * 1024 * 1024;
+/// long, and a course of [`MAX_KEPT`] things that name few nodes each.
+pub const MAX_RECORDING: usize = 16 * 1024 * 1024;
 
 /// What the first member of a recording says.
 const SCHEMA: &str = "updraft.sim.recording/1";
@@ -29,6 +36,13 @@ pub struct Recording {
     pub node: Option<String>,
     /// Digest of every event in order, in hex; a cluster has none.
     pub hash: Option<String>,
+    /// Everything that happened, unless it is more than [`MAX_KEPT`](crate::course::MAX_KEPT) things: chance picks the
+    /// same again then. Of a cluster it is not known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub course: Option<Vec<Happening>>,
+    /// Groups that had another number of nodes than the text says.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub counts: BTreeMap<String, u32>,
     /// The scenario's text.
     pub text: String,
 }
@@ -55,7 +69,11 @@ pub enum InvalidRecording {
 
 impl Recording {
     /// Of a run of `text`, with what came of it.
-    pub fn of(text: &str, options: &RunOptions, outcome: &Outcome) -> Self {
+    pub fn of(text: &str, scenario: &Scenario, options: &RunOptions, outcome: &Outcome) -> Self {
+        let picked = || course::pick(scenario, options.seed);
+        let course = (outcome.kind == Kind::World)
+            .then(|| options.course.clone().unwrap_or_else(picked))
+            .filter(|course| course.len() <= MAX_KEPT);
         Self {
             schema: SCHEMA.to_owned(),
             name: options.name.clone(),
@@ -63,8 +81,16 @@ impl Recording {
             seed: options.seed,
             node: options.node.clone(),
             hash: outcome.hash.clone(),
+            course,
+            counts: BTreeMap::new(),
             text: text.to_owned(),
         }
+    }
+
+    /// The same, of a run in which groups had another number of nodes.
+    #[must_use]
+    pub fn with_counts(self, counts: &BTreeMap<String, u32>) -> Self {
+        Self { counts: counts.clone(), ..self }
     }
 
     /// As JSON.
@@ -94,16 +120,25 @@ impl Recording {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::{
+        report::sample,
+        scenario::{KEYS, read},
+    };
+
+    fn scenario() -> Scenario {
+        read(KEYS, "keys.toml").expect("tested")
+    }
 
     #[test]
     fn a_recording_is_read_as_it_was_written() {
         let outcome = sample::outcome();
-        let options = RunOptions { name: "x".into(), seed: 7, node: Some("a-1".into()) };
-        let recording = Recording::of("title = \"ü\"\n", &options, &outcome);
+        let options =
+            RunOptions { name: "x".into(), seed: 7, node: Some("a-1".into()), course: None };
+        let recording = Recording::of("title = \"ü\"\n", &scenario(), &options, &outcome);
         let text = recording.to_json().expect("json");
         assert_eq!(Recording::from_json(&text).expect("its own"), recording);
         assert_eq!(recording.hash, outcome.hash);
+        assert_eq!(recording.course, Some(course::pick(&scenario(), 7)));
     }
 
     #[test]
@@ -112,10 +147,11 @@ mod tests {
         assert_eq!(refused("{}"), "not a recording of a run");
         assert_eq!(
             refused(&" ".repeat(MAX_RECORDING + 1)),
-            "larger than 4194304 bytes; this is no recording"
+            "larger than 16777216 bytes; this is no recording"
         );
-        let options = RunOptions { name: "x".into(), seed: 7, node: None };
-        let text = Recording::of("", &options, &sample::outcome()).to_json().expect("json");
+        let options = RunOptions::of("x", &scenario());
+        let recording = Recording::of("", &scenario(), &options, &sample::outcome());
+        let text = recording.to_json().expect("json");
         let newer = text.replace("recording/1", "recording/9");
         let said = refused(&newer);
         assert!(said.starts_with("its schema is `updraft.sim.recording/9`"), "{said}");

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use crate::{
+    course::Happening,
     outcome::Outcome,
     scenario::{Kind, Scenario},
     world,
@@ -17,12 +18,14 @@ pub struct RunOptions {
     pub seed: u64,
     /// The node of which everything is written down: `group-3`. The first of the first group if nobody is named.
     pub node: Option<String>,
+    /// What happens, if chance is not to pick it. Only a world can go through it.
+    pub course: Option<Vec<Happening>>,
 }
 
 impl RunOptions {
     /// As the scenario has it.
     pub fn of(name: &str, scenario: &Scenario) -> Self {
-        Self { name: name.to_owned(), seed: scenario.seed, node: None }
+        Self { name: name.to_owned(), seed: scenario.seed, node: None, course: None }
     }
 }
 
@@ -45,6 +48,14 @@ pub struct Progress {
 pub trait Watch {
     /// Called now and then, by the thread that runs; it should return soon.
     fn progress(&mut self, progress: Progress);
+}
+
+/// Nobody watches.
+#[derive(Debug, Clone, Copy)]
+pub struct Unwatched;
+
+impl Watch for Unwatched {
+    fn progress(&mut self, _progress: Progress) {}
 }
 
 /// Why there was no run.
@@ -118,12 +129,6 @@ mod tests {
     use super::*;
     use crate::scenario::read;
 
-    struct Nobody;
-
-    impl Watch for Nobody {
-        fn progress(&mut self, _progress: Progress) {}
-    }
-
     #[test]
     fn a_node_that_is_not_there_is_not_watched() {
         let text = "title = \"t\"\nteaches = \"t\"\n[[group]]\nname = \"a\"\n[[group]]\nname = \"b-c\"\ncount = 3\n";
@@ -140,7 +145,7 @@ mod tests {
         }
         let mut options = RunOptions::of("t", &scenario);
         options.node = Some("a-2".to_owned());
-        let refused = run(&scenario, &options, &mut Nobody, &AtomicBool::new(false));
+        let refused = run(&scenario, &options, &mut Unwatched, &AtomicBool::new(false));
         assert_eq!(
             refused.expect_err("no such node").to_string(),
             "there is no node `a-2`; there are a-1, b-c-1 to b-c-3"

@@ -22,6 +22,8 @@ pub struct Telling {
     said: Arc<BTreeMap<Digest, Arc<Statement>>>,
     /// Their name, or that this node does not know yet.
     name: Option<Digest>,
+    /// The version of the root in force: every question is answered with it, and a root is large.
+    root_version: u64,
 }
 
 /// Whether a node has been told what there is to know.
@@ -34,9 +36,13 @@ pub(super) enum Told {
 }
 
 impl Telling {
-    pub(super) fn new(said: BTreeMap<Digest, Arc<Statement>>, told: Told) -> Self {
+    pub(super) fn new(
+        said: BTreeMap<Digest, Arc<Statement>>,
+        told: Told,
+        root_version: u64,
+    ) -> Self {
         let name = (told == Told::Yes).then(|| Statement::fingerprint(said.keys()));
-        Self { said: Arc::new(said), name }
+        Self { said: Arc::new(said), name, root_version }
     }
 }
 
@@ -84,8 +90,6 @@ fn news<L: Ledger>(
     telling: &Telling,
     marks: &[HeadMark],
 ) -> Result<CatchUpAnswer, L::Error> {
-    let root_version =
-        ledger.newest_root()?.and_then(|root| root.peek().ok()).map_or(0, |root| root.version);
     let mut heads = Vec::new();
     let mut bytes = 0;
     let mut more = false;
@@ -109,7 +113,7 @@ fn news<L: Ledger>(
         heads.extend(next);
     }
     let statements = telling.name.unwrap_or(UNTOLD);
-    Ok(CatchUpAnswer::News { root_version, heads, more, statements })
+    Ok(CatchUpAnswer::News { root_version: telling.root_version, heads, more, statements })
 }
 
 #[cfg(test)]

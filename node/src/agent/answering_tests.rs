@@ -50,7 +50,7 @@ fn since(publisher: &Publisher, seq: u64, head: Option<Digest>) -> CatchUpReques
 }
 
 fn asked(publisher: &Publisher, ledger: &Memory, request: CatchUpRequest) -> CatchUpAnswer {
-    let telling = Telling::new(BTreeMap::new(), Told::Yes);
+    let telling = Telling::new(BTreeMap::new(), Told::Yes, 1);
     let Ok(answer) = answer(ledger, &telling, publisher.network, request);
     answer
 }
@@ -96,7 +96,7 @@ fn another_network_gets_nothing() {
 fn whom_nobody_has_told_is_taken_for_the_whole_by_nobody() {
     let (publisher, ledger, _) = followed(1);
     let name = |told| {
-        let telling = Telling::new(pauses(&publisher, 1), told);
+        let telling = Telling::new(pauses(&publisher, 1), told, 1);
         let request = since(&publisher, 1, None);
         let Ok(news) = answer(&ledger, &telling, publisher.network, request);
         let CatchUpAnswer::News { statements, .. } = news else { panic!("{news:?}") };
@@ -110,7 +110,7 @@ fn whom_nobody_has_told_is_taken_for_the_whole_by_nobody() {
 fn statements_come_page_by_page_each_once() {
     let (publisher, ledger, _) = followed(1);
     let said = pauses(&publisher, MAX_STATEMENTS_PER_ANSWER + 3);
-    let telling = Telling::new(said.clone(), Told::Yes);
+    let telling = Telling::new(said.clone(), Told::Yes, 1);
     let (mut got, mut after, mut pages) = (BTreeMap::new(), None, 0);
     loop {
         let request = CatchUpRequest::Statements { network: publisher.network, after };

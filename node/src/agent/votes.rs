@@ -412,7 +412,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     /// changed.
     pub fn telling(&self, now: Now) -> Telling {
         let told = if self.is_untold() { Told::NotYet } else { Told::Yes };
-        Telling::new(self.said(now), told)
+        Telling::new(self.said(now), told, self.catalog().root().version)
     }
 }
 

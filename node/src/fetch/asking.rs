@@ -14,7 +14,7 @@
 
 use std::fmt::Debug;
 
-use updraft_protocol::limits::MAX_PACK_RANGES;
+use updraft_protocol::{Holding, limits::MAX_PACK_RANGES};
 
 use super::{
     Elapsed,
@@ -29,13 +29,16 @@ pub(super) const MAX_COPIES: usize = 2;
 
 impl<P: Copy + Ord + Debug> Machine<P> {
     pub(super) fn ask_for_chunks(&mut self, now: Elapsed, actions: &mut Vec<Action<P>>) {
+        if self.in_flight >= self.limits.in_flight {
+            return;
+        }
         let sharers = self.sharers(now);
         // One question for each peer in turn, so that work spreads over peers before it fills one window.
         loop {
             let mut asked_any = false;
             let ready: Vec<P> = self.ready_peers(now);
             for id in ready {
-                if self.in_flight() >= self.limits.in_flight {
+                if self.in_flight >= self.limits.in_flight {
                     return;
                 }
                 let chunks = self.choose(id, sharers, now);
@@ -53,7 +56,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
 
     /// Peers among which the work is shared: those that do not rest, and are at it or could be.
     fn sharers(&self, now: Elapsed) -> usize {
-        let shares = |peer: &Peer| !peer.questions.is_empty() || !self.fresh(peer, 1).is_empty();
+        let shares = |peer: &Peer| !peer.questions.is_empty() || self.has_fresh(peer);
         let able = |peer: &&Peer| now >= peer.rest_until && shares(peer);
         self.peers.values().filter(able).count().min(self.limits.peers).max(1)
     }
@@ -62,10 +65,13 @@ impl<P: Copy + Ord + Debug> Machine<P> {
     fn ready_peers(&self, now: Elapsed) -> Vec<P> {
         let active = self.peers.values().filter(|peer| !peer.questions.is_empty()).count();
         let mut free_places = self.limits.peers.saturating_sub(active);
+        let overdue = self.is_overdue(now);
         let mut ready: Vec<(usize, u64, P)> = Vec::new();
         for (place, (id, peer)) in (0_u64..).zip(&self.peers) {
             // Whoever has nothing to give takes no place from those who have.
-            if now < peer.rest_until || !self.has_use_for(*id, peer, now) {
+            let use_for =
+                |peer| self.has_fresh(peer) || overdue && self.hedge(*id, peer, now).is_some();
+            if now < peer.rest_until || peer.room() == 0 || !use_for(peer) {
                 continue;
             }
             ready.push((peer.in_flight(), tie(self.seed, place), *id));
@@ -82,16 +88,16 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         ready.into_iter().map(|(_, _, id)| id).collect()
     }
 
-    /// Whether a question to `id` could name a chunk now. Of a peer that is asked already the answer may still be to
-    /// wait.
-    fn has_use_for(&self, id: P, peer: &Peer, now: Elapsed) -> bool {
-        peer.room() > 0 && (!self.fresh(peer, 1).is_empty() || self.hedge(id, peer, now).is_some())
+    /// Whether anything is waited for so long that it is asked elsewhere too.
+    fn is_overdue(&self, now: Elapsed) -> bool {
+        let mut questions = self.peers.values().flat_map(|peer| &peer.questions);
+        questions.any(|question| now.saturating_sub(question.asked) >= HEDGE_AFTER)
     }
 
     /// What the next question to `id` names, in ascending order; nothing if it is not to be asked now.
     fn choose(&self, id: P, sharers: usize, now: Elapsed) -> Vec<u32> {
         let Some(peer) = self.peers.get(&id) else { return Vec::new() };
-        let places = self.limits.in_flight.saturating_sub(self.in_flight());
+        let places = self.limits.in_flight.saturating_sub(self.in_flight);
         let own = self.limits.of_one_peer().saturating_sub(peer.in_flight());
         let room = peer.room().min(places).min(own);
         if room == 0 {
@@ -120,6 +126,15 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         let share = peer.pack.min(peer.window.div_ceil(MAX_PACKS)).min(under_way).min(left);
         // Single chunks fill the line as well, and better: each is here, and makes room, before a pack of two is.
         if share * MAX_PACKS <= MAX_WINDOW { 1 } else { share }
+    }
+
+    /// Whether `peer` holds a chunk that nobody was asked for.
+    fn has_fresh(&self, peer: &Peer) -> bool {
+        match peer.holding {
+            Holding::Nothing => false,
+            Holding::Everything => !self.queue.is_empty(),
+            Holding::Some(_) => self.queue.iter().any(|(_, _, index)| peer.holding.holds(*index)),
+        }
     }
 
     /// The rarest chunks that nobody was asked for and `peer` holds, as many as one question can name.
@@ -163,6 +178,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
     fn request(&mut self, id: P, chunks: &[u32], now: Elapsed) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         peer.questions.push(Question { asked: now, chunks: chunks.to_vec() });
+        self.in_flight += chunks.len();
         for index in chunks {
             let copies = self.copies.entry(*index).or_default();
             *copies += 1;
@@ -171,10 +187,5 @@ impl<P: Copy + Ord + Debug> Machine<P> {
                 self.dequeue(*index);
             }
         }
-    }
-
-    /// Chunks asked for and under way.
-    pub(super) fn in_flight(&self) -> usize {
-        self.peers.values().map(Peer::in_flight).sum()
     }
 }

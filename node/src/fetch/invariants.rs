@@ -31,11 +31,20 @@ impl<P: Copy + Ord + Debug> Machine<P> {
             copies.values().all(|copies| *copies <= MAX_COPIES),
             "no chunk is asked for too often at once"
         );
+        for (index, holders) in (0_u32..).zip(&self.holders) {
+            let hold = self.peers.values().filter(|peer| peer.holding.holds(index)).count();
+            assert_eq!(hold, *holders, "the holders of chunk {index} are counted");
+        }
         let waits = |index: &u32| self.is_missing(*index) && !copies.contains_key(index);
         let waiting = (0_u32..).take(self.held.len()).filter(waits).count();
         assert_eq!(waiting, self.queue.len(), "what is missing is asked for or queued, once");
-        assert!(self.queue.iter().all(|(_, _, index)| waits(index)), "and nothing else is queued");
-        let in_flight = self.in_flight();
+        let is_right = |rank: &(usize, u64, u32)| waits(&rank.2) && *rank == self.rank(rank.2);
+        assert!(
+            self.queue.iter().all(is_right),
+            "and nothing else is queued, nor in another place"
+        );
+        let in_flight = self.peers.values().map(Peer::in_flight).sum::<usize>();
+        assert_eq!(in_flight, self.in_flight, "what is under way is counted");
         assert!(in_flight <= self.limits.in_flight, "no more chunks than allowed are under way");
         let active = self.peers.values().filter(|peer| !peer.questions.is_empty()).count();
         assert!(active <= self.limits.peers.max(1), "no more peers than allowed are asked at once");

@@ -136,9 +136,13 @@ pub struct Machine<P> {
     pub(super) held: Vec<bool>,
     pub(super) missing: usize,
     pub(super) peers: BTreeMap<P, Peer>,
+    /// How many of them hold each chunk.
+    pub(super) holders: Vec<usize>,
     dropped: BTreeSet<P>,
     /// Questions under way for each chunk that has any.
     pub(super) copies: BTreeMap<u32, usize>,
+    /// Chunks asked for and under way, with those that are asked for twice.
+    pub(super) in_flight: usize,
     /// Missing chunks that nobody was asked for, rarest first: number of holders, random tie, index.
     pub(super) queue: BTreeSet<(usize, u64, u32)>,
     search_at: Option<Elapsed>,
@@ -154,18 +158,20 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         let mut machine = Self {
             limits,
             seed,
+            holders: vec![0; held.len()],
             held,
             missing,
             peers: BTreeMap::new(),
             dropped: BTreeSet::new(),
             copies: BTreeMap::new(),
+            in_flight: 0,
             queue: BTreeSet::new(),
             search_at: None,
             search_pause: MIN_SEARCH,
             searched: false,
             done: false,
         };
-        machine.rebuild_queue();
+        machine.chunks().for_each(|index| machine.enqueue(index));
         machine
     }
 
@@ -233,9 +239,8 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         let news = peer.holding != holding;
         peer.reask_pause = if news { MIN_REASK } else { (peer.reask_pause * 2).min(MAX_REASK) };
         peer.reask_at = (holding != Holding::Everything).then(|| now + peer.reask_pause);
-        peer.holding = holding;
         if news {
-            self.rebuild_queue();
+            self.set_holding(id, holding);
         }
     }
 
@@ -281,10 +286,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         if failure == Failure::NotHeld {
             // It said it had these chunks, or its store lost them since: what it holds has to be asked again. Saying
             // so and not giving is a failure like any other, or a liar could be asked for ever.
-            if let Some(peer) = self.peers.get_mut(&id) {
-                peer.holding = Holding::Nothing;
-            }
-            self.rebuild_queue();
+            self.set_holding(id, Holding::Nothing);
         }
         self.on_failure(id, now);
     }
@@ -314,13 +316,14 @@ impl<P: Copy + Ord + Debug> Machine<P> {
     }
 
     fn forget(&mut self, id: P) {
+        self.set_holding(id, Holding::Nothing);
         if let Some(peer) = self.peers.remove(&id) {
             peer.chunks().for_each(|(index, _)| self.drop_copy(index));
-            self.rebuild_queue();
         }
     }
 
     fn drop_copy(&mut self, index: u32) {
+        self.in_flight = self.in_flight.saturating_sub(1);
         if let Some(copies) = self.copies.get_mut(&index) {
             *copies -= 1;
             if *copies == 0 {
@@ -380,16 +383,34 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         self.queue.remove(&rank);
     }
 
-    fn rank(&self, index: u32) -> (usize, u64, u32) {
-        let holders = self.peers.values().filter(|peer| peer.holding.holds(index)).count();
+    pub(super) fn rank(&self, index: u32) -> (usize, u64, u32) {
+        let place = usize::try_from(index).unwrap_or(usize::MAX);
+        let holders = self.holders.get(place).copied().unwrap_or(0);
         (holders, tie(self.seed, u64::from(index)), index)
     }
 
-    /// What peers hold has changed, so every rank may have.
-    fn rebuild_queue(&mut self) {
-        self.queue.clear();
-        for index in (0_u32..).take(self.held.len()) {
-            self.enqueue(index);
+    fn chunks(&self) -> impl Iterator<Item = u32> + use<P> {
+        (0_u32..).take(self.held.len())
+    }
+
+    /// A peer holds this from now on. Chunks of which it holds another answer than before change their rank.
+    fn set_holding(&mut self, id: P, holding: Holding) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut peer.holding, holding.clone());
+        for index in self.chunks() {
+            let (held, holds) = (before.holds(index), holding.holds(index));
+            if held == holds {
+                continue;
+            }
+            let rank = self.rank(index);
+            let is_queued = self.queue.remove(&rank);
+            let place = usize::try_from(index).ok();
+            if let Some(holders) = place.and_then(|place| self.holders.get_mut(place)) {
+                *holders = if holds { *holders + 1 } else { *holders - 1 };
+            }
+            if is_queued {
+                self.queue.insert(self.rank(index));
+            }
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Exit, Problem> {
     let mut exit = Exit::Good;
     for path in &args.scenarios {
         let what = path.to_string_lossy();
-        match (source::load(&what, None), output.format()) {
+        match (source::load(&what, &source::Instead::default()), output.format()) {
             (Ok(_), Format::Text) => output.say(&format!("{what} can run")),
             (Err(problem), Format::Text) => {
                 exit = Exit::Unusable;

@@ -16,7 +16,9 @@ pub(super) struct Args {}
 
 pub(super) fn run(_args: &Args, output: &mut Output) -> Result<Exit, Problem> {
     let names = builtin::ALL.iter().map(|builtin| builtin.name);
-    let sources = names.map(|name| source::load(name, None)).collect::<Result<Vec<_>, _>>()?;
+    let sources = names
+        .map(|name| source::load(name, &source::Instead::default()))
+        .collect::<Result<Vec<_>, _>>()?;
     if output.format() == Format::Json {
         let scenarios: Vec<_> = sources
             .iter()

@@ -12,7 +12,10 @@ pub mod output;
 mod replay;
 mod report;
 mod run;
+mod scale;
+mod seeds;
 mod show;
+mod shrink;
 mod signals;
 mod source;
 #[cfg(test)]
@@ -73,6 +76,9 @@ enum Command {
     Check(check::Args),
     Run(run::Args),
     Replay(replay::Args),
+    Scale(scale::Args),
+    Seeds(seeds::Args),
+    Shrink(shrink::Args),
     Compare(compare::Args),
     Report(report::Args),
 }
@@ -111,6 +117,9 @@ fn dispatch(command: &Command, output: &mut Output) -> Result<Exit, Problem> {
         Command::Check(args) => check::run(args, output),
         Command::Run(args) => run::run(args, output),
         Command::Replay(args) => replay::run(args, output),
+        Command::Scale(args) => scale::run(args, output),
+        Command::Seeds(args) => seeds::run(args, output),
+        Command::Shrink(args) => shrink::run(args, output),
         Command::Compare(args) => compare::run(args, output),
         Command::Report(args) => report::run(args, output),
     }

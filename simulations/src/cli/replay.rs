@@ -1,6 +1,9 @@
 //! `updraft-sim replay`: runs a recording again, and tells whether it is the same run.
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use updraft_node::problem::{Code, Problem};
 
@@ -9,7 +12,7 @@ use super::{
     output::Output,
     run::{Runner, exit_of, listen, report_of, tell, watched},
     signals::Signals,
-    source,
+    source::{self, Instead, Source},
 };
 use crate::{
     outcome::Ended,
@@ -19,8 +22,8 @@ use crate::{
 
 /// Run a recording again
 ///
-/// `run --report` writes a recording beside the report: the scenario as it was, the seed, and the digest of all events.
-/// A world has to give the same digest again; if it does not, the program has changed since.
+/// `run --report` writes a recording beside the report: the scenario as it was, the seed, what happened, and the digest of
+/// all events. A world has to give the same digest again; if it does not, the program has changed since.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   updraft-sim replay out/first-release-7.recording.json")]
@@ -38,27 +41,35 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Exit, Problem> {
     run_with(args, output, run_scenario, &signals)
 }
 
+/// What a recording says is to be run, and the digest of its events.
+pub(super) fn read(recording: &Path) -> Result<(Source, RunOptions, Option<String>), Problem> {
+    let path = recording.display();
+    let text = source::text_of(recording, MAX_RECORDING)?;
+    let Recording { name, kind, seed, node, hash, course, counts, text, .. } =
+        Recording::from_json(&text).map_err(|error| {
+            let problem = Problem::new(Code::ScenarioInvalid, format!("{path} is no recording"));
+            problem.because(Some(&error)).hint("`updraft-sim run … --report DIR` writes recordings")
+        })?;
+    let instead = Instead { kind: Some(kind), counts };
+    let source = source::parse(name.clone(), &format!("the scenario in {path}"), text, &instead)?;
+    Ok((source, RunOptions { name, seed, node, course }, hash))
+}
+
 pub(super) fn run_with(
     args: &Args,
     output: &mut Output,
     runner: Runner,
     signals: &Signals,
 ) -> Result<Exit, Problem> {
-    let path = args.recording.display();
-    let text = source::text_of(&args.recording, MAX_RECORDING)?;
-    let Recording { name, kind, seed, node, hash, text, .. } = Recording::from_json(&text)
-        .map_err(|error| {
-            let problem = Problem::new(Code::ScenarioInvalid, format!("{path} is no recording"));
-            problem.because(Some(&error)).hint("`updraft-sim run … --report DIR` writes recordings")
-        })?;
-    let source = source::parse(name.clone(), &format!("the scenario in {path}"), text, Some(kind))?;
-    let options = RunOptions { name, seed, node };
+    let (source, options, hash) = read(&args.recording)?;
+    let began = Instant::now();
     let outcome = watched(&source, &options, output, runner, signals)?;
+    let took = began.elapsed();
     let written = match &args.report {
         Some(folder) => files::write(folder, &report_of(&source, &options, &outcome)?)?,
         None => Vec::new(),
     };
-    tell(&outcome, &written, output)?;
+    tell(&outcome, took, &written, output)?;
     match (&hash, &outcome.hash) {
         // What was stopped before its end cannot be the same.
         _ if outcome.ended == Ended::Stopped => {}

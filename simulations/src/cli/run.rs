@@ -1,6 +1,10 @@
 //! `updraft-sim run`: runs a scenario, prints what came of it, writes a report.
 
-use std::{path::PathBuf, sync::atomic::AtomicBool};
+use std::{
+    path::PathBuf,
+    sync::atomic::AtomicBool,
+    time::{Duration, Instant},
+};
 
 use clap::ValueEnum;
 use serde_json::json;
@@ -10,7 +14,7 @@ use super::{
     Exit, files,
     output::{Format, Output},
     signals::Signals,
-    source::{self, Source},
+    source::{self, Instead, Source},
     watching::Watching,
 };
 use crate::{
@@ -41,6 +45,9 @@ pub(super) struct Args {
     /// How it runs, instead of what the scenario says
     #[arg(long, value_enum)]
     kind: Option<KindArg>,
+    /// How many nodes a group has, instead of what the scenario says
+    #[arg(long = "count", value_name = "GROUP=N", value_parser = group_count)]
+    counts: Vec<(String, u32)>,
     /// Write outcome, page and recording into this folder
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
@@ -89,16 +96,20 @@ pub(super) fn run_with(
     runner: Runner,
     signals: &Signals,
 ) -> Result<Exit, Problem> {
-    let source = source::load(&args.scenario, args.kind.map(Kind::from))?;
+    let counts = args.counts.iter().cloned().collect();
+    let instead = Instead { kind: args.kind.map(Kind::from), counts };
+    let source = source::load(&args.scenario, &instead)?;
     let mut options = RunOptions::of(&source.name, &source.scenario);
     options.seed = args.seed.unwrap_or(options.seed);
     options.node.clone_from(&args.node);
+    let began = Instant::now();
     let outcome = watched(&source, &options, output, runner, signals)?;
+    let took = began.elapsed();
     let written = match &args.report {
         Some(folder) => files::write(folder, &report_of(&source, &options, &outcome)?)?,
         None => Vec::new(),
     };
-    tell(&outcome, &written, output)?;
+    tell(&outcome, took, &written, output)?;
     Ok(exit_of(&outcome, signals))
 }
 
@@ -130,7 +141,8 @@ pub(super) fn report_of(
 ) -> Result<Vec<(String, String)>, Problem> {
     let json = |error: serde_json::Error| Problem::from_error(Code::Failed, &error);
     let name = format!("{}-{}", files::harmless(&options.name), options.seed);
-    let recording = Recording::of(&source.text, options, outcome);
+    let recording =
+        Recording::of(&source.text, &source.scenario, options, outcome).with_counts(&source.counts);
     Ok(vec![
         (format!("{name}.json"), report::to_json(outcome).map_err(json)?),
         (format!("{name}.html"), report::html(outcome).map_err(json)?),
@@ -139,8 +151,11 @@ pub(super) fn report_of(
 }
 
 /// Tells what came of a run, and where it is written.
+///
+/// How long it took and how much memory is of this machine, and therefore not part of the outcome.
 pub(super) fn tell(
     outcome: &Outcome,
+    took: Duration,
     written: &[PathBuf],
     output: &mut Output,
 ) -> Result<(), Problem> {
@@ -150,10 +165,18 @@ pub(super) fn tell(
         let files: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
         return output.json_line(&json!({
             "type": "done", "schema": "updraft.sim.run/1", "good": outcome.is_good(),
-            "reportHash": hash, "files": files, "outcome": outcome,
+            "reportHash": hash, "files": files, "took": took.as_secs_f64(),
+            "peakMemory": peak_memory(), "outcome": outcome,
         }));
     }
     output.raw(&report::table(outcome));
+    let memory = peak_memory().map(|bytes| format!(", {} of memory", report::bytes(bytes as f64)));
+    output.say(&format!(
+        "took {}, {:.0} events a second{}",
+        report::seconds(took.as_secs_f64()),
+        outcome.events as f64 / took.as_secs_f64().max(1e-9),
+        memory.unwrap_or_default()
+    ));
     for path in written {
         output.say(&format!("wrote {}", path.display()));
     }
@@ -161,6 +184,22 @@ pub(super) fn tell(
         output.warn("it was stopped; the report is of what had happened until then");
     }
     Ok(())
+}
+
+/// Bytes of memory that this process had at most; of systems that tell.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+/// `machines=1000`.
+fn group_count(text: &str) -> Result<(String, u32), String> {
+    let (group, count) = text.split_once('=').ok_or("a group and a number, as machines=1000")?;
+    let count =
+        count.parse().map_err(|error| format!("`{count}` is no number of nodes: {error}"))?;
+    Ok((group.to_owned(), count))
 }
 
 /// How the command ends.

@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Exit, Problem> {
         }
         return Ok(Exit::Good);
     };
-    let source = source::load(what, None)?;
+    let source = source::load(what, &source::Instead::default())?;
     if output.format() == Format::Json {
         output.document("show", &document(&source))?;
     } else {

@@ -1,6 +1,7 @@
 //! Which scenario is meant: one that comes with the program, or a file. Read, and checked as a whole.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{self, Read},
     path::Path,
@@ -13,7 +14,7 @@ use updraft_node::{
 
 use crate::{
     builtin,
-    scenario::{Kind, MAX_TEXT, Scenario, check, read},
+    scenario::{Kind, MAX_NODES, MAX_TEXT, Scenario, check, read},
 };
 
 /// Faults that are told at once: as many causes as a problem carries.
@@ -26,14 +27,32 @@ pub(super) struct Source {
     pub(super) name: String,
     /// As it was written.
     pub(super) text: String,
+    /// Groups that have another number of nodes than is written there.
+    pub(super) counts: BTreeMap<String, u32>,
     /// As it was read.
     pub(super) scenario: Scenario,
 }
 
-/// Finds, reads and checks a scenario; `kind` has the last word on how it runs.
-pub(super) fn load(what: &str, kind: Option<Kind>) -> Result<Source, Problem> {
+/// What has the last word, instead of what a scenario says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Instead {
+    /// How it runs.
+    pub(super) kind: Option<Kind>,
+    /// How many nodes groups have.
+    pub(super) counts: BTreeMap<String, u32>,
+}
+
+impl Instead {
+    /// Only the kind.
+    pub(super) fn kind(kind: Kind) -> Self {
+        Self { kind: Some(kind), counts: BTreeMap::new() }
+    }
+}
+
+/// Finds, reads and checks a scenario.
+pub(super) fn load(what: &str, instead: &Instead) -> Result<Source, Problem> {
     let (name, shown, text) = find(what)?;
-    parse(name, &shown, text, kind)
+    parse(name, &shown, text, instead)
 }
 
 /// Reads and checks the text of a scenario that problems call `shown`.
@@ -41,16 +60,35 @@ pub(super) fn parse(
     name: String,
     shown: &str,
     text: String,
-    kind: Option<Kind>,
+    instead: &Instead,
 ) -> Result<Source, Problem> {
     let mut scenario = read(&text, shown).map_err(|error| {
         Problem::from_error(Code::ScenarioInvalid, &error)
             .hint("`updraft-sim show --keys` lists every key with its default")
     })?;
-    scenario.kind = kind.unwrap_or(scenario.kind);
+    scenario.kind = instead.kind.unwrap_or(scenario.kind);
+    for (name, count) in &instead.counts {
+        let group = scenario.groups.iter_mut().find(|group| group.name == *name);
+        let Some(group) = group else {
+            let names: Vec<_> = scenario.groups.iter().map(|group| group.name.as_str()).collect();
+            let problem = Problem::new(
+                Code::ScenarioInvalid,
+                format!("there is no group `{name}` in {shown}"),
+            );
+            return Err(problem.hint(format!("there are {}", names.join(", "))));
+        };
+        group.count = *count;
+    }
+    if scenario.nodes() > MAX_NODES {
+        let problem = Problem::new(
+            Code::ScenarioInvalid,
+            format!("{} nodes; at most {MAX_NODES} are simulated", scenario.nodes()),
+        );
+        return Err(problem);
+    }
     let faults = check(&scenario);
     if faults.is_empty() {
-        return Ok(Source { name, text, scenario });
+        return Ok(Source { name, text, counts: instead.counts.clone(), scenario });
     }
     let count = faults.len();
     let words = match count {

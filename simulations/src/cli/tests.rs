@@ -245,7 +245,8 @@ fn a_run_for_programs_is_lines_of_json() {
 }
 
 fn made_up_outcome() -> Outcome {
-    let scenario = source::load("first-release", None).expect("built in").scenario;
+    let scenario =
+        source::load("first-release", &source::Instead::default()).expect("built in").scenario;
     let options = RunOptions::of("first-release", &scenario);
     struct Nobody;
     impl Watch for Nobody {

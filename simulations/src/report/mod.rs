@@ -27,6 +27,6 @@ pub use self::{
     compare::{Comparison, Pair, compare},
     html::{comparison as comparison_html, page as html},
     json::{Document, InvalidOutcome, MAX_OUTCOME, Seal, from_json, hash, to_json},
-    table::{comparison as comparison_table, table},
+    table::{aligned, comparison as comparison_table, table},
     units::{Unit, bytes, count, part, rate, ratio, seconds},
 };

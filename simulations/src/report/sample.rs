@@ -78,6 +78,7 @@ fn release() -> ReleaseLine {
         installed: 120,
         coverage: coverage.collect(),
         reached: BTreeMap::from([(50, 9.8), (90, 11.9), (99, 12.4), (100, 12.6)]),
+        heard: BTreeMap::from([(50, 0.4), (90, 0.6), (99, 0.8), (100, 1.1)]),
         optimum: Some(Optimum { seconds: 8.9, bound: "the seeders' lines up".to_owned() }),
         sources: BTreeMap::from([
             ("machines".to_owned(), 2_348_810_240),
@@ -101,6 +102,7 @@ fn patched() -> ReleaseLine {
         installed: 97,
         coverage: (1_u32..=97).map(|n| (f64::from(n) * 0.9, u64::from(n))).collect(),
         reached: BTreeMap::from([(50, 54.0)]),
+        heard: BTreeMap::from([(50, 0.4)]),
         optimum: None,
         sources: BTreeMap::from([("machines".to_owned(), 28_000_000)]),
         from_seeders: 2_400_000,

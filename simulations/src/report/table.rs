@@ -56,7 +56,7 @@ pub fn comparison(comparison: &Comparison<'_>) -> String {
         [pair.what.clone(), first, second, ratio]
     });
     text.push('\n');
-    text.push_str(&aligned(["WHAT", first, second, "RATIO"], rows.collect()));
+    text.push_str(&aligned(["WHAT", first, second, "RATIO"], rows));
     for (name, outcome) in comparison.names.iter().zip(comparison.outcomes) {
         text.push_str(&format!("\n{}: {}", clean(name), verdict(outcome)));
     }
@@ -89,7 +89,7 @@ fn releases(outcome: &Outcome) -> String {
             "RELEASE", "NODES", "50 %", "90 %", "99 %", "100 %", "OPTIMUM", "RATIO", "SEEDERS",
             "TWICE",
         ],
-        rows.collect(),
+        rows,
     )
 }
 
@@ -121,7 +121,7 @@ fn groups(outcome: &Outcome) -> String {
             "LOOKUPS",
             "",
         ],
-        rows.collect(),
+        rows,
     )
 }
 
@@ -145,7 +145,7 @@ fn judged(outcome: &Outcome) -> String {
         let met = if judged.met { "yes" } else { "NO" };
         [judged.expected.clone(), met.to_owned(), judged.got.clone()]
     });
-    aligned(["EXPECTED", "CAME SO", "WHAT CAME"], rows.collect())
+    aligned(["EXPECTED", "CAME SO", "WHAT CAME"], rows)
 }
 
 fn broken(outcome: &Outcome) -> String {
@@ -158,8 +158,7 @@ fn broken(outcome: &Outcome) -> String {
             broken.detail.clone(),
         ]
     });
-    let mut text =
-        aligned(["BROKEN AT SECOND", "EVENT", "NODE", "PROMISE", "WHAT WAS SEEN"], rows.collect());
+    let mut text = aligned(["BROKEN AT SECOND", "EVENT", "NODE", "PROMISE", "WHAT WAS SEEN"], rows);
     let more = outcome.broken.len().saturating_sub(MAX_BROKEN);
     if more > 0 {
         text.push_str(&format!("… and {more} more, in the report\n"));
@@ -173,8 +172,13 @@ fn plain(number: u64) -> String {
 }
 
 /// Columns without lines; nothing if there are no rows. Cells are cleaned.
-fn aligned<const N: usize>(header: [&str; N], rows: Vec<[String; N]>) -> String {
-    if rows.is_empty() {
+/// Rows under their headings, as text.
+pub fn aligned<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut rows = rows.into_iter().peekable();
+    if rows.peek().is_none() {
         return String::new();
     }
     let mut table = Table::new();

@@ -1,6 +1,6 @@
 //! What happens in a scenario, and when.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Hostility, Share, Skew, Span, Time, Version};
 
@@ -224,7 +224,7 @@ const fn one() -> u32 {
 }
 
 /// How a node goes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Departure {
     /// It ends in order, and closes its connections.
@@ -239,7 +239,7 @@ pub enum Departure {
 }
 
 /// How a disk fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DiskFault {
     /// It is full.
@@ -249,7 +249,7 @@ pub enum DiskFault {
 }
 
 /// Whose keys are stolen, and what is done with them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loot {
     /// Of publishers: a release of the thief is signed with them.
@@ -261,7 +261,7 @@ pub enum Loot {
 }
 
 /// What an elector says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Word {
     /// For it; its node says that it is ready when it is.

@@ -22,6 +22,17 @@ pub enum Expectation {
         #[serde(default)]
         by: Option<Time>,
     },
+    /// So many nodes have heard of a release, and believe it.
+    Heard {
+        /// Which.
+        release: Version,
+        /// How many of those who are there and do not lie.
+        #[serde(default = "all")]
+        share: Share,
+        /// By when; by the end if it is not said.
+        #[serde(default)]
+        by: Option<Time>,
+    },
     /// Nobody ever runs a release.
     NeverInstalled {
         /// Which.

@@ -23,7 +23,7 @@ pub use self::{
     check::{Fault, MAX_CLUSTER_NODES, MAX_CLUSTER_TIME, check},
     expect::{Counted, Expectation},
     quantity::{LineRate, Share, Size, Skew, Span, Time, Version},
-    read::{MAX_TEXT, Unreadable, read},
+    read::{MAX_NODES, MAX_TEXT, Unreadable, read},
 };
 
 /// Every key of a scenario, with its default.
@@ -191,6 +191,17 @@ pub enum Role {
     Client,
 }
 
+/// What a node does with a release that it may install.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Updates {
+    /// It installs it.
+    #[default]
+    Automatic,
+    /// It waits for somebody to say so, who never comes: it hears of releases, and votes, and fetches nothing.
+    Manual,
+}
+
 /// How a hostile node behaves. In all that is not named it does as others do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -231,6 +242,9 @@ pub struct Group {
     /// Whether they are there only once a story lets them join.
     #[serde(default)]
     pub waits: bool,
+    /// Whether they install what is published by themselves.
+    #[serde(default)]
+    pub updates: Updates,
     /// The version of the component that runs on them at the beginning.
     #[serde(default)]
     pub runs: Option<Version>,

@@ -12,7 +12,7 @@ use super::{
 /// Bytes of a file that are read: a thousand steps take a tenth of it.
 pub const MAX_TEXT: usize = 1024 * 1024;
 /// Nodes of all groups: twice the largest world that is promised, and still a few GiB of memory.
-const MAX_NODES: u64 = 200_000;
+pub const MAX_NODES: u64 = 200_000;
 /// Steps of a story. What happens often is one step that lasts.
 const MAX_STEPS: usize = 1_000;
 /// Groups. A report has a line and a bar for each.

@@ -205,6 +205,16 @@ impl fmt::Display for Act {
 }
 
 impl Departure {
+    /// What a node does that goes so.
+    pub fn of_one(self) -> &'static str {
+        match self {
+            Self::Stop => "stops",
+            Self::Kill => "is killed",
+            Self::PowerCut => "loses its power",
+            Self::Vanish => "loses its line",
+        }
+    }
+
     /// What nodes do that go so.
     fn verb(self) -> &'static str {
         match self {
@@ -236,6 +246,7 @@ impl Expectation {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Installed { .. } => "installed",
+            Self::Heard { .. } => "heard",
             Self::NeverInstalled { .. } => "never-installed",
             Self::NearOptimum { .. } => "near-optimum",
             Self::AtMost { .. } => "at-most",
@@ -252,7 +263,10 @@ impl Expectation {
             | Self::NeverInstalled { group, .. }
             | Self::AtMost { group, .. }
             | Self::AtLeast { group, .. } => group.as_deref(),
-            Self::NearOptimum { .. } | Self::Decided { .. } | Self::Converged { .. } => None,
+            Self::Heard { .. }
+            | Self::NearOptimum { .. }
+            | Self::Decided { .. }
+            | Self::Converged { .. } => None,
         }
     }
 }
@@ -273,6 +287,10 @@ impl fmt::Display for Expectation {
                     None => format!("{share} of the nodes that follow it"),
                 };
                 write!(f, "{who} run release {release} {}", by(when))
+            }
+            Self::Heard { release, share, by: when } => {
+                let who = if *share == Share::ALL { "all".to_owned() } else { share.to_string() };
+                write!(f, "{who} of the honest nodes know of release {release} {}", by(when))
             }
             Self::NeverInstalled { release, group } => {
                 let who =

@@ -5,7 +5,7 @@
 //! that many round trips; each asks α = 3 peers at once. The records themselves are kept as if all of them were at hand:
 //! what is simulated is not where they lie.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use updraft_protocol::Digest;
 
@@ -13,13 +13,16 @@ use super::{chance::Chance, lines::Micros};
 
 /// Nodes in a bucket, and providers that a lookup gives at most.
 const K: usize = 20;
+/// Records that are looked at in a lookup.
+const LOOKED_AT: usize = 4 * K;
 /// Peers asked at once.
 pub const ALPHA: u64 = 3;
 
 /// Who provides what.
 #[derive(Debug, Default)]
 pub struct Dht {
-    providers: BTreeMap<Digest, BTreeSet<u32>>,
+    /// In ascending order.
+    providers: BTreeMap<Digest, Vec<u32>>,
 }
 
 impl Dht {
@@ -40,13 +43,16 @@ impl Dht {
 
     /// Somebody says that he holds a blob.
     pub fn provide(&mut self, blob: Digest, node: u32) {
-        self.providers.entry(blob).or_default().insert(node);
+        let providers = self.providers.entry(blob).or_default();
+        if let Err(place) = providers.binary_search(&node) {
+            providers.insert(place, node);
+        }
     }
 
     /// He does not any more.
     pub fn withdraw(&mut self, blob: &Digest, node: u32) {
         if let Some(providers) = self.providers.get_mut(blob) {
-            providers.remove(&node);
+            providers.retain(|provider| *provider != node);
         }
     }
 
@@ -57,8 +63,11 @@ impl Dht {
         chance: &mut Chance,
         is_there: impl Fn(u32) -> bool,
     ) -> Vec<u32> {
-        let providers = self.providers.get(blob).into_iter().flatten().copied();
-        let there: Vec<u32> = providers.filter(|node| is_there(*node)).collect();
+        let providers = self.providers.get(blob).map_or(&[][..], Vec::as_slice);
+        // Records of providers that have gone are found as well: of many only some are looked at.
+        let looked_at = chance.some(LOOKED_AT, providers.len()).into_iter();
+        let there: Vec<u32> =
+            looked_at.map(|place| providers[place]).filter(|node| is_there(*node)).collect();
         chance.some(K, there.len()).into_iter().map(|place| there[place]).collect()
     }
 }

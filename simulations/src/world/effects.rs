@@ -174,6 +174,9 @@ impl World {
     }
 
     fn keep(&mut self, node: u32, action: Action<u32>) {
+        if let Action::KeepHead(head, ..) = &action {
+            self.believes(node, head);
+        }
         let kept = &mut self.node(node).kept;
         match action {
             Action::KeepRoot(root, _) => kept.put_root(root),

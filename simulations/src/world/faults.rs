@@ -1,18 +1,15 @@
 //! What goes wrong in a story: nodes go and come, the network falls apart, programs end in the middle of a change, disks and
 //! clocks fail.
 
-use std::collections::BTreeSet;
-
 use updraft_protocol::ComponentName;
 
 use super::{Event, World, lines::Micros, ways::Weather};
 use crate::{
+    course::Deed,
     disk::{Capacity, Fault},
-    scenario::{Act, Departure, DiskFault, Share, Skew, Span},
+    scenario::{Departure, DiskFault, Skew},
 };
 
-/// Changes that an installation makes to a disk, roughly: a crash by chance is at one of them.
-const CHANGES: u64 = 40;
 /// Changes that fail while a disk is broken; no node makes so many before it is whole again.
 const BROKEN_CHANGES: u64 = 256;
 
@@ -23,104 +20,84 @@ pub struct Doom {
     /// The number of the change.
     change: u64,
     how: Departure,
-    back_after: Span,
+    back_after: Micros,
 }
 
 impl World {
-    /// Something goes wrong, if that is what the step is.
-    pub(super) fn go_wrong(&mut self, act: &Act) {
-        match act {
-            Act::Leave { group, share, how, back_after } => {
-                for node in self.some_of(group.as_deref(), *share) {
-                    self.leave(node, *how, *back_after);
+    /// Something goes wrong, or comes right again.
+    pub(super) fn go_wrong(&mut self, deed: Deed) {
+        match deed {
+            Deed::Leave { node, how, back_after } => {
+                if let Some(node) = self.called(&node) {
+                    self.leave(node, how, back_after.map(|time| time.0));
                 }
             }
-            Act::Churn { group, share, lasts, away, how } => {
-                self.churn(group.as_deref(), *share, lasts.0, *away, *how);
+            Deed::Divide { nodes, one_way } => {
+                let some = nodes.iter().filter_map(|name| self.called(name)).collect();
+                self.ways.divide(&some, one_way);
             }
-            Act::Partition { groups, share, one_way } => {
-                let named = groups.iter().flat_map(|group| self.all_of(Some(group)));
-                let mut some: BTreeSet<u32> = named.collect();
-                some.extend(share.map(|share| self.some_of(None, share)).into_iter().flatten());
-                self.ways.divide(&some, *one_way);
-            }
-            Act::SwizzleClog { share, lasts } => self.swizzle(*share, lasts.0),
-            Act::Heal => {
-                self.ways.heal();
-                self.send_held();
-            }
-            Act::Weather { loss, twice, late } => {
-                self.ways.weather = Weather { loss: *loss, twice: *twice, late: *late };
-            }
-            Act::CrashAt { group, change, how, back_after } => {
-                for node in self.all_of(group.as_deref()) {
-                    self.doom(node, *change, *how, *back_after);
+            Deed::Cut { node, lasts } => {
+                if let Some(node) = self.called(&node) {
+                    self.ways.set_cut(node, true);
+                    self.queue.put(self.now + lasts.0, Event::Whole(node));
                 }
             }
-            Act::Clock { group, share, by } => {
-                for node in self.some_of(group.as_deref(), *share) {
-                    self.set_clock(node, *by);
+            Deed::Heal => self.heal(),
+            Deed::Weather { loss, twice, late } => {
+                self.ways.weather = Weather { loss, twice, late };
+            }
+            Deed::CrashAt { node, change, how, back_after } => {
+                if let Some(node) = self.called(&node) {
+                    self.doom(node, u64::from(change), how, back_after.0);
                 }
             }
-            Act::Disk { group, share, fault, lasts } => {
-                for node in self.some_of(group.as_deref(), *share) {
-                    self.break_disk(node, *fault, lasts.0);
+            Deed::Clock { node, by } => {
+                if let Some(node) = self.called(&node) {
+                    self.set_clock(node, by);
                 }
             }
-            Act::Calm => self.calm(),
+            Deed::Disk { node, fault, lasts } => {
+                if let Some(node) = self.called(&node) {
+                    self.break_disk(node, fault, lasts.0);
+                }
+            }
+            Deed::Calm => self.calm(),
+            // The others are done where they stand.
             _ => {}
         }
     }
 
+    /// Lines are whole, and carry what waited for them.
+    fn heal(&mut self) {
+        self.ways.heal();
+        self.send_held();
+    }
+
+    /// The line of one node is whole again.
+    pub(super) fn make_whole(&mut self, node: u32) {
+        self.ways.set_cut(node, false);
+        self.send_held();
+    }
+
     /// A node goes, and comes back if it is to.
-    pub(super) fn leave(&mut self, node: u32, how: Departure, back_after: Option<Span>) {
+    fn leave(&mut self, node: u32, how: Departure, back_after: Option<Micros>) {
         self.stop(node, how);
         if let Some(after) = back_after {
-            let at = self.now + self.pick(after);
-            // Who vanished has gone on all the time: only its line comes back.
-            let back = match how {
-                Departure::Vanish => Event::Cut(node, false),
-                _ => Event::Starts(node),
-            };
-            self.queue.put(at, back);
+            self.back(node, how, after);
         }
     }
 
-    fn churn(
-        &mut self,
-        group: Option<&str>,
-        share: Share,
-        lasts: Micros,
-        away: Span,
-        how: Departure,
-    ) {
-        let all = self.all_of(group);
-        let a_minute = share.of(all.len()) as u64;
-        let count = a_minute.saturating_mul(lasts) / 60_000_000;
-        for _ in 0..count {
-            let Some(node) = self.chances.nodes.one(&all).copied() else { return };
-            let at = self.now + self.chances.nodes.below(lasts);
-            self.queue.put(at, Event::Leaves(node, how, away));
-        }
+    /// A node that has gone comes back after a time.
+    fn back(&mut self, node: u32, how: Departure, after: Micros) {
+        let event = match how {
+            Departure::Vanish => Event::Whole(node),
+            Departure::Stop | Departure::Kill | Departure::PowerCut => Event::Starts(node),
+        };
+        self.queue.put(self.now + after, event);
     }
 
-    /// Cuts nodes off one after the other, and connects them again in another order (FoundationDB's swizzle-clogging).
-    fn swizzle(&mut self, share: Share, lasts: Micros) {
-        let all: Vec<u32> = (0..).zip(&self.nodes).map(|(number, _)| number).collect();
-        let places = self.chances.nodes.some(share.of(all.len()), all.len());
-        let mut some: Vec<u32> = places.into_iter().map(|place| all[place]).collect();
-        for (begin, cut) in [(0, true), (lasts, false)] {
-            self.chances.nodes.shuffle(&mut some);
-            let step = lasts / (some.len() as u64).max(1);
-            for (place, node) in (0..).zip(&some) {
-                self.queue.put(self.now + begin + place * step, Event::Cut(*node, cut));
-            }
-        }
-    }
-
-    fn doom(&mut self, node: u32, change: Option<u32>, how: Departure, back_after: Span) {
+    fn doom(&mut self, node: u32, ahead: u64, how: Departure, back_after: Micros) {
         let component = self.people.component.clone();
-        let ahead = change.map_or_else(|| self.chances.nodes.between(1, CHANGES), u64::from);
         let this = self.node(node);
         // A folder that is not there yet is made now, so that its disk can be told.
         if this.open(&component).is_err() {
@@ -145,8 +122,7 @@ impl World {
         self.note("crashes", node, changes);
         self.write_down(node, || format!("the program ends at change {changes} of the disk"));
         self.stop(node, how);
-        let at = self.now + self.pick(back_after);
-        self.queue.put(at, Event::Starts(node));
+        self.back(node, how, back_after);
         true
     }
 
@@ -182,9 +158,8 @@ impl World {
 
     /// Everything that was broken is whole again, everybody is there, and nobody lies any more.
     fn calm(&mut self) {
-        self.ways.heal();
+        self.heal();
         self.ways.weather = Weather::default();
-        self.send_held();
         for node in 0..u32::try_from(self.nodes.len()).expect("numbered so") {
             self.mend_disk(node);
             let this = self.node(node);

@@ -18,6 +18,18 @@ impl World {
                 let by = by.map_or(Micros::MAX, |by| by.0);
                 self.judge_installed(release, group.as_deref(), *share, by)
             }
+            Expectation::Heard { release, share, by } => {
+                let by = by.map_or(Micros::MAX, |by| by.0);
+                let there = |node: u32| {
+                    let node = &self.nodes[node as usize];
+                    node.hostile.is_none() && node.running.is_some()
+                };
+                let spread = self.spread_called(release);
+                let heard = spread.into_iter().flat_map(|spread| &spread.heard);
+                let heard = heard.filter(|(node, at)| there(**node) && **at <= by).count();
+                let all = (0..).zip(&self.nodes).filter(|(node, _)| there(*node)).count();
+                (all > 0 && heard >= share.of(all), format!("{heard} of {all} nodes"))
+            }
             Expectation::NeverInstalled { release, group } => {
                 let (have, _) = self.having(release, group.as_deref(), Micros::MAX);
                 (have == 0, format!("{have} nodes ran it"))
@@ -34,7 +46,7 @@ impl World {
             Expectation::Decided { state, by } => {
                 self.judge_decided(state, by.map_or(Micros::MAX, |by| by.0))
             }
-            Expectation::Converged { .. } => self.judge_converged(),
+            Expectation::Converged { within } => self.judge_converged(within.0),
         };
         Judged { expected: expectation.to_string(), met, got }
     }
@@ -116,8 +128,8 @@ impl World {
         }
     }
 
-    /// Whether all who are there and do not lie know the same and run the newest.
-    fn judge_converged(&self) -> (bool, String) {
+    /// Whether all who are there and do not lie know the same and run the newest, and whether they did in time.
+    fn judge_converged(&self, within: Micros) -> (bool, String) {
         let mut heads = std::collections::BTreeMap::<_, usize>::new();
         for node in self.nodes.iter().filter(|node| node.hostile.is_none()) {
             let Some(running) = &node.running else { continue };
@@ -128,12 +140,16 @@ impl World {
         let votes = self.vote_lines();
         let one_mind = votes.iter().filter(|vote| vote.states.len() <= 1).count();
         let (done, wanted) = self.done();
+        let took = self.measured.changed.saturating_sub(self.calm_since.unwrap_or(0));
         let got = format!(
-            "{done} of {wanted} nodes run it, {} heads are the newest somewhere, {one_mind} of {} votes have ended in one way",
+            "{done} of {wanted} nodes run it, {} heads are the newest somewhere, {one_mind} of {} votes have ended in one way, \
+             nothing changed any more after {:.1} s",
             heads.len(),
-            votes.len()
+            votes.len(),
+            took as f64 / 1e6
         );
-        (heads.len() <= 1 && done == wanted && one_mind == votes.len(), got)
+        let is_one = heads.len() <= 1 && done == wanted && one_mind == votes.len();
+        (is_one && took <= within, got)
     }
 }
 

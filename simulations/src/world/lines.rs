@@ -8,18 +8,20 @@
 //! Whoever is busy serves its connections in turn, a slice each (deficit round robin, Shreedhar and Varghese 1995, with
 //! slices of one size): so a line is shared fairly, and what one connection cannot use the others get. A connection of
 //! which too much lies before the receiver's line waits, as a window makes it wait: so a slow receiver does not take the
-//! sender's line from others. Small slices are close to a fluid, and cost events; a message smaller than one is one slice.
+//! sender's line from others. Small slices are close to a fluid, and cost events: a slice takes about [`TURN`] of the
+//! sender's line, and a message smaller than one is one slice.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, VecDeque},
-};
+use std::collections::{BTreeMap, VecDeque};
+
+use super::queue::Queue;
 
 /// Microseconds since the beginning of the world.
 pub type Micros = u64;
 
-/// Bytes that are sent in one turn.
-const SLICE: u64 = 16 * 1024;
+/// Microseconds that one turn takes, as far as [`SLICES`] allow: a fifth of the ways that are usual between nodes.
+const TURN: Micros = 8_000;
+/// The fewest and the most bytes that are sent in one turn.
+const SLICES: (u64, u64) = (16 * 1024, 64 * 1024);
 /// Bytes of a connection that may be on the way or lie before the receiver's line.
 const WINDOW: u64 = 1024 * 1024;
 
@@ -72,6 +74,8 @@ struct Connection {
 #[derive(Debug)]
 struct Line {
     rates: Rates,
+    /// Bytes that it sends in one turn.
+    slice: u64,
     /// Connections that wait for their turn.
     round: VecDeque<u32>,
     sending: bool,
@@ -83,7 +87,7 @@ struct Line {
 }
 
 /// A piece of a message between two lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Slice {
     from: u32,
     to: u32,
@@ -93,7 +97,7 @@ struct Slice {
     ends: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
     /// A line has sent a slice.
     Sent(Slice),
@@ -108,8 +112,7 @@ enum Event {
 pub struct Lines {
     lines: Vec<Line>,
     connections: BTreeMap<(u32, u32), Connection>,
-    events: BinaryHeap<Reverse<(Micros, u64, Event)>>,
-    order: u64,
+    events: Queue<Event>,
     numbers: u64,
 }
 
@@ -125,6 +128,7 @@ impl Lines {
             u32::try_from(self.lines.len()).expect("fewer than four thousand million ends");
         self.lines.push(Line {
             rates,
+            slice: (rates.up / 1_000_000 * TURN).clamp(SLICES.0, SLICES.1),
             round: VecDeque::new(),
             sending: false,
             arrived: VecDeque::new(),
@@ -180,12 +184,12 @@ impl Lines {
 
     /// When something happens next.
     pub fn next(&self) -> Option<Micros> {
-        self.events.peek().map(|Reverse((at, ..))| *at)
+        self.events.next()
     }
 
     /// Lets happen what happens next; gives what is delivered by it.
     pub fn step(&mut self) -> Option<Delivery> {
-        let Reverse((at, _, event)) = self.events.pop()?;
+        let (at, event) = self.events.take()?;
         match event {
             Event::Sent(slice) => self.sent(slice, at),
             Event::Arrived(slice) => {
@@ -195,11 +199,6 @@ impl Lines {
             Event::Received(slice) => return self.received(slice, at),
         }
         None
-    }
-
-    fn plan(&mut self, at: Micros, event: Event) {
-        self.order += 1;
-        self.events.push(Reverse((at, self.order, event)));
     }
 
     /// Puts a connection into its sender's round, if it has something to send and may.
@@ -221,7 +220,7 @@ impl Lines {
             let Some(connection) = self.connections.get_mut(&(from, to)) else { continue };
             connection.in_round = false;
             let Some(message) = connection.waiting.front_mut() else { continue };
-            let bytes = message.left.min(SLICE);
+            let bytes = message.left.min(line.slice);
             message.left -= bytes;
             let ends = (message.left == 0).then_some(message.token);
             if ends.is_some() {
@@ -232,7 +231,7 @@ impl Lines {
             line.sent += bytes;
             let done = now + takes(bytes, line.rates.up);
             let slice = Slice { from, to, connection: connection.number, bytes, ends };
-            self.plan(done, Event::Sent(slice));
+            self.events.put(done, Event::Sent(slice));
             return;
         }
     }
@@ -248,7 +247,7 @@ impl Lines {
         if let Some(connection) = self.connection_of(&slice) {
             let arrival = (now + connection.delay).max(connection.last_arrival);
             connection.last_arrival = arrival;
-            self.plan(arrival, Event::Arrived(slice));
+            self.events.put(arrival, Event::Arrived(slice));
             self.enter(slice.from, slice.to);
         }
         self.go_on(slice.from, now);
@@ -262,7 +261,7 @@ impl Lines {
         if let Some(slice) = line.arrived.pop_front() {
             line.receiving = true;
             let done = now + takes(slice.bytes, line.rates.down);
-            self.plan(done, Event::Received(slice));
+            self.events.put(done, Event::Received(slice));
         }
     }
 

@@ -95,7 +95,7 @@ fn what_was_on_a_connection_that_is_cut_never_comes_and_the_line_goes_on() {
     let deliveries = run(&mut lines);
     assert_eq!(deliveries.iter().map(|d| d.token).collect::<Vec<_>>(), [3]);
     // After the two slices that had gone out by then.
-    let optimum = (MIB + 2 * SLICE) as f64 / (20 * MBIT) as f64 + 0.002;
+    let optimum = (MIB + 2 * lines.lines[0].slice) as f64 / (20 * MBIT) as f64 + 0.002;
     assert!(is_about(deliveries[0].at, optimum), "{deliveries:?}");
 }
 

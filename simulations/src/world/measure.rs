@@ -1,8 +1,8 @@
 //! What happens in a world, as numbers: kept while it happens, and put together when the run is over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
-use updraft_protocol::{ComponentName, Digest, ReleaseVersion};
+use updraft_protocol::{ComponentName, Digest, Head, ReleaseVersion, Signed};
 
 use super::{World, lines::Micros, node::Node, talk::FRAMED};
 use crate::{
@@ -11,11 +11,15 @@ use crate::{
         ReleaseLine, Timeline, VoteLine,
     },
     run::RunOptions,
-    scenario::{Counted, Kind, Role},
+    scenario::{Counted, Kind, Role, Updates},
 };
 
 /// Parts of the nodes for which it is said when they had a release, in percent.
 const MARKS: [u8; 4] = [50, 90, 99, 100];
+
+/// Words for a vote that is decided, one way or the other.
+const DECIDED: [&str; 7] =
+    ["lockedIn", "rejected", "active", "final", "overtaken", "failed", "cancelled"];
 
 /// A release since it was published.
 #[derive(Debug)]
@@ -27,6 +31,9 @@ pub(super) struct Spread {
     pub(super) published: Micros,
     /// Who had it first.
     pub(super) seeders: Vec<u32>,
+    /// The number of the head that lists it first, and when each node believed that or a later one.
+    seq: u64,
+    pub(super) heard: BTreeMap<u32, Micros>,
     /// When each node ran it for the first time.
     pub(super) installed: BTreeMap<u32, Micros>,
     /// Bytes that each line had carried when it was published, up and down.
@@ -49,6 +56,10 @@ pub(super) struct Measured {
     pub(super) ran: BTreeMap<ReleaseVersion, BTreeMap<u32, Micros>>,
     /// When each vote was proposed.
     proposed: BTreeMap<Digest, Micros>,
+    /// When somebody voted first on each.
+    voted: BTreeMap<Digest, Micros>,
+    /// When what nodes know or run was another for the last time.
+    pub(super) changed: Micros,
     /// When each node first saw a vote stand so.
     stood: BTreeMap<(Digest, &'static str), BTreeMap<u32, Micros>>,
     /// The node whose story is written down.
@@ -91,15 +102,20 @@ impl World {
         }
     }
 
-    /// Nodes that are to run what is published: all that follow the component and do not lie.
+    /// Nodes that are to run what is published: all that follow the component by themselves and do not lie.
     pub(super) fn followers(&self) -> impl Iterator<Item = (u32, &Node)> {
-        let follows =
-            |(_, node): &(u32, &Node)| node.hostile.is_none() && node.character.role != Role::Seed;
+        let groups = &self.scenario.groups;
+        let follows = |(_, node): &(u32, &Node)| {
+            let updates = groups[node.character.group as usize].updates;
+            node.hostile.is_none()
+                && node.character.role != Role::Seed
+                && updates == Updates::Automatic
+        };
         (0..).zip(&self.nodes).filter(follows)
     }
 
     /// A release was handed to a node.
-    pub(super) fn published(&mut self, version: &ReleaseVersion, node: u32) {
+    pub(super) fn published(&mut self, version: &ReleaseVersion, seq: u64, node: u32) {
         let Some(made) = self.releases.any(version).cloned() else { return };
         let before = self.carried();
         let optimum = self.optimum(&made.manifest, &[node]);
@@ -110,6 +126,8 @@ impl World {
             size: made.manifest.whole.size,
             published: self.now,
             seeders: vec![node],
+            seq,
+            heard: BTreeMap::new(),
             installed: BTreeMap::new(),
             before,
             after: None,
@@ -121,6 +139,26 @@ impl World {
         });
     }
 
+    /// A node believes a head of the channel.
+    pub(super) fn believes(&mut self, node: u32, head: &Signed<Head>) {
+        let Ok(head) = head.peek() else { return };
+        for spread in self.measured.spreads.iter_mut().filter(|spread| spread.seq <= head.seq) {
+            spread.heard.entry(node).or_insert(self.now);
+        }
+        self.measured.changed = self.now;
+    }
+
+    /// How many of those who are there and do not lie know of what was published last, and how many they are.
+    pub(super) fn hearers(&self) -> (usize, usize) {
+        let there = |node: &&Node| node.hostile.is_none() && node.running.is_some();
+        let heard = self.measured.spreads.last().map(|spread| {
+            let is_there = |node: &&u32| there(&&self.nodes[**node as usize]);
+            spread.heard.keys().filter(is_there).count()
+        });
+        let all = self.nodes.iter().filter(there).count();
+        (heard.unwrap_or(all), all)
+    }
+
     fn carried(&self) -> Vec<(u64, u64)> {
         (0..).zip(&self.nodes).map(|(number, _)| self.lines.carried(number)).collect()
     }
@@ -128,6 +166,7 @@ impl World {
     /// A node runs a version.
     pub(super) fn runs(&mut self, node: u32, version: &ReleaseVersion) {
         let now = self.now;
+        self.measured.changed = now;
         self.measured.ran.entry(version.clone()).or_default().entry(node).or_insert(now);
         let place = self.measured.spreads.iter().position(|spread| spread.version == *version);
         let Some(place) = place else { return };
@@ -170,21 +209,31 @@ impl World {
         self.measured.proposed.entry(id).or_insert(self.now);
     }
 
+    /// An elector votes on it.
+    pub(super) fn voted(&mut self, id: Digest) {
+        self.measured.voted.entry(id).or_insert(self.now);
+    }
+
     /// A node sees a vote stand so.
     pub(super) fn stands(&mut self, node: u32, id: Digest, word: &'static str) {
         let now = self.now;
-        self.measured.stood.entry((id, word)).or_default().entry(node).or_insert(now);
+        let stood = self.measured.stood.entry((id, word)).or_default();
+        if let Entry::Vacant(first) = stood.entry(node) {
+            first.insert(now);
+            self.measured.changed = now;
+        }
+    }
+
+    /// Microseconds from the first ballot until every node that is there and does not lie knew how a vote had ended.
+    fn known(&self, id: &Digest) -> Option<Micros> {
+        let voted = self.measured.voted.get(id)?;
+        Some(self.saw_everywhere(id, &DECIDED)?.saturating_sub(*voted))
     }
 
     /// When every node that does not lie and is there had seen the vote that was proposed last stand so.
     pub(super) fn stood_everywhere(&self, word: &str) -> Option<Micros> {
         let (last, _) = self.measured.proposed.iter().max_by_key(|(_, at)| **at)?;
         self.saw_everywhere(last, &[word])
-    }
-
-    /// When all of them knew that a vote was decided.
-    fn known_everywhere(&self, vote: &Digest) -> Option<Micros> {
-        self.saw_everywhere(vote, &["lockedIn", "active", "final", "overtaken"])
     }
 
     /// When all of them had seen a vote stand in one of these ways.
@@ -298,10 +347,17 @@ impl World {
         let mut times: Vec<Micros> = self.times(spread).collect();
         times.sort_unstable();
         let since = |at: Micros| seconds(at.saturating_sub(spread.published));
-        let reached = MARKS.into_iter().filter_map(|mark| {
-            let needed = (wanted * usize::from(mark)).div_ceil(100).checked_sub(1)?;
-            Some((mark, since(*times.get(needed)?)))
-        });
+        let marks = |times: &[Micros], wanted: usize| -> BTreeMap<u8, f64> {
+            let mark = |mark: u8| {
+                let needed = (wanted * usize::from(mark)).div_ceil(100).checked_sub(1)?;
+                Some((mark, since(*times.get(needed)?)))
+            };
+            MARKS.into_iter().filter_map(mark).collect()
+        };
+        let mut heard: Vec<Micros> = spread.heard.values().copied().collect();
+        heard.sort_unstable();
+        let there = |node: &&Node| node.hostile.is_none() && node.running.is_some();
+        let there = self.nodes.iter().filter(there).count();
         let mut sources: BTreeMap<String, u64> = BTreeMap::new();
         for (peer, bytes) in &spread.sources {
             *sources.entry(self.group_of(*peer).to_owned()).or_default() += bytes;
@@ -314,7 +370,8 @@ impl World {
             wanted: wanted as u64,
             installed: times.len() as u64,
             coverage: thinned(&times).into_iter().map(|(at, count)| (since(at), count)).collect(),
-            reached: reached.collect(),
+            reached: marks(&times, wanted),
+            heard: marks(&heard, there),
             optimum: spread.optimum.clone(),
             sources,
             from_seeders: spread.seeders.iter().map(of).sum(),
@@ -404,9 +461,7 @@ impl World {
                     number: line.proposal.number,
                     proposed: seconds(proposed),
                     states: BTreeMap::new(),
-                    known: self
-                        .known_everywhere(&line.id)
-                        .map(|at| seconds(at.saturating_sub(proposed))),
+                    known: self.known(&line.id).map(seconds),
                 });
                 *vote.states.entry(line.state.camel_case().to_owned()).or_default() += 1;
             }

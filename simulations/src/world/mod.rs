@@ -1,7 +1,7 @@
 //! The rules of thousands of nodes on a virtual clock, network and disk.
 //!
 //! ```text
-//!  story ─┐                            ┌─> letters ─> ways, lines ─┐
+//! course ─┐                            ┌─> letters ─> ways, lines ─┐
 //!  queue ─┼─> the next event ─> node ──┤                           ├─> queue
 //!  lines ─┘      (one at a time)       └─> timers, disk, DHT ──────┘
 //! ```
@@ -62,9 +62,10 @@ use self::{
     ways::Ways,
 };
 use crate::{
+    course::{self, Happening},
     outcome::{Ended, Outcome},
     run::{Progress, RunError, RunOptions, Watch},
-    scenario::{Departure, Scenario, Span, Word},
+    scenario::Scenario,
 };
 
 /// Events between two looks at whether the run is to stop.
@@ -84,7 +85,8 @@ pub fn run(
     watch: &mut dyn Watch,
     stop: &AtomicBool,
 ) -> Result<Outcome, RunError> {
-    let mut world = World::new(Arc::new(scenario.clone()), options.seed);
+    let course = options.course.clone().unwrap_or_else(|| course::pick(scenario, options.seed));
+    let mut world = World::new(Arc::new(scenario.clone()), options.seed, course);
     world.watch(options.node.as_deref());
     let until = scenario.until.0;
     let mut ends = until;
@@ -124,8 +126,8 @@ pub fn run(
 /// Something that is to happen.
 #[derive(Debug)]
 enum Event {
-    /// A step of the story.
-    Story(usize),
+    /// Something of the course happens.
+    Happens(usize),
     /// A node's machine wants to be woken, in this life of it.
     Wake(u32, u32),
     /// A fetch wants to be woken.
@@ -148,12 +150,8 @@ enum Event {
     Installs(u32, u32, Box<installing::Installation>),
     /// A node starts.
     Starts(u32),
-    /// An elector votes.
-    Votes(u32, Word),
-    /// A node goes, and comes back after that time.
-    Leaves(u32, Departure, Span),
-    /// A node is cut off from everybody, or is so no more.
-    Cut(u32, bool),
+    /// A node's line is whole again.
+    Whole(u32),
     /// A node's disk is whole again.
     Mends(u32),
 }
@@ -195,8 +193,12 @@ pub struct World {
     chances: Chances,
     /// Nodes that newcomers dial.
     known: Vec<u32>,
-    /// Steps of the story that have not happened yet.
+    /// What happens, in the order of time.
+    course: Vec<Happening>,
+    /// How much of it has not happened yet.
     untold: usize,
+    /// Nodes by their names.
+    names: BTreeMap<String, u32>,
     measured: Measured,
     promises: Promises,
     /// Since when nothing goes wrong any more.
@@ -208,7 +210,7 @@ pub struct World {
 
 impl World {
     /// A scenario at its beginning.
-    pub fn new(scenario: Arc<Scenario>, seed: u64) -> Self {
+    pub fn new(scenario: Arc<Scenario>, seed: u64, course: Vec<Happening>) -> Self {
         let people = People::of(&scenario);
         let chance = |called| Chance::of(seed, called);
         let mut world = Self {
@@ -237,7 +239,9 @@ impl World {
                 nodes: chance("nodes"),
             },
             known: Vec::new(),
-            untold: scenario.story.len(),
+            untold: course.len(),
+            course,
+            names: BTreeMap::new(),
             measured: Measured::default(),
             promises: Promises::default(),
             calm_since: None,
@@ -246,7 +250,7 @@ impl World {
             scenario,
         };
         world.populate();
-        world.plan_story();
+        world.plan_course();
         world.queue.put(gossip::HEARTBEAT * 1_000, Event::Heartbeat);
         world
     }
@@ -266,10 +270,11 @@ impl World {
         self.log.clone().update(&self.unhashed).finalize()
     }
 
-    /// Whether the story is told, everybody runs what was published last, and no vote is under way.
+    /// Whether the story is told, everybody knows of what was published last and runs it, and no vote is under way.
     fn is_over(&self) -> bool {
         let (done, wanted) = self.done();
-        self.untold == 0 && done == wanted && !self.is_voting()
+        let (heard, there) = self.hearers();
+        self.untold == 0 && done == wanted && heard == there && !self.is_voting()
     }
 
     /// Lets the next event happen, if it happens by `until`. Says whether one did.
@@ -311,7 +316,7 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Story(step) => self.tell(step),
+            Event::Happens(place) => self.happens(place),
             Event::Wake(node, life) => self.wake(node, life),
             Event::WakeTask(node, life, task) => self.wake_task(node, life, task),
             Event::Arrives(letter) => self.deliver(letter),
@@ -323,12 +328,7 @@ impl World {
             Event::Named(node, life, task, blob) => self.named(node, life, task, blob),
             Event::Installs(node, life, installation) => self.install(node, life, *installation),
             Event::Starts(node) => self.start(node),
-            Event::Votes(node, says) => self.cast(node, says),
-            Event::Leaves(node, how, away) => self.leave(node, how, Some(away)),
-            Event::Cut(node, cut) => {
-                self.ways.set_cut(node, cut);
-                self.send_held();
-            }
+            Event::Whole(node) => self.make_whole(node),
             Event::Mends(node) => self.mend_disk(node),
         }
     }

@@ -4,44 +4,47 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 
 use super::lines::Micros;
 
-#[derive(Debug)]
-struct Entry<E> {
+/// The place of an event in time, and where the event lies. Heaps move their entries about, so these are small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Entry {
     at: Micros,
     order: u64,
-    event: E,
+    slot: u32,
 }
 
-impl<E> PartialEq for Entry<E> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
+impl Entry {
+    /// Its place in time, as one number: a heap compares millions of them.
+    fn place(&self) -> u128 {
+        u128::from(self.at) << 64 | u128::from(self.order)
     }
 }
 
-impl<E> Eq for Entry<E> {}
-
-impl<E> PartialOrd for Entry<E> {
+impl PartialOrd for Entry {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<E> Ord for Entry<E> {
+impl Ord for Entry {
     /// The earliest is the greatest: a heap gives the greatest first.
     fn cmp(&self, other: &Self) -> Ordering {
-        (other.at, other.order).cmp(&(self.at, self.order))
+        other.place().cmp(&self.place())
     }
 }
 
 /// Events to come.
 #[derive(Debug)]
 pub struct Queue<E> {
-    heap: BinaryHeap<Entry<E>>,
+    heap: BinaryHeap<Entry>,
+    events: Vec<Option<E>>,
+    /// Slots that are free.
+    free: Vec<u32>,
     order: u64,
 }
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), order: 0 }
+        Self { heap: BinaryHeap::new(), events: Vec::new(), free: Vec::new(), order: 0 }
     }
 }
 
@@ -49,7 +52,12 @@ impl<E> Queue<E> {
     /// Has something happen at a moment.
     pub fn put(&mut self, at: Micros, event: E) {
         self.order += 1;
-        self.heap.push(Entry { at, order: self.order, event });
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.events.push(None);
+            u32::try_from(self.events.len() - 1).expect("fewer than 2^32 events wait")
+        });
+        self.events[slot as usize] = Some(event);
+        self.heap.push(Entry { at, order: self.order, slot });
     }
 
     /// When the next one happens.
@@ -59,7 +67,9 @@ impl<E> Queue<E> {
 
     /// Takes the next one out.
     pub fn take(&mut self) -> Option<(Micros, E)> {
-        self.heap.pop().map(|entry| (entry.at, entry.event))
+        let Entry { at, slot, .. } = self.heap.pop()?;
+        self.free.push(slot);
+        self.events[slot as usize].take().map(|event| (at, event))
     }
 
     /// How many there are.
@@ -80,6 +90,8 @@ mod tests {
     #[test]
     fn the_earliest_comes_first_and_of_one_moment_what_was_put_first() {
         let mut queue = Queue::default();
+        queue.put(0, '-');
+        assert_eq!(queue.take(), Some((0, '-')), "its slot is used again");
         for (at, event) in [(5, 'c'), (1, 'a'), (5, 'd'), (1, 'b')] {
             queue.put(at, event);
         }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     disk::{Capacity, Loss},
-    scenario::{Departure, Group, Role, Span},
+    scenario::{Departure, Group, Role, Span, Updates},
 };
 
 /// How far ahead a signed time may lie: `trust.max_clock_skew`.
@@ -100,6 +100,7 @@ impl World {
             self.committed(number, version.0.clone());
         }
         self.nodes.push(node);
+        self.names.insert(self.name(number), number);
         if !group.waits {
             let at = self.pick(group.starts);
             self.queue.put(at, Event::Starts(number));
@@ -157,7 +158,8 @@ impl World {
             let Ok(witness) = restore_witness(&node.kept, key.public().id(), HEARTBEAT_LIFETIME);
             witness
         });
-        let rules = rules(node, people);
+        let updates = self.scenario.groups[node.character.group as usize].updates;
+        let rules = rules(node, people, updates);
         let mut components = Vec::new();
         let own = own_component();
         let followed = [Some(&people.component), node.folders.contains_key(&own).then_some(&own)];
@@ -245,7 +247,7 @@ impl World {
     }
 }
 
-fn rules(node: &Node, people: &super::people::People) -> Rules {
+fn rules(node: &Node, people: &super::people::People, updates: Updates) -> Rules {
     Rules {
         duty: match node.character.role {
             Role::Full => Duty::Full,
@@ -257,7 +259,7 @@ fn rules(node: &Node, people: &super::people::People) -> Rules {
             Role::Client => Upload::Off,
         },
         target: Target::ANY.parse().expect("a target"),
-        auto: AutoUpdate::EVERYTHING,
+        auto: AutoUpdate { enabled: updates == Updates::Automatic, ..AutoUpdate::EVERYTHING },
         builders: 0,
         program: node.program.clone(),
         speaks: Speaks { oldest: 1, newest: node.speaks },

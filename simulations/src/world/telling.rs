@@ -1,53 +1,73 @@
-//! The story of a scenario happens.
+//! What happens in the course of a run is done here.
 
 use updraft_node::agent::{Input, ProposalWish, own_component};
 use updraft_protocol::{Signed, Stance, Statement};
 
 use super::{Event, World, node::Shelf};
-use crate::scenario::{Act, Loot, Share, Word};
+use crate::{
+    course::Deed,
+    scenario::{Loot, Time, Word},
+};
 
 impl World {
-    /// Puts the steps of the story on the queue.
-    pub(super) fn plan_story(&mut self) {
-        let scenario = self.scenario.clone();
-        for (place, step) in scenario.story.iter().enumerate() {
-            let at = self.pick(step.at);
-            self.queue.put(at, Event::Story(place));
+    /// Puts what is going to happen on the queue.
+    pub(super) fn plan_course(&mut self) {
+        for place in 0..self.course.len() {
+            self.queue.put(self.course[place].at.0, Event::Happens(place));
         }
     }
 
-    /// A step happens.
-    pub(super) fn tell(&mut self, step: usize) {
-        let scenario = self.scenario.clone();
-        let Some(step) = scenario.story.get(step) else { return };
-        self.note("story", 0, 0);
+    /// Something happens.
+    pub(super) fn happens(&mut self, place: usize) {
+        let Some(happening) = self.course.get(place).cloned() else { return };
+        self.note("happens", 0, place as u64);
         self.untold -= 1;
-        match &step.act {
-            Act::Publish { release, group } => self.publish(&release.0, group.as_deref()),
-            Act::Join { group, count, over } => self.join(group, *count, over.0),
-            Act::Withdraw { release, group } => self.withdraw(&release.0, group.as_deref()),
-            Act::Turn { group, share, into } => {
-                for node in self.some_of(group.as_deref(), *share) {
-                    self.node(node).hostile = Some(*into);
+        match happening.deed {
+            Deed::Publish { release, node } => {
+                if let Some(node) = self.called(&node) {
+                    self.publish(&release.0, node);
                 }
             }
-            Act::Steal { from, count, release } => match from {
-                Loot::Publishers => self.announce_stolen(usize::from(*count), release.as_ref()),
-                Loot::PublishersTwice => self.announce_two_heads(usize::from(*count)),
-                Loot::Electors => self.vote_twice(usize::from(*count)),
-            },
-            Act::Propose { component, to, release, voting, lead, grace, .. } => {
-                let seconds = |time: &crate::scenario::Time| Some(time.0 / 1_000_000);
-                let line = match component {
-                    Some(name) => name.parse().expect("checked with the scenario"),
-                    None => own_component(),
-                };
-                let times = [seconds(voting), seconds(lead), seconds(grace)];
-                self.propose(line, *to, release.0.clone(), times);
+            Deed::Withdraw { release, node } => {
+                if let Some(node) = self.called(&node) {
+                    self.withdraw(&release.0, node);
+                }
             }
-            Act::Vote { share, says, over } => self.vote(*share, *says, over.0),
-            wrong => self.go_wrong(wrong),
+            Deed::Start { node } => {
+                if let Some(node) = self.called(&node) {
+                    self.start(node);
+                }
+            }
+            Deed::Turn { node, into } => {
+                if let Some(node) = self.called(&node) {
+                    self.node(node).hostile = Some(into);
+                }
+            }
+            Deed::Steal { from, count, release } => match from {
+                Loot::Publishers => self.announce_stolen(usize::from(count), release.as_ref()),
+                Loot::PublishersTwice => self.announce_two_heads(usize::from(count)),
+                Loot::Electors => self.vote_twice(usize::from(count)),
+            },
+            Deed::Propose { node, component, to, release, voting, lead, grace } => {
+                let line =
+                    component.map_or_else(|| Some(own_component()), |name| name.parse().ok());
+                let times = [voting, lead, grace];
+                if let (Some(node), Some(line)) = (self.called(&node), line) {
+                    self.propose(node, line, to, release.0, times);
+                }
+            }
+            Deed::Vote { node, says } => {
+                if let Some(node) = self.called(&node) {
+                    self.cast(node, says);
+                }
+            }
+            fault => self.go_wrong(fault),
         }
+    }
+
+    /// The node that is called so.
+    pub(super) fn called(&self, name: &str) -> Option<u32> {
+        self.names.get(name).copied()
     }
 
     /// The nodes of a group; without a name, all that do not lie.
@@ -61,25 +81,13 @@ impl World {
         (0..).zip(&self.nodes).filter(|(_, node)| is(node)).map(|(number, _)| number).collect()
     }
 
-    /// A share of them, by chance.
-    pub(super) fn some_of(&mut self, group: Option<&str>, share: Share) -> Vec<u32> {
-        let all = self.all_of(group);
-        let count = share.of(all.len());
-        self.chances.nodes.some(count, all.len()).into_iter().map(|place| all[place]).collect()
-    }
-
-    /// The node at which a publisher works: the first of a group, or of all.
-    fn desk(&self, group: Option<&str>) -> Option<u32> {
-        group.map_or(Some(0), |name| self.all_of(Some(name)).first().copied())
-    }
-
-    fn publish(&mut self, version: &updraft_protocol::ReleaseVersion, group: Option<&str>) {
+    fn publish(&mut self, version: &updraft_protocol::ReleaseVersion, node: u32) {
         let Some(made) = self.releases.any(version).cloned() else { return };
-        let Some(node) = self.desk(group) else { return };
         let wall = super::people::BEGIN + self.now / 1_000_000;
         let head = self.people.list(&made.signed, updraft_protocol::Timestamp::from_seconds(wall));
         self.give_bytes(node, &made);
-        self.published(version, node);
+        let seq = head.peek().map_or(0, |head| head.seq);
+        self.published(version, seq, node);
         let input = Input::Imported { head, manifest: made.signed.clone(), by: "story".to_owned() };
         self.input(node, input);
     }
@@ -96,26 +104,12 @@ impl World {
         self.node(node).objects.insert(made.manifest.tree.object.digest);
     }
 
-    fn join(&mut self, group: &str, count: Option<u32>, over: u64) {
-        let away: Vec<u32> = self
-            .all_of(Some(group))
-            .into_iter()
-            .filter(|n| self.nodes[*n as usize].running.is_none())
-            .collect();
-        let count = count.map_or(away.len(), |count| count as usize);
-        for node in away.into_iter().take(count) {
-            let at = self.now + self.chances.nodes.between(0, over);
-            self.queue.put(at, Event::Starts(node));
-        }
-    }
-
-    /// The publisher takes a release back.
-    fn withdraw(&mut self, version: &updraft_protocol::ReleaseVersion, group: Option<&str>) {
+    /// The publisher takes a release back, and a node tells the others.
+    fn withdraw(&mut self, version: &updraft_protocol::ReleaseVersion, node: u32) {
         let Some(made) = self.releases.any(version).cloned() else { return };
-        let Some(node) = self.desk(group) else { return };
+        let Some(topic) = self.nodes[node as usize].topic() else { return };
         let wall = super::people::BEGIN + self.now / 1_000_000;
         let wall = updraft_protocol::Timestamp::from_seconds(wall);
-        let Some(topic) = self.nodes[node as usize].topic() else { return };
         let reason = "the story has it so";
         let Some(head) = self.people.withdraw(&made.signed.digest(), reason, wall) else { return };
         // Its own node hears of it as any other does.
@@ -124,19 +118,15 @@ impl World {
         self.spread(sent);
     }
 
-    fn electors(&self) -> Vec<u32> {
-        let votes = |node: &super::node::Node| node.character.elector.is_some();
-        (0..).zip(&self.nodes).filter(|(_, node)| votes(node)).map(|(number, _)| number).collect()
-    }
-
     fn propose(
         &mut self,
+        node: u32,
         line: updraft_protocol::ComponentName,
         to: u32,
         release: updraft_protocol::ReleaseVersion,
-        [voting, lead, grace]: [Option<u64>; 3],
+        times: [Time; 3],
     ) {
-        let Some(node) = self.electors().first().copied() else { return };
+        let [voting, lead, grace] = times.map(|time| Some(time.0 / 1_000_000));
         let (network, this) = (self.people.network, &self.nodes[node as usize]);
         let now = this.now(self.now);
         let (Some(key), Some(running)) = (&this.character.elector, &this.running) else { return };
@@ -164,17 +154,8 @@ impl World {
         }
     }
 
-    fn vote(&mut self, share: Share, says: Word, over: u64) {
-        let electors = self.electors();
-        let count = share.of(electors.len());
-        for node in electors.into_iter().take(count) {
-            let at = self.now + self.chances.nodes.between(0, over);
-            self.queue.put(at, Event::Votes(node, says));
-        }
-    }
-
     /// An elector votes on what it heard of last.
-    pub(super) fn cast(&mut self, node: u32, says: Word) {
+    fn cast(&mut self, node: u32, says: Word) {
         let now = self.nodes[node as usize].now(self.now);
         self.note("votes", node, says as u64);
         let stance = match says {
@@ -188,6 +169,7 @@ impl World {
         let Ok((ballot, actions)) = running.machine.vote(&last, stance, String::new(), now) else {
             return;
         };
+        self.voted(last);
         self.carry_out(node, vec![updraft_node::agent::Action::Cast(Box::new(ballot))]);
         self.carry_out(node, actions);
     }

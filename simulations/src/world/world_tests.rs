@@ -1,17 +1,11 @@
 use super::*;
-use crate::{builtin, scenario::read};
-
-struct Nobody;
-
-impl Watch for Nobody {
-    fn progress(&mut self, _progress: Progress) {}
-}
+use crate::{builtin, run::Unwatched, scenario::read};
 
 fn outcome(name: &str, seed: u64) -> Outcome {
     let text = builtin::find(name).map(|found| found.text).expect("it is built in");
     let scenario = read(text, name).expect("a scenario");
     let options = RunOptions { seed, ..RunOptions::of(name, &scenario) };
-    run(&scenario, &options, &mut Nobody, &AtomicBool::new(false)).expect("a world can do it")
+    run(&scenario, &options, &mut Unwatched, &AtomicBool::new(false)).expect("a world can do it")
 }
 
 fn good(name: &str) -> Outcome {

@@ -3,13 +3,13 @@
 use super::{Look, is_published, is_stolen, unknown};
 use crate::scenario::{Act, Counted, Expectation, Role, Share, Time, Version};
 
-/// Words for the state of a vote, as the API of a node has them.
+/// Words for the state of a vote, as `updraft votes` has them.
 const STATES: [&str; 9] = [
     "announced",
     "voting",
     "rejected",
     "failed",
-    "lockedIn",
+    "locked in",
     "active",
     "final",
     "overtaken",
@@ -31,6 +31,13 @@ fn one(look: &mut Look<'_>, expectation: &Expectation) {
     match expectation {
         Expectation::Installed { release, group, share, by } => {
             installed(look, release, group.as_deref());
+            look.fault_if(*share == Share(0), || "`share = \"0%\"` is always so".to_owned());
+            in_time(look, *by);
+        }
+        Expectation::Heard { release, share, by } => {
+            let known = look.release(release);
+            let published = is_published(look.scenario, release);
+            look.fault_if(known && !published, || format!("release {release} is never published"));
             look.fault_if(*share == Share(0), || "`share = \"0%\"` is always so".to_owned());
             in_time(look, *by);
         }
