@@ -61,7 +61,7 @@ builtin![
     "vote-across-a-partition",
     "called-off",
     "old-program-left-behind",
-    // Everything at once, and in any size.
+    // Everything at once, and in every size.
     "chaos",
     "scale",
 ];

@@ -133,8 +133,7 @@ pub enum Deed {
         from: Loot,
         /// How many.
         count: u8,
-        /// What a thief makes with them, if it is said.
-        #[serde(default)]
+        /// The release that a thief makes with keys of publishers.
         release: Option<Version>,
     },
     /// An elector proposes another protocol.

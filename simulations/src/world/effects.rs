@@ -215,6 +215,7 @@ impl World {
                 let Ok(()) = this.kept.put_cast(&ballot.proposal, ballot.seq, ballot.stance);
                 let Ok(mut signed) = Signed::unsigned(&*ballot) else { return };
                 signed.sign(key, &network);
+                self.is_said(&signed);
                 self.nobody_votes_twice(node, &signed);
                 Input::Cast(Box::new(signed))
             }
@@ -331,7 +332,10 @@ impl World {
         }
         self.note("judged", node, u64::from(id));
         let message = self.gossip.message(id).says.as_ref().clone();
+        let before = self.traces(node);
+        self.judging = Some((node, token, before));
         self.input(node, Input::Gossip { token, from, message });
+        self.judging = None;
     }
 
     fn settle(&mut self, node: u32, token: u64, verdict: Verdict) {
@@ -342,7 +346,14 @@ impl World {
                 let sent = self.gossip.accepts(node, from, id);
                 self.spread(sent);
             }
-            Verdict::Reject => self.accuse(node, from),
+            Verdict::Reject => {
+                if let Some((_, _, before)) =
+                    self.judging.take_if(|(judge, judged, _)| (*judge, *judged) == (node, token))
+                {
+                    self.refusals_leave_nothing(node, before);
+                }
+                self.accuse(node, from);
+            }
             Verdict::Ignore => {}
         }
     }

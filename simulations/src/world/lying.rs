@@ -139,6 +139,7 @@ impl World {
                 if let Some(signed) =
                     self.stolen_ballot(elector, line.id, line.proposal.opens, stance)
                 {
+                    self.is_said(&signed);
                     let said = Gossip::Statement(Statement::Ballot(signed));
                     let sent = self.gossip.say(thief, topic, said);
                     self.send_gossip(sent);

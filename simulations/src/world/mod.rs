@@ -55,7 +55,7 @@ use self::{
     measure::Measured,
     node::{Node, Task},
     people::People,
-    promises::Promises,
+    promises::{Promises, Traces},
     queue::Queue,
     releases::Releases,
     talk::{Held, Letter, LetterId, Question, QuestionId},
@@ -201,6 +201,8 @@ pub struct World {
     names: BTreeMap<String, u32>,
     measured: Measured,
     promises: Promises,
+    /// Who is judging which message, and what he had kept before.
+    judging: Option<(u32, u64, Traces)>,
     /// Since when nothing goes wrong any more.
     calm_since: Option<Micros>,
     /// Digest of all events so far, but for those that are not hashed yet.
@@ -244,6 +246,7 @@ impl World {
             names: BTreeMap::new(),
             measured: Measured::default(),
             promises: Promises::default(),
+            judging: None,
             calm_since: None,
             log: blake3::Hasher::new(),
             unhashed: Vec::new(),

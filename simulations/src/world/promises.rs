@@ -3,9 +3,9 @@
 //! They look from outside: at what lies on the disk, at what was signed, at what others were told. What a machine believes of
 //! itself proves nothing. Only nodes that do not lie have promised anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use updraft_protocol::{Ballot, Digest, KeyId, ReleaseVersion, Signed};
+use updraft_protocol::{Ballot, Digest, KeyId, Proposal, ReleaseVersion, Signed, Stance};
 
 use super::{World, node::Node};
 use crate::outcome::Broken;
@@ -26,10 +26,19 @@ pub(super) struct Promises {
     outcomes: BTreeMap<Digest, (Outcome, u32)>,
     /// What each elector has signed, by proposal and number.
     ballots: BTreeMap<(KeyId, Digest, u32), Digest>,
+    /// Who has said what on each proposal, at any time: keys that were for it, and keys that would call it off.
+    voices: BTreeMap<Digest, Voices>,
     /// What each node has committed last.
     committed: BTreeMap<u32, ReleaseVersion>,
     /// The newest head that each node has believed.
     heads: BTreeMap<u32, u64>,
+}
+
+/// Whose word there is on a proposal.
+#[derive(Debug, Default)]
+struct Voices {
+    affirmative: BTreeSet<KeyId>,
+    cancel: BTreeSet<KeyId>,
 }
 
 /// How a vote has ended, as far as somebody can prove it. That it failed nobody can: whoever was away sees it fail at its
@@ -38,6 +47,14 @@ pub(super) struct Promises {
 enum Outcome {
     Decided,
     Cancelled,
+}
+
+/// How often what a node keeps was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Traces {
+    ledger: u64,
+    disks: u64,
+    objects: usize,
 }
 
 impl Outcome {
@@ -138,6 +155,64 @@ impl World {
         }
     }
 
+    /// A ballot was signed, by whomever.
+    pub(super) fn is_said(&mut self, signed: &Signed<Ballot>) {
+        let Ok(ballot) = signed.peek() else { return };
+        let voices = self.promises.voices.entry(ballot.proposal).or_default();
+        match ballot.stance {
+            Stance::Yes | Stance::Ready { .. } => voices.affirmative.insert(ballot.by),
+            Stance::Cancel => voices.cancel.insert(ballot.by),
+            Stance::No | Stance::Abstain => false,
+        };
+    }
+
+    /// No vote ends without its quorum: more than the threshold of all weight has signed for what came of it. What the
+    /// machines count is not asked; it is counted here what was ever signed.
+    fn nothing_ends_without_a_quorum(
+        &mut self,
+        node: u32,
+        proposal: &(Digest, Proposal),
+        outcome: Outcome,
+    ) {
+        let (id, proposal) = proposal;
+        let Some(electorate) = &self.people.trusted.electorate else { return };
+        let none = Voices::default();
+        let voices = self.promises.voices.get(id).unwrap_or(&none);
+        let keys = match outcome {
+            Outcome::Decided => &voices.affirmative,
+            Outcome::Cancelled => &voices.cancel,
+        };
+        let weight = |of: &BTreeSet<KeyId>| -> u128 {
+            let listed =
+                electorate.electors.iter().filter(|elector| of.contains(&elector.key.id()));
+            listed.map(|elector| u128::from(elector.weight)).sum()
+        };
+        let all = electorate.electors.iter().map(|elector| u128::from(elector.weight)).sum();
+        let said = weight(keys);
+        if !proposal.threshold.is_less_than(said, all) {
+            let detail = format!(
+                "p-{} is {outcome:?} with a weight of {said} of {all}, and {:?} is the threshold",
+                proposal.number, proposal.threshold
+            );
+            self.broke(node, "nothing is decided without a quorum", detail);
+        }
+    }
+
+    /// What is refused leaves nothing behind: neither in the ledger nor on the disk.
+    pub(super) fn refusals_leave_nothing(&mut self, node: u32, before: Traces) {
+        if self.nodes[node as usize].hostile.is_none() && self.traces(node) != before {
+            let detail = "something was kept of a message that was rejected".to_owned();
+            self.broke(node, "what is refused changes nothing", detail);
+        }
+    }
+
+    /// How often what a node keeps was changed.
+    pub(super) fn traces(&self, node: u32) -> Traces {
+        let node = &self.nodes[node as usize];
+        let disks = node.folders.values().map(|folder| folder.disk.counts().changes).sum();
+        Traces { ledger: node.kept.changes(), disks, objects: node.objects.len() }
+    }
+
     /// Two nodes whose clocks agree never see a vote end in two ways, and none sees it end twice.
     pub(super) fn votes_end_once(&mut self, node: u32) {
         let this = &self.nodes[node as usize];
@@ -150,9 +225,12 @@ impl World {
             self.stands(node, line.id, line.state.camel_case());
         }
         let ends = lines.into_iter().filter_map(|line| {
-            Some((line.id, line.proposal.number, Outcome::of(line.state.camel_case())?))
+            let outcome = Outcome::of(line.state.camel_case())?;
+            Some(((line.id, line.proposal.clone()), outcome))
         });
-        for (id, number, outcome) in ends.collect::<Vec<_>>() {
+        for (proposal, outcome) in ends.collect::<Vec<_>>() {
+            self.nothing_ends_without_a_quorum(node, &proposal, outcome);
+            let (id, number) = (proposal.0, proposal.1.number);
             let (first, by) = *self.promises.outcomes.entry(id).or_insert((outcome, node));
             if first.may_become(outcome) {
                 self.promises.outcomes.insert(id, (outcome, node));

@@ -107,9 +107,9 @@ impl World {
     /// The publisher takes a release back, and a node tells the others.
     fn withdraw(&mut self, version: &updraft_protocol::ReleaseVersion, node: u32) {
         let Some(made) = self.releases.any(version).cloned() else { return };
-        let Some(topic) = self.nodes[node as usize].topic() else { return };
         let wall = super::people::BEGIN + self.now / 1_000_000;
         let wall = updraft_protocol::Timestamp::from_seconds(wall);
+        let Some(topic) = self.nodes[node as usize].topic() else { return };
         let reason = "the story has it so";
         let Some(head) = self.people.withdraw(&made.signed.digest(), reason, wall) else { return };
         // Its own node hears of it as any other does.

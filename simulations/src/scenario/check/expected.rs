@@ -3,13 +3,13 @@
 use super::{Look, is_published, is_stolen, unknown};
 use crate::scenario::{Act, Counted, Expectation, Role, Share, Time, Version};
 
-/// Words for the state of a vote, as `updraft votes` has them.
+/// Words for the state of a vote, as the API of a node has them.
 const STATES: [&str; 9] = [
     "announced",
     "voting",
     "rejected",
     "failed",
-    "locked in",
+    "lockedIn",
     "active",
     "final",
     "overtaken",
