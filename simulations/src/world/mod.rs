@@ -16,6 +16,7 @@ mod deadlines;
 pub mod dht;
 mod effects;
 mod faults;
+mod giving;
 pub mod gossip;
 mod held_back;
 mod installing;
@@ -33,6 +34,7 @@ pub mod releases;
 mod starting;
 mod talk;
 mod telling;
+mod voted;
 pub mod ways;
 
 use std::{
