@@ -34,7 +34,7 @@ impl SecretKey {
 
     /// The public half.
     pub fn public(&self) -> PublicKey {
-        PublicKey(self.0.verifying_key())
+        PublicKey::of(self.0.verifying_key())
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
@@ -52,9 +52,17 @@ impl fmt::Debug for SecretKey {
 ///
 /// Its text form is one bech32m line, `updk1…`, whose checksum catches typing errors.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct PublicKey(VerifyingKey);
+pub struct PublicKey {
+    key: VerifyingKey,
+    /// Asked for far more often than keys are made.
+    id: KeyId,
+}
 
 impl PublicKey {
+    fn of(key: VerifyingKey) -> Self {
+        Self { id: KeyId(Digest::of(key.as_bytes())), key }
+    }
+
     /// Takes a key's 32 bytes. Refuses bytes that are no point, weak points under which one signature fits many
     /// messages, and a second way of writing a point, under which one key would have two ids.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, InvalidKey> {
@@ -65,23 +73,23 @@ impl PublicKey {
         if key.to_edwards().compress().as_bytes() != bytes {
             return Err(InvalidKey::SecondForm);
         }
-        Ok(Self(key))
+        Ok(Self::of(key))
     }
 
     /// The key's 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
-        self.0.as_bytes()
+        self.key.as_bytes()
     }
 
     /// The key's only id.
     pub fn id(&self) -> KeyId {
-        KeyId(Digest::of(self.as_bytes()))
+        self.id
     }
 
     /// Whether `signature` over `message` is by this key. Strict: no small-order points, no second encoding.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         let signature = ed25519_dalek::Signature::from_bytes(signature);
-        self.0.verify_strict(message, &signature).is_ok()
+        self.key.verify_strict(message, &signature).is_ok()
     }
 }
 

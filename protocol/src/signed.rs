@@ -5,9 +5,9 @@
 //! Verification runs over the payload as it was received and never over a second encoding of it, and the only
 //! way from [`Signed`] to a believed value is [`Signed::verify`].
 
-use std::{collections::BTreeSet, marker::PhantomData, ops::Deref};
+use std::{collections::BTreeSet, fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
-use bincode::{Decode, Encode};
+use bincode::{Decode, Encode, de::Decoder, enc::Encoder};
 
 use crate::{
     codec::{self, DecodeError, EncodeError, Invalid, Wire},
@@ -44,10 +44,46 @@ pub trait Sentence: Signable {
     borrow_decode_bounds = "T: Signable"
 )]
 pub struct Signed<T> {
-    payload: Vec<u8>,
+    payload: Payload,
     signatures: Vec<Signature>,
     kind: PhantomData<T>,
 }
+
+/// The bytes that are signed, with their digest: it is their name, asked for wherever they go, and they never change. A copy
+/// of a signed object shares them.
+#[derive(Clone, PartialEq, Eq)]
+struct Payload {
+    bytes: Arc<[u8]>,
+    digest: Digest,
+}
+
+impl From<Vec<u8>> for Payload {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { digest: Digest::of(&bytes), bytes: bytes.into() }
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bytes.fmt(f)
+    }
+}
+
+impl Encode for Payload {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), bincode::error::EncodeError> {
+        self.bytes.encode(encoder)
+    }
+}
+
+impl<C> Decode<C> for Payload {
+    fn decode<D: Decoder<Context = C>>(
+        decoder: &mut D,
+    ) -> Result<Self, bincode::error::DecodeError> {
+        Vec::decode(decoder).map(Self::from)
+    }
+}
+
+bincode::impl_borrow_decode!(Payload);
 
 impl<T: Signable> Wire for Signed<T> {
     const NAME: &'static str = T::NAME;
@@ -56,7 +92,7 @@ impl<T: Signable> Wire for Signed<T> {
 
     fn check(&self) -> Result<(), Invalid> {
         Invalid::if_over("signatures", self.signatures.len(), T::MOST_SIGNATURES)?;
-        Invalid::if_over("payload bytes", self.payload.len(), T::MAX)
+        Invalid::if_over("payload bytes", self.payload.bytes.len(), T::MAX)
     }
 }
 
@@ -90,7 +126,11 @@ pub enum VerifyError {
 impl<T: Signable> Signed<T> {
     /// A value that nobody has signed.
     pub fn unsigned(value: &T) -> Result<Self, EncodeError> {
-        Ok(Self { payload: codec::encode(value)?, signatures: Vec::new(), kind: PhantomData })
+        Ok(Self {
+            payload: codec::encode(value)?.into(),
+            signatures: Vec::new(),
+            kind: PhantomData,
+        })
     }
 
     /// Adds the signature of `key`; replaces an earlier one of the same key.
@@ -120,12 +160,12 @@ impl<T: Signable> Signed<T> {
 
     /// Digest of the payload. Signatures do not change it, so one value has one name whoever signed.
     pub fn digest(&self) -> Digest {
-        Digest::of(&self.payload)
+        self.payload.digest
     }
 
     /// The payload's bytes.
     pub fn payload(&self) -> &[u8] {
-        &self.payload
+        &self.payload.bytes
     }
 
     /// Signatures as received, valid or not.
@@ -136,7 +176,7 @@ impl<T: Signable> Signed<T> {
     /// Reads the payload without believing it: for showing what is to be signed, and for finding out which
     /// role would have to vouch for it.
     pub fn peek(&self) -> Result<T, DecodeError> {
-        codec::decode(&self.payload)
+        codec::decode(&self.payload.bytes)
     }
 
     /// Which keys of `role` have signed this for `network`.
@@ -201,7 +241,7 @@ impl<T: Signable> Signed<T> {
     }
 
     fn message(&self, network: &NetworkId) -> Vec<u8> {
-        [T::DOMAIN.as_bytes(), &[0], network.as_bytes(), &self.payload].concat()
+        [T::DOMAIN.as_bytes(), &[0], network.as_bytes(), &self.payload.bytes].concat()
     }
 }
 

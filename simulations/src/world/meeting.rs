@@ -18,8 +18,9 @@ const LOOKS: Micros = 1_000_000;
 const RESTS: Micros = 10_000_000;
 /// Time between two walks through the DHT (`network/behaviour.rs`).
 const WALKS: Micros = 300_000_000;
-/// Peers with which a node does not look for others (`p2p.peers_min`).
-const ENOUGH: usize = 3;
+/// Time after which an idle connection is closed (`p2p.idle_timeout`): of all places of a full node one becomes free now and
+/// then.
+const IDLE: Micros = 60_000_000;
 /// Peers that a node remembers while it runs.
 const MAX_MET: usize = 64;
 /// Others that are looked at to find one that can be dialled.
@@ -82,17 +83,19 @@ impl World {
         is_time
     }
 
-    /// A node that newcomers dial and that has no place left closes a connection that nobody needs, as every node does with
-    /// one that is idle for a minute: to somebody outside of its mesh who has others.
+    /// A node that is dialled and has no place left closes a connection that nobody needs, as every node does with one that
+    /// is idle for a minute: outside of its mesh, and to somebody who is not alone without it.
     fn make_room(&mut self, node: u32) {
-        let this = &self.nodes[node as usize];
-        if this.peers.len() < MAX_PEERS || !self.known.contains(&node) {
+        let now = self.now;
+        let this = self.node(node);
+        if this.peers.len() < MAX_PEERS || now < this.makes_room_at {
             return;
         }
+        this.makes_room_at = now + IDLE / MAX_PEERS as u64;
+        let this = &self.nodes[node as usize];
         let (nodes, gossip) = (&self.nodes, &self.gossip);
-        let is_idle = |peer: &u32| {
-            nodes[*peer as usize].peers.len() > ENOUGH && !gossip.is_in_mesh(node, *peer)
-        };
+        let is_idle =
+            |peer: &u32| nodes[*peer as usize].peers.len() > 1 && !gossip.is_in_mesh(node, *peer);
         let idle: Vec<u32> = this.peers.iter().copied().filter(is_idle).collect();
         if let Some(peer) = self.chances.meeting.one(&idle).copied() {
             self.disconnect(node, peer);

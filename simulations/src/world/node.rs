@@ -181,6 +181,8 @@ pub struct Node {
     pub objects: BTreeSet<Digest>,
     /// Who is connected.
     pub peers: BTreeSet<u32>,
+    /// Before this no idle connection makes room for another.
+    pub makes_room_at: Micros,
     /// Who is not let in until when.
     pub banned: BTreeMap<u32, Micros>,
     /// By how much its clock is wrong, in seconds.

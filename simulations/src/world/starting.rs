@@ -86,6 +86,7 @@ impl World {
             shelves: BTreeMap::new(),
             objects: Default::default(),
             peers: Default::default(),
+            makes_room_at: 0,
             banned: BTreeMap::new(),
             skew: group.clock.0 / 1_000_000,
             program: "1.0.0".parse().expect("a version"),
