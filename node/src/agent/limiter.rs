@@ -13,7 +13,7 @@ const BURST: Duration = Duration::from_secs(1);
 
 /// Bytes that may go at once, refilled at a rate.
 #[derive(Debug, Clone)]
-struct Bucket {
+pub struct Bucket {
     rate: NonZeroU64,
     /// Bytes that may go now; negative after a loan, which later callers wait for.
     level: i128,
@@ -21,7 +21,8 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn new(rate: NonZeroU64) -> Self {
+    /// A full one, of so many bytes a second.
+    pub fn new(rate: NonZeroU64) -> Self {
         Self { rate, level: i128::from(rate.get()), filled: Duration::ZERO }
     }
 
@@ -41,6 +42,21 @@ impl Bucket {
         }
         let micros = -self.level * 1_000_000 / rate;
         Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    /// The same, unless it had to wait longer than `patience`: then nothing is taken.
+    pub fn take_within(
+        &mut self,
+        bytes: u64,
+        patience: Duration,
+        now: Duration,
+    ) -> Option<Duration> {
+        let wait = self.take(bytes, now);
+        if wait <= patience {
+            return Some(wait);
+        }
+        self.give_back(bytes);
+        None
     }
 
     fn give_back(&mut self, bytes: u64) {
@@ -64,15 +80,8 @@ impl Limiter {
     /// Waits until `bytes` may go, `patience` at most. Says whether they may; if not, nothing was taken.
     pub(super) async fn pass(&self, bytes: u64, patience: Duration) -> bool {
         let Some(bucket) = &self.bucket else { return true };
-        let wait = {
-            let mut bucket = lock(bucket);
-            let wait = bucket.take(bytes, self.started.elapsed());
-            if wait > patience {
-                bucket.give_back(bytes);
-                return false;
-            }
-            wait
-        };
+        let wait = lock(bucket).take_within(bytes, patience, self.started.elapsed());
+        let Some(wait) = wait else { return false };
         tokio::time::sleep(wait).await;
         true
     }

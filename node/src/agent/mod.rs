@@ -105,6 +105,7 @@ pub use self::{
     event::{Event, What},
     ledger::Ledger,
     lifecycle::{Component, Following, InstalledVersion},
+    limiter::Bucket,
     machine::Machine,
     operation::{Operation, OperationId, OperationKind, Outcome, Phase},
     order::{
@@ -118,6 +119,7 @@ pub use self::{
     route::Here,
     rules::{Duty, Rules, Upload},
     saying::{Said, StatementLine, in_words},
+    serving::PATIENCE as UPLOAD_PATIENCE,
     staging::Staged,
     start::{Parts, start},
     status::{

@@ -26,7 +26,7 @@ use crate::{
 
 /// A chunk that has to wait longer for the upload rate is refused: its asker has other peers. Below the eight
 /// seconds after which the network room gives an answer up.
-const PATIENCE: Duration = Duration::from_secs(4);
+pub const PATIENCE: Duration = Duration::from_secs(4);
 
 /// What is given to peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

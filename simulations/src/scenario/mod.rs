@@ -272,6 +272,9 @@ pub struct Group {
     /// Room on their disks.
     #[serde(default)]
     pub disk: Option<Size>,
+    /// How much of its line a node gives away at most, as its settings have it.
+    #[serde(default)]
+    pub upload_limit: Option<LineRate>,
     /// How they lie, if they do.
     #[serde(default)]
     pub hostile: Option<Hostility>,

@@ -1,3 +1,5 @@
+//! News reach everybody, and cost what was computed.
+
 use updraft_protocol::{NetworkId, Role, Root, Signed, Timestamp};
 
 use super::*;

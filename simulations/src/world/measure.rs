@@ -1,6 +1,6 @@
 //! What happens in a world, as numbers: kept while it happens, and put together when the run is over.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::BTreeMap;
 
 use updraft_protocol::{ComponentName, Digest, Head, ReleaseVersion, Signed};
 
@@ -8,7 +8,7 @@ use super::{World, lines::Micros, node::Node, talk::FRAMED};
 use crate::{
     outcome::{
         Ended, GroupLine, MAX_NODES, MAX_POINTS, MAX_TIMELINE, NodeLine, Optimum, Outcome,
-        ReleaseLine, Timeline, VoteLine,
+        ReleaseLine, Timeline,
     },
     run::RunOptions,
     scenario::{Counted, Kind, Role, Updates},
@@ -16,10 +16,6 @@ use crate::{
 
 /// Parts of the nodes for which it is said when they had a release, in percent.
 const MARKS: [u8; 4] = [50, 90, 99, 100];
-
-/// Words for a vote that is decided, one way or the other.
-const DECIDED: [&str; 7] =
-    ["lockedIn", "rejected", "active", "final", "overtaken", "failed", "cancelled"];
 
 /// A release since it was published.
 #[derive(Debug)]
@@ -55,19 +51,19 @@ pub(super) struct Measured {
     /// When each node ran each version for the first time, whoever made it.
     pub(super) ran: BTreeMap<ReleaseVersion, BTreeMap<u32, Micros>>,
     /// When each vote was proposed.
-    proposed: BTreeMap<Digest, Micros>,
+    pub(super) proposed: BTreeMap<Digest, Micros>,
     /// When somebody voted first on each.
-    voted: BTreeMap<Digest, Micros>,
+    pub(super) voted: BTreeMap<Digest, Micros>,
     /// When what nodes know or run was another for the last time.
     pub(super) changed: Micros,
     /// When each node first saw a vote stand so.
-    stood: BTreeMap<(Digest, &'static str), BTreeMap<u32, Micros>>,
+    pub(super) stood: BTreeMap<(Digest, &'static str), BTreeMap<u32, Micros>>,
     /// The node whose story is written down.
     watched: Option<u32>,
     pub(super) timeline: Vec<(f64, String)>,
 }
 
-fn seconds(micros: Micros) -> f64 {
+pub(super) fn seconds(micros: Micros) -> f64 {
     micros as f64 / 1e6
 }
 
@@ -204,52 +200,6 @@ impl World {
         spread.wrong += report.wrong;
     }
 
-    /// A vote was proposed.
-    pub(super) fn proposed(&mut self, id: Digest) {
-        self.measured.proposed.entry(id).or_insert(self.now);
-    }
-
-    /// An elector votes on it.
-    pub(super) fn voted(&mut self, id: Digest) {
-        self.measured.voted.entry(id).or_insert(self.now);
-    }
-
-    /// A node sees a vote stand so.
-    pub(super) fn stands(&mut self, node: u32, id: Digest, word: &'static str) {
-        let now = self.now;
-        let stood = self.measured.stood.entry((id, word)).or_default();
-        if let Entry::Vacant(first) = stood.entry(node) {
-            first.insert(now);
-            self.measured.changed = now;
-        }
-    }
-
-    /// Microseconds from the first ballot until every node that is there and does not lie knew how a vote had ended.
-    fn known(&self, id: &Digest) -> Option<Micros> {
-        let voted = self.measured.voted.get(id)?;
-        Some(self.saw_everywhere(id, &DECIDED)?.saturating_sub(*voted))
-    }
-
-    /// When every node that does not lie and is there had seen the vote that was proposed last stand so.
-    pub(super) fn stood_everywhere(&self, word: &str) -> Option<Micros> {
-        let (last, _) = self.measured.proposed.iter().max_by_key(|(_, at)| **at)?;
-        self.saw_everywhere(last, &[word])
-    }
-
-    /// When all of them had seen a vote stand in one of these ways.
-    fn saw_everywhere(&self, vote: &Digest, words: &[&str]) -> Option<Micros> {
-        let there = |(_, node): &(u32, &Node)| node.hostile.is_none() && node.running.is_some();
-        let there = (0..).zip(&self.nodes).filter(there);
-        let of = self.measured.stood.iter();
-        let stood: Vec<_> = of
-            .filter(|((id, word), _)| id == vote && words.contains(word))
-            .map(|(_, nodes)| nodes)
-            .collect();
-        let first = |number| stood.iter().filter_map(|nodes| nodes.get(&number).copied()).min();
-        let when: Option<Vec<Micros>> = there.map(|(number, _)| first(number)).collect();
-        when?.into_iter().max()
-    }
-
     /// The shortest time in which lines alone could carry a release to everybody who is there and does not run it: every
     /// byte has to leave the seeders once, to come to each over its own line, and to be sent by somebody to each (Kumar and
     /// Ross, "Peer-Assisted File Distribution: The Minimum Distribution Time", 2006).
@@ -293,13 +243,6 @@ impl World {
             .max_by(|one, other| one.0.total_cmp(&other.0))
             .filter(|_| all > 0)?;
         Some(Optimum { seconds, bound: bound.to_owned() })
-    }
-
-    /// Whether a vote is under way: open, or decided and not final.
-    pub(super) fn is_voting(&self) -> bool {
-        let words = ["announced", "voting", "lockedIn", "active"];
-        let votes = self.vote_lines();
-        votes.iter().any(|vote| vote.states.keys().any(|word| words.contains(&word.as_str())))
     }
 
     /// How many of those who are to run what was published last do. The program of the nodes themselves is run by those
@@ -448,27 +391,6 @@ impl World {
             }
         };
         (0..).zip(&self.nodes).step_by(step).map(line).collect()
-    }
-
-    /// How every vote stands at those who do not lie, in the order in which they were proposed.
-    pub(super) fn vote_lines(&self) -> Vec<VoteLine> {
-        let mut lines: BTreeMap<Digest, VoteLine> = BTreeMap::new();
-        for node in self.nodes.iter().filter(|node| node.hostile.is_none()) {
-            let Some(running) = &node.running else { continue };
-            for line in running.machine.proposals(node.now(self.now)) {
-                let proposed = self.measured.proposed.get(&line.id).copied().unwrap_or(0);
-                let vote = lines.entry(line.id).or_insert_with(|| VoteLine {
-                    number: line.proposal.number,
-                    proposed: seconds(proposed),
-                    states: BTreeMap::new(),
-                    known: self.known(&line.id).map(seconds),
-                });
-                *vote.states.entry(line.state.camel_case().to_owned()).or_default() += 1;
-            }
-        }
-        let mut lines: Vec<VoteLine> = lines.into_values().collect();
-        lines.sort_by(|one, other| one.proposed.total_cmp(&other.proposed));
-        lines
     }
 
     /// 1 for a node that follows the channel no more, because two heads with one number were signed.

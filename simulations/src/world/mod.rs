@@ -16,7 +16,9 @@ mod deadlines;
 pub mod dht;
 mod effects;
 mod faults;
+mod giving;
 pub mod gossip;
+mod held_back;
 mod installing;
 mod judging;
 pub mod ledger;
@@ -32,6 +34,7 @@ pub mod releases;
 mod starting;
 mod talk;
 mod telling;
+mod voted;
 pub mod ways;
 
 use std::{
@@ -135,6 +138,8 @@ enum Event {
     Arrives(LetterId),
     /// A node has judged the message that waits longest.
     Judged(u32, u32),
+    /// A node gives an answer that its upload limit has held back.
+    Answers(u32, u32, Box<held_back::Waiting>),
     /// Meshes are mended.
     Heartbeat,
     /// A node looks for peers.
@@ -321,6 +326,7 @@ impl World {
             Event::WakeTask(node, life, task) => self.wake_task(node, life, task),
             Event::Arrives(letter) => self.deliver(letter),
             Event::Judged(node, life) => self.judge(node, life),
+            Event::Answers(node, life, waiting) => self.answer_at_last(node, life, *waiting),
             Event::Heartbeat => self.beat(),
             Event::Dials(node, life) => self.dial(node, life),
             Event::Ended(node, life, input) => self.hand(node, life, *input),

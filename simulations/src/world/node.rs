@@ -6,7 +6,7 @@ use std::{
 };
 
 use updraft_node::agent::{
-    Errand, Job, JobError, Listening, Machine, Now, OperationId, Speech, Telling,
+    Bucket, Errand, Job, JobError, Listening, Machine, Now, OperationId, Speech, Telling,
 };
 use updraft_node::fetch::{BlobFetch, ObjectSearch};
 use updraft_protocol::{
@@ -191,6 +191,8 @@ pub struct Node {
     pub program: ReleaseVersion,
     /// See `program`.
     pub speaks: u32,
+    /// What it gives away at most, if that has a limit.
+    pub upload: Option<Bucket>,
     /// How it lies, if it does.
     pub hostile: Option<Hostility>,
     /// When its program is going to end in the middle of an installation.

@@ -158,7 +158,7 @@ impl People {
                 .as_bytes()
                 .iter()
                 .copied()
-                .chain(std::iter::repeat(0).take(64))
+                .chain(std::iter::repeat_n(0, 64))
                 .collect::<Vec<u8>>()
         });
         let more: Vec<Vec<u8>> = std::iter::once(last).chain(others).collect();

@@ -1,11 +1,11 @@
 //! Nodes start and end: what they have with them when they start, and what is lost when they go.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU64};
 
 use updraft_node::{
     agent::{
-        Component, Duty, Machine, Rules, Trust, Upload, Votes, own_component, restore_catalog,
-        restore_elector, restore_votes, restore_witness,
+        Bucket, Component, Duty, Machine, Rules, Trust, Upload, Votes, own_component,
+        restore_catalog, restore_elector, restore_votes, restore_witness,
     },
     build::Speaks,
     policy::AutoUpdate,
@@ -91,6 +91,7 @@ impl World {
             skew: group.clock.0 / 1_000_000,
             program: "1.0.0".parse().expect("a version"),
             speaks: group.speaks,
+            upload: group.upload_limit.and_then(|rate| NonZeroU64::new(rate.0)).map(Bucket::new),
             hostile: group.hostile,
             doom: None,
             counters: Counters::default(),

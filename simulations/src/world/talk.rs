@@ -12,10 +12,10 @@ use updraft_protocol::{
 use super::{
     Event, World,
     gossip::What,
+    held_back::Waiting,
     lines::Micros,
     node::{Running, Task},
 };
-use crate::scenario::{Hostility, Role};
 use updraft_node::agent::Ledger as _;
 
 /// Names a letter.
@@ -38,15 +38,13 @@ pub(super) const FRAMED: f64 = (PACKET.0 + PACKET.1) as f64 / PACKET.0 as f64;
 /// How much later than others a letter may come that bad weather holds up.
 const LATEST: Micros = 2_000_000;
 /// Bytes of a question.
-const QUESTION: u64 = 60;
+pub(super) const QUESTION: u64 = 60;
 /// After this time a question is given up, but for chunks: what the network room of the node waits.
 const PATIENCE: Micros = 10_000_000;
 /// Time that a question for chunks may take: `transfer.chunk_timeout`, for four chunks of a pack each.
 const CHUNK_PATIENCE: Micros = 20_000_000;
 const CHUNKS_PER_PATIENCE: usize = 4;
-/// What a node serves at once to one peer and to all, by weight (`network/serving.rs`).
-const MAX_WEIGHT_PER_PEER: u32 = 8;
-const MAX_WEIGHT: u32 = 64;
+/// What an object and a pack weigh, beside a chunk that weighs 1 (`network/serving.rs`).
 const OBJECT_WEIGHT: u32 = 4;
 const PACK_WEIGHT: u32 = 3;
 
@@ -121,7 +119,7 @@ pub(super) enum Answer {
 
 /// The byte that stands for the bytes of a chunk that is right, and of one that is not.
 pub(super) const RIGHT: u8 = 1;
-const WRONG: u8 = 0;
+pub(super) const WRONG: u8 = 0;
 
 /// A question under way.
 #[derive(Debug)]
@@ -162,7 +160,7 @@ impl World {
     }
 
     /// The same, and keeps places until it is there.
-    fn send_and_keep(&mut self, from: u32, to: u32, body: Body, size: u64, serves: u32) {
+    pub(super) fn send_and_keep(&mut self, from: u32, to: u32, body: Body, size: u64, serves: u32) {
         if !self.ways.leads(from, to) {
             // What is sent into a cut line is sent again until the connection is given up.
             self.held.push(Held { from, to, body, size, serves });
@@ -251,7 +249,7 @@ impl World {
     }
 
     /// A letter is there, or lost: its places are free.
-    fn served(&mut self, from: u32, to: u32, weight: u32) {
+    pub(super) fn served(&mut self, from: u32, to: u32, weight: u32) {
         if let Some(running) = &mut self.node(from).running
             && let Some(kept) = running.serving.get_mut(&to)
         {
@@ -349,6 +347,7 @@ impl World {
             _ => 1,
         };
         let Some((answer, size)) = self.reply(node, from, &ask, weight) else { return };
+        let (answer, size, wait) = self.limited(node, answer, size);
         // To say no takes no place.
         let is_no = match &answer {
             Answer::Refused => true,
@@ -358,7 +357,11 @@ impl World {
             _ => false,
         };
         let kept = if is_no { 0 } else { weight };
-        self.send_and_keep(node, from, Body::Answer(id, answer), size, kept);
+        self.answer_after(
+            node,
+            wait,
+            Waiting { to: from, question: id, answer, size, weight: kept },
+        );
     }
 
     /// What a node answers, and how many bytes that is; `None` if it does not.
@@ -411,86 +414,6 @@ impl World {
             | Ask::PackedOne(request) => self.give(node, request)?,
             Ask::Pack(blob, chunks) => self.give_pack(node, *blob, chunks)?,
         })
-    }
-
-    fn give(&mut self, node: u32, request: &TransferRequest) -> Option<(Answer, u64)> {
-        let this = &self.nodes[node as usize];
-        let no = || (Answer::Transfer(TransferAnswer::NotHeld), QUESTION);
-        if this.character.role == Role::Client {
-            return Some(no());
-        }
-        match request {
-            TransferRequest::Object(digest) => {
-                let bytes =
-                    this.objects.get(digest).and_then(|digest| self.releases.object_bytes(digest));
-                let Some(bytes) = bytes else { return Some(no()) };
-                let size = bytes.len() as u64;
-                Some((Answer::Transfer(TransferAnswer::Object(bytes.to_vec())), size))
-            }
-            TransferRequest::Have(digest) => {
-                let holding = match this.hostile {
-                    Some(Hostility::Pretend) => updraft_protocol::Holding::Everything,
-                    _ => this.holding(digest),
-                };
-                let size = match &holding {
-                    updraft_protocol::Holding::Some(bits) => bits.len() as u64,
-                    _ => 1,
-                };
-                if holding == updraft_protocol::Holding::Nothing {
-                    return Some(no());
-                }
-                Some((Answer::Transfer(TransferAnswer::Have(holding)), QUESTION + size))
-            }
-            TransferRequest::Chunk { blob, index } => {
-                if this.hostile == Some(Hostility::Stall) {
-                    return None;
-                }
-                let Some(size) = self.chunk(node, blob, *index) else { return Some(no()) };
-                self.node(node).counters.gave += size;
-                let byte = self.truth(node);
-                Some((Answer::Transfer(TransferAnswer::Chunk(vec![byte])), size))
-            }
-        }
-    }
-
-    fn give_pack(&mut self, node: u32, blob: Digest, chunks: &[u32]) -> Option<(Answer, u64)> {
-        let this = &self.nodes[node as usize];
-        if this.character.role == Role::Client {
-            return Some((Answer::Packed(PackedAnswer::Chunks(Vec::new())), QUESTION));
-        }
-        if this.hostile == Some(Hostility::Stall) {
-            return None;
-        }
-        let sizes: Vec<u64> =
-            chunks.iter().map_while(|index| self.chunk(node, &blob, *index)).collect();
-        let size = sizes.iter().sum::<u64>();
-        self.node(node).counters.gave += size;
-        let byte = self.truth(node);
-        let given = sizes.iter().map(|_| vec![byte]).collect();
-        Some((Answer::Packed(PackedAnswer::Chunks(given)), size + QUESTION))
-    }
-
-    fn truth(&self, node: u32) -> u8 {
-        if self.nodes[node as usize].hostile == Some(Hostility::Corrupt) { WRONG } else { RIGHT }
-    }
-
-    /// Bytes of a chunk that a node gives.
-    fn chunk(&self, node: u32, blob: &Digest, index: u32) -> Option<u64> {
-        let this = &self.nodes[node as usize];
-        let made = self.releases.find(blob)?;
-        let span = made.list.span(index)?;
-        let held = this.shelves.get(blob).is_some_and(|shelf| {
-            shelf.is_complete || shelf.held.get(index as usize).copied().unwrap_or(false)
-        });
-        (held || this.hostile == Some(Hostility::Corrupt)).then_some(u64::from(span.len))
-    }
-
-    /// Whether a request of this weight finds a place, beside those of the peer and of all others.
-    fn has_room(&self, node: u32, from: u32, weight: u32) -> bool {
-        let Some(running) = &self.nodes[node as usize].running else { return false };
-        let own = running.serving.get(&from).copied().unwrap_or(0);
-        let all: u32 = running.serving.values().sum();
-        own + weight <= MAX_WEIGHT_PER_PEER && all + weight <= MAX_WEIGHT
     }
 
     fn on_answer(&mut self, id: QuestionId, answer: Result<Answer, PeerError>) {

@@ -1,3 +1,5 @@
+//! Whole worlds: the same seed is the same run, and chaos breaks no promise.
+
 use super::*;
 use crate::{builtin, run::Unwatched, scenario::read};
 

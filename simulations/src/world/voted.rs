@@ -1,0 +1,88 @@
+//! How votes stand and when who knew of it, measured.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use updraft_protocol::Digest;
+
+use super::{World, lines::Micros, measure::seconds, node::Node};
+use crate::outcome::VoteLine;
+
+/// Words for a vote that is decided, one way or the other.
+const DECIDED: [&str; 7] =
+    ["lockedIn", "rejected", "active", "final", "overtaken", "failed", "cancelled"];
+
+impl World {
+    /// A vote was proposed.
+    pub(super) fn proposed(&mut self, id: Digest) {
+        self.measured.proposed.entry(id).or_insert(self.now);
+    }
+
+    /// An elector votes on it.
+    pub(super) fn voted(&mut self, id: Digest) {
+        self.measured.voted.entry(id).or_insert(self.now);
+    }
+
+    /// A node sees a vote stand so.
+    pub(super) fn stands(&mut self, node: u32, id: Digest, word: &'static str) {
+        let now = self.now;
+        let stood = self.measured.stood.entry((id, word)).or_default();
+        if let Entry::Vacant(first) = stood.entry(node) {
+            first.insert(now);
+            self.measured.changed = now;
+        }
+    }
+
+    /// Microseconds from the first ballot until every node that is there and does not lie knew how a vote had ended.
+    fn known(&self, id: &Digest) -> Option<Micros> {
+        let voted = self.measured.voted.get(id)?;
+        Some(self.saw_everywhere(id, &DECIDED)?.saturating_sub(*voted))
+    }
+
+    /// When every node that does not lie and is there had seen the vote that was proposed last stand so.
+    pub(super) fn stood_everywhere(&self, word: &str) -> Option<Micros> {
+        let (last, _) = self.measured.proposed.iter().max_by_key(|(_, at)| **at)?;
+        self.saw_everywhere(last, &[word])
+    }
+
+    /// When all of them had seen a vote stand in one of these ways.
+    fn saw_everywhere(&self, vote: &Digest, words: &[&str]) -> Option<Micros> {
+        let there = |(_, node): &(u32, &Node)| node.hostile.is_none() && node.running.is_some();
+        let there = (0..).zip(&self.nodes).filter(there);
+        let of = self.measured.stood.iter();
+        let stood: Vec<_> = of
+            .filter(|((id, word), _)| id == vote && words.contains(word))
+            .map(|(_, nodes)| nodes)
+            .collect();
+        let first = |number| stood.iter().filter_map(|nodes| nodes.get(&number).copied()).min();
+        let when: Option<Vec<Micros>> = there.map(|(number, _)| first(number)).collect();
+        when?.into_iter().max()
+    }
+
+    /// Whether a vote is under way: open, or decided and not final.
+    pub(super) fn is_voting(&self) -> bool {
+        let words = ["announced", "voting", "lockedIn", "active"];
+        let votes = self.vote_lines();
+        votes.iter().any(|vote| vote.states.keys().any(|word| words.contains(&word.as_str())))
+    }
+
+    /// How every vote stands at those who do not lie, in the order in which they were proposed.
+    pub(super) fn vote_lines(&self) -> Vec<VoteLine> {
+        let mut lines: BTreeMap<Digest, VoteLine> = BTreeMap::new();
+        for node in self.nodes.iter().filter(|node| node.hostile.is_none()) {
+            let Some(running) = &node.running else { continue };
+            for line in running.machine.proposals(node.now(self.now)) {
+                let proposed = self.measured.proposed.get(&line.id).copied().unwrap_or(0);
+                let vote = lines.entry(line.id).or_insert_with(|| VoteLine {
+                    number: line.proposal.number,
+                    proposed: seconds(proposed),
+                    states: BTreeMap::new(),
+                    known: self.known(&line.id).map(seconds),
+                });
+                *vote.states.entry(line.state.camel_case().to_owned()).or_default() += 1;
+            }
+        }
+        let mut lines: Vec<VoteLine> = lines.into_values().collect();
+        lines.sort_by(|one, other| one.proposed.total_cmp(&other.proposed));
+        lines
+    }
+}
