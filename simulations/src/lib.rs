@@ -16,7 +16,9 @@
 
 pub mod builtin;
 pub mod cli;
+pub mod cluster;
 pub mod disk;
+pub mod framing;
 pub mod outcome;
 pub mod recording;
 pub mod report;

@@ -21,7 +21,7 @@ pub type Micros = u64;
 /// Bytes that are sent in one turn.
 const SLICE: u64 = 16 * 1024;
 /// Bytes of a connection that may be on the way or lie before the receiver's line.
-const WINDOW: u64 = 1024 * 1024;
+pub const WINDOW: u64 = 1024 * 1024;
 
 /// One end of the network: what its line carries, in bytes a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use updraft_protocol::{Digest, ReleaseVersion};
 
-use super::{World, lines::Micros, node::Node, talk::FRAMED};
+use super::{World, lines::Micros, node::Node};
 use crate::{
+    framing::FRAMED,
     outcome::{
         Ended, GroupLine, MAX_NODES, MAX_POINTS, MAX_TIMELINE, NodeLine, Optimum, Outcome,
         ReleaseLine, Timeline, VoteLine,
