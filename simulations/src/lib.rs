@@ -19,11 +19,14 @@ pub mod cli;
 pub mod cluster;
 pub mod disk;
 pub mod framing;
+pub mod judging;
+pub mod optimum;
 pub mod outcome;
 pub mod recording;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod spread;
 pub mod world;
 
 pub use run::run;
