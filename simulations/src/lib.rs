@@ -4,15 +4,15 @@
 //! |---|---|---|
 //! | 1 | [`scenario`] | it is written: who takes part, over which lines, what happens, what is expected |
 //! | 2 | [`builtin`] | scenarios that come with the program, each for one thing to learn |
-//! | 3 | [`mod@run`] | it runs, in a [`world`] of pure machines on a virtual clock, and can be stopped |
+//! | 3 | [`mod@run`] | it runs, in a [`world`] of pure machines on a virtual clock or as a [`cluster`] of real nodes, and can be stopped |
 //! | 4 | [`disk`] | what the real installer writes to there: a disk that forgets what was not synced |
-//! | 5 | [`outcome`] | it was measured |
+//! | 5 | [`outcome`] | it was measured, with how releases spread ([`spread`]) and what the lines allow ([`mod@optimum`], [`framing`]), and judged ([`judging`]) |
 //! | 6 | [`recording`] | it can be run again, to the same event |
 //! | 7 | [`report`] | it is shown: on the terminal, as JSON, as one HTML file; two of them side by side |
 //! | – | [`cli`] | the program `updraft-sim` |
 //!
-//! Nothing here is part of a node, and no node knows of it. Nothing may depend on a clock, on the order of a hash map or on
-//! chance that was not handed in: a run with the same seed is the same run.
+//! Nothing here is part of a node, and no node knows of it. Nothing but a cluster may depend on a clock, on the order of a
+//! hash map or on chance that was not handed in: a world with the same seed is the same run.
 
 pub mod builtin;
 pub mod cli;

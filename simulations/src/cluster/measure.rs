@@ -243,6 +243,8 @@ impl Cluster {
         counters.heard += sum(&page, "updraft_gossip_bytes_total", &[]);
         for operation in operations {
             counters.twice += operation.duplicates;
+            // What came twice has come as well.
+            counters.got += operation.duplicates;
             let is_it = |spread: &&mut Spread| spread.version == operation.to;
             let Some(spread) = self.measured.spreads.iter_mut().find(is_it) else { continue };
             for (peer, bytes) in &operation.sources {
