@@ -89,12 +89,12 @@ impl Ledger for Shelf<'_> {
     }
 
     /// Compressed again: the same contents at the same level give the same bytes.
-    fn blob(&self, blob: &Blob, mut out: &mut dyn Write) -> Result<bool, LedgerError> {
+    fn blob(&self, blob: &Blob, out: &mut dyn Write) -> Result<bool, LedgerError> {
         let Some(made) = self.made.values().find(|made| made.manifest.whole == *blob) else {
             return Ok(false);
         };
         let size = made.source.tree().content_size();
-        offer::whole(made.source.contents(), size, Level::FAST, &mut out)
+        offer::whole(made.source.contents(), size, Level::FAST, out)
             .map_err(|error| LedgerError::new("an earlier release", error))?;
         Ok(true)
     }

@@ -78,8 +78,9 @@ fn sum(page: &str, name: &str, labels: &[&str]) -> u64 {
         line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
             && labels.iter().all(|label| line.contains(label))
     };
-    let number = |line: &str| line.rsplit_once(' ').and_then(|(_, number)| number.parse().ok());
-    page.lines().filter(is_it).filter_map(number).fold(0, |sum: u64, number: u64| sum + number)
+    let number =
+        |line: &str| line.rsplit_once(' ').and_then(|(_, number)| number.parse::<u64>().ok());
+    page.lines().filter(is_it).filter_map(number).sum()
 }
 
 impl Cluster {

@@ -293,7 +293,7 @@ impl<R: Unpin> AsyncWrite for Shaped<R> {
         self.shared.state().writers.insert(self.pipe, cx.waker().clone());
         let put = self.shared.with(|shaper, now| shaper.put(self.pipe, bytes, now));
         match put {
-            Some(0) if !bytes.is_empty() => return Poll::Pending,
+            Some(0) if !bytes.is_empty() => Poll::Pending,
             Some(taken) => {
                 self.shared.state().writers.remove(&self.pipe);
                 Poll::Ready(Ok(taken))
