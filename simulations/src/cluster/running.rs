@@ -387,7 +387,6 @@ impl Cluster {
             let how = if ended == Ended::Stopped { Departure::Kill } else { Departure::Stop };
             self.stop(number, how);
         }
-        self.untold = usize::MAX;
         while let Some(done) = self.jobs.join_next().await {
             let Ok(done) = done else { continue };
             match done {
