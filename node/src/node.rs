@@ -3,7 +3,7 @@
 //! The order of starting is that of needing: lock, identity, store and trust, network, agent, API. The order of
 //! stopping is the reverse: nobody is left talking to something that has gone.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use prometheus_client::registry::Registry;
 use tokio::{task::JoinHandle, time::timeout};
@@ -22,9 +22,9 @@ use crate::{
     join,
     keys::{KeyError, KeyFolder, Lock, PasswordSource},
     lock::{DataLock, LockError},
-    metrics::Metrics,
+    metrics::{self, Metrics},
     network::{
-        Address, DhtMode, Mdns, Network, NetworkMetrics, NetworkSettings, NodeKey, PeerId,
+        Address, DhtMode, Mdns, Medium, Network, NetworkMetrics, NetworkSettings, NodeKey, PeerId,
         StartError, Started,
     },
     problem::{Code, Problem, chain},
@@ -46,6 +46,7 @@ pub struct Node {
     agent_task: JoinHandle<Ending>,
     network_task: JoinHandle<()>,
     api: Serving,
+    registry: Arc<Registry>,
     stop: CancellationToken,
     /// Held until everything else is gone.
     lock: DataLock,
@@ -180,6 +181,28 @@ impl Node {
         build: Build,
         starts: Starts,
     ) -> Result<Self, Problem> {
+        Self::start_with(settings, dirs, opened, build, starts, None).await
+    }
+
+    /// The same over a medium, for many nodes in one process: see [`Network::start_over`].
+    pub async fn start_over(
+        medium: Arc<dyn Medium>,
+        settings: Settings,
+        dirs: &Dirs,
+        opened: Opened,
+        build: Build,
+    ) -> Result<Self, Problem> {
+        Self::start_with(settings, dirs, opened, build, Starts::none(), Some(medium)).await
+    }
+
+    async fn start_with(
+        settings: Settings,
+        dirs: &Dirs,
+        opened: Opened,
+        build: Build,
+        starts: Starts,
+        medium: Option<Arc<dyn Medium>>,
+    ) -> Result<Self, Problem> {
         let settings = Arc::new(settings);
         let clock = Clock::system();
         let stop = CancellationToken::new();
@@ -192,7 +215,13 @@ impl Node {
             Problem::from_error(Code::FileUnusable, &error).hint("the file identity.key is damaged")
         })?;
         let addresses = network_settings.bootstrap.len();
-        let started = Network::start(network_settings, key, network_metrics, stop.clone()).await;
+        let ends = stop.clone();
+        let started = match medium {
+            None => Network::start(network_settings, key, network_metrics, ends).await,
+            Some(medium) => {
+                Network::start_over(medium, network_settings, key, network_metrics, ends).await
+            }
+        };
         let Started { network, events, task: network_task } =
             started.map_err(|error| no_network(&error))?;
         let temporary = dirs.data.join(TEMPORARY);
@@ -214,16 +243,26 @@ impl Node {
         };
         let (agent, agent_task) = agent::start(parts).await?;
         let api_settings = api_settings(&settings, dirs, &opened.token, temporary, clock);
+        let registry = Arc::new(registry);
         let api = api::serve(
             api_settings,
             agent.clone(),
-            Arc::new(registry),
+            registry.clone(),
             metrics.clone(),
             stop.clone(),
         )
         .await;
         let ready = ready(&network, &api).await;
-        Ok(Self { agent, ready, agent_task, network_task, api, stop, lock: opened.lock })
+        let lock = opened.lock;
+        Ok(Self { agent, ready, agent_task, network_task, api, registry, stop, lock })
+    }
+
+    /// All that the node counts, as it stands at `/metrics`.
+    ///
+    /// # Errors
+    /// If a number cannot be written as text.
+    pub fn metrics(&self) -> Result<String, fmt::Error> {
+        metrics::encode(&self.registry)
     }
 
     /// Stops the node: no new questions, then the agent, then the network. What was under way goes on from

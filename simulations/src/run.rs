@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use crate::{
+    cluster,
     course::Happening,
     outcome::Outcome,
     scenario::{Kind, Scenario},
@@ -117,10 +118,7 @@ pub fn run(
     }
     match scenario.kind {
         Kind::World => world::run(scenario, options, watch, stop),
-        Kind::Cluster => Err(RunError::Unsupported {
-            kind: Kind::Cluster,
-            what: "this program was built without clusters".to_owned(),
-        }),
+        Kind::Cluster => cluster::run(scenario, options, watch, stop),
     }
 }
 

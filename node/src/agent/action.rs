@@ -270,6 +270,10 @@ pub struct Fetched {
     pub patch_bytes: u64,
     /// Peers they came from.
     pub sources: BTreeMap<String, u64>,
+    /// Bytes that came and were here already.
+    pub duplicates: u64,
+    /// Chunks that came and did not match their digest.
+    pub wrong: u64,
 }
 
 impl Fetched {
@@ -277,6 +281,8 @@ impl Fetched {
     pub fn add(&mut self, other: Self) {
         self.bytes += other.bytes;
         self.patch_bytes += other.patch_bytes;
+        self.duplicates += other.duplicates;
+        self.wrong += other.wrong;
         self.route.extend(other.route);
         for (peer, bytes) in other.sources {
             *self.sources.entry(peer).or_default() += bytes;

@@ -199,6 +199,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             progress: None,
             sources: Default::default(),
             patch_bytes: 0,
+            duplicates: 0,
+            wrong: 0,
             started: now.wall,
             ended: None,
             by: order.by.clone(),

@@ -90,7 +90,10 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
             let bytes = given().map(|(_, bytes)| bytes).sum();
             let sources = given().map(|(peer, bytes)| (peer.to_string(), *bytes)).collect();
             let patch_bytes = if piece.is_patch { bytes } else { 0 };
-            self.brought.fetched.add(Fetched { route: Vec::new(), bytes, patch_bytes, sources });
+            let (duplicates, wrong) = report.map_or((0, 0), |came| (came.duplicate, came.wrong));
+            let route = Vec::new();
+            let fetched = Fetched { route, bytes, patch_bytes, sources, duplicates, wrong };
+            self.brought.fetched.add(fetched);
         }
         self.next_piece(out)
     }

@@ -100,6 +100,10 @@ pub struct Operation {
     pub sources: BTreeMap<String, u64>,
     /// Of these bytes, bytes of patches.
     pub patch_bytes: u64,
+    /// Bytes that came and were here already.
+    pub duplicates: u64,
+    /// Chunks that came and did not match their digest.
+    pub wrong: u64,
     /// When it started.
     pub started: Timestamp,
     /// When it ended.
@@ -179,6 +183,8 @@ mod tests {
             progress: None,
             sources: BTreeMap::new(),
             patch_bytes: 0,
+            duplicates: 0,
+            wrong: 0,
             started: Timestamp::from_seconds(1),
             ended: None,
             by: "test".to_owned(),

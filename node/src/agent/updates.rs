@@ -170,6 +170,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             progress: None,
             sources: Default::default(),
             patch_bytes: 0,
+            duplicates: 0,
+            wrong: 0,
             started: now.wall,
             ended: None,
             by: wish.by.clone(),
@@ -240,6 +242,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
                         *operation.sources.entry(peer.clone()).or_default() += bytes;
                     }
                     operation.patch_bytes += fetched.patch_bytes;
+                    operation.duplicates += fetched.duplicates;
+                    operation.wrong += fetched.wrong;
                 });
                 if job.extent == Extent::Download {
                     self.end_well(&job, now);

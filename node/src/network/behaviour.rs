@@ -36,8 +36,6 @@ use super::{
 const MAX_PENDING: u32 = 32;
 /// Connections of one peer: one, and one more when both dial at the same moment.
 const MAX_PER_PEER: u32 = 2;
-/// Memory of the process above which no connection is opened or taken.
-const MAX_MEMORY: usize = 256 * 1024 * 1024;
 /// Streams of one connection for each service, both ways: eight served and sixteen asked, with room for those
 /// that are being refused.
 const MAX_EXCHANGES: usize = 32;
@@ -125,7 +123,7 @@ pub(super) struct Protocols {
 
 impl Protocols {
     pub(super) fn new(key: &Keypair, settings: &NetworkSettings) -> Result<Self, String> {
-        let memory = memory_connection_limits::Behaviour::with_max_bytes(MAX_MEMORY);
+        let memory = memory_connection_limits::Behaviour::with_max_bytes(settings.max_memory);
         Ok(Self {
             gate: Gate::new(Bans::new(&settings.allow_peers, &settings.deny_peers)),
             limits: connection_limits::Behaviour::new(limits(settings)),

@@ -21,6 +21,8 @@ use libp2p::{
     },
 };
 
+use prometheus_client::metrics::counter::Counter;
+
 use super::{
     excused::{Excuse, Excused},
     gossip::{Gossipsub, id_of},
@@ -64,6 +66,8 @@ pub(super) struct Counted {
     arrived: BTreeMap<PeerId, Untold>,
     /// Messages that others may repeat.
     pub(super) excused: Excused,
+    /// Bytes of messages that came.
+    pub(super) bytes: Counter,
     /// Peers whose connections are being closed: what is still under way from them goes no further than here.
     deaf_to: BTreeSet<PeerId>,
 }
@@ -71,7 +75,7 @@ pub(super) struct Counted {
 impl Counted {
     pub(super) fn new(inner: Gossipsub) -> Self {
         let (arrived, excused) = (BTreeMap::new(), Excused::default());
-        Self { inner, arrived, excused, deaf_to: BTreeSet::new() }
+        Self { inner, arrived, excused, bytes: Counter::default(), deaf_to: BTreeSet::new() }
     }
 
     /// Takes nothing more from a peer until its last connection has closed. The peer has to be connected.
@@ -91,6 +95,7 @@ impl Counted {
     /// right one, because what is said is one message on whatever topic.
     fn count(&mut self, peer: PeerId, event: &mut FromHandler) -> Passage {
         let FromHandler::Message { rpc, invalid_messages } = event else { return Passage::Open };
+        self.bytes.inc_by(rpc.messages.iter().map(size).sum());
         let arrived = self.arrived.entry(peer).or_default();
         let all = rpc.messages.len() + invalid_messages.len();
         if self.deaf_to.contains(&peer) {
@@ -127,6 +132,12 @@ impl Counted {
 enum Passage {
     Open,
     Closed,
+}
+
+/// Bytes of a message, but for the few around its fields.
+fn size(message: &RawMessage) -> u64 {
+    let signed = message.signature.as_ref().map_or(0, Vec::len);
+    (message.data.len() + message.topic.as_str().len() + signed) as u64
 }
 
 fn count(length: usize) -> u32 {

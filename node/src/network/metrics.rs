@@ -165,6 +165,7 @@ pub struct NetworkMetrics {
     bans: Family<BanLabel, Counter>,
     dht: Family<DhtLabel, Counter>,
     gossip: Family<GossipLabel, Counter>,
+    gossip_bytes: Counter,
     served: Family<ServedLabel, Counter>,
     events_dropped: Counter,
 }
@@ -179,6 +180,11 @@ impl NetworkMetrics {
         registry.register("peer_bans", "Peers banned, by reason", metrics.bans.clone());
         registry.register("dht_queries", "Kademlia queries finished", metrics.dht.clone());
         registry.register("gossip_messages", "Gossip messages handled", metrics.gossip.clone());
+        registry.register(
+            "gossip_bytes",
+            "Bytes of gossip messages that came, known ones among them",
+            metrics.gossip_bytes.clone(),
+        );
         registry.register(
             "requests_served",
             "Requests of peers, by what became of them",
@@ -246,6 +252,11 @@ impl NetworkMetrics {
         self.gossip
             .get_or_create(&GossipLabel { topic: Topic::Heads, result })
             .inc_by(u64::from(count));
+    }
+
+    /// Where the bytes of messages that come are counted.
+    pub(super) fn gossip_bytes(&self) -> Counter {
+        self.gossip_bytes.clone()
     }
 
     pub(super) fn served(&self, service: Service, result: ServedResult) {

@@ -29,6 +29,7 @@ mod gate;
 mod goodbye;
 mod gossip;
 mod identity;
+mod medium;
 mod metrics;
 mod patience;
 mod peers;
@@ -49,8 +50,9 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use libp2p::Swarm;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -69,6 +71,7 @@ pub use self::{
     error::{AnnounceError, DhtError, DialError, FollowError, RequestError, StartError, Stopped},
     event::{GossipToken, InboundRequest, NetworkEvent, Responder, Verdict},
     identity::{InvalidNodeKey, InvalidPeerId, NodeKey, PeerId},
+    medium::{Carried, Ends, Medium},
     metrics::{BanReason, Direction, NetworkMetrics, Service},
     peers::{Conduct, FoundBy, PeerInfo},
     settings::{DhtMode, Mdns, NetworkSettings},
@@ -76,6 +79,7 @@ pub use self::{
     way::Way,
 };
 use self::{
+    behaviour::Protocols,
     command::{Ask, COMMANDS, Command},
     task::{EVENTS, Startup, Task, Wires},
     way::Taken,
@@ -116,7 +120,33 @@ impl Network {
         stop: CancellationToken,
     ) -> Result<Started, StartError> {
         let me = key.peer_id();
-        let mut swarm = transport::swarm(key, &settings)?;
+        let swarm = transport::swarm(key, &settings)?;
+        Self::run(me, swarm, settings, metrics, stop).await
+    }
+
+    /// The same over a medium, through which every connection runs: TCP only, and nobody is looked for on the local
+    /// network. The process is taken to be shared with other nodes, so its memory bounds no connections.
+    pub async fn start_over(
+        medium: Arc<dyn Medium>,
+        mut settings: NetworkSettings,
+        key: NodeKey,
+        metrics: NetworkMetrics,
+        stop: CancellationToken,
+    ) -> Result<Started, StartError> {
+        settings.mdns = Mdns::Off;
+        settings.max_memory = usize::MAX;
+        let me = key.peer_id();
+        let swarm = transport::swarm_over(key, &settings, medium)?;
+        Self::run(me, swarm, settings, metrics, stop).await
+    }
+
+    async fn run(
+        me: PeerId,
+        mut swarm: Swarm<Protocols>,
+        settings: NetworkSettings,
+        metrics: NetworkMetrics,
+        stop: CancellationToken,
+    ) -> Result<Started, StartError> {
         let awaited = transport::listen_on_all(&mut swarm, &settings.listen)?;
         for address in &settings.external {
             swarm.add_external_address(address.without_peer().to_multiaddr());

@@ -57,11 +57,15 @@ pub struct NetworkSettings {
     pub deny_peers: Vec<PeerId>,
     /// A connection that nothing uses is closed after this.
     pub idle_timeout: Duration,
+    /// Bytes of memory of the process above which no connection is opened or taken.
+    pub max_memory: usize,
 }
 
 impl NetworkSettings {
     /// Bytes of `agent`.
     pub const MAX_AGENT: usize = 256;
+    /// Memory of a process that is one node.
+    pub const MAX_MEMORY: usize = 256 * 1024 * 1024;
 
     /// The defaults of the configuration reference, with nothing to listen on and nobody to dial, under the rules with
     /// which the network began. What newer rules need is offered only by who is told that its program speaks them.
@@ -81,6 +85,7 @@ impl NetworkSettings {
             allow_peers: Vec::new(),
             deny_peers: Vec::new(),
             idle_timeout: Duration::from_secs(60),
+            max_memory: Self::MAX_MEMORY,
         }
     }
 }

@@ -92,13 +92,14 @@ pub(super) struct Wires {
 
 impl Task {
     pub(super) fn new(
-        swarm: Swarm<Protocols>,
+        mut swarm: Swarm<Protocols>,
         settings: &NetworkSettings,
         metrics: NetworkMetrics,
         startup: Startup,
         wires: Wires,
     ) -> Self {
         let now = Instant::now();
+        swarm.behaviour_mut().gossip.bytes = metrics.gossip_bytes();
         let (gossip, verdicts) = GossipState::new(&settings.forks);
         let mut peers = Peers::default();
         for address in &settings.bootstrap {

@@ -1,9 +1,17 @@
-//! The stack below the protocols: TCP with noise and yamux, QUIC. Builds the swarm and opens its listeners.
+//! The stack below the protocols: TCP with noise and yamux, QUIC; or TCP over a medium. Builds the swarm and opens its
+//! listeners.
 
-use std::{collections::HashMap, error::Error, io, net::SocketAddr, time::Duration};
+use std::{collections::HashMap, error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use libp2p::{
-    Swarm, SwarmBuilder, TransportError, core::transport::ListenerId, noise, quic, tcp, yamux,
+    Swarm, SwarmBuilder, Transport as _, TransportError,
+    core::{
+        ConnectedPoint,
+        muxing::StreamMuxerBox,
+        transport::{ListenerId, timeout::TransportTimeout},
+        upgrade::Version,
+    },
+    noise, quic, swarm, tcp, yamux,
 };
 
 use super::{
@@ -11,6 +19,7 @@ use super::{
     behaviour::Protocols,
     error::StartError,
     identity::NodeKey,
+    medium::{Carried, Ends, Medium},
     settings::NetworkSettings,
 };
 
@@ -28,13 +37,6 @@ pub(super) fn swarm(
     key: NodeKey,
     settings: &NetworkSettings,
 ) -> Result<Swarm<Protocols>, StartError> {
-    let setup =
-        |part, reason: &dyn ToString| StartError::Setup { part, reason: reason.to_string() };
-    let yamux = || {
-        let mut config = yamux::Config::default();
-        config.set_max_num_streams(MAX_STREAMS);
-        config
-    };
     let quic = |mut config: quic::Config| {
         config.handshake_timeout = CONNECT;
         config.max_concurrent_stream_limit = 128;
@@ -43,18 +45,65 @@ pub(super) fn swarm(
     let idle = settings.idle_timeout;
     Ok(SwarmBuilder::with_existing_identity(key.into_keypair())
         .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux)
+        .with_tcp(tcp_config(), noise::Config::new, yamux_config)
         .map_err(|error| setup("noise", &error))?
         .with_quic_config(quic)
         .with_behaviour(|keypair| Protocols::new(keypair, settings).map_err(Box::from))
         .map_err(|error| setup("protocols", &error))?
-        .with_swarm_config(|config| {
-            config
-                .with_idle_connection_timeout(idle)
-                .with_max_negotiating_inbound_streams(MAX_NEGOTIATING)
-        })
+        .with_swarm_config(|config| swarm_config(config, idle))
         .with_connection_timeout(CONNECT)
         .build())
+}
+
+/// The same with TCP alone, each connection of which runs through a medium below noise.
+pub(super) fn swarm_over(
+    key: NodeKey,
+    settings: &NetworkSettings,
+    medium: Arc<dyn Medium>,
+) -> Result<Swarm<Protocols>, StartError> {
+    let keypair = key.into_keypair();
+    let noise = noise::Config::new(&keypair).map_err(|error| setup("noise", &error))?;
+    let transport = tcp::tokio::Transport::new(tcp_config())
+        .and_then(move |socket, point| std::future::ready(through(&*medium, socket.into(), &point)))
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise)
+        .multiplex(yamux_config())
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    let transport = TransportTimeout::new(transport, CONNECT).boxed();
+    let protocols =
+        Protocols::new(&keypair, settings).map_err(|error| setup("protocols", &error))?;
+    let config = swarm_config(swarm::Config::with_tokio_executor(), settings.idle_timeout);
+    Ok(Swarm::new(transport, protocols, keypair.public().to_peer_id(), config))
+}
+
+fn through(
+    medium: &dyn Medium,
+    socket: tokio::net::TcpStream,
+    point: &ConnectedPoint,
+) -> io::Result<Box<dyn Carried>> {
+    let ends = Ends { local: socket.local_addr()?, remote: socket.peer_addr()? };
+    match point {
+        ConnectedPoint::Dialer { .. } => medium.dialled(socket, ends),
+        ConnectedPoint::Listener { .. } => medium.accepted(socket, ends),
+    }
+}
+
+fn setup(part: &'static str, reason: &dyn ToString) -> StartError {
+    StartError::Setup { part, reason: reason.to_string() }
+}
+
+fn tcp_config() -> tcp::Config {
+    tcp::Config::default().nodelay(true)
+}
+
+fn yamux_config() -> yamux::Config {
+    let mut config = yamux::Config::default();
+    config.set_max_num_streams(MAX_STREAMS);
+    config
+}
+
+fn swarm_config(config: swarm::Config, idle: Duration) -> swarm::Config {
+    config.with_idle_connection_timeout(idle).with_max_negotiating_inbound_streams(MAX_NEGOTIATING)
 }
 
 /// Opens all listeners. That a machine has no IPv6 is no reason not to start: the default settings listen on

@@ -20,7 +20,7 @@ use updraft_node::build::Speaks;
 
 pub use self::{
     act::{Act, Departure, DiskFault, Loot, Step, Word},
-    check::{Fault, MAX_CLUSTER_NODES, MAX_CLUSTER_TIME, check},
+    check::{Fault, MAX_CLUSTER_NODES, MAX_CLUSTER_TIME, check, only_in_a_world},
     expect::{Counted, Expectation},
     quantity::{LineRate, Share, Size, Skew, Span, Time, Version},
     read::{MAX_NODES, MAX_TEXT, Unreadable, read},

@@ -23,7 +23,7 @@ const TURN: Micros = 8_000;
 /// The fewest and the most bytes that are sent in one turn.
 const SLICES: (u64, u64) = (16 * 1024, 64 * 1024);
 /// Bytes of a connection that may be on the way or lie before the receiver's line.
-const WINDOW: u64 = 1024 * 1024;
+pub const WINDOW: u64 = 1024 * 1024;
 
 /// One end of the network: what its line carries, in bytes a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,47 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use updraft_protocol::{ComponentName, Digest, Head, ReleaseVersion, Signed};
+use updraft_protocol::{Digest, Head, ReleaseVersion, Signed};
 
-use super::{World, lines::Micros, node::Node, talk::FRAMED};
+use super::{World, lines::Micros, node::Node};
 use crate::{
-    outcome::{
-        Ended, GroupLine, MAX_NODES, MAX_POINTS, MAX_TIMELINE, NodeLine, Optimum, Outcome,
-        ReleaseLine, Timeline,
-    },
+    optimum::{Receiver, optimum, part},
+    outcome::{Ended, GroupLine, MAX_NODES, MAX_TIMELINE, NodeLine, Optimum, Outcome, Timeline},
     run::RunOptions,
     scenario::{Counted, Kind, Role, Updates},
+    spread::{Spread, seconds},
 };
-
-/// Parts of the nodes for which it is said when they had a release, in percent.
-const MARKS: [u8; 4] = [50, 90, 99, 100];
-
-/// A release since it was published.
-#[derive(Debug)]
-pub(super) struct Spread {
-    pub(super) version: ReleaseVersion,
-    component: ComponentName,
-    manifest: Digest,
-    size: u64,
-    pub(super) published: Micros,
-    /// Who had it first.
-    pub(super) seeders: Vec<u32>,
-    /// The number of the head that lists it first, and when each node believed that or a later one.
-    seq: u64,
-    pub(super) heard: BTreeMap<u32, Micros>,
-    /// When each node ran it for the first time.
-    pub(super) installed: BTreeMap<u32, Micros>,
-    /// Bytes that each line had carried when it was published, up and down.
-    before: Vec<(u64, u64)>,
-    /// The same when everybody had it.
-    after: Option<(Micros, Vec<(u64, u64)>)>,
-    pub(super) optimum: Option<Optimum>,
-    /// Verified bytes by who gave them.
-    sources: BTreeMap<u32, u64>,
-    patches: u64,
-    duplicates: u64,
-    wrong: u64,
-}
 
 /// What was counted so far.
 #[derive(Debug, Default)]
@@ -61,15 +30,6 @@ pub(super) struct Measured {
     /// The node whose story is written down.
     watched: Option<u32>,
     pub(super) timeline: Vec<(f64, String)>,
-}
-
-pub(super) fn seconds(micros: Micros) -> f64 {
-    micros as f64 / 1e6
-}
-
-/// A part of a whole, 0 of nothing.
-fn part(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 impl World {
@@ -115,23 +75,14 @@ impl World {
         let Some(made) = self.releases.any(version).cloned() else { return };
         let before = self.carried();
         let optimum = self.optimum(&made.manifest, &[node]);
+        let component = made.manifest.component.clone();
+        let (manifest, size) = (made.signed.digest(), made.manifest.whole.size);
         self.measured.spreads.push(Spread {
-            version: version.clone(),
-            component: made.manifest.component.clone(),
-            manifest: made.signed.digest(),
-            size: made.manifest.whole.size,
-            published: self.now,
-            seeders: vec![node],
             seq,
-            heard: BTreeMap::new(),
-            installed: BTreeMap::new(),
+            seeders: vec![node],
             before,
-            after: None,
             optimum,
-            sources: BTreeMap::new(),
-            patches: 0,
-            duplicates: 0,
-            wrong: 0,
+            ..Spread::begin(version.clone(), component, manifest, size, self.now)
         });
     }
 
@@ -200,13 +151,10 @@ impl World {
         spread.wrong += report.wrong;
     }
 
-    /// The shortest time in which lines alone could carry a release to everybody who is there and does not run it: every
-    /// byte has to leave the seeders once, to come to each over its own line, and to be sent by somebody to each (Kumar and
-    /// Ross, "Peer-Assisted File Distribution: The Minimum Distribution Time", 2006).
+    /// The shortest time in which lines alone could carry a release to everybody who is there and does not run it.
     fn optimum(&self, manifest: &updraft_protocol::Manifest, seeders: &[u32]) -> Option<Optimum> {
         let component = &manifest.component;
-        let mut blobs = BTreeMap::new();
-        let (mut all, mut slowest, mut up) = (0_u64, 0.0_f64, 0_u64);
+        let mut receivers = Vec::new();
         for (number, node) in self.followers() {
             // Who comes later has less time than the lines.
             node.running.as_ref()?;
@@ -214,12 +162,8 @@ impl World {
             let patch = runs.and_then(|runs| manifest.patch_from(&runs.tree));
             let blob = patch.map_or(manifest.whole, |patch| patch.blob);
             let rates = self.lines.rates(number);
-            blobs.insert(blob.digest, blob.size);
-            all += blob.size;
-            slowest = slowest.max(blob.size as f64 / rates.down.max(1) as f64);
-            if node.character.role != Role::Client {
-                up += rates.up;
-            }
+            let up = if node.character.role == Role::Client { 0 } else { rates.up };
+            receivers.push(Receiver { blob: blob.digest, size: blob.size, down: rates.down, up });
         }
         // Seeds give what they have got, and are waited for by nobody.
         let helps = |(number, node): &(u32, &Node)| {
@@ -229,20 +173,9 @@ impl World {
                 && !seeders.contains(number)
         };
         let helpers = (0..).zip(&self.nodes).filter(helps);
-        up += helpers.map(|(number, _)| self.lines.rates(number).up).sum::<u64>();
-        let framed = |seconds: f64| seconds * FRAMED;
-        let seeds: u64 = seeders.iter().map(|node| self.lines.rates(*node).up).sum();
-        let once: u64 = blobs.values().sum();
-        let bounds = [
-            (framed(part(once, seeds)), "the seeders' lines up"),
-            (framed(slowest), "the slowest line down"),
-            (framed(part(all, seeds + up)), "all lines up together"),
-        ];
-        let (seconds, bound) = bounds
-            .into_iter()
-            .max_by(|one, other| one.0.total_cmp(&other.0))
-            .filter(|_| all > 0)?;
-        Some(Optimum { seconds, bound: bound.to_owned() })
+        let helpers = helpers.map(|(number, _)| self.lines.rates(number).up).sum();
+        let seeders = seeders.iter().map(|node| self.lines.rates(*node).up).sum();
+        optimum(&receivers, seeders, helpers)
     }
 
     /// How many of those who are to run what was published last do. The program of the nodes themselves is run by those
@@ -255,7 +188,8 @@ impl World {
 
     /// Everything that was measured.
     pub(super) fn outcome(&self, options: &RunOptions, ended: Ended) -> Outcome {
-        let followers = self.followers().count();
+        let followers: Vec<u32> = self.followers().map(|(number, _)| number).collect();
+        let there = crate::judging::Facts::there(self);
         let watched = self.measured.watched;
         Outcome {
             scenario: options.name.clone(),
@@ -271,7 +205,7 @@ impl World {
                 .measured
                 .spreads
                 .iter()
-                .map(|s| self.release_line(s, followers))
+                .map(|spread| spread.line(&followers, &there, |node| self.group_of(node)))
                 .collect(),
             groups: (0..self.scenario.groups.len()).map(|place| self.group_line(place)).collect(),
             machines: self.node_lines(),
@@ -283,44 +217,6 @@ impl World {
                 node: watched.map(|node| self.name(node)).unwrap_or_default(),
                 lines: self.measured.timeline.clone(),
             },
-        }
-    }
-
-    fn release_line(&self, spread: &Spread, wanted: usize) -> ReleaseLine {
-        let mut times: Vec<Micros> = self.times(spread).collect();
-        times.sort_unstable();
-        let since = |at: Micros| seconds(at.saturating_sub(spread.published));
-        let marks = |times: &[Micros], wanted: usize| -> BTreeMap<u8, f64> {
-            let mark = |mark: u8| {
-                let needed = (wanted * usize::from(mark)).div_ceil(100).checked_sub(1)?;
-                Some((mark, since(*times.get(needed)?)))
-            };
-            MARKS.into_iter().filter_map(mark).collect()
-        };
-        let mut heard: Vec<Micros> = spread.heard.values().copied().collect();
-        heard.sort_unstable();
-        let there = |node: &&Node| node.hostile.is_none() && node.running.is_some();
-        let there = self.nodes.iter().filter(there).count();
-        let mut sources: BTreeMap<String, u64> = BTreeMap::new();
-        for (peer, bytes) in &spread.sources {
-            *sources.entry(self.group_of(*peer).to_owned()).or_default() += bytes;
-        }
-        let of = |peer: &u32| spread.sources.get(peer).copied().unwrap_or(0);
-        ReleaseLine {
-            version: spread.version.to_string(),
-            published: seconds(spread.published),
-            size: spread.size,
-            wanted: wanted as u64,
-            installed: times.len() as u64,
-            coverage: thinned(&times).into_iter().map(|(at, count)| (since(at), count)).collect(),
-            reached: marks(&times, wanted),
-            heard: marks(&heard, there),
-            optimum: spread.optimum.clone(),
-            sources,
-            from_seeders: spread.seeders.iter().map(of).sum(),
-            patches: spread.patches,
-            duplicates: spread.duplicates,
-            wrong: spread.wrong,
         }
     }
 
@@ -353,19 +249,11 @@ impl World {
     fn used(&self, nodes: &[(u32, &Node)]) -> (f64, f64) {
         let Some(spread) = self.measured.spreads.first() else { return (0.0, 0.0) };
         let now = (self.now, self.carried());
-        let (end, after) = spread.after.as_ref().unwrap_or(&now);
-        let time = seconds(end.saturating_sub(spread.published));
-        let (mut carried, mut could) = ((0, 0), (0.0, 0.0));
-        for (number, _) in nodes {
-            let place = *number as usize;
-            let (before, after) = (spread.before[place], after[place]);
+        let rated = nodes.iter().map(|(number, _)| {
             let rates = self.lines.rates(*number);
-            carried = (carried.0 + after.0 - before.0, carried.1 + after.1 - before.1);
-            could = (could.0 + rates.up as f64 * time, could.1 + rates.down as f64 * time);
-        }
-        let ratio =
-            |carried: u64, could: f64| if could > 0.0 { carried as f64 / could } else { 0.0 };
-        (ratio(carried.0, could.0), ratio(carried.1, could.1))
+            (*number, (rates.up, rates.down))
+        });
+        spread.used(rated, &now)
     }
 
     fn node_lines(&self) -> Vec<NodeLine> {
@@ -409,10 +297,7 @@ impl World {
         let sum = |of: &dyn Fn(&Node) -> u64| self.nodes.iter().map(of).sum::<u64>();
         let spreads = &self.measured.spreads;
         let all: u64 = spreads.iter().flat_map(|spread| spread.sources.values()).sum();
-        let from_seeders: u64 = spreads
-            .iter()
-            .flat_map(|spread| spread.seeders.iter().filter_map(|node| spread.sources.get(node)))
-            .sum();
+        let from_seeders = spreads.iter().map(Spread::from_seeders).sum();
         BTreeMap::from([
             (Counted::GossipBytes, most(&|number, _| self.gossip.bytes(number).0)),
             (Counted::Lookups, most(&|_, node| node.counters.lookups)),
@@ -423,28 +308,5 @@ impl World {
             (Counted::FailedInstalls, sum(&|node| node.counters.failed) as f64),
             (Counted::Alarms, sum(&|node| self.is_alarmed(node)) as f64),
         ])
-    }
-}
-
-/// Moments in ascending order, and how many there were by then: all of them, or so many that a curve can be drawn.
-fn thinned(times: &[Micros]) -> Vec<(Micros, u64)> {
-    let step = times.len().div_ceil(MAX_POINTS).max(1);
-    let all = times.iter().copied().zip(1_u64..);
-    let kept = all.enumerate().filter(|(place, _)| place % step == 0 || place + 1 == times.len());
-    kept.map(|(_, point)| point).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_curve_keeps_its_ends_and_no_more_points_than_can_be_drawn() {
-        let times: Vec<Micros> = (0..100_000).collect();
-        let points = thinned(&times);
-        assert!(points.len() <= MAX_POINTS + 1);
-        assert_eq!((points[0], points[points.len() - 1]), ((0, 1), (99_999, 100_000)));
-        assert_eq!(thinned(&[5]), [(5, 1)]);
-        assert_eq!(thinned(&[]), []);
     }
 }

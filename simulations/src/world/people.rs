@@ -52,8 +52,13 @@ pub struct People {
 }
 
 impl People {
-    /// Those that a scenario asks for.
+    /// Those that a scenario asks for, in a world.
     pub fn of(scenario: &Scenario) -> Self {
+        Self::at(scenario, Timestamp::from_seconds(BEGIN))
+    }
+
+    /// Those that a scenario asks for, when a run begins at that moment.
+    pub fn at(scenario: &Scenario, begin: Timestamp) -> Self {
         let network =
             NetworkId::from_bytes(blake3::derive_key("updraft simulation 2026 network", b""));
         let many = |what: &str, count: usize| -> Vec<SecretKey> {
@@ -80,7 +85,6 @@ impl People {
         };
         let listed = electors.iter().zip(weights).enumerate().map(elector);
         let owner = key("owner");
-        let begin = Timestamp::from_seconds(BEGIN);
         let first = Root {
             kind: match scenario.network.kind {
                 Floors::Production => NetworkKind::Production,
@@ -97,7 +101,7 @@ impl People {
                 network,
                 "simulated".parse().expect("a name"),
                 role(1, std::slice::from_ref(&owner)),
-                Timestamp::from_seconds(BEGIN - 86_400),
+                Timestamp::from_seconds(begin.as_seconds().saturating_sub(86_400)),
             )
         };
         let mut signed = Signed::unsigned(&first).expect("checked with the scenario");

@@ -16,6 +16,7 @@ use super::{
     lines::Micros,
     node::{Running, Task},
 };
+use crate::framing::on_the_wire;
 use updraft_node::agent::Ledger as _;
 
 /// Names a letter.
@@ -31,10 +32,6 @@ pub(super) struct QuestionId(pub(super) u64);
 const SMALL: u64 = 4 * 1024;
 /// Bytes around what is said: frames of yamux and noise.
 const AROUND: u64 = 40;
-/// Bytes of a packet that carry something, and those around them: Ethernet 38, IP 20, TCP with time stamps 32.
-const PACKET: (u64, u64) = (1_448, 90);
-/// How much longer a line takes for that.
-pub(super) const FRAMED: f64 = (PACKET.0 + PACKET.1) as f64 / PACKET.0 as f64;
 /// How much later than others a letter may come that bad weather holds up.
 const LATEST: Micros = 2_000_000;
 /// Bytes of a question.
@@ -174,7 +171,7 @@ impl World {
         self.next_letter += 1;
         let id = LetterId(self.next_letter);
         let bytes = size + AROUND;
-        let bytes = bytes + bytes.div_ceil(PACKET.0) * PACKET.1;
+        let bytes = on_the_wire(bytes);
         self.letters.insert(id, Letter { from, to, body, serves });
         if bytes <= SMALL {
             let takes = self.lines.passes(from, to, bytes);

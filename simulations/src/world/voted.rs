@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use updraft_protocol::Digest;
 
-use super::{World, lines::Micros, measure::seconds, node::Node};
-use crate::outcome::VoteLine;
+use super::{World, lines::Micros, node::Node};
+use crate::{outcome::VoteLine, spread::seconds};
 
 /// Words for a vote that is decided, one way or the other.
 const DECIDED: [&str; 7] =

@@ -7,7 +7,7 @@ use crate::scenario::{Links, Share};
 
 /// Time until what was lost is sent again: what TCP waits at least before it takes something for lost (RFC 6298 allows
 /// implementations less than its second; Linux takes 200 ms).
-const RESEND: Micros = 200_000;
+pub const RESEND: Micros = 200_000;
 /// What is sent again so often comes at last: longer than this no connection waits without being given up for other
 /// reasons.
 const MAX_RESENT: u64 = 6;
@@ -62,6 +62,11 @@ impl Ways {
     /// Whether both hear each other.
     pub fn both(&self, one: u32, other: u32) -> bool {
         self.leads(one, other) && self.leads(other, one)
+    }
+
+    /// Whether nobody can dial an end.
+    pub fn is_hidden(&self, end: u32) -> bool {
+        self.ends[end as usize].hidden
     }
 
     /// Whether a connection can be opened: not to who is hidden.

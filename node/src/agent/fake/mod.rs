@@ -308,6 +308,8 @@ impl World {
             progress: Some((0, plan.fetch_bytes)),
             sources: BTreeMap::from([("12D3KooWPeer".to_owned(), plan.fetch_bytes)]),
             patch_bytes: 0,
+            duplicates: 0,
+            wrong: 0,
             started: STARTED,
             ended: None,
             by: by.to_owned(),

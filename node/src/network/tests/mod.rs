@@ -7,6 +7,7 @@ mod exchanges;
 mod gossiping;
 mod limits;
 mod meeting;
+mod over_medium;
 mod packing;
 mod stubborn;
 mod switching;

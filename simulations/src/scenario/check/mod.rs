@@ -5,7 +5,9 @@
 //! | the network, groups and releases | here |
 //! | what happens | `story.rs` |
 //! | what is expected | `expected.rs` |
+//! | what real nodes cannot do | `cluster.rs` |
 
+mod cluster;
 mod expected;
 mod story;
 #[cfg(test)]
@@ -13,15 +15,12 @@ mod tests;
 
 use std::{collections::BTreeSet, fmt};
 
+pub use self::cluster::{MAX_CLUSTER_NODES, MAX_CLUSTER_TIME, only_in_a_world};
 use updraft_node::config::nearest;
 use updraft_protocol::limits::{MAX_BLOB_BYTES, MAX_ELECTORS, MAX_KEYS_PER_ROLE};
 
 use super::{Group, Kind, Role, Scenario, Time, Version};
 
-/// Nodes of a cluster: each is a whole node with its own sockets, files and threads.
-pub const MAX_CLUSTER_NODES: u32 = 64;
-/// How long a cluster may run: it runs in real time, and somebody waits.
-pub const MAX_CLUSTER_TIME: Time = Time::from_secs(30 * 60);
 /// Characters of a group's name.
 const MAX_NAME: usize = 32;
 /// How long a run may last: all times together stay far from the end of their type.
@@ -101,7 +100,7 @@ impl<'a> Look<'a> {
     }
 
     fn whole(&mut self) {
-        let Scenario { title, kind, until, groups, story, .. } = self.scenario;
+        let Scenario { title, kind, until, story, .. } = self.scenario;
         self.at("the scenario");
         self.fault_if(title.trim().is_empty(), || "`title` is empty".to_owned());
         self.fault_if(*until == Time(0), || "`until = \"0s\"` leaves no time".to_owned());
@@ -109,17 +108,7 @@ impl<'a> Look<'a> {
             format!("`until = \"{until}\"` is later than {MAX_UNTIL}")
         });
         if *kind == Kind::Cluster {
-            let nodes = groups.iter().fold(0_u32, |sum, group| sum.saturating_add(group.count));
-            self.fault_if(nodes > MAX_CLUSTER_NODES, || {
-                format!(
-                    "{nodes} nodes in a cluster, at most {MAX_CLUSTER_NODES} are possible; `kind = \"world\"` takes more"
-                )
-            });
-            self.fault_if(*until > MAX_CLUSTER_TIME, || {
-                format!(
-                    "`until = \"{until}\"`, and a cluster runs in real time, for at most {MAX_CLUSTER_TIME}"
-                )
-            });
+            self.faults.extend(only_in_a_world(self.scenario));
         }
         let calms = story.iter().filter(|step| step.act == super::Act::Calm).count();
         self.fault_if(calms > 1, || format!("{calms} steps are `calm`; there is one such moment"));
@@ -194,10 +183,6 @@ impl<'a> Look<'a> {
                 format!("`runs = \"{version}\"`, and a seed installs nothing")
             });
         }
-        if scenario.kind == Kind::Cluster {
-            self.fault_if(group.hostile.is_some(), || only_world("hostile nodes"));
-            self.fault_if(group.clock != super::Skew::default(), || only_world("wrong clocks"));
-        }
     }
 
     /// Newcomers have to find somebody who tells the truth.
@@ -251,10 +236,6 @@ impl<'a> Look<'a> {
             });
         }
     }
-}
-
-fn only_world(what: &str) -> String {
-    format!("{what} are for worlds only; a cluster is made of real nodes")
 }
 
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {

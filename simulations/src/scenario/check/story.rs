@@ -8,8 +8,8 @@ use updraft_protocol::{
     vote::{Fraction, Rules},
 };
 
-use super::{Look, electors, is_published, only_world};
-use crate::scenario::{Act, Departure, Floors, Kind, Loot, Share, Span, Step, Time, Version};
+use super::{Look, electors, is_published};
+use crate::scenario::{Act, Departure, Floors, Loot, Share, Span, Step, Time, Version};
 
 pub(super) fn look(look: &mut Look<'_>) {
     let scenario = look.scenario;
@@ -26,9 +26,6 @@ pub(super) fn look(look: &mut Look<'_>) {
         groups(look, &step.act);
         act(look, step);
         after_calm(look, step);
-        if scenario.kind == Kind::Cluster {
-            in_a_cluster(look, &step.act);
-        }
     }
 }
 
@@ -225,25 +222,4 @@ fn after_calm(look: &mut Look<'_>, step: &Step) {
     if let Some(Step { at: Span { from, .. }, .. }) = calm {
         look.fault_if(step.at.to > *from, || format!("all is calm from {from} on; this breaks it"));
     }
-}
-
-/// What needs a clock, a disk or a line that is not real, a cluster does not have.
-fn in_a_cluster(look: &mut Look<'_>, act: &Act) {
-    let power_cut = match act {
-        Act::Leave { how, .. } | Act::Churn { how, .. } => *how == Departure::PowerCut,
-        _ => false,
-    };
-    look.fault_if(power_cut, || only_world("power cuts"));
-    let one_way = matches!(act, Act::Partition { one_way: true, .. });
-    look.fault_if(one_way, || only_world("cuts of one way"));
-    let needs_world = matches!(
-        act,
-        Act::Weather { .. }
-            | Act::CrashAt { .. }
-            | Act::Clock { .. }
-            | Act::Disk { .. }
-            | Act::Turn { .. }
-            | Act::Steal { .. }
-    );
-    look.fault_if(needs_world, || only_world(&format!("steps `{}`", act.word())));
 }

@@ -349,12 +349,11 @@ fn a_cluster_takes_only_what_real_nodes_can_do() {
     };
     assert_eq!(cluster(""), [""; 0]);
     for (act, what) in [
-        ("\"weather\"", "steps `weather`"),
+        ("\"weather\"\ntwice = \"1%\"", "messages that come twice"),
         ("\"clock\"\nby = \"1s\"", "steps `clock`"),
         ("\"disk\"\nfault = \"io\"\nlasts = \"1s\"", "steps `disk`"),
         ("\"crash-at\"", "steps `crash-at`"),
         ("\"leave\"\nhow = \"power-cut\"", "power cuts"),
-        ("\"partition\"\nshare = \"10%\"\none_way = true", "cuts of one way"),
     ] {
         let faults = cluster(&step(act));
         let fault = format!(": {what} are for worlds only; a cluster is made of real nodes");
