@@ -53,7 +53,8 @@ struct Message {
     left: u64,
 }
 
-/// What goes from one end to another, in order.
+/// What goes from one end to another. Its messages are sent a slice each in turn, as streams of one connection are: a small
+/// one that was sent later may be there first.
 #[derive(Debug, Default)]
 struct Connection {
     waiting: VecDeque<Message>,
@@ -67,7 +68,7 @@ struct Connection {
     delay: Micros,
     /// Whether the sender's line has it in its round.
     in_round: bool,
-    /// The last slice arrives then; nothing overtakes within a connection.
+    /// The last slice arrives then; no slice overtakes another of its connection.
     last_arrival: Micros,
 }
 
@@ -225,6 +226,9 @@ impl Lines {
             let ends = (message.left == 0).then_some(message.token);
             if ends.is_some() {
                 connection.waiting.pop_front();
+            } else {
+                // Streams of one connection take turns, too: yamux sends a frame of each.
+                connection.waiting.rotate_left(1);
             }
             connection.between += bytes;
             line.sending = true;
@@ -276,7 +280,9 @@ impl Lines {
         self.enter(from, to);
         self.go_on(from, now);
         let token = ends?;
-        self.connection_of(&slice)?.under_way.pop_front();
+        let under_way = &mut self.connection_of(&slice)?.under_way;
+        let place = under_way.iter().position(|other| *other == token)?;
+        under_way.remove(place);
         Some(Delivery { at: now, from, to, token })
     }
 }

@@ -105,16 +105,21 @@ fn what_was_on_a_connection_that_is_cut_never_comes_and_the_line_goes_on() {
 fn eight_who_pass_pieces_on_come_close_to_the_optimum_of_a_fluid() {
     let (pieces, piece) = (80, MIB / 4);
     let mut lines = world(&[[(20, 100)].as_slice(), &[(20, 100); 8]].concat());
-    // The seeder sends every piece to one of them, who sends it to the seven others.
-    for number in 0..pieces {
-        let to = u32::try_from(number % 8).expect("small") + 1;
-        lines.send(0, to, piece, 15_000, number, 0);
-    }
+    // The seeder sends every piece to one of them, who sends it to the seven others; each waits for one at a time.
+    let mut next = 0;
+    let mut send = |lines: &mut Lines, to: u32, at: Micros| {
+        if next < pieces {
+            lines.send(0, to, piece, 15_000, next, at);
+            next += 1;
+        }
+    };
+    (1..=8).for_each(|to| send(&mut lines, to, 0));
     let (mut last, mut came) = (0, 0);
     while lines.next().is_some() {
         let Some(Delivery { at, from, to, token }) = lines.step() else { continue };
         (last, came) = (at, came + 1);
         if from == 0 {
+            send(&mut lines, to, at);
             for other in (1..=8).filter(|other| *other != to) {
                 lines.send(to, other, piece, 15_000, token, at);
             }

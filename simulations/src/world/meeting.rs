@@ -87,8 +87,9 @@ impl World {
     /// is idle for a minute: outside of its mesh, and to somebody who is not alone without it.
     fn make_room(&mut self, node: u32) {
         let now = self.now;
+        let is_known = self.known.contains(&node);
         let this = self.node(node);
-        if this.peers.len() < MAX_PEERS || now < this.makes_room_at {
+        if this.peers.len() < MAX_PEERS || (now < this.makes_room_at && !is_known) {
             return;
         }
         this.makes_room_at = now + IDLE / MAX_PEERS as u64;
