@@ -47,6 +47,7 @@ pub mod manifest;
 pub mod name;
 pub mod network;
 pub mod pack;
+mod payload;
 pub mod revocation;
 pub mod root;
 pub mod signed;

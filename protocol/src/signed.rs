@@ -5,9 +5,9 @@
 //! Verification runs over the payload as it was received and never over a second encoding of it, and the only
 //! way from [`Signed`] to a believed value is [`Signed::verify`].
 
-use std::{collections::BTreeSet, fmt, marker::PhantomData, ops::Deref, sync::Arc};
+use std::{collections::BTreeSet, marker::PhantomData, ops::Deref};
 
-use bincode::{Decode, Encode, de::Decoder, enc::Encoder};
+use bincode::{Decode, Encode};
 
 use crate::{
     codec::{self, DecodeError, EncodeError, Invalid, Wire},
@@ -15,6 +15,7 @@ use crate::{
     key::{KeyId, SecretKey},
     limits::MAX_SIGNATURES,
     network::NetworkId,
+    payload::Payload,
     threshold::{self, Authority, Signature, ThresholdNotMet},
 };
 
@@ -49,42 +50,6 @@ pub struct Signed<T> {
     kind: PhantomData<T>,
 }
 
-/// The bytes that are signed, with their digest: it is their name, asked for wherever they go, and they never change. A copy
-/// of a signed object shares them.
-#[derive(Clone, PartialEq, Eq)]
-struct Payload {
-    bytes: Arc<[u8]>,
-    digest: Digest,
-}
-
-impl From<Vec<u8>> for Payload {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self { digest: Digest::of(&bytes), bytes: bytes.into() }
-    }
-}
-
-impl fmt::Debug for Payload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.bytes.fmt(f)
-    }
-}
-
-impl Encode for Payload {
-    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), bincode::error::EncodeError> {
-        self.bytes.encode(encoder)
-    }
-}
-
-impl<C> Decode<C> for Payload {
-    fn decode<D: Decoder<Context = C>>(
-        decoder: &mut D,
-    ) -> Result<Self, bincode::error::DecodeError> {
-        Vec::decode(decoder).map(Self::from)
-    }
-}
-
-bincode::impl_borrow_decode!(Payload);
-
 impl<T: Signable> Wire for Signed<T> {
     const NAME: &'static str = T::NAME;
     /// With the length of the list of signatures, each of which takes 32 + 64 bytes.
@@ -92,7 +57,7 @@ impl<T: Signable> Wire for Signed<T> {
 
     fn check(&self) -> Result<(), Invalid> {
         Invalid::if_over("signatures", self.signatures.len(), T::MOST_SIGNATURES)?;
-        Invalid::if_over("payload bytes", self.payload.bytes.len(), T::MAX)
+        Invalid::if_over("payload bytes", self.payload.bytes().len(), T::MAX)
     }
 }
 
@@ -160,12 +125,12 @@ impl<T: Signable> Signed<T> {
 
     /// Digest of the payload. Signatures do not change it, so one value has one name whoever signed.
     pub fn digest(&self) -> Digest {
-        self.payload.digest
+        self.payload.digest()
     }
 
     /// The payload's bytes.
     pub fn payload(&self) -> &[u8] {
-        &self.payload.bytes
+        self.payload.bytes()
     }
 
     /// Signatures as received, valid or not.
@@ -176,7 +141,7 @@ impl<T: Signable> Signed<T> {
     /// Reads the payload without believing it: for showing what is to be signed, and for finding out which
     /// role would have to vouch for it.
     pub fn peek(&self) -> Result<T, DecodeError> {
-        codec::decode(&self.payload.bytes)
+        codec::decode(self.payload.bytes())
     }
 
     /// Which keys of `role` have signed this for `network`.
@@ -241,7 +206,7 @@ impl<T: Signable> Signed<T> {
     }
 
     fn message(&self, network: &NetworkId) -> Vec<u8> {
-        [T::DOMAIN.as_bytes(), &[0], network.as_bytes(), &self.payload.bytes].concat()
+        [T::DOMAIN.as_bytes(), &[0], network.as_bytes(), self.payload.bytes()].concat()
     }
 }
 
