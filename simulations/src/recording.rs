@@ -36,7 +36,7 @@ pub struct Recording {
     pub node: Option<String>,
     /// Digest of every event in order, in hex; a cluster has none.
     pub hash: Option<String>,
-    /// Everything that happened, unless it is more than [`MAX_KEPT`](crate::course::MAX_KEPT) things: chance picks the
+    /// Everything that happened, unless it is more than [`MAX_KEPT`] things: chance picks the
     /// same again then. Of a cluster it is not known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub course: Option<Vec<Happening>>,

@@ -8,8 +8,8 @@
 //! Whoever is busy serves its connections in turn, a slice each (deficit round robin, Shreedhar and Varghese 1995, with
 //! slices of one size): so a line is shared fairly, and what one connection cannot use the others get. A connection of
 //! which too much lies before the receiver's line waits, as a window makes it wait: so a slow receiver does not take the
-//! sender's line from others. Small slices are close to a fluid, and cost events: a slice takes about [`TURN`] of the
-//! sender's line, and a message smaller than one is one slice.
+//! sender's line from others. Small slices are close to a fluid, and cost events: a slice takes about eight milliseconds of
+//! the sender's line, and a message smaller than one is one slice.
 
 use std::collections::{BTreeMap, VecDeque};
 

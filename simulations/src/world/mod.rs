@@ -70,8 +70,9 @@ use crate::{
     scenario::Scenario,
 };
 
-/// Events between two looks at whether the run is to stop.
-const LOOK_EVERY: u64 = 4_096;
+/// Events between two looks at whether the run is to stop: for each node one, and within these bounds. Looking takes a
+/// while among many nodes, and in a small world these are seconds of its time.
+const LOOK_EVERY: (u64, u64) = (256, 4_096);
 /// Bytes of events that are hashed together: many chunks at once are several times as fast.
 const HASHED_AT_ONCE: usize = 64 * 1024;
 /// Time for which a world goes on when all that was to come has come: what goes wrong late is seen.
@@ -90,6 +91,7 @@ pub fn run(
     let course = options.course.clone().unwrap_or_else(|| course::pick(scenario, options.seed));
     let mut world = World::new(Arc::new(scenario.clone()), options.seed, course);
     world.watch(options.node.as_deref());
+    let look_every = scenario.nodes().clamp(LOOK_EVERY.0, LOOK_EVERY.1);
     let until = scenario.until.0;
     let mut ends = until;
     let mut ended = Ended::TimeUp;
@@ -98,7 +100,7 @@ pub fn run(
             ended = Ended::Broken;
             break;
         }
-        if !world.count.is_multiple_of(LOOK_EVERY) {
+        if !world.count.is_multiple_of(look_every) {
             continue;
         }
         let (nodes_done, nodes_wanted) = world.done();
