@@ -9,15 +9,9 @@ use updraft_protocol::broken::{Break, choose};
 use updraft_simulations::{
     builtin,
     outcome::Outcome,
-    run::{Progress, RunOptions, Watch, run},
+    run::{RunOptions, Unwatched, run},
     scenario::read,
 };
-
-struct Nobody;
-
-impl Watch for Nobody {
-    fn progress(&mut self, _progress: Progress) {}
-}
 
 /// A run of a scenario with its own seed, with a rule left out. A panic inside is one way of being caught; it ends the
 /// test all the same, because a broken rule has to be told by a promise or an expectation.
@@ -26,7 +20,7 @@ fn outcome(name: &str, without: Option<Break>) -> Outcome {
     let scenario = read(text, name).expect("built in");
     let options = RunOptions::of(name, &scenario);
     choose(without);
-    let outcome = run(&scenario, &options, &mut Nobody, &AtomicBool::new(false));
+    let outcome = run(&scenario, &options, &mut Unwatched, &AtomicBool::new(false));
     choose(None);
     outcome.expect("a world can do it")
 }

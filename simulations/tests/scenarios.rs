@@ -10,7 +10,7 @@ use std::{
 
 use updraft_simulations::{
     builtin::{self, Builtin},
-    run::{Progress, RunOptions, Watch, run},
+    run::{RunOptions, Unwatched, run},
     scenario::read,
 };
 
@@ -19,17 +19,11 @@ const LARGE: [&str; 2] = ["churn-1000", "flash-crowd"];
 /// Threads. A run takes one; two are what small machines have.
 const THREADS: usize = 2;
 
-struct Nobody;
-
-impl Watch for Nobody {
-    fn progress(&mut self, _progress: Progress) {}
-}
-
 /// What went wrong in a scenario, in words; nothing if all came as expected.
 fn wrong_with(Builtin { name, text }: &Builtin) -> Option<String> {
     let scenario = read(text, name).expect("built in");
     let options = RunOptions::of(name, &scenario);
-    let outcome = run(&scenario, &options, &mut Nobody, &AtomicBool::new(false));
+    let outcome = run(&scenario, &options, &mut Unwatched, &AtomicBool::new(false));
     let outcome = outcome.expect("a world can do it");
     let unmet: Vec<_> = outcome.judged.iter().filter(|judged| !judged.met).collect();
     (!outcome.is_good()).then(|| format!("{name}: {:?} {unmet:?}", outcome.broken))

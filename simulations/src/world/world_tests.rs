@@ -1,7 +1,12 @@
 //! Whole worlds: the same seed is the same run, and chaos breaks no promise.
 
 use super::*;
-use crate::{builtin, run::Unwatched, scenario::read};
+use crate::{
+    builtin,
+    run::Unwatched,
+    scenario::read,
+    shrink::{Failure, shrink},
+};
 
 fn outcome(name: &str, seed: u64) -> Outcome {
     let text = builtin::find(name).map(|found| found.text).expect("it is built in");
@@ -10,43 +15,80 @@ fn outcome(name: &str, seed: u64) -> Outcome {
     run(&scenario, &options, &mut Unwatched, &AtomicBool::new(false)).expect("a world can do it")
 }
 
-fn good(name: &str) -> Outcome {
-    let outcome = outcome(name, 7);
-    println!("{}", serde_json::to_string_pretty(&outcome.releases).expect("numbers"));
-    println!("{:#?} {:#?} {:#?}", outcome.votes, outcome.counted, outcome.ended);
-    assert!(outcome.is_good(), "{:#?} {:#?}", outcome.broken, outcome.judged);
-    outcome
-}
-
-#[test]
-fn a_release_comes_to_everybody() {
-    good("first-release");
-}
-
-#[test]
-fn eight_leechers_take_not_much_longer_than_their_lines() {
-    good("eight-leechers");
-}
-
-#[test]
-fn a_network_changes_its_protocol_by_vote() {
-    good("upgrade-vote");
-}
-
-#[test]
-fn chaos_breaks_no_promise_and_ends_when_it_is_calm() {
-    let seeds = std::env::var("UPDRAFT_SIM_SEEDS").ok().and_then(|text| text.parse().ok());
-    let bad: Vec<String> = (0..seeds.unwrap_or(5))
-        .map(|seed| (seed, outcome("chaos", seed)))
-        .filter(|(_, outcome)| !outcome.is_good())
-        .map(|(seed, outcome)| format!("seed {seed}: {:?} {:?}", outcome.broken, outcome.judged))
-        .collect();
-    assert!(bad.is_empty(), "{} bad seeds:\n{}", bad.len(), bad.join("\n"));
-}
-
 #[test]
 fn the_same_seed_is_the_same_run_and_another_is_another() {
     let one = outcome("first-release", 7);
     assert_eq!(one, outcome("first-release", 7));
     assert_ne!(one.hash, outcome("first-release", 8).hash);
+}
+
+/// One of four machines goes for good, among much that harms nobody.
+const FAILS: &str = r#"
+title = "One goes for good"
+teaches = "What it takes for a run to fail is found."
+until = "3m"
+[[group]]
+name = "publisher"
+role = "seed"
+[[group]]
+name = "machines"
+count = 4
+[[release]]
+version = "1.0.0"
+[[story]]
+at = "40s"
+do = "weather"
+late = "5%"
+[[story]]
+at = "50s..60s"
+do = "leave"
+group = "machines"
+share = "25%"
+how = "kill"
+[[story]]
+at = "55s"
+do = "swizzle-clog"
+share = "40%"
+lasts = "4s"
+[[story]]
+at = "70s"
+do = "publish"
+release = "1.0.0"
+[[story]]
+at = "80s"
+do = "clock"
+group = "machines"
+share = "50%"
+by = "+1s"
+[[expect]]
+that = "installed"
+release = "1.0.0"
+"#;
+
+#[test]
+fn what_a_failed_run_needs_to_fail_is_found_and_fails_again() {
+    let scenario = read(FAILS, "fails.toml").expect("a scenario");
+    assert_eq!(crate::scenario::check(&scenario), []);
+    let go = |course: &[Happening]| {
+        let course = Some(course.to_vec());
+        let options = RunOptions { course, ..RunOptions::of("fails", &scenario) };
+        run(&scenario, &options, &mut Unwatched, &AtomicBool::new(false))
+            .expect("a world can do it")
+    };
+    let whole = course::pick(&scenario, scenario.seed);
+    let picked = run(
+        &scenario,
+        &RunOptions::of("fails", &scenario),
+        &mut Unwatched,
+        &AtomicBool::new(false),
+    );
+    assert_eq!(go(&whole).hash, picked.expect("a world can do it").hash, "a course is the whole");
+    let failure = Failure::of(&go(&whole)).expect("one of them is gone");
+    let shrunk =
+        shrink(whole, &failure, |course| Some(Failure::of(&go(course)).as_ref() == Some(&failure)));
+    let words: Vec<String> = shrunk.course.iter().map(|one| one.deed.to_string()).collect();
+    assert_eq!(words.len(), 2, "{words:?}");
+    assert!(words[0].ends_with("is killed, for good"), "{words:?}");
+    assert_eq!(words[1], "release 1.0.0 is published at publisher-1");
+    assert_eq!(Failure::of(&go(&shrunk.course)), Some(failure));
 }
