@@ -36,8 +36,7 @@ pub struct Recording {
     pub node: Option<String>,
     /// Digest of every event in order, in hex; a cluster has none.
     pub hash: Option<String>,
-    /// Everything that happened, unless it is more than [`MAX_KEPT`] things: chance picks the
-    /// same again then. Of a cluster it is not known.
+    /// Everything that happened, unless it is more than [`MAX_KEPT`] things: chance picks the same again then.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub course: Option<Vec<Happening>>,
     /// Groups that had another number of nodes than the text says.
@@ -71,8 +70,7 @@ impl Recording {
     /// Of a run of `text`, with what came of it.
     pub fn of(text: &str, scenario: &Scenario, options: &RunOptions, outcome: &Outcome) -> Self {
         let picked = || course::pick(scenario, options.seed);
-        let course = (outcome.kind == Kind::World)
-            .then(|| options.course.clone().unwrap_or_else(picked))
+        let course = Some(options.course.clone().unwrap_or_else(picked))
             .filter(|course| course.len() <= MAX_KEPT);
         Self {
             schema: SCHEMA.to_owned(),

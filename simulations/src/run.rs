@@ -19,7 +19,7 @@ pub struct RunOptions {
     pub seed: u64,
     /// The node of which everything is written down: `group-3`. The first of the first group if nobody is named.
     pub node: Option<String>,
-    /// What happens, if chance is not to pick it. Only a world can go through it.
+    /// What happens, if chance is not to pick it.
     pub course: Option<Vec<Happening>>,
 }
 

@@ -27,10 +27,11 @@ use super::{
     wire::Wire,
 };
 use crate::{
+    course::{self, Happening},
     judging::Facts as _,
     outcome::{Ended, Outcome},
     run::{Progress, RunOptions, Watch},
-    scenario::{Departure, Scenario, Span, Word},
+    scenario::{Departure, Scenario, Span, Time, Word},
     world::{chance::Chance, lines::Micros, people::People},
 };
 
@@ -46,14 +47,14 @@ const ACCOUNT_TIME: Duration = Duration::from_secs(5);
 /// Something that is to happen.
 #[derive(Debug, Clone)]
 pub(super) enum Due {
-    /// A step of the story.
-    Story(usize),
+    /// Something of the course happens.
+    Happens(usize),
     /// A node starts, or has its line again.
     Starts(u32),
     /// A node goes, and comes back after that time.
-    Leaves(u32, Departure, Option<Span>),
-    /// A node is cut off from everybody, or is so no more.
-    Cut(u32, bool),
+    Leaves(u32, Departure, Option<Time>),
+    /// The line of a node is whole again.
+    Whole(u32),
     /// An elector votes; how often it has tried.
     Votes(u32, Word, u32),
 }
@@ -125,7 +126,9 @@ pub(super) struct Cluster {
     pub(super) chance: Chance,
     /// Nodes whose line is dead.
     pub(super) clogged: BTreeSet<u32>,
-    /// Steps of the story that have not come to their end yet.
+    /// What happens, in the order of time.
+    pub(super) course: Vec<Happening>,
+    /// How much of it has not come to its end yet.
     pub(super) untold: usize,
     pub(super) jobs: JoinSet<Done>,
     queue: BTreeMap<(Micros, u64), Due>,
@@ -150,6 +153,8 @@ impl Cluster {
             life: Life::Away,
             then: None,
         };
+        let picked = || course::pick(scenario, options.seed);
+        let course = options.course.clone().unwrap_or_else(picked);
         let mut cluster = Self {
             scenario: Arc::new(scenario.clone()),
             options: options.clone(),
@@ -161,7 +166,8 @@ impl Cluster {
             measured: Measured::default(),
             chance: Chance::of(options.seed, "nodes"),
             clogged: BTreeSet::new(),
-            untold: scenario.story.len(),
+            untold: course.len(),
+            course,
             jobs: JoinSet::new(),
             queue: BTreeMap::new(),
             order: 0,
@@ -178,9 +184,8 @@ impl Cluster {
                 cluster.plan(at, Due::Starts(number));
             }
         }
-        for place in 0..scenario.story.len() {
-            let at = cluster.pick(scenario.story[place].at);
-            cluster.plan(at, Due::Story(place));
+        for place in 0..cluster.course.len() {
+            cluster.plan(cluster.course[place].at.0, Due::Happens(place));
         }
         cluster
     }
@@ -239,10 +244,10 @@ impl Cluster {
         let now = self.wire.now();
         while let Some(first) = self.queue.first_entry().filter(|first| first.key().0 <= now) {
             match first.remove() {
-                Due::Story(step) => self.tell(step),
+                Due::Happens(place) => self.happens(place),
                 Due::Starts(node) => self.start(node),
                 Due::Leaves(node, how, back_after) => self.leave(node, how, back_after),
-                Due::Cut(node, cut) => self.set_clogged(node, cut),
+                Due::Whole(node) => self.set_clogged(node, false),
                 Due::Votes(node, says, tries) => self.cast(node, says, tries),
             }
         }

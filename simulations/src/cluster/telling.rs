@@ -1,4 +1,4 @@
-//! The story of a scenario happens: what publishers, electors and whoever pulls plugs do.
+//! What happens in the course of a run: what publishers, electors and whoever pulls plugs do.
 
 use updraft_node::{
     agent::{AgentHandle, ProposalWish, own_component},
@@ -10,7 +10,10 @@ use super::{
     Failure,
     running::{Cluster, Done, Due},
 };
-use crate::scenario::{Act, Share, Word};
+use crate::{
+    course::Deed,
+    scenario::{Time, Word},
+};
 
 /// Who the story is in the history of a node.
 const BY: &str = "story";
@@ -20,32 +23,41 @@ const AGAIN: u64 = 500_000;
 const TRIES: u32 = 40;
 
 impl Cluster {
-    /// A step happens.
-    pub(super) fn tell(&mut self, step: usize) {
-        let scenario = self.scenario.clone();
-        let Some(step) = scenario.story.get(step) else { return };
-        match &step.act {
+    /// Something happens.
+    pub(super) fn happens(&mut self, place: usize) {
+        let Some(happening) = self.course.get(place).cloned() else { return };
+        match happening.deed {
             // These come to their end later.
-            Act::Publish { release, group } => self.publish(&release.0, group.as_deref()),
-            Act::Withdraw { release, group } => self.withdraw(&release.0, group.as_deref()),
-            Act::Propose { component, to, release, voting, lead, grace, .. } => {
-                let seconds = |time: &crate::scenario::Time| Some(time.0 / 1_000_000);
-                let line = match component {
-                    Some(name) => name.parse().expect("checked with the scenario"),
-                    None => own_component(),
-                };
-                let times = [seconds(voting), seconds(lead), seconds(grace)];
-                self.propose(line, *to, release.0.clone(), times);
+            Deed::Publish { release, node } => self.publish(&release.0, &node),
+            Deed::Withdraw { release, node } => self.withdraw(&release.0, &node),
+            Deed::Propose { node, component, to, release, voting, lead, grace } => {
+                let line =
+                    component.map_or_else(|| Some(own_component()), |name| name.parse().ok());
+                self.propose(&node, line, to, release.0, [voting, lead, grace]);
             }
             other => {
                 self.untold -= 1;
                 match other {
-                    Act::Join { group, count, over } => self.join(group, *count, over.0),
-                    Act::Vote { share, says, over } => self.vote(*share, *says, over.0),
-                    wrong => self.go_wrong(wrong),
+                    Deed::Start { node } => {
+                        if let Some(node) = self.called(&node) {
+                            self.start(node);
+                        }
+                    }
+                    Deed::Vote { node, says } => {
+                        if let Some(node) = self.called(&node) {
+                            self.cast(node, says, 0);
+                        }
+                    }
+                    fault => self.go_wrong(fault),
                 }
             }
         }
+    }
+
+    /// The node that is called so.
+    pub(super) fn called(&self, name: &str) -> Option<u32> {
+        let mut characters = self.seats.iter().map(|seat| &seat.character);
+        characters.find(|character| character.name == name).map(|character| character.number)
     }
 
     /// The nodes of a group; without a name, all.
@@ -57,21 +69,14 @@ impl Cluster {
         characters.filter(|one| is(one.group)).map(|one| one.number).collect()
     }
 
-    /// A share of them, by chance.
-    pub(super) fn some_of(&mut self, group: Option<&str>, share: Share) -> Vec<u32> {
-        let all = self.all_of(group);
-        let count = share.of(all.len());
-        self.chance.some(count, all.len()).into_iter().map(|place| all[place]).collect()
-    }
-
-    /// The first node of a group, or of all, that is to do something, and whom to ask there.
-    fn first_of(&self, group: Option<&str>) -> (u32, Option<AgentHandle>) {
-        let node = self.all_of(group).first().copied().unwrap_or(0);
+    /// A node that is to do something, and whom to ask there.
+    fn at(&self, name: &str) -> (u32, Option<AgentHandle>) {
+        let node = self.called(name).unwrap_or(0);
         (node, self.seats[node as usize].agent().cloned())
     }
 
-    fn publish(&mut self, version: &ReleaseVersion, group: Option<&str>) {
-        let (node, agent) = self.first_of(group);
+    fn publish(&mut self, version: &ReleaseVersion, node: &str) {
+        let (node, agent) = self.at(node);
         let Some(made) = self.works.find(version).cloned() else { return self.untold -= 1 };
         let head = self.people.list(&made.signed, Clock::system().now());
         let path = self.folder.join(format!("{version}.bundle"));
@@ -92,8 +97,8 @@ impl Cluster {
     }
 
     /// The publisher takes a release back.
-    fn withdraw(&mut self, version: &ReleaseVersion, group: Option<&str>) {
-        let (node, agent) = self.first_of(group);
+    fn withdraw(&mut self, version: &ReleaseVersion, node: &str) {
+        let (node, agent) = self.at(node);
         let Some(made) = self.works.find(version).cloned() else { return self.untold -= 1 };
         let (now, reason) = (Clock::system().now(), "the story has it so");
         let Some(head) = self.people.withdraw(&made.signed.digest(), reason, now) else {
@@ -116,36 +121,20 @@ impl Cluster {
         });
     }
 
-    fn join(&mut self, group: &str, count: Option<u32>, over: u64) {
-        let is_away = |node: &u32| self.seats[*node as usize].agent().is_none();
-        let away: Vec<u32> = self.all_of(Some(group)).into_iter().filter(is_away).collect();
-        let count = count.map_or(away.len(), |count| count as usize);
-        for node in away.into_iter().take(count) {
-            let at = self.wire.now() + self.chance.between(0, over);
-            self.plan(at, Due::Starts(node));
-        }
-    }
-
-    fn electors(&self) -> Vec<u32> {
-        let votes = self.seats.iter().filter(|seat| seat.character.elector.is_some());
-        votes.map(|seat| seat.character.number).collect()
-    }
-
     fn propose(
         &mut self,
-        line: ComponentName,
+        node: &str,
+        line: Option<ComponentName>,
         to: u32,
         release: ReleaseVersion,
-        [voting, lead, grace]: [Option<u64>; 3],
+        times: [Time; 3],
     ) {
-        let elector = self.electors().first().copied();
-        let Some((node, key)) = elector.and_then(|node| {
-            let elector = self.seats[node as usize].character.elector?;
-            Some((node, self.people.elector(elector)?.clone()))
-        }) else {
-            return self.untold -= 1;
-        };
-        let (agent, network) = (self.seats[node as usize].agent().cloned(), self.people.network);
+        let (node, agent) = self.at(node);
+        let elector = self.seats[node as usize].character.elector;
+        let key = elector.and_then(|elector| self.people.elector(elector)).cloned();
+        let (Some(key), Some(line)) = (key, line) else { return self.untold -= 1 };
+        let network = self.people.network;
+        let [voting, lead, grace] = times.map(|time| Some(time.0 / 1_000_000));
         let wish = ProposalWish {
             by: key.public().id(),
             line,
@@ -173,15 +162,6 @@ impl Cluster {
             };
             Done::Proposed(said.await)
         });
-    }
-
-    fn vote(&mut self, share: Share, says: Word, over: u64) {
-        let electors = self.electors();
-        let count = share.of(electors.len());
-        for node in electors.into_iter().take(count) {
-            let at = self.wire.now() + self.chance.between(0, over);
-            self.plan(at, Due::Votes(node, says, 0));
-        }
     }
 
     /// An elector votes on what it heard of last.
