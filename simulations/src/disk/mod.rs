@@ -103,6 +103,11 @@ impl VirtualDisk {
         lock(&self.machine).faults.dead_from(change);
     }
 
+    /// The program does not end with a change after all.
+    pub fn spare(&self) {
+        lock(&self.machine).faults.revive();
+    }
+
     /// The program ends, and another one may begin: nothing is lost, and what was open stays closed.
     pub fn kill(&self) {
         let mut machine = lock(&self.machine);

@@ -163,6 +163,7 @@ impl World {
         for node in 0..u32::try_from(self.nodes.len()).expect("numbered so") {
             self.mend_disk(node);
             let this = self.node(node);
+            this.folders.values().for_each(|folder| folder.disk.spare());
             this.hostile = None;
             this.skew = 0;
             this.doom = None;

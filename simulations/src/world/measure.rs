@@ -23,6 +23,8 @@ pub(super) struct Measured {
     pub(super) proposed: BTreeMap<Digest, Micros>,
     /// When somebody voted first on each.
     pub(super) voted: BTreeMap<Digest, Micros>,
+    /// Somebody for whom a vote was under way when it was looked last.
+    pub(super) still_votes: usize,
     /// When what nodes know or run was another for the last time.
     pub(super) changed: Micros,
     /// When each node first saw a vote stand so.

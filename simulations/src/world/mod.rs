@@ -72,7 +72,7 @@ use crate::{
 
 /// Events between two looks at whether the run is to stop: for each node one, and within these bounds. Looking takes a
 /// while among many nodes, and in a small world these are seconds of its time.
-const LOOK_EVERY: (u64, u64) = (256, 4_096);
+const LOOK_EVERY: (u64, u64) = (256, 65_536);
 /// Bytes of events that are hashed together: many chunks at once are several times as fast.
 const HASHED_AT_ONCE: usize = 64 * 1024;
 /// Time for which a world goes on when all that was to come has come: what goes wrong late is seen.
@@ -278,10 +278,13 @@ impl World {
     }
 
     /// Whether the story is told, everybody knows of what was published last and runs it, and no vote is under way.
-    fn is_over(&self) -> bool {
+    fn is_over(&mut self) -> bool {
+        if self.untold > 0 || self.is_voting() {
+            return false;
+        }
         let (done, wanted) = self.done();
         let (heard, there) = self.hearers();
-        self.untold == 0 && done == wanted && heard == there && !self.is_voting()
+        done == wanted && heard == there
     }
 
     /// Lets the next event happen, if it happens by `until`. Says whether one did.

@@ -11,6 +11,9 @@ use crate::{outcome::VoteLine, spread::seconds};
 const DECIDED: [&str; 7] =
     ["lockedIn", "rejected", "active", "final", "overtaken", "failed", "cancelled"];
 
+/// Words for a vote that is not over.
+const UNDER_WAY: [&str; 4] = ["announced", "voting", "lockedIn", "active"];
+
 impl World {
     /// A vote was proposed.
     pub(super) fn proposed(&mut self, id: Digest) {
@@ -58,11 +61,21 @@ impl World {
         when?.into_iter().max()
     }
 
-    /// Whether a vote is under way: open, or decided and not final.
-    pub(super) fn is_voting(&self) -> bool {
-        let words = ["announced", "voting", "lockedIn", "active"];
-        let votes = self.vote_lines();
-        votes.iter().any(|vote| vote.states.keys().any(|word| words.contains(&word.as_str())))
+    /// Whether a vote is under way somewhere: open, or decided and not final. Who was the last to say so is asked first.
+    pub(super) fn is_voting(&mut self) -> bool {
+        let votes = |node: &Node| {
+            let Some(running) = node.running.as_ref().filter(|_| node.hostile.is_none()) else {
+                return false;
+            };
+            let lines = running.machine.proposals(node.now(self.now));
+            lines.iter().any(|line| UNDER_WAY.contains(&line.state.camel_case()))
+        };
+        if self.nodes.get(self.measured.still_votes).is_some_and(votes) {
+            return true;
+        }
+        let found = self.nodes.iter().position(votes);
+        self.measured.still_votes = found.unwrap_or(0);
+        found.is_some()
     }
 
     /// How every vote stands at those who do not lie, in the order in which they were proposed.

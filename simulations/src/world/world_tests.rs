@@ -92,3 +92,46 @@ fn what_a_failed_run_needs_to_fail_is_found_and_fails_again() {
     assert_eq!(words[1], "release 1.0.0 is published at publisher-1");
     assert_eq!(Failure::of(&go(&shrunk.course)), Some(failure));
 }
+
+/// Seed 1623 of chaos: a program that was to end in the middle of an installation, and had not, could install nothing when
+/// all was calm.
+#[test]
+fn who_was_to_crash_and_did_not_is_spared_when_it_is_calm() {
+    let text = r#"
+title = "Spared"
+teaches = "Calm ends what was to come as well."
+until = "3m"
+[[group]]
+name = "publisher"
+role = "seed"
+[[group]]
+name = "machines"
+runs = "1.0.0"
+[[release]]
+version = "1.0.0"
+[[release]]
+version = "1.1.0"
+[[story]]
+at = "10s"
+do = "crash-at"
+group = "machines"
+change = 20
+how = "kill"
+[[story]]
+at = "30s"
+do = "calm"
+[[story]]
+at = "60s"
+do = "publish"
+release = "1.1.0"
+[[expect]]
+that = "installed"
+release = "1.1.0"
+by = "80s"
+"#;
+    let scenario = read(text, "spared.toml").expect("a scenario");
+    let options = RunOptions::of("spared", &scenario);
+    let ran = run(&scenario, &options, &mut Unwatched, &AtomicBool::new(false));
+    let outcome = ran.expect("a world can do it");
+    assert!(outcome.is_good(), "{:?} {:?}", outcome.broken, outcome.judged);
+}
