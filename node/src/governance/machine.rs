@@ -9,8 +9,8 @@ use std::{
 };
 
 use updraft_protocol::{
-    Ballot, Certificate, ComponentName, Digest, DoubleVote, Electorate, KeyId, NetworkId, Proposal,
-    Root, Sentence, Signed, Stance, Verified,
+    Ballot, Certificate, ComponentName, Digest, DoubleVote, Electorate, ForkDigest, KeyId,
+    NetworkId, Proposal, Root, Sentence, Signed, Stance, Verified,
     broken::{self, Break},
     vote::{Activation, Decision, Outlook, Rules, Weights},
 };
@@ -68,6 +68,8 @@ pub(super) enum Arrival {
 #[derive(Debug, Clone)]
 pub struct Governance {
     network: NetworkId,
+    /// The rules before any decision; asked for with every message.
+    first: ForkDigest,
     pub(super) rules: Rules,
     pub(super) roster: Roster,
     pub(super) held: BTreeMap<Digest, Held>,
@@ -81,6 +83,7 @@ impl Governance {
         let rules = Rules::of(first.kind);
         Self {
             network: first.network,
+            first: first.network.fork_digest(&[]),
             roster: Roster::new(first, &rules),
             rules,
             held: BTreeMap::new(),
@@ -342,7 +345,7 @@ impl Governance {
     /// Which rules of the network itself this node follows in an epoch, which it had, and which are to come.
     pub fn forks(&self, line: &ComponentName, epoch: u64, height: Option<u64>) -> Forks {
         let mut applied = Vec::new();
-        let mut current = self.network.fork_digest(&applied);
+        let mut current = self.first;
         let mut changes = |found: Vec<&Held>| -> Vec<Change> {
             let change = |held: &Held| {
                 let before = current;
@@ -356,8 +359,7 @@ impl Governance {
         };
         let chain = self.chain(line, epoch, height);
         let (past, ahead) = (changes(chain.past), changes(chain.ahead));
-        let now = self.network.fork_digest(&[]);
-        let current = past.last().map_or(now, |change| change.after);
+        let current = past.last().map_or(self.first, |change| change.after);
         Forks { current, past, ahead }
     }
 

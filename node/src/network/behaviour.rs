@@ -163,7 +163,7 @@ fn limits(settings: &NetworkSettings) -> connection_limits::ConnectionLimits {
     connection_limits::ConnectionLimits::default()
         .with_max_pending_incoming(Some(MAX_PENDING))
         .with_max_pending_outgoing(Some(MAX_PENDING))
-        .with_max_established_incoming(Some(all - all / 4))
+        .with_max_established_incoming(Some(settings.inbound_max()))
         .with_max_established(Some(all))
         .with_max_established_per_peer(Some(MAX_PER_PEER))
 }

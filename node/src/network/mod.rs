@@ -29,6 +29,7 @@ mod gate;
 mod goodbye;
 mod gossip;
 mod identity;
+mod making_room;
 mod medium;
 mod metrics;
 mod patience;

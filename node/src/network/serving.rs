@@ -139,6 +139,11 @@ impl<R: Ord> Serving<R> {
         self.slots.remove(&(service, request)).is_some()
     }
 
+    /// Who has a request under way.
+    pub(super) fn holders(&self) -> impl Iterator<Item = PeerId> {
+        self.slots.values().map(|(holder, _)| *holder)
+    }
+
     fn pay(&mut self, peer: PeerId, service: Service, now: Instant) -> Result<(), Overuse> {
         let rate = rate(service);
         let key = (peer, service);

@@ -57,6 +57,8 @@ pub struct NetworkSettings {
     pub deny_peers: Vec<PeerId>,
     /// A connection that nothing uses is closed after this.
     pub idle_timeout: Duration,
+    /// Time that a newcomer has to find others before it may have to make room for the next, if there is none.
+    pub settles: Duration,
     /// Bytes of memory of the process above which no connection is opened or taken.
     pub max_memory: usize,
 }
@@ -66,6 +68,12 @@ impl NetworkSettings {
     pub const MAX_AGENT: usize = 256;
     /// Memory of a process that is one node.
     pub const MAX_MEMORY: usize = 256 * 1024 * 1024;
+
+    /// Connections at most that others open.
+    pub(super) const fn inbound_max(&self) -> u32 {
+        let all = self.peers_max.get();
+        all - all / 4
+    }
 
     /// The defaults of the configuration reference, with nothing to listen on and nobody to dial, under the rules with
     /// which the network began. What newer rules need is offered only by who is told that its program speaks them.
@@ -85,6 +93,8 @@ impl NetworkSettings {
             allow_peers: Vec::new(),
             deny_peers: Vec::new(),
             idle_timeout: Duration::from_secs(60),
+            // A first walk through the DHT, and dialling whom it names.
+            settles: Duration::from_secs(10),
             max_memory: Self::MAX_MEMORY,
         }
     }

@@ -58,6 +58,8 @@ pub(super) struct Task {
     pub(super) me: PeerId,
     pub(super) peers_min: usize,
     pub(super) peers_max: usize,
+    pub(super) inbound_max: u32,
+    pub(super) settles: Duration,
     pub(super) metrics: NetworkMetrics,
     pub(super) peers: Peers,
     pub(super) gossip: GossipState,
@@ -113,6 +115,8 @@ impl Task {
             swarm,
             peers_min: usize::try_from(settings.peers_min.max(1)).unwrap_or(usize::MAX),
             peers_max: usize::try_from(settings.peers_max.get()).unwrap_or(usize::MAX),
+            inbound_max: settings.inbound_max(),
+            settles: settings.settles,
             metrics,
             peers,
             gossip,
@@ -190,6 +194,7 @@ impl Task {
         self.gossip.patience.expire(now);
         self.tell_of_what_was_dropped(now);
         self.tend_peers(now);
+        self.keep_the_door_open(now);
         self.tend_dht(now);
     }
 

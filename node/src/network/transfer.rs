@@ -48,16 +48,20 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    fn check_room(&self, peer: PeerId) -> Result<(), RequestError> {
-        let peers = self
-            .bootstrap
+    /// Whom there is a question to, once for each.
+    pub(super) fn peers(&self) -> impl Iterator<Item = PeerId> {
+        self.bootstrap
             .values()
             .map(|(peer, _)| *peer)
             .chain(self.catchup.values().map(|(peer, _)| *peer))
             .chain(self.transfer.values().map(|(peer, _)| *peer))
-            .chain(self.packed.values().map(|(peer, _)| *peer));
-        let (own, all) =
-            peers.fold((0, 0), |(own, all), other| (own + usize::from(other == peer), all + 1));
+            .chain(self.packed.values().map(|(peer, _)| *peer))
+    }
+
+    fn check_room(&self, peer: PeerId) -> Result<(), RequestError> {
+        let (own, all) = self
+            .peers()
+            .fold((0, 0), |(own, all), other| (own + usize::from(other == peer), all + 1));
         if own >= MAX_ASKED_PER_PEER {
             return Err(RequestError::Overloaded { under_way: own, limit: MAX_ASKED_PER_PEER });
         }

@@ -289,6 +289,27 @@ impl Peers {
         self.peers.get(&peer).map_or(0, |entry| entry.score_at(now))
     }
 
+    /// Who is to leave when a place is needed among those of one direction: of the younger half, so that who was here
+    /// longest stays, the one that came first, has been here for `settles`, and is not needed.
+    pub(super) fn to_leave(
+        &self,
+        direction: Direction,
+        settles: Duration,
+        is_needed: impl Fn(PeerId) -> bool,
+        now: Instant,
+    ) -> Option<PeerId> {
+        let counted = |id: &&PeerId| {
+            self.peers.get(id).is_some_and(|peer| peer.counted_as == Some(direction))
+        };
+        let since = |id: &PeerId| self.peers.get(id).map(|peer| peer.since);
+        let mut all: Vec<PeerId> = self.connected.iter().filter(counted).copied().collect();
+        all.sort_by_key(since);
+        let older = all.len().div_ceil(2);
+        let younger = all.into_iter().skip(older);
+        let has_settled = |id: &PeerId| since(id).is_some_and(|since| now >= since + settles);
+        younger.take_while(has_settled).find(|id| !is_needed(*id))
+    }
+
     pub(super) fn is_connected(&self, peer: PeerId) -> bool {
         self.connected.contains(&peer)
     }

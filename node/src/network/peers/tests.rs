@@ -140,3 +140,22 @@ fn a_peer_that_comes_back_introduces_itself_again() {
     peers.connected(peer(1), opened(2, Direction::Inbound), now);
     assert_eq!(peers.identified(peer(1), "a", &[Service::Bootstrap], vec![]), Novelty::First);
 }
+
+#[test]
+fn who_leaves_came_first_of_the_younger_half_and_neither_is_needed_nor_has_just_come() {
+    let (mut peers, now) = (Peers::default(), Instant::now());
+    for n in 0..6_u32 {
+        let id = usize::try_from(n).expect("small");
+        peers.connected(peer(n), opened(id, Direction::Inbound), now + secs(u64::from(n)));
+    }
+    peers.connected(peer(9), opened(9, Direction::Outbound), now);
+    let leaves = |needed: &[u32], at: u64| {
+        let is_needed = |peer_: PeerId| needed.iter().any(|n| peer(*n) == peer_);
+        peers.to_leave(Direction::Inbound, secs(10), is_needed, now + secs(at))
+    };
+    assert_eq!(leaves(&[], 12), None, "the fourth has been here for nine seconds");
+    assert_eq!(leaves(&[], 13), Some(peer(3)));
+    assert_eq!(leaves(&[3], 13), None);
+    assert_eq!(leaves(&[3], 60), Some(peer(4)));
+    assert_eq!(leaves(&[3, 4, 5], 60), None, "the older half stays, whatever comes");
+}

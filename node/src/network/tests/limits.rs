@@ -2,8 +2,10 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use updraft_protocol::NetworkId;
+
 use super::harness::{connect, node, settings, start, until};
-use crate::network::{BanReason, Conduct, DialError};
+use crate::network::{BanReason, Conduct, DialError, Forks};
 
 #[tokio::test]
 async fn a_banned_peer_is_cut_off_and_cannot_come_back_until_forgiven() {
@@ -78,6 +80,34 @@ async fn the_limit_on_connections_holds() {
         let _ = other.network.dial(door.clone()).await;
     }
     assert_eq!(connected(&small).await, 2);
+}
+
+#[tokio::test]
+async fn a_full_node_lets_newcomers_in_and_keeps_those_who_were_there_longest() {
+    let mut full = settings();
+    full.peers_max = NonZeroU32::new(8).expect("not zero");
+    full.settles = Duration::ZERO;
+    let full = start(full).await;
+    let door = full.address().await;
+    // They follow another network's topics: nobody is in anybody's mesh.
+    let mut stranger = settings();
+    stranger.forks = Forks::only(NetworkId::from_bytes([8; 32]).fork_digest(&[]));
+    let mut first = Vec::new();
+    for count in 1..=6 {
+        let other = start(stranger.clone()).await;
+        assert_eq!(other.network.dial(door.clone()).await, Ok(full.id()));
+        until("it is in", || async { connected(&full).await == count }).await;
+        first.push(other);
+    }
+    let newcomer = start(stranger).await;
+    until("the newcomer is in", || async {
+        let _ = newcomer.network.dial(door.clone()).await;
+        full.is_connected(newcomer.id()).await
+    })
+    .await;
+    for old in &first[..3] {
+        assert!(full.is_connected(old.id()).await, "the older half stays");
+    }
 }
 
 async fn connected(node: &super::harness::TestNode) -> usize {
