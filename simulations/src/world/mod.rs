@@ -31,6 +31,7 @@ pub mod people;
 mod promises;
 pub mod queue;
 pub mod releases;
+pub mod slots;
 mod starting;
 mod talk;
 mod telling;
@@ -60,6 +61,7 @@ use self::{
     promises::{Promises, Traces},
     queue::Queue,
     releases::Releases,
+    slots::Slots,
     talk::{Held, Letter, LetterId, Question, QuestionId},
     ways::Ways,
 };
@@ -183,14 +185,13 @@ pub struct World {
     gossip: Gossiping,
     dht: Dht,
     nodes: Vec<Node>,
-    letters: BTreeMap<LetterId, Letter>,
+    letters: Slots<Letter>,
     /// What waits for lines that are cut.
     held: Vec<Held>,
     /// Connections whose line is cut, and since when.
     dying: BTreeMap<(u32, u32), Micros>,
     questions: BTreeMap<QuestionId, Question>,
     deadlines: Deadlines,
-    next_letter: u64,
     next_question: u64,
     people: People,
     releases: Releases,
@@ -228,12 +229,11 @@ impl World {
             gossip: Gossiping::default(),
             dht: Dht::default(),
             nodes: Vec::new(),
-            letters: BTreeMap::new(),
+            letters: Slots::default(),
             held: Vec::new(),
             dying: BTreeMap::new(),
             questions: BTreeMap::new(),
             deadlines: Deadlines::default(),
-            next_letter: 0,
             next_question: 0,
             people,
             releases: Releases::default(),
@@ -311,7 +311,7 @@ impl World {
             if let Some(delivery) = self.lines.step() {
                 self.count += 1;
                 self.note("carried", delivery.to, delivery.token);
-                self.deliver(LetterId(delivery.token));
+                self.deliver(LetterId::of(delivery.token));
                 self.look_at_promises();
             }
             return true;

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
-use super::lines::Micros;
+use super::{lines::Micros, slots::Slots};
 
 /// The place of an event in time, and where the event lies. Heaps move their entries about, so these are small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +36,13 @@ impl Ord for Entry {
 #[derive(Debug)]
 pub struct Queue<E> {
     heap: BinaryHeap<Entry>,
-    events: Vec<Option<E>>,
-    /// Slots that are free.
-    free: Vec<u32>,
+    events: Slots<E>,
     order: u64,
 }
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), events: Vec::new(), free: Vec::new(), order: 0 }
+        Self { heap: BinaryHeap::new(), events: Slots::default(), order: 0 }
     }
 }
 
@@ -52,11 +50,7 @@ impl<E> Queue<E> {
     /// Has something happen at a moment.
     pub fn put(&mut self, at: Micros, event: E) {
         self.order += 1;
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.events.push(None);
-            u32::try_from(self.events.len() - 1).expect("fewer than 2^32 events wait")
-        });
-        self.events[slot as usize] = Some(event);
+        let slot = self.events.put(event);
         self.heap.push(Entry { at, order: self.order, slot });
     }
 
@@ -68,8 +62,7 @@ impl<E> Queue<E> {
     /// Takes the next one out.
     pub fn take(&mut self) -> Option<(Micros, E)> {
         let Entry { at, slot, .. } = self.heap.pop()?;
-        self.free.push(slot);
-        self.events[slot as usize].take().map(|event| (at, event))
+        self.events.take(slot).map(|event| (at, event))
     }
 
     /// How many there are.

@@ -21,7 +21,19 @@ use updraft_node::agent::Ledger as _;
 
 /// Names a letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct LetterId(pub(super) u64);
+pub(super) struct LetterId(u32);
+
+impl LetterId {
+    /// As lines call it.
+    fn token(self) -> u64 {
+        u64::from(self.0)
+    }
+
+    /// What lines call so.
+    pub(super) fn of(token: u64) -> Self {
+        Self(u32::try_from(token).expect("it was made of one"))
+    }
+}
 
 /// Names a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -168,16 +180,13 @@ impl World {
         if let Some(running) = self.node(from).running.as_mut().filter(|_| serves > 0) {
             *running.serving.entry(to).or_default() += serves;
         }
-        self.next_letter += 1;
-        let id = LetterId(self.next_letter);
-        let bytes = size + AROUND;
-        let bytes = on_the_wire(bytes);
-        self.letters.insert(id, Letter { from, to, body, serves });
+        let bytes = on_the_wire(size + AROUND);
+        let id = LetterId(self.letters.put(Letter { from, to, body, serves }));
         if bytes <= SMALL {
             let takes = self.lines.passes(from, to, bytes);
             self.queue.put(self.now + way + takes, Event::Arrives(id));
         } else {
-            self.lines.send(from, to, bytes, way, id.0, self.now);
+            self.lines.send(from, to, bytes, way, id.token(), self.now);
         }
     }
 
@@ -205,7 +214,7 @@ impl World {
 
     /// A letter is there.
     pub(super) fn deliver(&mut self, id: LetterId) {
-        let Some(Letter { from, to, body, serves }) = self.letters.remove(&id) else { return };
+        let Some(Letter { from, to, body, serves }) = self.letters.take(id.0) else { return };
         self.served(from, to, serves);
         // Nobody is there any more, or the connection is not.
         if self.nodes[to as usize].running.is_none()
@@ -260,7 +269,8 @@ impl World {
     /// Letters that are lost with a connection.
     pub(super) fn lose(&mut self, letters: impl IntoIterator<Item = u64>) {
         for token in letters {
-            if let Some(Letter { from, to, serves, .. }) = self.letters.remove(&LetterId(token)) {
+            if let Some(Letter { from, to, serves, .. }) = self.letters.take(LetterId::of(token).0)
+            {
                 self.served(from, to, serves);
             }
         }
