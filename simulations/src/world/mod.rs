@@ -22,6 +22,7 @@ mod held_back;
 mod installing;
 mod judging;
 pub mod ledger;
+mod letters;
 pub mod lines;
 mod lying;
 mod measure;
@@ -54,6 +55,7 @@ use self::{
     deadlines::Deadlines,
     dht::Dht,
     gossip::Gossiping,
+    letters::{Held, Letter, LetterId},
     lines::{Lines, Micros},
     measure::Measured,
     node::{Node, Task},
@@ -62,7 +64,7 @@ use self::{
     queue::Queue,
     releases::Releases,
     slots::Slots,
-    talk::{Held, Letter, LetterId, Question, QuestionId},
+    talk::{Question, QuestionId},
     ways::Ways,
 };
 use crate::{

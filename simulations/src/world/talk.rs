@@ -13,27 +13,12 @@ use super::{
     Event, World,
     gossip::What,
     held_back::Waiting,
+    letters::{Held, Letter, LetterId},
     lines::Micros,
     node::{Running, Task},
 };
 use crate::framing::on_the_wire;
 use updraft_node::agent::Ledger as _;
-
-/// Names a letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct LetterId(u32);
-
-impl LetterId {
-    /// As lines call it.
-    fn token(self) -> u64 {
-        u64::from(self.0)
-    }
-
-    /// What lines call so.
-    pub(super) fn of(token: u64) -> Self {
-        Self(u32::try_from(token).expect("it was made of one"))
-    }
-}
 
 /// Names a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,26 +41,6 @@ const CHUNKS_PER_PATIENCE: usize = 4;
 /// What an object and a pack weigh, beside a chunk that weighs 1 (`network/serving.rs`).
 const OBJECT_WEIGHT: u32 = 4;
 const PACK_WEIGHT: u32 = 3;
-
-/// Something on its way.
-#[derive(Debug)]
-pub(super) struct Letter {
-    from: u32,
-    to: u32,
-    body: Body,
-    /// Places that its sender keeps for it until it is there.
-    serves: u32,
-}
-
-/// Something that waits until a line is whole again.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) from: u32,
-    pub(super) to: u32,
-    body: Body,
-    size: u64,
-    serves: u32,
-}
 
 /// What it says.
 #[derive(Debug)]
