@@ -71,13 +71,16 @@ impl Holding {
 
     /// Whether chunk `index` is held. Bits past the end of the list read as no.
     pub fn holds(&self, index: u32) -> bool {
+        usize::try_from(index / 8).is_ok_and(|byte| self.eight(byte) >> (index % 8) & 1 == 1)
+    }
+
+    /// The flags of the eight chunks that byte `byte` of a bitmap is about, the first in the lowest bit. As in
+    /// [`Holding::holds`], with ones past the end of the list where everything is held.
+    pub fn eight(&self, byte: usize) -> u8 {
         match self {
-            Self::Nothing => false,
-            Self::Everything => true,
-            Self::Some(bits) => usize::try_from(index / 8)
-                .ok()
-                .and_then(|byte| bits.get(byte))
-                .is_some_and(|byte| byte >> (index % 8) & 1 == 1),
+            Self::Nothing => 0,
+            Self::Everything => u8::MAX,
+            Self::Some(bits) => bits.get(byte).copied().unwrap_or(0),
         }
     }
 }

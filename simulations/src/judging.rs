@@ -7,6 +7,15 @@ use crate::{
     world::lines::Micros,
 };
 
+/// Words for a vote that is not over: open, or decided and not final.
+pub const UNDER_WAY: [&str; 4] = ["announced", "voting", "lockedIn", "active"];
+
+/// When all of these nodes had seen the same: the latest of the moments when each saw it first, if each did.
+pub fn together(firsts: impl Iterator<Item = Option<Micros>>) -> Option<Micros> {
+    let when: Option<Vec<Micros>> = firsts.collect();
+    when?.into_iter().max()
+}
+
 /// What a run has seen.
 pub trait Facts {
     /// Releases in the order in which they were published.

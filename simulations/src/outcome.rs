@@ -100,7 +100,7 @@ pub struct ReleaseLine {
     pub patches: u64,
     /// Chunk bytes that came twice.
     pub duplicates: u64,
-    /// Chunk bytes that were wrong.
+    /// Chunks that came and were wrong.
     pub wrong: u64,
 }
 

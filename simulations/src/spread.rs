@@ -45,7 +45,7 @@ pub struct Spread {
     pub patches: u64,
     /// Bytes that came twice.
     pub duplicates: u64,
-    /// What came and was wrong.
+    /// Chunks that came and were wrong.
     pub wrong: u64,
 }
 

@@ -113,7 +113,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             Ok(HeadOutcome::Accepted { .. }) => {
                 // Whoever has news may also know what else there is to know.
                 if !self.caught_up.statements {
-                    self.sync.ask(from, Question::News);
+                    self.sync.had_news(from);
                 }
                 manifest
                     .and_then(|manifest| {

@@ -320,6 +320,13 @@ impl<P: Copy + Ord + Debug> Sync<P> {
         }
     }
 
+    /// The peer had news that it told by itself: it is asked at once, and if it does not know yet what else there is to
+    /// know, again after the shortest pause, because whoever told it does.
+    pub(super) fn had_news(&mut self, peer: P) {
+        self.news_came(peer);
+        self.ask(peer, Question::News);
+    }
+
     /// The peer answered a question for news.
     pub(super) fn news_came(&mut self, peer: P) {
         if let Some(entry) = self.peers.get_mut(&peer) {

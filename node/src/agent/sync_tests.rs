@@ -61,6 +61,24 @@ fn news_that_did_not_come_are_asked_for_again_after_a_pause() {
 }
 
 #[test]
+fn who_had_news_is_asked_at_once_and_again_soon_however_often_it_knew_nothing_before() {
+    let mut sync: Sync<u8> = Sync::default();
+    sync.peer_came(1);
+    let mut now = Duration::ZERO;
+    for _ in 0..8 {
+        assert_eq!(sync.due(now), vec![(1, Question::News)]);
+        sync.answered(1, Question::News);
+        sync.news_failed(1, now);
+        now = sync.next_wakeup(now);
+    }
+    sync.had_news(1);
+    assert_eq!(sync.due(now - MAX_PAUSE / 2), vec![(1, Question::News)]);
+    sync.answered(1, Question::News);
+    sync.news_failed(1, now);
+    assert_eq!(sync.next_wakeup(now), now + MIN_PAUSE);
+}
+
+#[test]
 fn a_manifest_that_is_no_longer_wanted_is_not_asked_for() {
     let mut sync: Sync<u8> = Sync::default();
     sync.want(&BTreeSet::from([digest(1)]), Duration::ZERO);

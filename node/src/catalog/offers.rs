@@ -103,14 +103,9 @@ impl Catalog {
         channel: &'b ChannelName,
         machine: &'b Target,
     ) -> impl Iterator<Item = &'a Known> + use<'a, 'b> {
-        let listings = self.head(channel).into_iter().flat_map(|head| head.head.releases.iter());
-        listings
-            .filter(move |listing| {
-                listing.component == *component && listing.target.runs_on(machine)
-            })
-            .filter_map(|listing| {
-                self.manifest(&listing.manifest).filter(|known| known.is_listed_as(listing))
-            })
+        self.listed(component, channel, machine).filter_map(|listing| {
+            self.manifest(&listing.manifest).filter(|known| known.is_listed_as(listing))
+        })
     }
 
     /// What is on offer of a component on a channel and runs on `machine`, and whose manifest has not come.
@@ -120,11 +115,20 @@ impl Catalog {
         channel: &'b ChannelName,
         machine: &'b Target,
     ) -> impl Iterator<Item = &'a Listing> + use<'a, 'b> {
+        self.listed(component, channel, machine)
+            .filter(|listing| self.manifest(&listing.manifest).is_none())
+    }
+
+    /// What the trusted head of a channel offers of a component and runs on `machine`.
+    fn listed<'a, 'b>(
+        &'a self,
+        component: &'b ComponentName,
+        channel: &'b ChannelName,
+        machine: &'b Target,
+    ) -> impl Iterator<Item = &'a Listing> + use<'a, 'b> {
         let listings = self.head(channel).into_iter().flat_map(|head| head.head.releases.iter());
         listings.filter(move |listing| {
-            listing.component == *component
-                && listing.target.runs_on(machine)
-                && self.manifest(&listing.manifest).is_none()
+            listing.component == *component && listing.target.runs_on(machine)
         })
     }
 

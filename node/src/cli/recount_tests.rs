@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use updraft_protocol::{Blob, ChannelName, DoubleVote, Head, Listing, Manifest, Root, SecretKey};
+use updraft_protocol::{DoubleVote, Root, SecretKey};
 
 use super::*;
 use crate::{
@@ -126,30 +126,6 @@ impl Ledger for Turncoat {
         let mut signed = Signed::unsigned(&root).expect("a root");
         signed.sign(&key, &root.network);
         Ok(Some(signed))
-    }
-
-    fn head(&self, _: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError> {
-        Ok(None)
-    }
-
-    fn head_at(&self, _: &ChannelName, _: u64) -> Result<Option<Signed<Head>>, LedgerError> {
-        Ok(None)
-    }
-
-    fn manifest(
-        &self,
-        _: &ChannelName,
-        _: &Listing,
-    ) -> Result<Option<Signed<Manifest>>, LedgerError> {
-        Ok(None)
-    }
-
-    fn object(&self, _: &Digest) -> Result<Option<Vec<u8>>, LedgerError> {
-        Ok(None)
-    }
-
-    fn blob(&self, _: &Blob, _: &mut dyn std::io::Write) -> Result<bool, LedgerError> {
-        Ok(false)
     }
 }
 

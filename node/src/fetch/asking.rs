@@ -27,21 +27,28 @@ pub(super) const HEDGE_AFTER: Elapsed = Elapsed::from_millis(750);
 /// Questions for one chunk under way at once.
 pub(super) const MAX_COPIES: usize = 2;
 
+/// A chunk that is waited for: since when, from whom, and which.
+type Overdue<P> = (Elapsed, P, u32);
+
 impl<P: Copy + Ord + Debug> Machine<P> {
     pub(super) fn ask_for_chunks(&mut self, now: Elapsed, actions: &mut Vec<Action<P>>) {
         if self.in_flight >= self.limits.in_flight {
+            return;
+        }
+        let overdue = self.overdue(now);
+        if overdue.is_empty() && !self.has_any_fresh() {
             return;
         }
         let sharers = self.sharers(now);
         // One question for each peer in turn, so that work spreads over peers before it fills one window.
         loop {
             let mut asked_any = false;
-            let ready: Vec<P> = self.ready_peers(now);
+            let ready: Vec<P> = self.ready_peers(&overdue, now);
             for id in ready {
                 if self.in_flight >= self.limits.in_flight {
                     return;
                 }
-                let chunks = self.choose(id, sharers, now);
+                let chunks = self.choose(id, sharers, &overdue);
                 if !chunks.is_empty() {
                     self.request(id, &chunks, now);
                     actions.push(Action::Request(id, chunks));
@@ -62,15 +69,13 @@ impl<P: Copy + Ord + Debug> Machine<P> {
     }
 
     /// Peers that may be asked for one more chunk, those with the least to do first.
-    fn ready_peers(&self, now: Elapsed) -> Vec<P> {
+    fn ready_peers(&self, overdue: &[Overdue<P>], now: Elapsed) -> Vec<P> {
         let active = self.peers.values().filter(|peer| !peer.questions.is_empty()).count();
         let mut free_places = self.limits.peers.saturating_sub(active);
-        let overdue = self.is_overdue(now);
         let mut ready: Vec<(usize, u64, P)> = Vec::new();
         for (place, (id, peer)) in (0_u64..).zip(&self.peers) {
             // Whoever has nothing to give takes no place from those who have.
-            let use_for =
-                |peer| self.has_fresh(peer) || overdue && self.hedge(*id, peer, now).is_some();
+            let use_for = |peer| self.has_fresh(peer) || self.hedge(*id, peer, overdue).is_some();
             if now < peer.rest_until || peer.room() == 0 || !use_for(peer) {
                 continue;
             }
@@ -88,14 +93,27 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         ready.into_iter().map(|(_, _, id)| id).collect()
     }
 
-    /// Whether anything is waited for so long that it is asked elsewhere too.
-    fn is_overdue(&self, now: Elapsed) -> bool {
-        let mut questions = self.peers.values().flat_map(|peer| &peer.questions);
-        questions.any(|question| now.saturating_sub(question.asked) >= HEDGE_AFTER)
+    /// What is waited for so long that it may be asked elsewhere too, the oldest first.
+    fn overdue(&self, now: Elapsed) -> Vec<Overdue<P>> {
+        let late = |question: &&Question| now.saturating_sub(question.asked) >= HEDGE_AFTER;
+        let mut overdue: Vec<Overdue<P>> = self
+            .peers
+            .iter()
+            .flat_map(|(id, peer)| peer.questions.iter().filter(late).map(move |late| (*id, late)))
+            .flat_map(|(id, late)| late.chunks.iter().map(move |index| (late.asked, id, *index)))
+            .filter(|(_, _, index)| self.may_be_copied(*index))
+            .collect();
+        overdue.sort_unstable();
+        overdue
+    }
+
+    /// Whether a chunk that was asked for may be asked once more.
+    fn may_be_copied(&self, index: u32) -> bool {
+        self.is_missing(index) && self.copies.get(&index).is_none_or(|copies| *copies < MAX_COPIES)
     }
 
     /// What the next question to `id` names, in ascending order; nothing if it is not to be asked now.
-    fn choose(&self, id: P, sharers: usize, now: Elapsed) -> Vec<u32> {
+    fn choose(&self, id: P, sharers: usize, overdue: &[Overdue<P>]) -> Vec<u32> {
         let Some(peer) = self.peers.get(&id) else { return Vec::new() };
         let places = self.limits.in_flight.saturating_sub(self.in_flight);
         let own = self.limits.of_one_peer().saturating_sub(peer.in_flight());
@@ -105,7 +123,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         }
         let mut fresh = self.fresh(peer, self.share(peer, sharers));
         if fresh.is_empty() {
-            return self.hedge(id, peer, now).into_iter().collect();
+            return self.hedge(id, peer, overdue).into_iter().collect();
         }
         // A pack that would be cut to less than half waits for an answer that is due anyway: crumbs cost a question
         // each, and would go on for ever, because what they free is crumbs again.
@@ -128,12 +146,21 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         if share * MAX_PACKS <= MAX_WINDOW { 1 } else { share }
     }
 
+    /// Whether any peer may hold a chunk that nobody was asked for: while a swarm waits for its seeder none does, and news
+    /// of what peers hold come often.
+    fn has_any_fresh(&self) -> bool {
+        self.queue.last().is_some_and(|(holders, _, _)| *holders > 0)
+    }
+
     /// Whether `peer` holds a chunk that nobody was asked for.
     fn has_fresh(&self, peer: &Peer) -> bool {
         match peer.holding {
             Holding::Nothing => false,
             Holding::Everything => !self.queue.is_empty(),
-            Holding::Some(_) => self.queue.iter().any(|(_, _, index)| peer.holding.holds(*index)),
+            Holding::Some(_) => {
+                let mut queued = self.queued.iter().enumerate();
+                queued.any(|(byte, queued)| peer.holding.eight(byte) & queued != 0)
+            }
         }
     }
 
@@ -157,22 +184,14 @@ impl<P: Copy + Ord + Debug> Machine<P> {
     }
 
     /// The chunk that has been waited for longest, if `id` has it and is not the one waited for.
-    fn hedge(&self, id: P, peer: &Peer, now: Elapsed) -> Option<u32> {
-        self.peers
-            .iter()
-            .filter(|(other, _)| **other != id)
-            .flat_map(|(other, waiting)| {
-                waiting.chunks().map(move |(index, asked)| (asked, *other, index))
-            })
-            .filter(|(asked, _, index)| {
-                now.saturating_sub(*asked) >= HEDGE_AFTER
-                    && self.is_missing(*index)
-                    && self.copies.get(index).is_none_or(|copies| *copies < MAX_COPIES)
-                    && !peer.is_asked_for(*index)
-                    && peer.holding.holds(*index)
-            })
-            .min()
-            .map(|(_, _, index)| index)
+    fn hedge(&self, id: P, peer: &Peer, overdue: &[Overdue<P>]) -> Option<u32> {
+        let fits = |(_, other, index): &&Overdue<P>| {
+            *other != id
+                && self.may_be_copied(*index)
+                && peer.holding.holds(*index)
+                && !peer.is_asked_for(*index)
+        };
+        overdue.iter().find(fits).map(|(_, _, index)| *index)
     }
 
     fn request(&mut self, id: P, chunks: &[u32], now: Elapsed) {

@@ -100,6 +100,11 @@ impl<P: Copy + Ord + Debug> BlobFetch<P> {
         self.machine.set_pack(peer, most.min(self.pack));
     }
 
+    /// Who gave what so far.
+    pub fn report(&self) -> &Report<P> {
+        &self.report
+    }
+
     /// Verified bytes that came so far.
     pub fn received(&self) -> u64 {
         self.received

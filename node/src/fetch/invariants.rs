@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Debug};
 
 use updraft_protocol::{
-    ChunkRange,
+    ChunkRange, Holding,
     limits::{MAX_PACK_CHUNKS, MAX_PACK_RANGES},
 };
 
@@ -42,6 +42,11 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         assert!(
             self.queue.iter().all(is_right),
             "and nothing else is queued, nor in another place"
+        );
+        let marked = Holding::Some(self.queued.clone());
+        assert!(
+            (0_u32..).take(self.held.len()).all(|index| marked.holds(index) == waits(&index)),
+            "the bitmap says the same"
         );
         let in_flight = self.peers.values().map(Peer::in_flight).sum::<usize>();
         assert_eq!(in_flight, self.in_flight, "what is under way is counted");

@@ -18,8 +18,10 @@ use super::{Elapsed, asking::HEDGE_AFTER, peer::Peer};
 
 /// Candidates kept for one blob; more are ignored until some fail.
 pub(super) const MAX_PEERS: usize = 64;
-/// First pause before a partial holder is asked again what it has; doubles up to [`MAX_REASK`].
-pub(super) const MIN_REASK: Duration = Duration::from_millis(100);
+/// First pause before a partial holder is asked again what it has; doubles up to [`MAX_REASK`]. A peer behind a line of
+/// 10 Mbit/s has a new chunk of 256 KiB about as often. Those that are due within a quarter of it are asked together: one
+/// look at all peers for several questions.
+pub(super) const MIN_REASK: Duration = Duration::from_millis(200);
 /// Longest pause between two such questions.
 const MAX_REASK: Duration = Duration::from_secs(2);
 /// First pause after a failure; doubles with each failure in a row.
@@ -145,6 +147,8 @@ pub struct Machine<P> {
     pub(super) in_flight: usize,
     /// Missing chunks that nobody was asked for, rarest first: number of holders, random tie, index.
     pub(super) queue: BTreeSet<(usize, u64, u32)>,
+    /// The same chunks as a bitmap: whether a peer holds any of them is looked up with every input, for every peer.
+    pub(super) queued: Vec<u8>,
     search_at: Option<Elapsed>,
     search_pause: Duration,
     searched: bool,
@@ -159,6 +163,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
             limits,
             seed,
             holders: vec![0; held.len()],
+            queued: vec![0; held.len().div_ceil(8)],
             held,
             missing,
             peers: BTreeMap::new(),
@@ -238,7 +243,8 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let news = peer.holding != holding;
         peer.reask_pause = if news { MIN_REASK } else { (peer.reask_pause * 2).min(MAX_REASK) };
-        peer.reask_at = (holding != Holding::Everything).then(|| now + peer.reask_pause);
+        peer.reask_at =
+            (holding != Holding::Everything).then(|| asked_together(now + peer.reask_pause));
         if news {
             self.set_holding(id, holding);
         }
@@ -298,7 +304,7 @@ impl<P: Copy + Ord + Debug> Machine<P> {
         let pause = (BACKOFF * 2_u32.saturating_pow(peer.failures - 1)).min(MAX_BACKOFF);
         peer.rest_until = now + pause;
         if peer.holding != Holding::Everything {
-            peer.reask_at = Some(peer.rest_until.max(now + peer.reask_pause));
+            peer.reask_at = Some(asked_together(peer.rest_until.max(now + peer.reask_pause)));
             peer.reask_pause = (peer.reask_pause * 2).min(MAX_REASK);
         }
         if peer.failures >= MAX_FAILURES && peer.questions.is_empty() {
@@ -375,12 +381,22 @@ impl<P: Copy + Ord + Debug> Machine<P> {
     fn enqueue(&mut self, index: u32) {
         if self.is_missing(index) && !self.copies.contains_key(&index) {
             self.queue.insert(self.rank(index));
+            self.mark_queued(index, true);
         }
     }
 
     pub(super) fn dequeue(&mut self, index: u32) {
         let rank = self.rank(index);
         self.queue.remove(&rank);
+        self.mark_queued(index, false);
+    }
+
+    fn mark_queued(&mut self, index: u32, is_queued: bool) {
+        let byte = usize::try_from(index / 8).ok();
+        if let Some(byte) = byte.and_then(|byte| self.queued.get_mut(byte)) {
+            let bit = 1 << (index % 8);
+            *byte = if is_queued { *byte | bit } else { *byte & !bit };
+        }
     }
 
     pub(super) fn rank(&self, index: u32) -> (usize, u64, u32) {
@@ -397,11 +413,15 @@ impl<P: Copy + Ord + Debug> Machine<P> {
     fn set_holding(&mut self, id: P, holding: Holding) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let before = std::mem::replace(&mut peer.holding, holding.clone());
-        for index in self.chunks() {
-            let (held, holds) = (before.holds(index), holding.holds(index));
-            if held == holds {
-                continue;
-            }
+        let eights = 0..self.queued.len();
+        let changed = eights.filter(|byte| before.eight(*byte) != holding.eight(*byte));
+        let changed = changed.flat_map(|byte| (0_u32..).skip(byte * 8).take(8));
+        let is_other = |index: &u32| before.holds(*index) != holding.holds(*index);
+        // Where everything is held, the last byte has flags past the end of the list.
+        let chunks = self.held.len();
+        let is_there = |index: &u32| usize::try_from(*index).is_ok_and(|index| index < chunks);
+        for index in changed.filter(is_other).filter(is_there) {
+            let holds = holding.holds(index);
             let rank = self.rank(index);
             let is_queued = self.queue.remove(&rank);
             let place = usize::try_from(index).ok();
@@ -413,6 +433,13 @@ impl<P: Copy + Ord + Debug> Machine<P> {
             }
         }
     }
+}
+
+/// The next moment, at this one or later, at which peers are asked what they hold.
+fn asked_together(at: Elapsed) -> Elapsed {
+    let step = MIN_REASK / 4;
+    let steps = at.as_micros().div_ceil(step.as_micros());
+    step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX))
 }
 
 /// A number that looks random, the same for the same seed: the last step of SplitMix64 (Steele, Lea and Flood, 2014). A tie

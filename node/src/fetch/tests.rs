@@ -156,3 +156,20 @@ fn a_complete_blob_is_done_at_once() {
     assert_eq!(machine.handle(Input::Tick, at(0)), vec![Action::Done]);
     assert!(machine.handle(Input::Tick, at(1)).is_empty());
 }
+
+#[test]
+fn partial_holders_that_are_due_at_about_the_same_time_are_asked_together() {
+    let mut machine: Machine<u8> = Machine::new(vec![false; 8], LIMITS, 1);
+    let part = || Holding::from_flags(&[true, false]);
+    for peer in 1..=3 {
+        machine.handle(Input::Found(peer), at(0));
+        machine.handle(Input::Holds(peer, part()), at(10 * u64::from(peer)));
+    }
+    let asked = |actions: Vec<Action<u8>>| {
+        let holding = |action: &Action<u8>| matches!(action, Action::AskHolding(_));
+        actions.into_iter().filter(holding).count()
+    };
+    assert_eq!(asked(machine.handle(Input::Tick, at(249))), 0);
+    assert_eq!(machine.next_wakeup(at(249)), Some(at(250)));
+    assert_eq!(asked(machine.handle(Input::Tick, at(250))), 3);
+}

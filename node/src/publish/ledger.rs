@@ -35,25 +35,44 @@ impl LedgerError {
     }
 }
 
-/// Somebody who remembers. Every answer may be missing; none is believed without a check.
+/// Somebody who remembers: roots, and whatever else it answers for; the rest it does not hold. No answer is believed without
+/// a check. Who stands before another ledger hands on every question.
 pub trait Ledger {
     /// The root of a version.
     fn root(&self, version: u64) -> Result<Option<Signed<Root>>, LedgerError>;
+
     /// The newest head of a channel.
-    fn head(&self, channel: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError>;
+    fn head(&self, _channel: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError> {
+        Ok(None)
+    }
+
     /// The head of a channel with this number.
-    fn head_at(&self, channel: &ChannelName, seq: u64)
-    -> Result<Option<Signed<Head>>, LedgerError>;
+    fn head_at(
+        &self,
+        _channel: &ChannelName,
+        _seq: u64,
+    ) -> Result<Option<Signed<Head>>, LedgerError> {
+        Ok(None)
+    }
+
     /// The manifest of a release that a channel lists.
     fn manifest(
         &self,
-        channel: &ChannelName,
-        listing: &Listing,
-    ) -> Result<Option<Signed<Manifest>>, LedgerError>;
+        _channel: &ChannelName,
+        _listing: &Listing,
+    ) -> Result<Option<Signed<Manifest>>, LedgerError> {
+        Ok(None)
+    }
+
     /// An object.
-    fn object(&self, digest: &Digest) -> Result<Option<Vec<u8>>, LedgerError>;
+    fn object(&self, _digest: &Digest) -> Result<Option<Vec<u8>>, LedgerError> {
+        Ok(None)
+    }
+
     /// Copies a blob; `false` if it is not held. What was written before an error is worth nothing.
-    fn blob(&self, blob: &Blob, out: &mut dyn Write) -> Result<bool, LedgerError>;
+    fn blob(&self, _blob: &Blob, _out: &mut dyn Write) -> Result<bool, LedgerError> {
+        Ok(false)
+    }
 }
 
 /// Knows roots from the first on and nothing else: enough to judge who may sign, on a machine that has joined
@@ -65,30 +84,6 @@ impl Ledger for OnlyRoots {
     fn root(&self, version: u64) -> Result<Option<Signed<Root>>, LedgerError> {
         let index = usize::try_from(version).ok().and_then(|version| version.checked_sub(1));
         Ok(index.and_then(|index| self.0.get(index)).cloned())
-    }
-
-    fn head_at(&self, _: &ChannelName, _: u64) -> Result<Option<Signed<Head>>, LedgerError> {
-        Ok(None)
-    }
-
-    fn head(&self, _: &ChannelName) -> Result<Option<Signed<Head>>, LedgerError> {
-        Ok(None)
-    }
-
-    fn manifest(
-        &self,
-        _: &ChannelName,
-        _: &Listing,
-    ) -> Result<Option<Signed<Manifest>>, LedgerError> {
-        Ok(None)
-    }
-
-    fn object(&self, _: &Digest) -> Result<Option<Vec<u8>>, LedgerError> {
-        Ok(None)
-    }
-
-    fn blob(&self, _: &Blob, _: &mut dyn Write) -> Result<bool, LedgerError> {
-        Ok(false)
     }
 }
 

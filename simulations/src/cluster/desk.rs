@@ -12,7 +12,7 @@ use std::{
 
 use tokio::net::TcpSocket;
 use updraft_node::{
-    config::{self, Settings, Sources},
+    config::{self, Settings, Sources, show_size},
     dirs::Dirs,
     identity,
     join::{self, Chain},
@@ -23,7 +23,7 @@ use updraft_protocol::{SecretKey, Timestamp};
 
 use super::{Failure, making::Works};
 use crate::{
-    scenario::{Group, Role, Scenario},
+    scenario::{Group, Role, Scenario, Updates},
     world::people::People,
 };
 
@@ -211,6 +211,10 @@ fn configuration(
     let peers = u32::from(group.peers).min(text.all.saturating_sub(1)).clamp(1, MAX_PEERS);
     let bootstrap: Vec<String> = text.bootstrap.iter().map(|at| format!("\"{at}\"")).collect();
     let bootstrap = bootstrap.join(", ");
+    let upload = group
+        .upload_limit
+        .map_or_else(|| "unlimited".to_owned(), |rate| format!("{}/s", show_size(rate.0)));
+    let updates = group.updates == Updates::Automatic;
     // Literal strings of TOML: nothing in a path but their own quote has to be escaped.
     let trust = witness
         .map_or_else(String::new, |key| format!("[trust]\nwitness_key = '{}'\n", key.display()));
@@ -238,12 +242,13 @@ peers_min = {peers}
 peers_max = {MAX_PEERS}
 
 [transfer]
-upload_limit = "unlimited"
+upload_limit = "{upload}"
 
 [store]
 min_free_disk = "64MiB"
 
 [auto_update]
+enabled = {updates}
 feature_updates = true
 
 [http]

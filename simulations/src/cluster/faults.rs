@@ -62,6 +62,7 @@ impl Cluster {
     fn calm(&mut self) {
         self.measured.is_calm(self.wire.now());
         self.heal();
+        self.wire.change(|ways| ways.weather = Weather::default());
         let away: Vec<u32> = self
             .seats
             .iter()

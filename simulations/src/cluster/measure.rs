@@ -10,11 +10,12 @@ use updraft_node::agent::{AgentHandle, Outcome as How, What};
 use updraft_protocol::{ComponentName, Digest, ReleaseVersion};
 
 use super::{
+    numbers::sum,
     running::{Cluster, Seat},
     seat::{Account, News},
 };
 use crate::{
-    judging::{Facts, judge_all},
+    judging::{Facts, UNDER_WAY, judge_all, together},
     optimum::{Receiver, optimum, part},
     outcome::{Ended, GroupLine, MAX_TIMELINE, NodeLine, Optimum, Outcome, Timeline, VoteLine},
     scenario::{Counted, Kind, Role, Updates, Version},
@@ -38,6 +39,8 @@ struct Counters {
 #[derive(Debug, Default)]
 pub(super) struct Measured {
     pub(super) spreads: Vec<Spread>,
+    /// Who knew of a release when it was handed over and that was not known here yet, and when.
+    early: Vec<(u32, ComponentName, ReleaseVersion, Micros)>,
     /// What runs on each node, of each component.
     runs: BTreeMap<(u32, ComponentName), ReleaseVersion>,
     /// Nodes by their peer ids.
@@ -79,17 +82,6 @@ impl Measured {
     pub(super) fn last_proposed(&self) -> Option<Digest> {
         self.proposed.last().map(|(id, _)| *id)
     }
-}
-
-/// The sum of the numbers of a page of metrics that begin with a name and have all of these labels.
-fn sum(page: &str, name: &str, labels: &[&str]) -> u64 {
-    let is_it = |line: &&str| {
-        line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
-            && labels.iter().all(|label| line.contains(label))
-    };
-    let number =
-        |line: &str| line.rsplit_once(' ').and_then(|(_, number)| number.parse::<u64>().ok());
-    page.lines().filter(is_it).filter_map(number).sum()
 }
 
 impl Cluster {
@@ -146,6 +138,12 @@ impl Cluster {
             optimum: self.optimum(&made.manifest, node),
             ..Spread::begin(version.clone(), component, manifest, size, self.wire.now())
         };
+        let mut spread = spread;
+        for (node, of, version, at) in &self.measured.early {
+            if (of, version) == (&spread.component, &spread.version) {
+                spread.heard.entry(*node).or_insert(*at);
+            }
+        }
         self.measured.spreads.push(spread);
     }
 
@@ -225,8 +223,11 @@ impl Cluster {
                 self.measured.changed = at;
                 let is_it =
                     |one: &&mut Spread| one.version == version && one.component == component;
-                if let Some(spread) = self.measured.spreads.iter_mut().find(is_it) {
-                    spread.heard.entry(node).or_insert(at);
+                match self.measured.spreads.iter_mut().find(is_it) {
+                    Some(spread) => {
+                        spread.heard.entry(node).or_insert(at);
+                    }
+                    None => self.measured.early.push((node, component, version, at)),
                 }
             }
             What::UpdateFailed { .. } => counters.failed += 1,
@@ -251,11 +252,12 @@ impl Cluster {
     /// A node says what it has done so far.
     pub(super) fn take_note(&mut self, node: u32, account: &Account) {
         let at = self.wire.now();
-        for line in &account.votes {
+        let Some((votes, heads)) = &account.sees else { return };
+        for line in votes {
             let word = line.state.camel_case().to_owned();
             self.stands(node, line.id, line.proposal.number, word, at);
         }
-        self.measured.heads.insert(node, account.heads.clone());
+        self.measured.heads.insert(node, heads.clone());
     }
 
     /// A node is there no more: how it sees things does not count.
@@ -298,13 +300,10 @@ impl Cluster {
 
     /// Whether a vote is under way: open, or decided and not final.
     pub(super) fn is_voting(&self) -> bool {
-        let words = ["announced", "voting", "lockedIn", "active"];
         let votes = self.votes();
         let heard_of = votes.len() >= self.measured.proposed.len();
-        !heard_of
-            || votes
-                .iter()
-                .any(|vote| vote.states.keys().any(|word| words.contains(&word.as_str())))
+        let mut words = votes.iter().flat_map(|vote| vote.states.keys());
+        !heard_of || words.any(|word| UNDER_WAY.contains(&word.as_str()))
     }
 
     /// Everything that was measured.
@@ -468,8 +467,7 @@ impl Facts for Cluster {
         let last = self.measured.last_proposed()?;
         let stood = self.measured.stood.get(&(last, word.to_owned()))?;
         let there = self.measured.standing.keys();
-        let when: Option<Vec<Micros>> = there.map(|node| stood.get(node).copied()).collect();
-        when?.into_iter().max()
+        together(there.map(|node| stood.get(node).copied()))
     }
 
     fn heads(&self) -> usize {
@@ -484,19 +482,5 @@ impl Facts for Cluster {
         let Some(last) = self.measured.spreads.iter().rfind(followed) else { return (0, 0) };
         let wanted = self.followers();
         (last.times(&wanted).len() as u64, wanted.len() as u64)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_of_a_page_are_added_up_by_name_and_labels() {
-        let page = "# TYPE updraft_a counter\nupdraft_a_total{x=\"1\",y=\"2\"} 3\nupdraft_a_total{x=\"1\",y=\"3\"} 4\n\
-            updraft_a_total_more{x=\"1\"} 100\nupdraft_b_total 5\n# EOF\n";
-        assert_eq!(sum(page, "updraft_a_total", &["x=\"1\""]), 7);
-        assert_eq!(sum(page, "updraft_a_total", &["x=\"1\"", "y=\"3\""]), 4);
-        assert_eq!((sum(page, "updraft_b_total", &[]), sum(page, "updraft_c", &[])), (5, 0));
     }
 }

@@ -15,6 +15,7 @@ mod desk;
 mod faults;
 mod making;
 mod measure;
+mod numbers;
 mod running;
 mod seat;
 mod shaper;

@@ -27,11 +27,11 @@ use super::{
     wire::Wire,
 };
 use crate::{
-    course::{self, Happening},
+    course::{self, Happening, Saying, Sayings},
     judging::Facts as _,
     outcome::{Ended, Outcome},
     run::{Progress, RunOptions, Watch},
-    scenario::{Departure, Scenario, Span, Time, Word},
+    scenario::{Departure, Scenario, Span, Time},
     world::{chance::Chance, lines::Micros, people::People},
 };
 
@@ -55,8 +55,8 @@ pub(super) enum Due {
     Leaves(u32, Departure, Option<Time>),
     /// The line of a node is whole again.
     Whole(u32),
-    /// An elector votes; how often it has tried.
-    Votes(u32, Word, u32),
+    /// An elector votes.
+    Votes(Saying),
 }
 
 /// Something that took a while has ended.
@@ -71,11 +71,11 @@ pub(super) enum Done {
     /// A vote was proposed.
     Proposed(Result<Digest, Failure>),
     /// An elector has voted, or could not.
-    Voted(u32, Word, u32, Result<(), Failure>),
+    Voted(Saying, Result<(), Failure>),
     /// The publisher has taken something back.
     Withdrawn(Result<(), Failure>),
-    /// A node says what it has done so far.
-    Said(u32, Box<Account>),
+    /// A node says what it has done so far, in this life of it.
+    Said(u32, u32, Box<Account>),
 }
 
 /// Where a node is in its life.
@@ -95,6 +95,8 @@ pub(super) enum Life {
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) character: Arc<Character>,
+    /// How often it has started.
+    lives: u32,
     /// Its port, while it does not run.
     kept: Option<Kept>,
     pub(super) life: Life,
@@ -130,6 +132,7 @@ pub(super) struct Cluster {
     pub(super) course: Vec<Happening>,
     /// How much of it has not come to its end yet.
     pub(super) untold: usize,
+    pub(super) sayings: Sayings,
     pub(super) jobs: JoinSet<Done>,
     queue: BTreeMap<(Micros, u64), Due>,
     order: u64,
@@ -149,6 +152,7 @@ impl Cluster {
     ) -> Self {
         let seat = |(character, kept): (Character, Kept)| Seat {
             character: Arc::new(character),
+            lives: 0,
             kept: Some(kept),
             life: Life::Away,
             then: None,
@@ -168,6 +172,7 @@ impl Cluster {
             clogged: BTreeSet::new(),
             untold: course.len(),
             course,
+            sayings: Sayings::default(),
             jobs: JoinSet::new(),
             queue: BTreeMap::new(),
             order: 0,
@@ -248,7 +253,7 @@ impl Cluster {
                 Due::Starts(node) => self.start(node),
                 Due::Leaves(node, how, back_after) => self.leave(node, how, back_after),
                 Due::Whole(node) => self.set_clogged(node, false),
-                Due::Votes(node, says, tries) => self.cast(node, says, tries),
+                Due::Votes(saying) => self.cast(saying),
             }
         }
     }
@@ -274,9 +279,9 @@ impl Cluster {
         for seat in &self.seats {
             if let Life::Here(running) = &seat.life {
                 let (number, agent) = (seat.character.number, running.agent.clone());
-                let numbers = running.numbers();
+                let (numbers, life) = (running.numbers(), seat.lives);
                 self.jobs.spawn(async move {
-                    Done::Said(number, Box::new(account(agent, numbers).await))
+                    Done::Said(number, life, Box::new(account(agent, numbers).await))
                 });
             }
         }
@@ -299,6 +304,7 @@ impl Cluster {
             Life::Going => return seat.then = Some(Due::Starts(number)),
         }
         seat.life = Life::Starting;
+        seat.lives += 1;
         seat.kept = None;
         let character = seat.character.clone();
         self.jobs.spawn_blocking(move || {
@@ -372,8 +378,14 @@ impl Cluster {
                 self.untold -= 1;
                 self.measured.proposed(id, self.wire.now());
             }
-            Done::Voted(node, says, tries, result) => self.has_voted(node, says, tries, result),
-            Done::Said(number, account) => self.take_note(number, &account),
+            Done::Voted(saying, result) => self.has_voted(saying, result),
+            // What a node said that is gone is how it saw things, and not how it does.
+            Done::Said(number, life, account) => {
+                let seat = &self.seats[number as usize];
+                if seat.lives == life && matches!(seat.life, Life::Here(_)) {
+                    self.take_note(number, &account);
+                }
+            }
         }
         Ok(())
     }

@@ -54,10 +54,8 @@ pub(super) struct Account {
     pub(super) numbers: String,
     /// Its installations.
     pub(super) operations: Vec<Operation>,
-    /// Votes as it sees them.
-    pub(super) votes: Vec<ProposalLine>,
-    /// The newest head that it trusts, of each channel.
-    pub(super) heads: Vec<u64>,
+    /// Votes as it sees them, and the newest head that it trusts of each channel; nothing if it had no time to say so.
+    pub(super) sees: Option<(Vec<ProposalLine>, Vec<u64>)>,
 }
 
 impl Running {
@@ -92,7 +90,7 @@ impl Running {
         let operations = agent.operations().await.unwrap_or_default();
         let votes = agent.proposals().await.unwrap_or_default();
         let heads = agent.status().channels.iter().map(|channel| channel.seq).collect();
-        Account { numbers, operations, votes, heads }
+        Account { numbers, operations, sees: Some((votes, heads)) }
     }
 
     /// Its numbers, as they stand at `/metrics`.

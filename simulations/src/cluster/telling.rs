@@ -1,26 +1,19 @@
 //! What happens in the course of a run: what publishers, electors and whoever pulls plugs do.
 
-use updraft_node::{
-    agent::{AgentHandle, ProposalWish, own_component},
-    clock::Clock,
-};
-use updraft_protocol::{ComponentName, Digest, ReleaseVersion, Signed, Stance, Statement};
+use updraft_node::{agent::AgentHandle, clock::Clock};
+use updraft_protocol::{ReleaseVersion, Signed, Statement};
 
 use super::{
     Failure,
     running::{Cluster, Done, Due},
 };
 use crate::{
-    course::Deed,
-    scenario::{Time, Word},
+    course::{Deed, SAYS_AGAIN, Saying},
+    scenario::Word,
 };
 
 /// Who the story is in the history of a node.
 const BY: &str = "story";
-/// An elector whose node has not heard of the vote yet, or does not know yet what it said last, tries again after this time,
-/// so often.
-const AGAIN: u64 = 500_000;
-const TRIES: u32 = 40;
 
 impl Cluster {
     /// Something happens.
@@ -30,11 +23,7 @@ impl Cluster {
             // These come to their end later.
             Deed::Publish { release, node } => self.publish(&release.0, &node),
             Deed::Withdraw { release, node } => self.withdraw(&release.0, &node),
-            Deed::Propose { node, component, to, release, voting, lead, grace } => {
-                let line =
-                    component.map_or_else(|| Some(own_component()), |name| name.parse().ok());
-                self.propose(&node, line, to, release.0, [voting, lead, grace]);
-            }
+            deed @ Deed::Propose { .. } => self.propose(&deed),
             other => {
                 self.untold -= 1;
                 match other {
@@ -45,7 +34,7 @@ impl Cluster {
                     }
                     Deed::Vote { node, says } => {
                         if let Some(node) = self.called(&node) {
-                            self.cast(node, says, 0);
+                            self.vote(node, says);
                         }
                     }
                     fault => self.go_wrong(fault),
@@ -121,33 +110,14 @@ impl Cluster {
         });
     }
 
-    fn propose(
-        &mut self,
-        node: &str,
-        line: Option<ComponentName>,
-        to: u32,
-        release: ReleaseVersion,
-        times: [Time; 3],
-    ) {
+    fn propose(&mut self, deed: &Deed) {
+        let Deed::Propose { node, .. } = deed else { return };
         let (node, agent) = self.at(node);
         let elector = self.seats[node as usize].character.elector;
         let key = elector.and_then(|elector| self.people.elector(elector)).cloned();
-        let (Some(key), Some(line)) = (key, line) else { return self.untold -= 1 };
+        let wish = key.as_ref().and_then(|key| deed.wish(key.public().id()));
+        let (Some(key), Some(wish)) = (key, wish) else { return self.untold -= 1 };
         let network = self.people.network;
-        let [voting, lead, grace] = times.map(|time| Some(time.0 / 1_000_000));
-        let wish = ProposalWish {
-            by: key.public().id(),
-            line,
-            to,
-            release: Some(release),
-            voting,
-            lead,
-            grace,
-            height: None,
-            threshold: None,
-            min_ready: None,
-            notes: String::new(),
-        };
         self.jobs.spawn(async move {
             let failed = || "the vote cannot be opened".to_owned();
             let said = async {
@@ -164,49 +134,39 @@ impl Cluster {
         });
     }
 
-    /// An elector votes on what it heard of last.
-    pub(super) fn cast(&mut self, node: u32, says: Word, tries: u32) {
-        let agent = self.seats[node as usize].agent().cloned();
-        let last = self.measured.last_proposed();
-        self.jobs.spawn(async move {
-            let cast = cast(node, agent, last, says).await;
-            Done::Voted(node, says, tries, cast)
-        });
+    /// An elector is to vote on what was proposed last.
+    fn vote(&mut self, node: u32, says: Word) {
+        let saying = self.sayings.begin(node, says, self.measured.last_proposed());
+        self.cast(saying);
+    }
+
+    /// An elector votes, if it can.
+    pub(super) fn cast(&mut self, mut saying: Saying) {
+        if !self.sayings.is_newest(&saying) {
+            return;
+        }
+        saying.on = saying.on.or_else(|| self.measured.last_proposed());
+        let agent = self.seats[saying.node as usize].agent().cloned();
+        self.jobs.spawn(async move { Done::Voted(saying, cast(agent, saying).await) });
     }
 
     /// An elector has voted, or tries again.
-    pub(super) fn has_voted(
-        &mut self,
-        node: u32,
-        says: Word,
-        tries: u32,
-        result: Result<(), Failure>,
-    ) {
+    pub(super) fn has_voted(&mut self, saying: Saying, result: Result<(), Failure>) {
         let Err(failure) = result else { return };
-        if tries < TRIES {
-            return self.plan(self.wire.now() + AGAIN, Due::Votes(node, says, tries + 1));
+        if let Some(again) = saying.again() {
+            return self.plan(self.wire.now() + SAYS_AGAIN, Due::Votes(again));
         }
-        tracing::warn!(node, error = %failure.source, "an elector cannot vote");
-        self.write_down(node, || format!("{}: {}", failure.what, failure.source));
+        tracing::warn!(node = saying.node, error = %failure.source, "an elector cannot vote");
+        self.write_down(saying.node, || format!("{}: {}", failure.what, failure.source));
     }
 }
 
-async fn cast(
-    node: u32,
-    agent: Option<AgentHandle>,
-    last: Option<Digest>,
-    says: Word,
-) -> Result<(), Failure> {
+async fn cast(agent: Option<AgentHandle>, saying: Saying) -> Result<(), Failure> {
+    let Saying { node, says, on, .. } = saying;
     let failed = || "this elector cannot vote".to_owned();
     let agent = agent.ok_or_else(|| away(node)).map_err(Failure::of(failed))?;
-    let last = last.ok_or("nothing is proposed").map_err(Failure::of(failed))?;
-    let stance = match says {
-        Word::Yes => Stance::Yes,
-        Word::No => Stance::No,
-        Word::Abstain => Stance::Abstain,
-        Word::Cancel => Stance::Cancel,
-    };
-    let said = agent.vote(last, stance, String::new(), BY.to_owned()).await;
+    let last = on.ok_or("nothing is proposed").map_err(Failure::of(failed))?;
+    let said = agent.vote(last, says.stance(), String::new(), BY.to_owned()).await;
     said.map(drop).map_err(Failure::of(failed))
 }
 

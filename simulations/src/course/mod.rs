@@ -10,11 +10,13 @@
 //! possible to [shrink](mod@crate::shrink) a course to what it takes for a run to fail. Pure.
 
 mod pick;
+mod wish;
 mod words;
 
 use serde::{Deserialize, Serialize};
 
 pub use pick::pick;
+pub use wish::{MAX_TRIES, SAYS_AGAIN, Saying, Sayings};
 
 use crate::scenario::{Departure, DiskFault, Hostility, Loot, Share, Skew, Time, Version, Word};
 

@@ -139,7 +139,7 @@ fn release(version: &str, outcomes: [&Outcome; 2]) -> Vec<Pair> {
     pairs.extend(pair("from the first seeders", Unit::Part, &|line| Some(seeder_share(line))));
     pairs.extend(pair("came twice", Unit::Part, &|line| Some(duplicate_share(line))));
     pairs.extend(pair("in patches", Unit::Bytes, &|line| Some(float(line.patches))));
-    pairs.extend(pair("were wrong", Unit::Bytes, &|line| Some(float(line.wrong))));
+    pairs.extend(pair("wrong chunks", Unit::Things, &|line| Some(float(line.wrong))));
     pairs
 }
 

@@ -88,7 +88,7 @@ fn release() -> ReleaseLine {
         from_seeders: 150_994_944,
         patches: 0,
         duplicates: 30_198_988,
-        wrong: 262_144,
+        wrong: 3,
     }
 }
 

@@ -304,6 +304,21 @@ impl World {
         self.plan_task(node, task);
     }
 
+    /// The program of a node ends, and with it what it was fetching: what came so far has come.
+    pub(super) fn count_what_came(&mut self, node: u32) {
+        let Some(running) = &self.nodes[node as usize].running else { return };
+        let blobs = running.carrying.iter().filter_map(|(task, carrying)| {
+            let fetching = carrying.blob.as_ref()?;
+            Some((*task, fetching.digest, fetching.fetch.report().clone()))
+        });
+        for (task, blob, report) in blobs.collect::<Vec<_>>() {
+            if let Some((release, is_patch)) = self.release_of(node, task, &blob) {
+                self.fetched(&release, is_patch, &report);
+            }
+            self.node(node).counters.twice += report.duplicate;
+        }
+    }
+
     /// The release for which a blob is fetched, and whether it is a patch.
     fn release_of(&mut self, node: u32, task: Task, blob: &Digest) -> Option<(Digest, bool)> {
         let is_patch = self.releases.find(blob)?.from.is_some();

@@ -174,6 +174,7 @@ impl World {
                 self.input(node, updraft_node::agent::Input::Tick);
             }
         }
+        self.count_followers();
         self.calm_since = Some(self.now);
     }
 }

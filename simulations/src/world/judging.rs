@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{World, lines::Micros, node::Node};
+use super::{World, lines::Micros};
 use crate::{
     judging::{Facts, judge_all},
     outcome::{Judged, VoteLine},
@@ -30,8 +30,8 @@ impl Facts for World {
     }
 
     fn there(&self) -> Vec<u32> {
-        let there = |(_, node): &(u32, &Node)| node.hostile.is_none() && node.running.is_some();
-        (0..).zip(&self.nodes).filter(there).map(|(number, _)| number).collect()
+        let there = (0..).zip(&self.nodes).filter(|(_, node)| node.counts());
+        there.map(|(number, _)| number).collect()
     }
 
     fn ran(&self, release: &Version, node: u32) -> Option<Micros> {

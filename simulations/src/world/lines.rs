@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::queue::Queue;
+use super::{queue::Queue, slots::Slots};
 
 /// Microseconds since the beginning of the world.
 pub type Micros = u64;
@@ -60,8 +60,9 @@ struct Connection {
     waiting: VecDeque<Message>,
     /// Messages of which something is under way still, in their order.
     under_way: VecDeque<u64>,
-    /// Tells it from an earlier one between the same ends.
+    /// Tells it from what lay in its slot before.
     number: u64,
+    to: u32,
     /// Bytes between the two lines.
     between: u64,
     /// One way, for what is sent now.
@@ -72,13 +73,20 @@ struct Connection {
     last_arrival: Micros,
 }
 
+/// Where a connection lies, if it was not cut since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    slot: u32,
+    number: u64,
+}
+
 #[derive(Debug)]
 struct Line {
     rates: Rates,
     /// Bytes that it sends in one turn.
     slice: u64,
     /// Connections that wait for their turn.
-    round: VecDeque<u32>,
+    round: VecDeque<Place>,
     sending: bool,
     arrived: VecDeque<Slice>,
     receiving: bool,
@@ -92,7 +100,7 @@ struct Line {
 struct Slice {
     from: u32,
     to: u32,
-    connection: u64,
+    connection: Place,
     bytes: u64,
     /// The message that ends with it.
     ends: Option<u64>,
@@ -112,7 +120,9 @@ enum Event {
 #[derive(Debug, Default)]
 pub struct Lines {
     lines: Vec<Line>,
-    connections: BTreeMap<(u32, u32), Connection>,
+    connections: Slots<Connection>,
+    /// Connections by their ends.
+    places: BTreeMap<(u32, u32), Place>,
     events: Queue<Event>,
     numbers: u64,
 }
@@ -142,13 +152,17 @@ impl Lines {
 
     /// Sends a message of so many bytes; what is sent from now on takes `delay` on the way.
     pub fn send(&mut self, from: u32, to: u32, bytes: u64, delay: Micros, token: u64, now: Micros) {
-        self.numbers += 1;
-        let fresh = || Connection { number: self.numbers, ..Connection::default() };
-        let connection = self.connections.entry((from, to)).or_insert_with(fresh);
+        let place = *self.places.entry((from, to)).or_insert_with(|| {
+            self.numbers += 1;
+            let number = self.numbers;
+            let slot = self.connections.put(Connection { number, to, ..Connection::default() });
+            Place { slot, number }
+        });
+        let Some(connection) = self.connection(place) else { return };
         connection.delay = delay;
         connection.waiting.push_back(Message { token, left: bytes.max(1) });
         connection.under_way.push_back(token);
-        self.enter(from, to);
+        self.enter(from, place);
         self.go_on(from, now);
     }
 
@@ -169,7 +183,8 @@ impl Lines {
 
     /// Ends a connection: what was not delivered is lost. Gives the messages of which nothing comes any more.
     pub fn cut(&mut self, from: u32, to: u32) -> Vec<u64> {
-        let connection = self.connections.remove(&(from, to));
+        let place = self.places.remove(&(from, to));
+        let connection = place.and_then(|place| self.connections.take(place.slot));
         connection.into_iter().flat_map(|connection| connection.under_way).collect()
     }
 
@@ -203,11 +218,11 @@ impl Lines {
     }
 
     /// Puts a connection into its sender's round, if it has something to send and may.
-    fn enter(&mut self, from: u32, to: u32) {
-        let Some(connection) = self.connections.get_mut(&(from, to)) else { return };
+    fn enter(&mut self, from: u32, place: Place) {
+        let Some(connection) = self.connection(place) else { return };
         if !connection.in_round && !connection.waiting.is_empty() && connection.between < WINDOW {
             connection.in_round = true;
-            self.lines[from as usize].round.push_back(to);
+            self.lines[from as usize].round.push_back(place);
         }
     }
 
@@ -215,10 +230,13 @@ impl Lines {
     fn go_on(&mut self, from: u32, now: Micros) {
         let line = &mut self.lines[from as usize];
         while !line.sending
-            && let Some(to) = line.round.pop_front()
+            && let Some(place) = line.round.pop_front()
         {
-            // A connection that was cut has left its place in the round.
-            let Some(connection) = self.connections.get_mut(&(from, to)) else { continue };
+            // A connection that was cut has left its turn in the round.
+            let found = self.connections.get_mut(place.slot);
+            let Some(connection) = found.filter(|found| found.number == place.number) else {
+                continue;
+            };
             connection.in_round = false;
             let Some(message) = connection.waiting.front_mut() else { continue };
             let bytes = message.left.min(line.slice);
@@ -234,25 +252,24 @@ impl Lines {
             line.sending = true;
             line.sent += bytes;
             let done = now + takes(bytes, line.rates.up);
-            let slice = Slice { from, to, connection: connection.number, bytes, ends };
+            let slice = Slice { from, to: connection.to, connection: place, bytes, ends };
             self.events.put(done, Event::Sent(slice));
             return;
         }
     }
 
-    /// The connection of a slice, unless it was cut since.
-    fn connection_of(&mut self, slice: &Slice) -> Option<&mut Connection> {
-        let connection = self.connections.get_mut(&(slice.from, slice.to));
-        connection.filter(|connection| connection.number == slice.connection)
+    /// The connection that lies there, unless it was cut since.
+    fn connection(&mut self, place: Place) -> Option<&mut Connection> {
+        self.connections.get_mut(place.slot).filter(|found| found.number == place.number)
     }
 
     fn sent(&mut self, slice: Slice, now: Micros) {
         self.lines[slice.from as usize].sending = false;
-        if let Some(connection) = self.connection_of(&slice) {
+        if let Some(connection) = self.connection(slice.connection) {
             let arrival = (now + connection.delay).max(connection.last_arrival);
             connection.last_arrival = arrival;
             self.events.put(arrival, Event::Arrived(slice));
-            self.enter(slice.from, slice.to);
+            self.enter(slice.from, slice.connection);
         }
         self.go_on(slice.from, now);
     }
@@ -270,17 +287,17 @@ impl Lines {
     }
 
     fn received(&mut self, slice: Slice, now: Micros) -> Option<Delivery> {
-        let Slice { from, to, bytes, ends, .. } = slice;
+        let Slice { from, to, connection: place, bytes, ends } = slice;
         let line = &mut self.lines[to as usize];
         line.receiving = false;
         self.take_in(to, now);
         self.lines[to as usize].received += bytes;
-        let connection = self.connection_of(&slice)?;
+        let connection = self.connection(place)?;
         connection.between = connection.between.saturating_sub(bytes);
-        self.enter(from, to);
+        self.enter(from, place);
         self.go_on(from, now);
         let token = ends?;
-        let under_way = &mut self.connection_of(&slice)?.under_way;
+        let under_way = &mut self.connection(place)?.under_way;
         let place = under_way.iter().position(|other| *other == token)?;
         under_way.remove(place);
         Some(Delivery { at: now, from, to, token })

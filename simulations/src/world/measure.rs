@@ -29,6 +29,8 @@ pub(super) struct Measured {
     pub(super) changed: Micros,
     /// When each node first saw a vote stand so.
     pub(super) stood: BTreeMap<(Digest, &'static str), BTreeMap<u32, Micros>>,
+    /// How many nodes are to run what is published.
+    followers: usize,
     /// The node whose story is written down.
     watched: Option<u32>,
     pub(super) timeline: Vec<(f64, String)>,
@@ -72,6 +74,11 @@ impl World {
         (0..).zip(&self.nodes).filter(follows)
     }
 
+    /// Somebody has begun or ceased to lie, so that others are to run what is published.
+    pub(super) fn count_followers(&mut self) {
+        self.measured.followers = self.followers().count();
+    }
+
     /// A release was handed to a node.
     pub(super) fn published(&mut self, version: &ReleaseVersion, seq: u64, node: u32) {
         let Some(made) = self.releases.any(version).cloned() else { return };
@@ -99,12 +106,11 @@ impl World {
 
     /// How many of those who are there and do not lie know of what was published last, and how many they are.
     pub(super) fn hearers(&self) -> (usize, usize) {
-        let there = |node: &&Node| node.hostile.is_none() && node.running.is_some();
         let heard = self.measured.spreads.last().map(|spread| {
-            let is_there = |node: &&u32| there(&&self.nodes[**node as usize]);
+            let is_there = |node: &&u32| self.nodes[**node as usize].counts();
             spread.heard.keys().filter(is_there).count()
         });
-        let all = self.nodes.iter().filter(there).count();
+        let all = self.nodes.iter().filter(|node| node.counts()).count();
         (heard.unwrap_or(all), all)
     }
 
@@ -121,7 +127,12 @@ impl World {
         let Some(place) = place else { return };
         self.measured.spreads[place].installed.entry(node).or_insert(now);
         let spread = &self.measured.spreads[place];
-        if spread.after.is_none() && self.times(spread).count() == self.followers().count() {
+        // Everybody is looked at when there may be enough, and not each time.
+        let enough = self.measured.followers;
+        if spread.after.is_none()
+            && spread.installed.len() >= enough
+            && self.times(spread).count() == enough
+        {
             self.measured.spreads[place].after = Some((now, self.carried()));
         }
     }
@@ -185,7 +196,7 @@ impl World {
     pub(super) fn done(&self) -> (u64, u64) {
         let followed = |spread: &&Spread| spread.component == self.people.component;
         let Some(last) = self.measured.spreads.iter().rfind(followed) else { return (0, 0) };
-        (self.times(last).count() as u64, self.followers().count() as u64)
+        (self.times(last).count() as u64, self.measured.followers as u64)
     }
 
     /// Everything that was measured.

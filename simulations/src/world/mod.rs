@@ -68,7 +68,7 @@ use self::{
     ways::Ways,
 };
 use crate::{
-    course::{self, Happening},
+    course::{self, Happening, Saying, Sayings},
     outcome::{Ended, Outcome},
     run::{Progress, RunError, RunOptions, Watch},
     scenario::Scenario,
@@ -99,14 +99,16 @@ pub fn run(
     let until = scenario.until.0;
     let mut ends = until;
     let mut ended = Ended::TimeUp;
+    let mut look_at = look_every;
     while world.step(ends) {
         if !world.promises.broken.is_empty() {
             ended = Ended::Broken;
             break;
         }
-        if !world.count.is_multiple_of(look_every) {
+        if world.count < look_at {
             continue;
         }
+        look_at = world.count + look_every;
         let (nodes_done, nodes_wanted) = world.done();
         let seconds = |micros: Micros| micros as f64 / 1e6;
         watch.progress(Progress {
@@ -158,6 +160,10 @@ enum Event {
     Installs(u32, u32, Box<installing::Installation>),
     /// A node starts.
     Starts(u32),
+    /// An elector votes.
+    Votes(Saying),
+    /// An elector proposes what stands at this place of the course, after so many tries.
+    Proposes(usize, u32),
     /// A node's line is whole again.
     Whole(u32),
     /// A node's disk is whole again.
@@ -206,6 +212,8 @@ pub struct World {
     untold: usize,
     /// Nodes by their names.
     names: BTreeMap<String, u32>,
+    /// What electors are to say.
+    sayings: Sayings,
     measured: Measured,
     promises: Promises,
     /// Who is judging which message, and what he had kept before.
@@ -250,6 +258,7 @@ impl World {
             untold: course.len(),
             course,
             names: BTreeMap::new(),
+            sayings: Sayings::default(),
             measured: Measured::default(),
             promises: Promises::default(),
             judging: None,
@@ -281,12 +290,12 @@ impl World {
 
     /// Whether the story is told, everybody knows of what was published last and runs it, and no vote is under way.
     fn is_over(&mut self) -> bool {
-        if self.untold > 0 || self.is_voting() {
+        let (done, wanted) = self.done();
+        if self.untold > 0 || done < wanted {
             return false;
         }
-        let (done, wanted) = self.done();
         let (heard, there) = self.hearers();
-        done == wanted && heard == there
+        heard == there && !self.is_voting()
     }
 
     /// Lets the next event happen, if it happens by `until`. Says whether one did.
@@ -340,6 +349,11 @@ impl World {
             Event::Named(node, life, task, blob) => self.named(node, life, task, blob),
             Event::Installs(node, life, installation) => self.install(node, life, *installation),
             Event::Starts(node) => self.start(node),
+            Event::Votes(saying) => self.cast(saying),
+            Event::Proposes(place, tries) => {
+                self.untold -= 1;
+                self.propose(place, tries);
+            }
             Event::Whole(node) => self.make_whole(node),
             Event::Mends(node) => self.mend_disk(node),
         }

@@ -75,17 +75,11 @@ pub struct Shelf {
 impl Shelf {
     /// What the node says that it has.
     pub fn holding(&self) -> Holding {
-        if self.is_complete {
-            return Holding::Everything;
+        match self.is_complete {
+            true => Holding::Everything,
+            false if self.held.is_empty() => Holding::Nothing,
+            false => Holding::from_flags(&self.held),
         }
-        if !self.held.contains(&true) {
-            return Holding::Nothing;
-        }
-        let bits = self.held.chunks(8).map(|eight| {
-            let bit = |(n, held): (usize, &bool)| u8::from(*held) << n;
-            eight.iter().enumerate().map(bit).fold(0, |byte, bit| byte | bit)
-        });
-        Holding::Some(bits.collect())
     }
 }
 
@@ -202,6 +196,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// Whether it counts when it is asked what nodes know: it runs, and does not lie.
+    pub fn counts(&self) -> bool {
+        self.running.is_some() && self.hostile.is_none()
+    }
+
     /// The time by both its clocks.
     pub fn now(&self, now: Micros) -> Now {
         let since = self.running.as_ref().map_or(now, |running| running.since);

@@ -1,5 +1,5 @@
-//! Places for things that are put down and taken up again by a number. A number is used again when its place is free, so
-//! whoever has one takes it up once.
+//! Places for things that are put down and taken up again by a number. A number is used again when its place is free:
+//! whoever keeps one for longer has to know by the thing itself whether it still is the one.
 
 /// Things by number.
 #[derive(Debug)]
@@ -25,6 +25,11 @@ impl<T> Slots<T> {
         slot
     }
 
+    /// What lies there.
+    pub fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
+        self.things.get_mut(slot as usize)?.as_mut()
+    }
+
     /// Takes it up; nothing if it is not there.
     pub fn take(&mut self, slot: u32) -> Option<T> {
         let thing = self.things.get_mut(slot as usize)?.take()?;
@@ -44,6 +49,8 @@ mod tests {
         assert_eq!(slots.take(numbers[0]), Some("a"));
         assert_eq!(slots.take(numbers[0]), None);
         assert_eq!(slots.put("c"), numbers[0]);
+        assert_eq!(slots.get_mut(numbers[0]), Some(&mut "c"));
+        assert_eq!(slots.get_mut(9), None);
         assert_eq!((slots.take(numbers[1]), slots.take(9)), (Some("b"), None));
     }
 }

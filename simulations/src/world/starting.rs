@@ -65,6 +65,7 @@ impl World {
         };
         let known = (0..).zip(&self.nodes).filter(|(_, node)| known(node)).map(|(n, _)| n);
         self.known = known.collect();
+        self.count_followers();
     }
 
     fn add(&mut self, group: &Group, character: Character) {
@@ -80,9 +81,7 @@ impl World {
             life: 0,
             kept: Kept::joined(self.people.root.clone()),
             folders: BTreeMap::new(),
-            room: group
-                .disk
-                .map_or(Capacity::AMPLE, |size| Capacity { bytes: size.0, ..Capacity::AMPLE }),
+            room: Capacity::AMPLE,
             shelves: BTreeMap::new(),
             objects: Default::default(),
             peers: Default::default(),
@@ -99,6 +98,11 @@ impl World {
         if let Some(version) = &group.runs {
             self.has_installed(&mut node, version);
             self.committed(number, version.0.clone());
+        }
+        // What runs there fitted when it was installed, however full the disk is now.
+        if let Some(size) = group.disk {
+            node.room = Capacity { bytes: size.0, ..Capacity::AMPLE };
+            node.folders.values().for_each(|folder| folder.disk.set_capacity(node.room));
         }
         self.nodes.push(node);
         self.names.insert(self.name(number), number);
@@ -222,6 +226,7 @@ impl World {
         for peer in peers {
             self.disconnect(number, peer);
         }
+        self.count_what_came(number);
         let loss = self.chances.nodes.any();
         let node = self.node(number);
         node.running = None;

@@ -221,7 +221,9 @@ impl World {
 
     /// A letter is there, or lost: its places are free.
     pub(super) fn served(&mut self, from: u32, to: u32, weight: u32) {
-        if let Some(running) = &mut self.node(from).running
+        // Most letters take no place, and a node that is not looked at costs nothing.
+        if weight > 0
+            && let Some(running) = &mut self.node(from).running
             && let Some(kept) = running.serving.get_mut(&to)
         {
             *kept = kept.saturating_sub(weight);

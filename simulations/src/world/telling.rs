@@ -1,12 +1,14 @@
 //! What happens in the course of a run is done here.
 
-use updraft_node::agent::{Input, ProposalWish, own_component};
-use updraft_protocol::{Signed, Stance, Statement};
+use std::sync::Arc;
+
+use updraft_node::agent::{Action, Input};
+use updraft_protocol::{Proposal, Signed, Statement};
 
 use super::{Event, World, node::Shelf};
 use crate::{
-    course::Deed,
-    scenario::{Loot, Time, Word},
+    course::{Deed, MAX_TRIES, SAYS_AGAIN, Saying},
+    scenario::{Loot, Word},
 };
 
 impl World {
@@ -41,6 +43,7 @@ impl World {
             Deed::Turn { node, into } => {
                 if let Some(node) = self.called(&node) {
                     self.node(node).hostile = Some(into);
+                    self.count_followers();
                 }
             }
             Deed::Steal { from, count, release } => match from {
@@ -48,17 +51,10 @@ impl World {
                 Loot::PublishersTwice => self.announce_two_heads(usize::from(count)),
                 Loot::Electors => self.vote_twice(usize::from(count)),
             },
-            Deed::Propose { node, component, to, release, voting, lead, grace } => {
-                let line =
-                    component.map_or_else(|| Some(own_component()), |name| name.parse().ok());
-                let times = [voting, lead, grace];
-                if let (Some(node), Some(line)) = (self.called(&node), line) {
-                    self.propose(node, line, to, release.0, times);
-                }
-            }
+            Deed::Propose { .. } => self.propose(place, 0),
             Deed::Vote { node, says } => {
                 if let Some(node) = self.called(&node) {
-                    self.cast(node, says);
+                    self.vote(node, says);
                 }
             }
             fault => self.go_wrong(fault),
@@ -118,59 +114,79 @@ impl World {
         self.spread(sent);
     }
 
-    fn propose(
-        &mut self,
-        node: u32,
-        line: updraft_protocol::ComponentName,
-        to: u32,
-        release: updraft_protocol::ReleaseVersion,
-        times: [Time; 3],
-    ) {
-        let [voting, lead, grace] = times.map(|time| Some(time.0 / 1_000_000));
-        let (network, this) = (self.people.network, &self.nodes[node as usize]);
-        let now = this.now(self.now);
-        let (Some(key), Some(running)) = (&this.character.elector, &this.running) else { return };
-        let wish = ProposalWish {
-            by: key.public().id(),
-            line,
-            to,
-            release: Some(release),
-            voting,
-            lead,
-            grace,
-            height: None,
-            threshold: None,
-            min_ready: None,
-            notes: String::new(),
+    /// An elector proposes what stands at this place of the course, or tries again.
+    pub(super) fn propose(&mut self, place: usize, tries: u32) {
+        let Some(deed) = self.course.get(place).map(|happening| happening.deed.clone()) else {
+            return;
         };
-        let Ok(proposal) = running.machine.draft_proposal(wish, now) else { return };
-        let Ok(mut signed) = Signed::unsigned(&proposal) else { return };
-        signed.sign(key, &network);
-        self.proposed(signed.digest());
-        let statement = std::sync::Arc::new(Statement::Proposal(signed));
-        let Some(running) = &mut self.node(node).running else { return };
-        if let Ok((_, actions)) = running.machine.say_on_a_vote(statement, now) {
-            self.carry_out(node, actions);
+        let Deed::Propose { node, .. } = &deed else { return };
+        let Some(node) = self.called(node) else { return };
+        match self.proposal(node, &deed) {
+            Ok(signed) => {
+                self.proposed(signed.digest());
+                let now = self.nodes[node as usize].now(self.now);
+                let statement = Arc::new(Statement::Proposal(signed));
+                let said = self
+                    .node(node)
+                    .running
+                    .as_mut()
+                    .map(|running| running.machine.say_on_a_vote(statement, now));
+                if let Some(Ok((_, actions))) = said {
+                    self.carry_out(node, actions);
+                }
+            }
+            Err(_) if tries + 1 < MAX_TRIES => {
+                self.untold += 1;
+                self.queue.put(self.now + SAYS_AGAIN, Event::Proposes(place, tries + 1));
+            }
+            Err(why) => self.write_down(node, || format!("it cannot propose: {why}")),
         }
     }
 
-    /// An elector votes on what it heard of last.
-    fn cast(&mut self, node: u32, says: Word) {
+    fn proposal(&self, node: u32, deed: &Deed) -> Result<Signed<Proposal>, String> {
+        let this = &self.nodes[node as usize];
+        let key = this.character.elector.as_ref().ok_or("it is no elector")?;
+        let running = this.running.as_ref().ok_or("it does not run")?;
+        let wish = deed.wish(key.public().id()).ok_or("there is no such component")?;
+        let draft = running.machine.draft_proposal(wish, this.now(self.now));
+        let draft = draft.map_err(|problem| problem.to_string())?;
+        let mut signed = Signed::unsigned(&draft).map_err(|error| error.to_string())?;
+        signed.sign(key, &self.people.network);
+        Ok(signed)
+    }
+
+    /// An elector is to vote on what was proposed last.
+    fn vote(&mut self, node: u32, says: Word) {
+        let saying = self.sayings.begin(node, says, self.last_proposed());
+        self.cast(saying);
+    }
+
+    /// An elector votes, if it can.
+    pub(super) fn cast(&mut self, mut saying: Saying) {
+        if !self.sayings.is_newest(&saying) {
+            return;
+        }
+        let Saying { node, says, .. } = saying;
         let now = self.nodes[node as usize].now(self.now);
         self.note("votes", node, says as u64);
-        let stance = match says {
-            Word::Yes => Stance::Yes,
-            Word::No => Stance::No,
-            Word::Abstain => Stance::Abstain,
-            Word::Cancel => Stance::Cancel,
+        saying.on = saying.on.or_else(|| self.last_proposed());
+        let running = self.node(node).running.as_mut();
+        let cast = match (running, saying.on) {
+            (Some(running), Some(on)) => {
+                let cast = running.machine.vote(&on, says.stance(), String::new(), now);
+                cast.map_err(|problem| problem.to_string()).map(|cast| (on, cast))
+            }
+            (None, _) => Err("it does not run".to_owned()),
+            (_, None) => Err("nothing is proposed".to_owned()),
         };
-        let Some(running) = &mut self.node(node).running else { return };
-        let Some(last) = running.machine.proposals(now).first().map(|line| line.id) else { return };
-        let Ok((ballot, actions)) = running.machine.vote(&last, stance, String::new(), now) else {
-            return;
-        };
-        self.voted(last);
-        self.carry_out(node, vec![updraft_node::agent::Action::Cast(Box::new(ballot))]);
-        self.carry_out(node, actions);
+        match (cast, saying.again()) {
+            (Ok((on, (ballot, actions))), _) => {
+                self.voted(on);
+                self.carry_out(node, vec![Action::Cast(Box::new(ballot))]);
+                self.carry_out(node, actions);
+            }
+            (Err(_), Some(again)) => self.queue.put(self.now + SAYS_AGAIN, Event::Votes(again)),
+            (Err(why), None) => self.write_down(node, || format!("it cannot vote: {why}")),
+        }
     }
 }

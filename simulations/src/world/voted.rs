@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use updraft_protocol::Digest;
 
 use super::{World, lines::Micros, node::Node};
-use crate::{outcome::VoteLine, spread::seconds};
+use crate::{
+    judging::{UNDER_WAY, together},
+    outcome::VoteLine,
+    spread::seconds,
+};
 
 /// Words for a vote that is decided, one way or the other.
 const DECIDED: [&str; 7] =
     ["lockedIn", "rejected", "active", "final", "overtaken", "failed", "cancelled"];
-
-/// Words for a vote that is not over.
-const UNDER_WAY: [&str; 4] = ["announced", "voting", "lockedIn", "active"];
 
 impl World {
     /// A vote was proposed.
@@ -41,24 +42,26 @@ impl World {
         Some(self.saw_everywhere(id, &DECIDED)?.saturating_sub(*voted))
     }
 
+    /// What was proposed last.
+    pub(super) fn last_proposed(&self) -> Option<Digest> {
+        self.measured.proposed.iter().max_by_key(|(_, at)| **at).map(|(id, _)| *id)
+    }
+
     /// When every node that does not lie and is there had seen the vote that was proposed last stand so.
     pub(super) fn stood_everywhere(&self, word: &str) -> Option<Micros> {
-        let (last, _) = self.measured.proposed.iter().max_by_key(|(_, at)| **at)?;
-        self.saw_everywhere(last, &[word])
+        self.saw_everywhere(&self.last_proposed()?, &[word])
     }
 
     /// When all of them had seen a vote stand in one of these ways.
     fn saw_everywhere(&self, vote: &Digest, words: &[&str]) -> Option<Micros> {
-        let there = |(_, node): &(u32, &Node)| node.hostile.is_none() && node.running.is_some();
-        let there = (0..).zip(&self.nodes).filter(there);
+        let there = (0..).zip(&self.nodes).filter(|(_, node)| node.counts());
         let of = self.measured.stood.iter();
         let stood: Vec<_> = of
             .filter(|((id, word), _)| id == vote && words.contains(word))
             .map(|(_, nodes)| nodes)
             .collect();
         let first = |number| stood.iter().filter_map(|nodes| nodes.get(&number).copied()).min();
-        let when: Option<Vec<Micros>> = there.map(|(number, _)| first(number)).collect();
-        when?.into_iter().max()
+        together(there.map(|(number, _)| first(number)))
     }
 
     /// Whether a vote is under way somewhere: open, or decided and not final. Who was the last to say so is asked first.

@@ -147,9 +147,8 @@ fn bytes(page: &mut Markup, id: &str, release: &ReleaseLine) {
     rows.push(row("from the first seeders".to_owned(), release.from_seeders));
     rows.push(row("in patches".to_owned(), release.patches));
     rows.push(row("came twice".to_owned(), release.duplicates));
-    rows.push(row("were wrong".to_owned(), release.wrong));
     let says = "Verified chunk bytes by the group that gave them; of these, what came from the nodes that had the release \
-                first and what were patches; and besides, what came twice or was wrong. A full bar is all verified bytes.";
+                first and what were patches; and besides, what came twice. A full bar is all verified bytes.";
     page.line("h3", &[], &format!("Where the bytes of {} came from", release.version));
     let title = format!("Bytes of release {} by source", release.version);
     bars(page, Caption { id, title: &title, says }, &rows);
@@ -158,5 +157,7 @@ fn bytes(page: &mut Markup, id: &str, release: &ReleaseLine) {
         let (bytes, share) = bar.text.split_once(", ").unwrap_or((bar.text.as_str(), units::NONE));
         [bar.label.clone(), bytes.to_owned(), share.to_owned()]
     });
-    page.table(&whole, ["Chunk bytes", "How many", "Part"], lines);
+    let wrong = units::Unit::Things.show(float(release.wrong));
+    let wrong = ["wrong chunks".to_owned(), wrong, units::NONE.to_owned()];
+    page.table(&whole, ["Chunk bytes", "How many", "Part"], lines.chain([wrong]));
 }

@@ -42,6 +42,10 @@ pub fn only_in_a_world(scenario: &Scenario) -> Vec<Fault> {
         }
     }
     for release in &scenario.releases {
+        if release.wrong_patches {
+            let place = format!("release `{}`", release.version);
+            fault(place, only_world("patches that lead to something else"));
+        }
         if release.component.as_deref() == Some(own_component().as_str()) {
             let place = format!("release `{}`", release.version);
             fault(place, only_world("releases of the nodes' own program"));

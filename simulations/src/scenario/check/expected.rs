@@ -59,10 +59,14 @@ fn one(look: &mut Look<'_>, expectation: &Expectation) {
                 format!("`factor = {factor}`: nothing is faster than the optimum, which is 1")
             });
         }
-        Expectation::AtMost { what, value, .. } | Expectation::AtLeast { what, value, .. } => {
+        Expectation::AtMost { what, value, group }
+        | Expectation::AtLeast { what, value, group } => {
             let part = matches!(what, Counted::SeederShare | Counted::Duplicates);
             look.fault_if(!value.is_finite() || *value < 0.0, || {
                 format!("`value = {value}`: nothing can be counted so")
+            });
+            look.fault_if(part && group.is_some(), || {
+                format!("`{}` is a part of all bytes, and not of a group's", what.word())
             });
             look.fault_if(part && *value > 1.0, || {
                 format!("`value = {value}`: `{}` is a part, from 0 to 1", what.word())

@@ -19,12 +19,14 @@ pub use self::cluster::{MAX_CLUSTER_NODES, MAX_CLUSTER_TIME, only_in_a_world};
 use updraft_node::config::nearest;
 use updraft_protocol::limits::{MAX_BLOB_BYTES, MAX_ELECTORS, MAX_KEYS_PER_ROLE};
 
-use super::{Group, Kind, Role, Scenario, Time, Version};
+use super::{Group, Kind, LineRate, Role, Scenario, Time, Version};
 
 /// Characters of a group's name.
 const MAX_NAME: usize = 32;
-/// How long a run may last: all times together stay far from the end of their type.
+/// How long a run may last, and anything in it: all times together stay far from the end of their type.
 const MAX_UNTIL: Time = Time::from_secs(1_000 * 86_400);
+/// What a line may carry, in bytes a second (8 Tbit/s): those of all nodes together stay far from the end of theirs.
+const MAX_RATE: LineRate = LineRate(1_000_000_000_000);
 
 /// Something in a scenario that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +116,26 @@ impl<'a> Look<'a> {
         self.fault_if(calms > 1, || format!("{calms} steps are `calm`; there is one such moment"));
     }
 
+    /// Notes a fault if a time is longer than any run.
+    fn bounded(&mut self, key: &str, time: Time) {
+        self.fault_if(time > MAX_UNTIL, || {
+            format!("`{key} = \"{time}\"` is longer than {MAX_UNTIL}")
+        });
+    }
+
+    /// Lines of a group, with what they have of those of all.
+    fn lines(&mut self, group: &Group) {
+        let links = group.links(&self.scenario.links);
+        self.bounded("latency", links.latency);
+        self.bounded("jitter", links.jitter);
+        let limit = group.upload_limit.map(|rate| ("upload_limit", rate));
+        for (key, rate) in [("up", links.up), ("down", links.down)].into_iter().chain(limit) {
+            self.fault_if(rate > MAX_RATE, || {
+                format!("`{key} = \"{rate}\"` is more than {MAX_RATE}")
+            });
+        }
+    }
+
     fn network(&mut self) {
         let network = &self.scenario.network;
         let (publishers, threshold) = (network.publishers, network.threshold);
@@ -128,6 +150,7 @@ impl<'a> Look<'a> {
         self.fault_if(network.head_lifetime < Time::from_secs(1), || {
             format!("`head_lifetime = \"{}\"`; at least 1s is needed", network.head_lifetime)
         });
+        self.bounded("head_lifetime", network.head_lifetime);
     }
 
     fn groups(&mut self) {
@@ -165,6 +188,7 @@ impl<'a> Look<'a> {
         self.fault_if(group.weight == 0, || "`weight = 0`: a vote that counts nothing".to_owned());
         self.fault_if(group.peers == 0, || "`peers = 0`: it would hear of nothing".to_owned());
         self.fault_if(group.speaks == 0, || "`speaks = 0`: protocols begin with 1".to_owned());
+        self.lines(group);
         self.fault_if(starts.to > scenario.until, || {
             format!("`starts = \"{starts}\"` is later than `until = \"{}\"`", scenario.until)
         });
@@ -224,6 +248,12 @@ impl<'a> Look<'a> {
                     format!("a patch from {from} would lead back")
                 });
                 self.fault_if(size.0 == 0, || format!("the patch from {from} has no bytes"));
+                let base = scenario.releases.iter().find(|base| base.version == *from);
+                let is_other = base.is_some_and(|base| base.component != release.component);
+                self.fault_if(is_other, || format!("{from} is a release of another component"));
+                self.fault_if(known && !versions.contains(from) && from < version, || {
+                    format!("release {from}, from which there is a patch, has to stand before it")
+                });
             }
             self.fault_if(release.wrong_patches && release.patches.is_empty(), || {
                 "`wrong_patches`, and it has no patches".to_owned()

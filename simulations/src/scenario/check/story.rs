@@ -11,6 +11,9 @@ use updraft_protocol::{
 use super::{Look, electors, is_published};
 use crate::scenario::{Act, Departure, Floors, Loot, Share, Span, Step, Time, Version};
 
+/// Departures of one step `churn`.
+const MAX_DEPARTURES: u64 = 1_000_000;
+
 pub(super) fn look(look: &mut Look<'_>) {
     let scenario = look.scenario;
     let mut published = BTreeSet::new();
@@ -24,8 +27,25 @@ pub(super) fn look(look: &mut Look<'_>) {
             look.fault_if(again, || format!("release {release} is published twice"));
         }
         groups(look, &step.act);
+        for (key, time) in times(&step.act) {
+            look.bounded(key, time);
+        }
         act(look, step);
         after_calm(look, step);
+    }
+}
+
+/// Times that an act takes, by their keys.
+fn times(act: &Act) -> Vec<(&'static str, Time)> {
+    match act {
+        Act::Join { over, .. } | Act::Vote { over, .. } => vec![("over", *over)],
+        Act::Leave { back_after, .. } => {
+            back_after.iter().map(|span| ("back_after", span.to)).collect()
+        }
+        Act::CrashAt { back_after, .. } => vec![("back_after", back_after.to)],
+        Act::Churn { lasts, away, .. } => vec![("lasts", *lasts), ("away", away.to)],
+        Act::SwizzleClog { lasts, .. } | Act::Disk { lasts, .. } => vec![("lasts", *lasts)],
+        _ => Vec::new(),
     }
 }
 
@@ -64,8 +84,9 @@ fn act(look: &mut Look<'_>, step: &Step) {
             }
         }
         Act::Leave { share, .. } | Act::Turn { share, .. } => some(look, *share),
-        Act::Churn { share, lasts, away, .. } => {
+        Act::Churn { group, share, lasts, away, .. } => {
             some(look, *share);
+            churn(look, group.as_deref(), *share, *lasts);
             takes_time(look, *lasts);
             look.fault_if(away.to == Time(0), || "`away = \"0s\"`: nobody is away".to_owned());
         }
@@ -111,6 +132,18 @@ fn comes_before(look: &Look<'_>, step: &Step, like: impl Fn(&Act) -> bool) -> bo
 
 fn some(look: &mut Look<'_>, share: Share) {
     look.fault_if(share == Share(0), || "`share = \"0%\"`: nobody is meant".to_owned());
+}
+
+/// Chance picks all departures before the run begins.
+fn churn(look: &mut Look<'_>, group: Option<&str>, share: Share, lasts: Time) {
+    let groups = look.scenario.groups.iter();
+    let meant = groups.filter(|known| group.is_none_or(|name| known.name == name));
+    let nodes: u64 = meant.map(|group| u64::from(group.count)).sum();
+    let a_minute = share.of(usize::try_from(nodes).unwrap_or(usize::MAX)) as u64;
+    let departures = a_minute.saturating_mul(lasts.0) / Time::from_secs(60).0;
+    look.fault_if(departures > MAX_DEPARTURES, || {
+        format!("{departures} departures in {lasts}; at most {MAX_DEPARTURES} can be picked")
+    });
 }
 
 fn takes_time(look: &mut Look<'_>, lasts: Time) {
@@ -219,7 +252,13 @@ fn after_calm(look: &mut Look<'_>, step: &Step) {
         return;
     }
     let calm = look.scenario.story.iter().find(|other| other.act == Act::Calm);
+    let lasts = match step.act {
+        Act::Churn { lasts, .. } | Act::SwizzleClog { lasts, .. } => lasts.0,
+        // What these break is mended by the calm.
+        _ => 0,
+    };
     if let Some(Step { at: Span { from, .. }, .. }) = calm {
-        look.fault_if(step.at.to > *from, || format!("all is calm from {from} on; this breaks it"));
+        let last = Time(step.at.to.0.saturating_add(lasts));
+        look.fault_if(last > *from, || format!("all is calm from {from} on; this breaks it"));
     }
 }

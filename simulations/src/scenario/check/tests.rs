@@ -359,6 +359,10 @@ fn a_cluster_takes_only_what_real_nodes_can_do() {
         let fault = format!(": {what} are for worlds only; a cluster is made of real nodes");
         assert!(faults.len() == 1 && faults[0].ends_with(&fault), "{faults:?}");
     }
+    let patched = "[[release]]\nversion = \"9.0.0\"\nsize = \"1MiB\"\npatches = { \"1.1.0\" = \"1KiB\" }\n\
+        wrong_patches = true\n";
+    let refused = "release `9.0.0`: patches that lead to something else are for worlds only; a cluster is made of real nodes";
+    assert!(cluster(patched).iter().any(|fault| fault == refused));
     let many = format!("kind = \"cluster\"\n{}", GOOD.replace("count = 10", "count = 64"));
     let scenario = read(&many, "t.toml").expect("readable");
     assert_eq!(
@@ -368,4 +372,64 @@ fn a_cluster_takes_only_what_real_nodes_can_do() {
     let long = format!("kind = \"cluster\"\n{}", GOOD.replace("10m", "31m"));
     let scenario = read(&long, "t.toml").expect("readable");
     assert!(check(&scenario)[0].message.ends_with("real time, for at most 30m"));
+}
+
+#[test]
+fn nothing_lasts_longer_or_carries_more_than_can_be_counted() {
+    let ages = "18446744073709551615us";
+    for act in [
+        format!("\"disk\"\nfault = \"io\"\nlasts = \"{ages}\""),
+        format!("\"churn\"\nshare = \"1%\"\nlasts = \"10s\"\naway = \"{ages}\""),
+        format!("\"leave\"\nshare = \"1%\"\nback_after = \"{ages}\""),
+        format!("\"crash-at\"\nback_after = \"{ages}\""),
+        format!("\"swizzle-clog\"\nshare = \"1%\"\nlasts = \"{ages}\""),
+    ] {
+        let faults = faults(&step(&act));
+        assert!(faults.iter().any(|fault| fault.contains("is longer than 1000d")), "{faults:?}");
+    }
+    let many = faults(&step("\"churn\"\nshare = \"100%\"\nlasts = \"999d\"\naway = \"1s\""));
+    assert!(many.iter().any(|fault| fault.contains("at most 1000000 can be picked")), "{many:?}");
+    let lines =
+        faults(&format!("[[group]]\nname = \"wide\"\nup = \"9000Gbit/s\"\nlatency = \"{ages}\"\n"));
+    let of = |part: &str| lines.iter().any(|fault| fault.contains(part));
+    assert!(of("`up = \"9000Gbit/s\"` is more than 8000Gbit/s") && of("`latency = "), "{lines:?}");
+}
+
+#[test]
+fn what_breaks_for_a_while_ends_before_the_calm() {
+    let calm = "[[story]]\nat = \"60s\"\ndo = \"calm\"\n";
+    for (act, fits) in [
+        ("churn\"\naway = \"1s\"\nlasts = \"5m", false),
+        ("churn\"\naway = \"1s\"\nlasts = \"30s", true),
+        ("swizzle-clog\"\nlasts = \"5m", false),
+    ] {
+        let broken = format!("[[story]]\nat = \"10s\"\nshare = \"10%\"\ndo = \"{act}\"\n{calm}");
+        let faults = faults(&broken);
+        let late = faults.iter().any(|fault| fault.contains("all is calm from 1m on"));
+        assert_eq!(late, !fits, "{act}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_patch_leads_from_a_release_of_the_same_component_that_stands_before_it() {
+    let release = |version: &str, rest: &str| {
+        format!("[[release]]\nversion = \"{version}\"\nsize = \"1MiB\"\n{rest}\n")
+    };
+    let late = release("8.1.0", "patches = { \"8.0.0\" = \"1KiB\" }") + &release("8.0.0", "");
+    let found = faults(&late);
+    let part = "release 8.0.0, from which there is a patch, has to stand before it";
+    assert!(found.iter().any(|fault| fault.contains(part)), "{found:?}");
+    let other = release("8.0.0", "component = \"other\"")
+        + &release("8.1.0", "patches = { \"8.0.0\" = \"1KiB\" }");
+    let found = faults(&other);
+    assert!(found.iter().any(|fault| fault.contains("of another component")), "{found:?}");
+}
+
+#[test]
+fn a_part_of_all_bytes_is_not_that_of_a_group() {
+    let expected = "at-most\"\nwhat = \"seeder-share\"\nvalue = 0.5";
+    let group = |group: &str| faults(&format!("[[expect]]\nthat = \"{expected}\n{group}"));
+    assert_eq!(group(""), [""; 0]);
+    let found = group("group = \"machines\"\n");
+    assert!(found.iter().any(|fault| fault.contains("and not of a group's")), "{found:?}");
 }
