@@ -135,3 +135,74 @@ by = "80s"
     let outcome = ran.expect("a world can do it");
     assert!(outcome.is_good(), "{:?} {:?}", outcome.broken, outcome.judged);
 }
+
+fn told(text: &str) -> Outcome {
+    let scenario = read(text, "t.toml").expect("a scenario");
+    let options = RunOptions::of("t", &scenario);
+    run(&scenario, &options, &mut Unwatched, &AtomicBool::new(false)).expect("a world can do it")
+}
+
+/// The first elector is away when it is to propose, and all are when they are to vote.
+const AWAY: &str = r#"
+title = "Who is away speaks later"
+teaches = "A word waits until its node can say it."
+until = "4m"
+[[group]]
+name = "publisher"
+role = "seed"
+[[group]]
+name = "electors"
+count = 3
+electors = 3
+[[release]]
+version = "2.0.0"
+component = "updraft"
+speaks = 2
+size = "64KiB"
+[[story]]
+at = "40s"
+do = "publish"
+release = "2.0.0"
+[[story]]
+at = "59s"
+do = "leave"
+group = "electors"
+share = "100%"
+how = "kill"
+back_after = "4s"
+[[story]]
+at = "60s"
+do = "propose"
+to = 2
+release = "2.0.0"
+voting = "60s"
+lead = "30s"
+grace = "30s"
+[[story]]
+at = "61s"
+do = "vote"
+[[expect]]
+that = "decided"
+state = "final"
+"#;
+
+#[test]
+fn who_is_away_proposes_and_votes_when_it_is_back() {
+    let outcome = told(AWAY);
+    assert!(outcome.judged.iter().all(|judged| judged.met), "{:?}", outcome.judged);
+    assert!(outcome.votes[0].proposed > 62.0, "it was away: {:?}", outcome.votes);
+}
+
+#[test]
+fn what_runs_on_a_disk_that_is_full_was_installed_before_it_was() {
+    for disk in ["4KiB", "12KiB", "1MiB"] {
+        let text = format!(
+            "title = \"t\"\nteaches = \"t\"\nuntil = \"20s\"\n[[group]]\nname = \"publisher\"\nrole = \"seed\"\n\
+            [[group]]\nname = \"small\"\ndisk = \"{disk}\"\nruns = \"1.0.0\"\n[[release]]\nversion = \"1.0.0\"\n"
+        );
+        let outcome = told(&text);
+        let runs = outcome.machines.iter().find(|line| line.group == "small");
+        assert_eq!(runs.and_then(|line| line.runs.as_deref()), Some("1.0.0"), "{disk}");
+        assert!(outcome.broken.is_empty(), "{disk}: {:?}", outcome.broken);
+    }
+}
