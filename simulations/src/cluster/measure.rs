@@ -132,18 +132,19 @@ impl Cluster {
         let Some(made) = self.works.find(version).cloned() else { return };
         let component = made.manifest.component.clone();
         let (manifest, size) = (made.signed.digest(), made.manifest.whole.size);
-        let spread = Spread {
+        let mut spread = Spread {
             seeders: vec![node],
             before: self.carried(),
             optimum: self.optimum(&made.manifest, node),
             ..Spread::begin(version.clone(), component, manifest, size, self.wire.now())
         };
-        let mut spread = spread;
-        for (node, of, version, at) in &self.measured.early {
-            if (of, version) == (&spread.component, &spread.version) {
+        self.measured.early.retain(|(node, of, version, at)| {
+            let is_it = (of, version) == (&spread.component, &spread.version);
+            if is_it {
                 spread.heard.entry(*node).or_insert(*at);
             }
-        }
+            !is_it
+        });
         self.measured.spreads.push(spread);
     }
 
@@ -427,7 +428,9 @@ impl Facts for Cluster {
     }
 
     fn value(&self, what: Counted, group: Option<&str>) -> f64 {
-        let Some(_) = group else { return self.counted().get(&what).copied().unwrap_or(0.0) };
+        if group.is_none() || what.is_a_part() {
+            return self.counted().get(&what).copied().unwrap_or(0.0);
+        }
         let nodes = self.all_of(group);
         let values = nodes.iter().map(|node| {
             let counters = &self.measured.counters[*node as usize];
@@ -439,8 +442,8 @@ impl Facts for Cluster {
                 Counted::FailedInstalls => counters.failed,
                 // Nobody lies in a cluster, so nobody signs two heads with one number.
                 Counted::Alarms => 0,
-                Counted::Duplicates => counters.twice,
-                Counted::SeederShare => counters.gave,
+                // Parts of all: answered above.
+                Counted::Duplicates | Counted::SeederShare => 0,
             }
         });
         match what {

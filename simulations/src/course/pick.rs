@@ -11,7 +11,6 @@ use crate::{
 
 /// Changes that an installation makes to a disk, roughly: a crash by chance is at one of them.
 const CHANGES: u64 = 40;
-const MINUTE: u64 = 60_000_000;
 
 /// The course of a scenario with a seed, in the order of time.
 pub fn pick(scenario: &Scenario, seed: u64) -> Vec<Happening> {
@@ -203,8 +202,7 @@ impl<'a> Picking<'a> {
         chance: &mut Chance,
     ) {
         let all = self.all_of(group);
-        let a_minute = share.of(all.len()) as u64;
-        for _ in 0..a_minute.saturating_mul(lasts.0) / MINUTE {
+        for _ in 0..share.a_minute(all.len(), lasts) {
             let Some(node) = chance.one(&all).cloned() else { return };
             let at = later(at, chance.below(lasts.0));
             let back_after = Some(moment(chance, away));

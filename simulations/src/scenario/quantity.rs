@@ -76,6 +76,11 @@ impl Share {
         usize::try_from((parts + 500_000) / 1_000_000).unwrap_or(usize::MAX)
     }
 
+    /// How many of so many things happen in a time if this part of them does in each minute.
+    pub fn a_minute(self, number: usize, time: Time) -> u64 {
+        (self.of(number) as u64).saturating_mul(time.0) / Time::from_secs(60).0
+    }
+
     /// Between 0 and 1.
     pub fn ratio(self) -> f64 {
         f64::from(self.0) / 1e6

@@ -330,6 +330,11 @@ impl Counted {
         Self::Alarms,
     ];
 
+    /// Whether it is a part of all chunk bytes, from 0 to 1, and so of no single group's.
+    pub const fn is_a_part(self) -> bool {
+        matches!(self, Self::SeederShare | Self::Duplicates)
+    }
+
     /// The word that a scenario has for it.
     pub const fn word(self) -> &'static str {
         match self {

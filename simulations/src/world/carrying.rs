@@ -281,21 +281,15 @@ impl World {
                 BlobAction::Accuse(peer, _) => self.accuse(node, peer),
                 BlobAction::Search => self.look_up(node, task, blob),
                 BlobAction::End(end) => {
-                    if let Some(carrying) = self.carrying(node, task) {
-                        carrying.blob = None;
-                    }
+                    self.end_fetch(node, task);
                     let of = |about: &About| match about {
                         About::Holding(t, d) | About::Chunks(t, d, _) => (*t, *d) == (task, blob),
                         _ => false,
                     };
                     self.forget_questions(node, of);
-                    if let Ok(report) = &end {
-                        if let Some((release, is_patch)) = self.release_of(node, task, &blob) {
-                            self.fetched(&release, is_patch, report);
-                        }
+                    if end.is_ok() {
                         let shelf = self.node(node).shelves.entry(blob).or_default();
                         shelf.is_complete = true;
-                        self.node(node).counters.twice += report.duplicate;
                     }
                     self.errand(node, task, ErrandInput::Blob(blob, end.map_err(Into::into)));
                 }
@@ -304,18 +298,22 @@ impl World {
         self.plan_task(node, task);
     }
 
-    /// The program of a node ends, and with it what it was fetching: what came so far has come.
-    pub(super) fn count_what_came(&mut self, node: u32) {
-        let Some(running) = &self.nodes[node as usize].running else { return };
-        let blobs = running.carrying.iter().filter_map(|(task, carrying)| {
-            let fetching = carrying.blob.as_ref()?;
-            Some((*task, fetching.digest, fetching.fetch.report().clone()))
-        });
-        for (task, blob, report) in blobs.collect::<Vec<_>>() {
-            if let Some((release, is_patch)) = self.release_of(node, task, &blob) {
-                self.fetched(&release, is_patch, &report);
-            }
-            self.node(node).counters.twice += report.duplicate;
+    /// The fetch of a blob ends, however it does: what came has come.
+    fn end_fetch(&mut self, node: u32, task: Task) {
+        let fetching = self.carrying(node, task).and_then(|carrying| carrying.blob.take());
+        let Some(Fetching { digest, fetch, .. }) = fetching else { return };
+        if let Some((release, is_patch)) = self.release_of(node, task, &digest) {
+            self.fetched(&release, is_patch, fetch.report());
+        }
+        self.node(node).counters.twice += fetch.report().duplicate;
+    }
+
+    /// The program of a node ends, and with it all that it was fetching.
+    pub(super) fn end_fetches(&mut self, node: u32) {
+        let running = self.nodes[node as usize].running.as_ref();
+        let tasks = running.into_iter().flat_map(|running| running.carrying.keys().copied());
+        for task in tasks.collect::<Vec<_>>() {
+            self.end_fetch(node, task);
         }
     }
 

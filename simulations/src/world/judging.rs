@@ -43,8 +43,10 @@ impl Facts for World {
     }
 
     fn value(&self, what: Counted, group: Option<&str>) -> f64 {
+        if group.is_none() || what.is_a_part() {
+            return self.counted().get(&what).copied().unwrap_or(0.0);
+        }
         let members = self.all_of(group);
-        let Some(_) = group else { return self.counted().get(&what).copied().unwrap_or(0.0) };
         let nodes = members.iter().map(|number| (*number, &self.nodes[*number as usize]));
         let values = nodes.map(|(number, node)| match what {
             Counted::GossipBytes => self.gossip.bytes(number).0,
@@ -53,8 +55,8 @@ impl Facts for World {
             Counted::Accusations => node.counters.accused,
             Counted::FailedInstalls => node.counters.failed,
             Counted::Alarms => self.is_alarmed(node),
-            Counted::Duplicates => node.counters.twice,
-            Counted::SeederShare => node.counters.gave,
+            // Parts of all: answered above.
+            Counted::Duplicates | Counted::SeederShare => 0,
         });
         match what {
             Counted::Accusations | Counted::FailedInstalls | Counted::Alarms => {

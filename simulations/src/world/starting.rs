@@ -226,7 +226,7 @@ impl World {
         for peer in peers {
             self.disconnect(number, peer);
         }
-        self.count_what_came(number);
+        self.end_fetches(number);
         let loss = self.chances.nodes.any();
         let node = self.node(number);
         node.running = None;

@@ -8,11 +8,14 @@ use crate::{
     shrink::{Failure, shrink},
 };
 
-fn outcome(name: &str, seed: u64) -> Outcome {
-    let text = builtin::find(name).map(|found| found.text).expect("it is built in");
-    let scenario = read(text, name).expect("a scenario");
-    let options = RunOptions { seed, ..RunOptions::of(name, &scenario) };
+fn ran(text: &str, seed: u64) -> Outcome {
+    let scenario = read(text, "t.toml").expect("a scenario");
+    let options = RunOptions { seed, ..RunOptions::of("t", &scenario) };
     run(&scenario, &options, &mut Unwatched, &AtomicBool::new(false)).expect("a world can do it")
+}
+
+fn outcome(name: &str, seed: u64) -> Outcome {
+    ran(builtin::find(name).map(|found| found.text).expect("it is built in"), seed)
 }
 
 #[test]
@@ -129,17 +132,8 @@ that = "installed"
 release = "1.1.0"
 by = "80s"
 "#;
-    let scenario = read(text, "spared.toml").expect("a scenario");
-    let options = RunOptions::of("spared", &scenario);
-    let ran = run(&scenario, &options, &mut Unwatched, &AtomicBool::new(false));
-    let outcome = ran.expect("a world can do it");
+    let outcome = ran(text, 1);
     assert!(outcome.is_good(), "{:?} {:?}", outcome.broken, outcome.judged);
-}
-
-fn told(text: &str) -> Outcome {
-    let scenario = read(text, "t.toml").expect("a scenario");
-    let options = RunOptions::of("t", &scenario);
-    run(&scenario, &options, &mut Unwatched, &AtomicBool::new(false)).expect("a world can do it")
 }
 
 /// The first elector is away when it is to propose, and all are when they are to vote.
@@ -188,7 +182,7 @@ state = "final"
 
 #[test]
 fn who_is_away_proposes_and_votes_when_it_is_back() {
-    let outcome = told(AWAY);
+    let outcome = ran(AWAY, 1);
     assert!(outcome.judged.iter().all(|judged| judged.met), "{:?}", outcome.judged);
     assert!(outcome.votes[0].proposed > 62.0, "it was away: {:?}", outcome.votes);
 }
@@ -200,7 +194,7 @@ fn what_runs_on_a_disk_that_is_full_was_installed_before_it_was() {
             "title = \"t\"\nteaches = \"t\"\nuntil = \"20s\"\n[[group]]\nname = \"publisher\"\nrole = \"seed\"\n\
             [[group]]\nname = \"small\"\ndisk = \"{disk}\"\nruns = \"1.0.0\"\n[[release]]\nversion = \"1.0.0\"\n"
         );
-        let outcome = told(&text);
+        let outcome = ran(&text, 1);
         let runs = outcome.machines.iter().find(|line| line.group == "small");
         assert_eq!(runs.and_then(|line| line.runs.as_deref()), Some("1.0.0"), "{disk}");
         assert!(outcome.broken.is_empty(), "{disk}: {:?}", outcome.broken);

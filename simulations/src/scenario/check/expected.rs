@@ -1,7 +1,7 @@
 //! What is expected, held against what can happen and be measured.
 
 use super::{Look, is_published, is_stolen, unknown};
-use crate::scenario::{Act, Counted, Expectation, Role, Share, Time, Version};
+use crate::scenario::{Act, Expectation, Role, Share, Time, Version};
 
 /// Words for the state of a vote, as the API of a node has them.
 const STATES: [&str; 9] = [
@@ -61,7 +61,7 @@ fn one(look: &mut Look<'_>, expectation: &Expectation) {
         }
         Expectation::AtMost { what, value, group }
         | Expectation::AtLeast { what, value, group } => {
-            let part = matches!(what, Counted::SeederShare | Counted::Duplicates);
+            let part = what.is_a_part();
             look.fault_if(!value.is_finite() || *value < 0.0, || {
                 format!("`value = {value}`: nothing can be counted so")
             });

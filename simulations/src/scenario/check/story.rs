@@ -139,8 +139,7 @@ fn churn(look: &mut Look<'_>, group: Option<&str>, share: Share, lasts: Time) {
     let groups = look.scenario.groups.iter();
     let meant = groups.filter(|known| group.is_none_or(|name| known.name == name));
     let nodes: u64 = meant.map(|group| u64::from(group.count)).sum();
-    let a_minute = share.of(usize::try_from(nodes).unwrap_or(usize::MAX)) as u64;
-    let departures = a_minute.saturating_mul(lasts.0) / Time::from_secs(60).0;
+    let departures = share.a_minute(usize::try_from(nodes).unwrap_or(usize::MAX), lasts);
     look.fault_if(departures > MAX_DEPARTURES, || {
         format!("{departures} departures in {lasts}; at most {MAX_DEPARTURES} can be picked")
     });
