@@ -103,6 +103,8 @@ pub enum Action<P> {
     BeginAnew(ChannelName, Option<ChannelBase>),
     /// Keep what was said.
     KeepStatement(Arc<Statement>),
+    /// A peer has told all it knows to this node, which came with nothing: from now on it tells others.
+    Told,
     /// The job must not go live, for this reason.
     CallOff(OperationId, String),
     /// Strike off what is of no use any more. What took the place of one of them stays.
@@ -209,7 +211,14 @@ impl<P> Action<P> {
     /// Whether what peers are told may be another after it: [`Machine::telling`](super::Machine::telling) is to be asked
     /// again then.
     pub fn changes_what_is_said(&self) -> bool {
-        matches!(self, Self::KeepStatement(_) | Self::KeepRoot(..) | Self::KeepHead(..))
+        matches!(
+            self,
+            Self::KeepStatement(_)
+                | Self::ForgetStatements(_)
+                | Self::KeepRoot(..)
+                | Self::KeepHead(..)
+                | Self::Told
+        )
     }
 }
 

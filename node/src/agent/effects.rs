@@ -110,6 +110,8 @@ impl Agent {
                 // A row that stays is read at the next start, found useless, and struck off then.
                 let _ = self.keep("what is struck off", forget).await;
             }
+            // What peers are told is renewed when all is done.
+            Action::Told => {}
             Action::CallOff(id, reason) => self.context.call_off(id, reason),
             Action::Vouch(heartbeat, word) => self.vouch(&heartbeat, &word).await?,
             Action::Cast(ballot) => {

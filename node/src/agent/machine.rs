@@ -320,7 +320,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if !gone.is_empty() {
             actions.push(Action::ForgetStatements(gone));
         }
-        self.newcomer &= !self.caught_up.statements;
+        if self.newcomer && self.caught_up.statements {
+            self.newcomer = false;
+            actions.push(Action::Told);
+        }
         self.keep_time(&mut actions);
         self.pass_ballots_on(now, &mut actions);
         self.follow_rules(now, &mut actions);

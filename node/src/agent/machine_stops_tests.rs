@@ -129,8 +129,13 @@ fn two_newcomers_do_not_take_each_others_ignorance_for_an_answer() {
     let gossip = world.release("1.0.0", |_| {});
     assert!(job(&world.hear(gossip, 2)).is_none() && world.machine.is_untold());
     let told = news(Statement::fingerprint(&[]));
-    assert!(job(&world.machine.handle(Input::News(1, told), now(3))).is_some());
+    let actions = world.machine.handle(Input::News(1, told.clone()), now(3));
+    assert!(job(&actions).is_some());
     assert!(!world.machine.is_untold());
+    // It tells others at once, and not when something else happens that they have to hear.
+    let begins_to_tell = |actions: &[_]| place(actions, |a| matches!(a, Action::Told)).is_some();
+    assert!(begins_to_tell(&actions) && actions.iter().any(Action::changes_what_is_said));
+    assert!(!begins_to_tell(&world.machine.handle(Input::News(1, told), now(4))), "only once");
 }
 
 #[test]
