@@ -48,6 +48,7 @@ pub mod name;
 pub mod network;
 pub mod pack;
 mod payload;
+pub mod proven;
 pub mod revocation;
 pub mod root;
 pub mod signed;

@@ -48,7 +48,7 @@ use std::{
 };
 
 use updraft_node::agent::Input;
-use updraft_protocol::Digest;
+use updraft_protocol::{Digest, proven};
 
 use self::{
     chance::Chance,
@@ -92,6 +92,8 @@ pub fn run(
     watch: &mut dyn Watch,
     stop: &AtomicBool,
 ) -> Result<Outcome, RunError> {
+    // All nodes check the same signatures on this thread.
+    proven::remember();
     let course = options.course.clone().unwrap_or_else(|| course::pick(scenario, options.seed));
     let mut world = World::new(Arc::new(scenario.clone()), options.seed, course);
     world.watch(options.node.as_deref());

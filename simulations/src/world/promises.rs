@@ -30,8 +30,8 @@ pub(super) struct Promises {
     voices: BTreeMap<Digest, Voices>,
     /// What each node has committed last.
     committed: BTreeMap<u32, ReleaseVersion>,
-    /// The newest head that each node has believed.
-    heads: BTreeMap<u32, u64>,
+    /// The newest head that each node has believed, by its number.
+    heads: Vec<u64>,
 }
 
 /// Whose word there is on a proposal.
@@ -109,7 +109,8 @@ impl World {
         let Some(running) = &this.running else { return };
         let head = running.machine.catalog().head(&self.people.channel);
         let seq = head.map_or(0, |head| head.head.seq);
-        let before = self.promises.heads.insert(node, seq).unwrap_or(0);
+        self.promises.heads.resize(self.nodes.len(), 0);
+        let before = std::mem::replace(&mut self.promises.heads[node as usize], seq);
         if seq < before {
             self.broke(node, "nobody goes back to an older head", format!("{before}, then {seq}"));
         }
