@@ -71,9 +71,7 @@ impl World {
 
     /// Does what a machine asks for, and sees to it that it is woken when it wants to be.
     pub(super) fn carry_out(&mut self, node: u32, actions: Vec<Action<u32>>) {
-        let said = actions.iter().any(|action| {
-            matches!(action, Action::KeepStatement(_) | Action::KeepRoot(..) | Action::KeepHead(..))
-        });
+        let said = actions.iter().any(Action::changes_what_is_said);
         for action in actions {
             self.act(node, action);
         }
@@ -166,7 +164,8 @@ impl World {
             }
             Action::Sweep => self.sweep(node),
             Action::Emit(what) => self.news(node, &what),
-            Action::KeepComponent(_)
+            Action::Told
+            | Action::KeepComponent(_)
             | Action::Record(_)
             | Action::CountRefusal(_)
             | Action::CountManifest(_) => {}

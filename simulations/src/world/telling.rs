@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use updraft_node::agent::{Action, Input};
-use updraft_protocol::{Proposal, Signed, Statement};
+use updraft_protocol::{Head, Proposal, ReleaseVersion, Signed, Statement, Timestamp};
 
-use super::{Event, World, node::Shelf};
+use super::{Event, World, node::Shelf, people::BEGIN, releases::Made};
 use crate::{
     course::{Deed, MAX_TRIES, SAYS_AGAIN, Saying},
     scenario::{Loot, Word},
@@ -77,19 +77,17 @@ impl World {
         (0..).zip(&self.nodes).filter(|(_, node)| is(node)).map(|(number, _)| number).collect()
     }
 
-    fn publish(&mut self, version: &updraft_protocol::ReleaseVersion, node: u32) {
+    fn publish(&mut self, version: &ReleaseVersion, node: u32) {
         let Some(made) = self.releases.any(version).cloned() else { return };
-        let wall = super::people::BEGIN + self.now / 1_000_000;
-        let head = self.people.list(&made.signed, updraft_protocol::Timestamp::from_seconds(wall));
+        let head = self.people.list(&made.signed, self.wall());
         self.give_bytes(node, &made);
         let seq = head.peek().map_or(0, |head| head.seq);
         self.published(version, seq, node);
-        let input = Input::Imported { head, manifest: made.signed.clone(), by: "story".to_owned() };
-        self.input(node, input);
+        self.import(node, head, &made);
     }
 
     /// A node has all bytes of a release, because it is its publisher's, or a thief's.
-    pub(super) fn give_bytes(&mut self, node: u32, made: &super::releases::Made) {
+    pub(super) fn give_bytes(&mut self, node: u32, made: &Made) {
         for blob in made.manifest.blobs() {
             let Some(found) = self.releases.find(&blob.digest).cloned() else { continue };
             let this = self.node(node);
@@ -100,18 +98,23 @@ impl World {
         self.node(node).objects.insert(made.manifest.tree.object.digest);
     }
 
-    /// The publisher takes a release back, and a node tells the others.
-    fn withdraw(&mut self, version: &updraft_protocol::ReleaseVersion, node: u32) {
+    /// The publisher takes a release back, at its own node first.
+    fn withdraw(&mut self, version: &ReleaseVersion, node: u32) {
         let Some(made) = self.releases.any(version).cloned() else { return };
-        let wall = super::people::BEGIN + self.now / 1_000_000;
-        let wall = updraft_protocol::Timestamp::from_seconds(wall);
-        let Some(topic) = self.nodes[node as usize].topic() else { return };
-        let reason = "the story has it so";
+        let (reason, wall) = ("the story has it so", self.wall());
         let Some(head) = self.people.withdraw(&made.signed.digest(), reason, wall) else { return };
-        // Its own node hears of it as any other does.
-        let said = updraft_protocol::Gossip::announce(head.as_ref().clone(), None);
-        let sent = self.gossip.say(node, topic, said);
-        self.spread(sent);
+        self.import(node, head, &made);
+    }
+
+    /// A node takes what its own publisher has signed.
+    fn import(&mut self, node: u32, head: Arc<Signed<Head>>, made: &Made) {
+        let input = Input::Imported { head, manifest: made.signed.clone(), by: "story".to_owned() };
+        self.input(node, input);
+    }
+
+    /// What clocks show that are right.
+    fn wall(&self) -> Timestamp {
+        Timestamp::from_seconds(BEGIN + self.now / 1_000_000)
     }
 
     /// An elector proposes what stands at this place of the course, or tries again.
