@@ -3,7 +3,7 @@
 //! Every input is handled wholly before the next; actions are carried out in their order, and what is to be
 //! kept stands before what is said about it. When something cannot be kept, what stands behind it is not done
 //! ([`Action::given_up`] says what the machine hears instead), and what is believed is read again
-//! ([`Machine::believe_again`]). `effects.rs` does so for a node; simulations do the same for theirs.
+//! ([`Machine::believe_again`]). `effects.rs` does so for a node; disks of simulated ledgers never fail.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -66,6 +66,8 @@ pub struct Machine<P> {
     pub(super) caught_up: CaughtUp,
     /// It came with nothing, and nobody has told it what there is to know.
     pub(super) newcomer: bool,
+    /// Peers are answered that this node knows nothing, as far as it has said how to answer them.
+    untold: bool,
     /// Jobs that were called off.
     pub(super) called_off: BTreeSet<OperationId>,
     /// When the channel of each job was seen fresh last.
@@ -98,8 +100,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
     ) -> Self {
         let components =
             components.into_iter().map(|component| (component.name.clone(), component)).collect();
-        let has_no_head = catalog.channels().all(|(_, head)| head.is_none());
-        let newcomer = has_no_head && catalog.said().is_empty();
+        let newcomer = knows_nothing(&catalog);
         let kept_time = catalog.time_floor();
         let votes = Votes::new(Governance::new(catalog.root()), Vec::new());
         Self {
@@ -120,6 +121,7 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             witness: None,
             caught_up: CaughtUp::default(),
             newcomer,
+            untold: newcomer,
             called_off: BTreeSet::new(),
             fresh: BTreeMap::new(),
             ahead: BTreeMap::new(),
@@ -184,12 +186,17 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         &self.operations
     }
 
-    /// Takes up what was kept, after something else could not be.
+    /// Takes up what was kept, after something else could not be. All peers are asked again after a pause: what one of
+    /// them has told may be what was lost.
     pub fn believe_again(&mut self, catalog: Catalog, votes: Votes<P>) {
         self.catalog = catalog.with_own_key(self.witness.as_ref().map(Witness::key));
         let peers = std::mem::take(&mut self.votes.peers);
         let elector = self.votes.elector.take();
         self.votes = Votes { peers, elector, ..votes };
+        self.caught_up = CaughtUp::default();
+        self.newcomer = knows_nothing(&self.catalog);
+        self.untold = self.is_untold();
+        self.sync.begin_again(self.looked_at.elapsed);
     }
 
     /// Notes where a job is, for people.
@@ -320,8 +327,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         if !gone.is_empty() {
             actions.push(Action::ForgetStatements(gone));
         }
-        if self.newcomer && self.caught_up.statements {
-            self.newcomer = false;
+        self.newcomer &= !self.caught_up.statements;
+        if std::mem::replace(&mut self.untold, self.newcomer) && !self.newcomer {
             actions.push(Action::Told);
         }
         self.keep_time(&mut actions);
@@ -442,6 +449,11 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
             self.mirrors.entry(*digest).or_default().running = true;
         }
     }
+}
+
+/// Whether a node that has kept this came with nothing.
+fn knows_nothing(catalog: &Catalog) -> bool {
+    catalog.channels().all(|(_, head)| head.is_none()) && catalog.said().is_empty()
 }
 
 #[cfg(test)]

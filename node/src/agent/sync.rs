@@ -311,6 +311,13 @@ impl<P: Copy + Ord + Debug> Sync<P> {
         }
     }
 
+    /// What peers have told was lost: each is asked for news again after a pause.
+    pub(super) fn begin_again(&mut self, now: Duration) {
+        for entry in self.peers.values_mut() {
+            entry.news.get_or_insert_default().longer(now);
+        }
+    }
+
     /// The peer gave no answer to a question for statements: it is asked again from the beginning after a pause, which
     /// news do not shorten.
     pub(super) fn statements_failed(&mut self, peer: P, now: Duration) {

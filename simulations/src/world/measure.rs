@@ -146,7 +146,7 @@ impl World {
         self.measured.spreads.iter_mut().find(|spread| spread.manifest == *manifest)
     }
 
-    /// A blob of a release has come.
+    /// The fetch of a blob of a release has ended, well or not.
     pub(super) fn fetched(
         &mut self,
         manifest: &Digest,

@@ -164,8 +164,8 @@ enum Event {
     Starts(u32),
     /// An elector votes.
     Votes(Saying),
-    /// An elector proposes what stands at this place of the course, after so many tries.
-    Proposes(usize, u32),
+    /// What stands at this place of the course is said, after so many tries.
+    Says(usize, u32),
     /// A node's line is whole again.
     Whole(u32),
     /// A node's disk is whole again.
@@ -352,9 +352,9 @@ impl World {
             Event::Installs(node, life, installation) => self.install(node, life, *installation),
             Event::Starts(node) => self.start(node),
             Event::Votes(saying) => self.cast(saying),
-            Event::Proposes(place, tries) => {
+            Event::Says(place, tries) => {
                 self.untold -= 1;
-                self.propose(place, tries);
+                self.say(place, tries);
             }
             Event::Whole(node) => self.make_whole(node),
             Event::Mends(node) => self.mend_disk(node),

@@ -25,15 +25,8 @@ impl World {
         self.note("happens", 0, place as u64);
         self.untold -= 1;
         match happening.deed {
-            Deed::Publish { release, node } => {
-                if let Some(node) = self.called(&node) {
-                    self.publish(&release.0, node);
-                }
-            }
-            Deed::Withdraw { release, node } => {
-                if let Some(node) = self.called(&node) {
-                    self.withdraw(&release.0, node);
-                }
+            Deed::Publish { .. } | Deed::Withdraw { .. } | Deed::Propose { .. } => {
+                self.say(place, 0);
             }
             Deed::Start { node } => {
                 if let Some(node) = self.called(&node) {
@@ -51,7 +44,6 @@ impl World {
                 Loot::PublishersTwice => self.announce_two_heads(usize::from(count)),
                 Loot::Electors => self.vote_twice(usize::from(count)),
             },
-            Deed::Propose { .. } => self.propose(place, 0),
             Deed::Vote { node, says } => {
                 if let Some(node) = self.called(&node) {
                     self.vote(node, says);
@@ -77,13 +69,43 @@ impl World {
         (0..).zip(&self.nodes).filter(|(_, node)| is(node)).map(|(number, _)| number).collect()
     }
 
-    fn publish(&mut self, version: &ReleaseVersion, node: u32) {
-        let Some(made) = self.releases.any(version).cloned() else { return };
+    /// A publisher or an elector says what stands at this place of the course. Who is away may be back
+    /// soon.
+    pub(super) fn say(&mut self, place: usize, tries: u32) {
+        let Some(deed) = self.course.get(place).map(|happening| happening.deed.clone()) else {
+            return;
+        };
+        let (Deed::Publish { node: name, .. }
+        | Deed::Withdraw { node: name, .. }
+        | Deed::Propose { node: name, .. }) = &deed
+        else {
+            return;
+        };
+        let Some(node) = self.called(name) else { return };
+        let said = match &deed {
+            _ if self.nodes[node as usize].running.is_none() => Err("it does not run".to_owned()),
+            Deed::Publish { release, .. } => self.publish(&release.0, node),
+            Deed::Withdraw { release, .. } => self.withdraw(&release.0, node),
+            deed => self.propose(deed, node),
+        };
+        match said {
+            Ok(()) => {}
+            Err(_) if tries + 1 < MAX_TRIES => {
+                self.untold += 1;
+                self.queue.put(self.now + SAYS_AGAIN, Event::Says(place, tries + 1));
+            }
+            Err(why) => self.write_down(node, || format!("in vain: {deed} ({why})")),
+        }
+    }
+
+    fn publish(&mut self, version: &ReleaseVersion, node: u32) -> Result<(), String> {
+        let made = self.releases.any(version).cloned().ok_or("there is no such release")?;
         let head = self.people.list(&made.signed, self.wall());
         self.give_bytes(node, &made);
         let seq = head.peek().map_or(0, |head| head.seq);
         self.published(version, seq, node);
         self.import(node, head, &made);
+        Ok(())
     }
 
     /// A node has all bytes of a release, because it is its publisher's, or a thief's.
@@ -99,11 +121,12 @@ impl World {
     }
 
     /// The publisher takes a release back, at its own node first.
-    fn withdraw(&mut self, version: &ReleaseVersion, node: u32) {
-        let Some(made) = self.releases.any(version).cloned() else { return };
+    fn withdraw(&mut self, version: &ReleaseVersion, node: u32) -> Result<(), String> {
+        let made = self.releases.any(version).cloned().ok_or("there is no such release")?;
         let (reason, wall) = ("the story has it so", self.wall());
-        let Some(head) = self.people.withdraw(&made.signed.digest(), reason, wall) else { return };
-        self.import(node, head, &made);
+        let head = self.people.withdraw(&made.signed.digest(), reason, wall);
+        self.import(node, head.ok_or("it is not on offer")?, &made);
+        Ok(())
     }
 
     /// A node takes what its own publisher has signed.
@@ -117,33 +140,16 @@ impl World {
         Timestamp::from_seconds(BEGIN + self.now / 1_000_000)
     }
 
-    /// An elector proposes what stands at this place of the course, or tries again.
-    pub(super) fn propose(&mut self, place: usize, tries: u32) {
-        let Some(deed) = self.course.get(place).map(|happening| happening.deed.clone()) else {
-            return;
-        };
-        let Deed::Propose { node, .. } = &deed else { return };
-        let Some(node) = self.called(node) else { return };
-        match self.proposal(node, &deed) {
-            Ok(signed) => {
-                self.proposed(signed.digest());
-                let now = self.nodes[node as usize].now(self.now);
-                let statement = Arc::new(Statement::Proposal(signed));
-                let said = self
-                    .node(node)
-                    .running
-                    .as_mut()
-                    .map(|running| running.machine.say_on_a_vote(statement, now));
-                if let Some(Ok((_, actions))) = said {
-                    self.carry_out(node, actions);
-                }
-            }
-            Err(_) if tries + 1 < MAX_TRIES => {
-                self.untold += 1;
-                self.queue.put(self.now + SAYS_AGAIN, Event::Proposes(place, tries + 1));
-            }
-            Err(why) => self.write_down(node, || format!("it cannot propose: {why}")),
+    fn propose(&mut self, deed: &Deed, node: u32) -> Result<(), String> {
+        let signed = self.proposal(node, deed)?;
+        self.proposed(signed.digest());
+        let now = self.nodes[node as usize].now(self.now);
+        let statement = Arc::new(Statement::Proposal(signed));
+        let Some(running) = self.node(node).running.as_mut() else { return Ok(()) };
+        if let Ok((_, actions)) = running.machine.say_on_a_vote(statement, now) {
+            self.carry_out(node, actions);
         }
+        Ok(())
     }
 
     fn proposal(&self, node: u32, deed: &Deed) -> Result<Signed<Proposal>, String> {

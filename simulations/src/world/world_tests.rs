@@ -187,6 +187,64 @@ fn who_is_away_proposes_and_votes_when_it_is_back() {
     assert!(outcome.votes[0].proposed > 62.0, "it was away: {:?}", outcome.votes);
 }
 
+/// The publisher is away when it is to withdraw, and when it is to publish.
+const PUBLISHER_AWAY: &str = r#"
+title = "A publisher that is away"
+teaches = "What it was to say it says when it is back, and can go on."
+until = "2m"
+[[group]]
+name = "publisher"
+role = "seed"
+[[group]]
+name = "machines"
+count = 3
+[[release]]
+version = "1.0.0"
+size = "64KiB"
+[[release]]
+version = "1.1.0"
+size = "64KiB"
+[[story]]
+at = "10s"
+do = "publish"
+release = "1.0.0"
+[[story]]
+at = "30s"
+do = "leave"
+group = "publisher"
+how = "kill"
+back_after = "5s"
+[[story]]
+at = "31s"
+do = "withdraw"
+release = "1.0.0"
+[[story]]
+at = "40s"
+do = "leave"
+group = "publisher"
+how = "kill"
+back_after = "5s"
+[[story]]
+at = "41s"
+do = "publish"
+release = "1.1.0"
+[[expect]]
+that = "heard"
+release = "1.1.0"
+by = "60s"
+[[expect]]
+that = "installed"
+release = "1.1.0"
+group = "machines"
+by = "100s"
+"#;
+
+#[test]
+fn a_publisher_that_is_away_withdraws_and_publishes_when_it_is_back() {
+    let outcome = ran(PUBLISHER_AWAY, 1);
+    assert!(outcome.is_good(), "{:?} {:?}", outcome.broken, outcome.judged);
+}
+
 #[test]
 fn what_runs_on_a_disk_that_is_full_was_installed_before_it_was() {
     for disk in ["4KiB", "12KiB", "1MiB"] {
