@@ -45,7 +45,7 @@ fn holder(pid: Option<u32>) -> String {
 /// The right to use a data directory, until it is dropped.
 #[derive(Debug)]
 pub struct DataLock {
-    _file: File,
+    file: File,
 }
 
 impl DataLock {
@@ -73,7 +73,15 @@ impl DataLock {
             Err(errno) => return Err(unusable(errno.into())),
         }
         write_pid(&mut file).map_err(unusable)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for DataLock {
+    fn drop(&mut self) {
+        // Not only closed: a program that another thread begins at this instant has a copy of it until it runs. If the
+        // kernel refuses, closing lets go.
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 
@@ -109,6 +117,15 @@ mod tests {
         );
         drop(lock);
         DataLock::acquire(&data).expect("free again");
+    }
+
+    #[test]
+    fn a_copy_that_a_child_got_by_being_begun_does_not_hold_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lock = DataLock::acquire(folder.path()).expect("free");
+        let _copy = lock.file.try_clone().expect("a copy");
+        drop(lock);
+        DataLock::acquire(folder.path()).expect("free again");
     }
 
     #[test]

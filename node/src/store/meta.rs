@@ -3,7 +3,13 @@
 //! Nothing else in the program names sled, so it can be replaced here. Whatever a promise depends on is
 //! flushed before the function returns; there is no background flusher.
 
-use std::{ops::Bound, path::Path};
+use std::{
+    fs::{File, TryLockError},
+    ops::Bound,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use updraft_protocol::{
     Blob, ChannelName, ComponentName, Digest, Hasher, Head, Manifest, ObjectRef, Signed, Statement,
@@ -17,6 +23,10 @@ use super::{
 
 /// Page cache: the database holds kilobytes, and an idle node should stay small.
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+/// How long a database that was closed is waited for, at most.
+const LET_GO_WITHIN: Duration = Duration::from_secs(10);
+/// How often it is looked at meanwhile.
+const LET_GO_LOOK: Duration = Duration::from_millis(5);
 /// Lines of history kept; the oldest goes when another comes.
 pub const MAX_HISTORY: u64 = 10_000;
 
@@ -72,8 +82,24 @@ fn failed(action: &'static str) -> impl FnOnce(sled::Error) -> StoreError {
     move |source| StoreError::Database { action, source: Box::new(source) }
 }
 
+/// Waits until the database's file is let go of. A thread of sled may hold it, and its lock, for a moment after the
+/// database was closed (its issue 1234), and a program that was started meanwhile until it runs. The caller holds the
+/// lock of the data directory, so nobody else has it open. Whatever else is wrong, opening it tells.
+#[expect(clippy::disallowed_methods, reason = "sleeps between two looks, never instead of one")]
+fn wait_until_let_go(path: &Path) {
+    let Ok(file) = File::open(path.join("db")) else { return };
+    let begun = Instant::now();
+    while matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        if begun.elapsed() > LET_GO_WITHIN {
+            return;
+        }
+        thread::sleep(LET_GO_LOOK);
+    }
+}
+
 impl Meta {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        wait_until_let_go(path);
         let db = sled::Config::new()
             .path(path)
             .cache_capacity(CACHE_BYTES)

@@ -185,6 +185,18 @@ fn components_are_remembered_across_restarts() {
     assert_eq!(store.components().expect("reads"), [(name, record)]);
 }
 
+#[test]
+fn a_store_that_was_closed_just_now_can_be_opened_again() {
+    let name = "demo-app".parse().expect("a name");
+    let record = ComponentRecord::following(stable());
+    let again_and_again = || {
+        let dir = folder();
+        (0..20).for_each(|_| open(&dir).put_component(&name, &record).expect("kept"));
+    };
+    // Whatever lets go of a database is held up by the others.
+    std::thread::scope(|scope| (0..32).for_each(|_| drop(scope.spawn(again_and_again))));
+}
+
 fn line(component: &str, at: u64) -> HistoryEntry {
     HistoryEntry {
         at: Timestamp::from_seconds(at),
