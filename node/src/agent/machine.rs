@@ -186,8 +186,8 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         &self.operations
     }
 
-    /// Takes up what was kept, after something else could not be. All peers are asked again after a pause: what one of
-    /// them has told may be what was lost.
+    /// Takes up what was kept, after something else could not be. What a peer has told may be what was lost: all are
+    /// asked again after a pause, and waited for as at the start.
     pub fn believe_again(&mut self, catalog: Catalog, votes: Votes<P>) {
         self.catalog = catalog.with_own_key(self.witness.as_ref().map(Witness::key));
         let peers = std::mem::take(&mut self.votes.peers);
@@ -195,8 +195,10 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         self.votes = Votes { peers, elector, ..votes };
         self.caught_up = CaughtUp::default();
         self.newcomer = knows_nothing(&self.catalog);
-        self.untold = self.is_untold();
-        self.sync.begin_again(self.looked_at.elapsed);
+        self.untold = self.newcomer;
+        let now = self.looked_at.elapsed;
+        self.met = self.met.map(|_| now);
+        self.sync.begin_again(now);
     }
 
     /// Notes where a job is, for people.

@@ -146,19 +146,17 @@ fn what_was_told_and_could_not_be_kept_is_asked_for_again_and_not_vouched_for() 
     let (root_version, more) = (1, false);
     let news = CatchUpAnswer::News { root_version, heads: Vec::new(), more, statements };
     let told = || Input::News(1, Some(news.clone()));
-    world.machine.handle(told(), now(1));
+    world.machine.handle(told(), now(100));
     assert!(!world.machine.is_untold());
     let kept = world.publisher.catalog();
     let votes = Votes::new(Governance::new(kept.root()), Vec::new());
     world.machine.believe_again(kept, votes);
-    assert!(world.machine.is_untold() && world.machine.waits_for_statements(now(1)));
+    assert!(world.machine.is_untold() && world.machine.waits_for_statements(now(100)));
     let asks = |actions: &[_]| place(actions, |a| matches!(a, Action::AskNews(1, _))).is_some();
-    assert!(
-        !asks(&world.machine.handle(Input::Tick, now(1))),
-        "a full disk stays full for a while"
-    );
-    assert!(asks(&world.machine.handle(Input::Tick, now(3))));
-    let actions = world.machine.handle(told(), now(4));
+    let at_once = world.machine.handle(Input::Tick, now(100));
+    assert!(!asks(&at_once), "a full disk stays full for a while");
+    assert!(asks(&world.machine.handle(Input::Tick, now(102))));
+    let actions = world.machine.handle(told(), now(103));
     assert!(place(&actions, |a| matches!(a, Action::Told)).is_some() && !world.machine.is_untold());
 }
 

@@ -34,6 +34,13 @@ pub(super) struct Promises {
     heads: Vec<u64>,
 }
 
+impl Promises {
+    /// Adds a node; they are numbered from 0.
+    pub(super) fn add(&mut self) {
+        self.heads.push(0);
+    }
+}
+
 /// Whose word there is on a proposal.
 #[derive(Debug, Default)]
 struct Voices {
@@ -109,7 +116,6 @@ impl World {
         let Some(running) = &this.running else { return };
         let head = running.machine.catalog().head(&self.people.channel);
         let seq = head.map_or(0, |head| head.head.seq);
-        self.promises.heads.resize(self.nodes.len(), 0);
         let before = std::mem::replace(&mut self.promises.heads[node as usize], seq);
         if seq < before {
             self.broke(node, "nobody goes back to an older head", format!("{before}, then {seq}"));

@@ -105,6 +105,7 @@ impl World {
             node.folders.values().for_each(|folder| folder.disk.set_capacity(node.room));
         }
         self.nodes.push(node);
+        self.promises.add();
         self.names.insert(self.name(number), number);
         if !group.waits {
             let at = self.pick(group.starts);

@@ -69,8 +69,7 @@ impl World {
         (0..).zip(&self.nodes).filter(|(_, node)| is(node)).map(|(number, _)| number).collect()
     }
 
-    /// A publisher or an elector says what stands at this place of the course. Who is away may be back
-    /// soon.
+    /// A publisher or an elector says what stands at this place of the course. Who is away may be back soon.
     pub(super) fn say(&mut self, place: usize, tries: u32) {
         let Some(deed) = self.course.get(place).map(|happening| happening.deed.clone()) else {
             return;
@@ -145,7 +144,7 @@ impl World {
         self.proposed(signed.digest());
         let now = self.nodes[node as usize].now(self.now);
         let statement = Arc::new(Statement::Proposal(signed));
-        let Some(running) = self.node(node).running.as_mut() else { return Ok(()) };
+        let running = self.node(node).running.as_mut().ok_or("it does not run")?;
         if let Ok((_, actions)) = running.machine.say_on_a_vote(statement, now) {
             self.carry_out(node, actions);
         }

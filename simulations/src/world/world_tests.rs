@@ -18,6 +18,13 @@ fn outcome(name: &str, seed: u64) -> Outcome {
     ran(builtin::find(name).map(|found| found.text).expect("it is built in"), seed)
 }
 
+/// A scenario with a publisher that begins so.
+fn with_publisher(until: &str, rest: &str) -> String {
+    format!(
+        "title = \"t\"\nteaches = \"t\"\nuntil = \"{until}\"\n[[group]]\nname = \"publisher\"\nrole = \"seed\"\n{rest}"
+    )
+}
+
 #[test]
 fn the_same_seed_is_the_same_run_and_another_is_another() {
     let one = outcome("first-release", 7);
@@ -27,12 +34,6 @@ fn the_same_seed_is_the_same_run_and_another_is_another() {
 
 /// One of four machines goes for good, among much that harms nobody.
 const FAILS: &str = r#"
-title = "One goes for good"
-teaches = "What it takes for a run to fail is found."
-until = "3m"
-[[group]]
-name = "publisher"
-role = "seed"
 [[group]]
 name = "machines"
 count = 4
@@ -70,7 +71,7 @@ release = "1.0.0"
 
 #[test]
 fn what_a_failed_run_needs_to_fail_is_found_and_fails_again() {
-    let scenario = read(FAILS, "fails.toml").expect("a scenario");
+    let scenario = read(&with_publisher("3m", FAILS), "fails.toml").expect("a scenario");
     assert_eq!(crate::scenario::check(&scenario), []);
     let go = |course: &[Happening]| {
         let course = Some(course.to_vec());
@@ -101,12 +102,6 @@ fn what_a_failed_run_needs_to_fail_is_found_and_fails_again() {
 #[test]
 fn who_was_to_crash_and_did_not_is_spared_when_it_is_calm() {
     let text = r#"
-title = "Spared"
-teaches = "Calm ends what was to come as well."
-until = "3m"
-[[group]]
-name = "publisher"
-role = "seed"
 [[group]]
 name = "machines"
 runs = "1.0.0"
@@ -132,18 +127,12 @@ that = "installed"
 release = "1.1.0"
 by = "80s"
 "#;
-    let outcome = ran(text, 1);
+    let outcome = ran(&with_publisher("3m", text), 1);
     assert!(outcome.is_good(), "{:?} {:?}", outcome.broken, outcome.judged);
 }
 
 /// The first elector is away when it is to propose, and all are when they are to vote.
 const AWAY: &str = r#"
-title = "Who is away speaks later"
-teaches = "A word waits until its node can say it."
-until = "4m"
-[[group]]
-name = "publisher"
-role = "seed"
 [[group]]
 name = "electors"
 count = 3
@@ -182,19 +171,13 @@ state = "final"
 
 #[test]
 fn who_is_away_proposes_and_votes_when_it_is_back() {
-    let outcome = ran(AWAY, 1);
+    let outcome = ran(&with_publisher("4m", AWAY), 1);
     assert!(outcome.judged.iter().all(|judged| judged.met), "{:?}", outcome.judged);
     assert!(outcome.votes[0].proposed > 62.0, "it was away: {:?}", outcome.votes);
 }
 
 /// The publisher is away when it is to withdraw, and when it is to publish.
 const PUBLISHER_AWAY: &str = r#"
-title = "A publisher that is away"
-teaches = "What it was to say it says when it is back, and can go on."
-until = "2m"
-[[group]]
-name = "publisher"
-role = "seed"
 [[group]]
 name = "machines"
 count = 3
@@ -241,18 +224,17 @@ by = "100s"
 
 #[test]
 fn a_publisher_that_is_away_withdraws_and_publishes_when_it_is_back() {
-    let outcome = ran(PUBLISHER_AWAY, 1);
+    let outcome = ran(&with_publisher("2m", PUBLISHER_AWAY), 1);
     assert!(outcome.is_good(), "{:?} {:?}", outcome.broken, outcome.judged);
 }
 
 #[test]
 fn what_runs_on_a_disk_that_is_full_was_installed_before_it_was() {
     for disk in ["4KiB", "12KiB", "1MiB"] {
-        let text = format!(
-            "title = \"t\"\nteaches = \"t\"\nuntil = \"20s\"\n[[group]]\nname = \"publisher\"\nrole = \"seed\"\n\
-            [[group]]\nname = \"small\"\ndisk = \"{disk}\"\nruns = \"1.0.0\"\n[[release]]\nversion = \"1.0.0\"\n"
+        let small = format!(
+            "[[group]]\nname = \"small\"\ndisk = \"{disk}\"\nruns = \"1.0.0\"\n[[release]]\nversion = \"1.0.0\"\n"
         );
-        let outcome = ran(&text, 1);
+        let outcome = ran(&with_publisher("20s", &small), 1);
         let runs = outcome.machines.iter().find(|line| line.group == "small");
         assert_eq!(runs.and_then(|line| line.runs.as_deref()), Some("1.0.0"), "{disk}");
         assert!(outcome.broken.is_empty(), "{disk}: {:?}", outcome.broken);
