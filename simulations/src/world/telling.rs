@@ -141,13 +141,14 @@ impl World {
 
     fn propose(&mut self, deed: &Deed, node: u32) -> Result<(), String> {
         let signed = self.proposal(node, deed)?;
-        self.proposed(signed.digest());
+        let id = signed.digest();
         let now = self.nodes[node as usize].now(self.now);
         let statement = Arc::new(Statement::Proposal(signed));
         let running = self.node(node).running.as_mut().ok_or("it does not run")?;
-        if let Ok((_, actions)) = running.machine.say_on_a_vote(statement, now) {
-            self.carry_out(node, actions);
-        }
+        let said = running.machine.say_on_a_vote(statement, now);
+        let (_, actions) = said.map_err(|refusal| refusal.to_string())?;
+        self.proposed(id);
+        self.carry_out(node, actions);
         Ok(())
     }
 

@@ -25,6 +25,12 @@ fn with_publisher(until: &str, rest: &str) -> String {
     )
 }
 
+fn comes_as_expected(until: &str, rest: &str) -> Outcome {
+    let outcome = ran(&with_publisher(until, rest), 1);
+    assert!(outcome.is_good(), "{:?} {:?}", outcome.broken, outcome.judged);
+    outcome
+}
+
 #[test]
 fn the_same_seed_is_the_same_run_and_another_is_another() {
     let one = outcome("first-release", 7);
@@ -127,8 +133,7 @@ that = "installed"
 release = "1.1.0"
 by = "80s"
 "#;
-    let outcome = ran(&with_publisher("3m", text), 1);
-    assert!(outcome.is_good(), "{:?} {:?}", outcome.broken, outcome.judged);
+    comes_as_expected("3m", text);
 }
 
 /// The first elector is away when it is to propose, and all are when they are to vote.
@@ -171,8 +176,7 @@ state = "final"
 
 #[test]
 fn who_is_away_proposes_and_votes_when_it_is_back() {
-    let outcome = ran(&with_publisher("4m", AWAY), 1);
-    assert!(outcome.judged.iter().all(|judged| judged.met), "{:?}", outcome.judged);
+    let outcome = comes_as_expected("4m", AWAY);
     assert!(outcome.votes[0].proposed > 62.0, "it was away: {:?}", outcome.votes);
 }
 
@@ -224,8 +228,7 @@ by = "100s"
 
 #[test]
 fn a_publisher_that_is_away_withdraws_and_publishes_when_it_is_back() {
-    let outcome = ran(&with_publisher("2m", PUBLISHER_AWAY), 1);
-    assert!(outcome.is_good(), "{:?} {:?}", outcome.broken, outcome.judged);
+    comes_as_expected("2m", PUBLISHER_AWAY);
 }
 
 #[test]
