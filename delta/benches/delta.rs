@@ -5,6 +5,8 @@
 
 #[path = "../tests/generate/mod.rs"]
 mod generate;
+#[path = "../tests/generate/executable.rs"]
+mod programs;
 
 use std::io;
 
@@ -15,34 +17,49 @@ use updraft_delta::{
 };
 use updraft_protocol::PatchCodec;
 
-const SIZE: usize = 4 * 1024 * 1024;
+use programs::{Machine, Program};
+
+/// About 4 MiB.
+const FUNCTIONS: usize = 40_000;
 
 fn delta(criterion: &mut Criterion) {
-    let old = generate::program(1, SIZE);
-    let new = generate::next_version(&old, 2);
-    let options = Options { level: Level::PUBLISH };
-    let new_size = new.len() as u64;
-    let expected = Expected { codec: PatchCodec::BsdiffZstd, new_size };
-    let patch = patch::create(&old, &new, &options).expect("small enough to compare");
-    let mut whole = Vec::new();
-    offer::whole(&*new, new_size, Level::PUBLISH, &mut whole).expect("memory takes it");
+    for machine in [Machine::X86, Machine::Arm] {
+        let program = Program::new(machine, 1, FUNCTIONS);
+        let (old, new) = (program.link(), program.next(2).link());
+        let new_size = new.len() as u64;
+        let mut group = criterion.benchmark_group(format!("{machine:?}"));
+        group.throughput(Throughput::Bytes(new_size)).sample_size(10);
+        for codec in PatchCodec::ALL {
+            let options = Options::new(codec);
+            let patch = patch::create(&old, &new, &options).expect("small enough to compare");
+            let expected = Expected { codec, new_size };
+            group.bench_function(format!("create {codec:?}"), |bencher| {
+                bencher.iter(|| patch::create(&old, &new, &options).expect("made before"));
+            });
+            group.bench_function(format!("apply {codec:?}"), |bencher| {
+                bencher.iter(|| {
+                    patch::apply(&old, &patch, &expected, io::sink()).expect("an honest patch")
+                });
+            });
+        }
+        group.finish();
+    }
+}
 
-    let mut group = criterion.benchmark_group("delta");
-    group.throughput(Throughput::Bytes(new_size)).sample_size(10);
-    group.bench_function("create", |bencher| {
-        bencher.iter(|| patch::create(&old, &new, &options).expect("made before"));
-    });
-    group.bench_function("apply", |bencher| {
-        bencher
-            .iter(|| patch::apply(&old, &patch, &expected, io::sink()).expect("an honest patch"));
-    });
-    group.bench_function("unpack whole", |bencher| {
+fn whole(criterion: &mut Criterion) {
+    let contents = generate::next_version(&generate::program(1, 4 * 1024 * 1024), 2);
+    let size = contents.len() as u64;
+    let mut whole = Vec::new();
+    offer::whole(&*contents, size, Level::PUBLISH, &mut whole).expect("memory takes it");
+    let mut group = criterion.benchmark_group("whole");
+    group.throughput(Throughput::Bytes(size)).sample_size(10);
+    group.bench_function("unpack", |bencher| {
         bencher.iter(|| {
-            blob::decompress_whole(&*whole, new_size, io::sink()).expect("an honest blob");
+            blob::decompress_whole(&*whole, size, io::sink()).expect("an honest blob");
         });
     });
     group.finish();
 }
 
-criterion_group!(benches, delta);
+criterion_group!(benches, delta, whole);
 criterion_main!(benches);

@@ -6,7 +6,7 @@ use std::io;
 
 use updraft_protocol::{Digest, PatchCodec, TreePath, codec::EncodeError};
 
-use crate::patch::StreamName;
+use crate::patch::{Check, StreamName};
 
 /// Why compressed bytes did not give the bytes they were announced as.
 #[derive(Debug, thiserror::Error)]
@@ -133,9 +133,22 @@ pub enum CreateError {
         /// The most a reader takes.
         limit: u64,
     },
+    /// More resembles nothing than a dense patch is made for.
+    #[error(
+        "{got} bytes of the new version resemble no old ones, dense patches are made for at most {limit}"
+    )]
+    TooMuchNew {
+        /// Bytes that resemble nothing.
+        got: u64,
+        /// The most there may be.
+        limit: u64,
+    },
     /// The patch was made and does not apply: a bug, found before anybody signed it.
     #[error("the patch does not give the new version back")]
     Untrue(#[source] PatchError),
+    /// The patch was made, applies, and gives something else: a bug, found before anybody signed it.
+    #[error("the patch gives something else than the new version")]
+    OtherResult,
     /// Its chunk list breaks the protocol's limits.
     #[error("the patch cannot be described")]
     Describe(#[source] BlobError),
@@ -215,13 +228,13 @@ pub enum PatchError {
         /// What is here.
         got: u64,
     },
-    /// The old contents are not those the patch was made for: another digest.
-    #[error("it is for contents {expected}, here are {got}")]
+    /// The old contents are not those the patch was made for, though of the same size.
+    #[error("it is for contents {expected}…, here are {got}…")]
     OtherBase {
         /// What the patch says.
-        expected: Digest,
+        expected: Check,
         /// What is here.
-        got: Digest,
+        got: Check,
     },
     /// A stream is not what the header announces.
     #[error("stream `{stream}` cannot be read")]
@@ -268,6 +281,35 @@ pub enum PatchError {
         /// Bytes of the old contents.
         old_size: u64,
     },
+    /// A record that writes outside of the new contents.
+    #[error("record {record} writes at {at} of {new_size}")]
+    OutsideNew {
+        /// Which record, from 0.
+        record: u64,
+        /// Where it writes, or would.
+        at: u64,
+        /// Bytes of the new contents.
+        new_size: u64,
+    },
+    /// More records than there may be for contents of this size.
+    #[error("it has {got} records, at most {limit} are read for contents of this size")]
+    TooScattered {
+        /// Records, or parts of records in different sections.
+        got: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// What it says about executables among the contents cannot be true.
+    #[error("what it says about executables is not possible: {field} is {got}")]
+    BadLayout {
+        /// What is wrong.
+        field: &'static str,
+        /// The number that was read.
+        got: u64,
+    },
+    /// What is coded goes on after its last symbol, or ends before it.
+    #[error("what is coded does not end where it should")]
+    OtherEnd,
     /// A stream has more than the records use.
     #[error("stream `{stream}` has {left} bytes that no record uses")]
     Unused {
@@ -277,12 +319,12 @@ pub enum PatchError {
         left: u64,
     },
     /// Everything was read and the result is wrong.
-    #[error("the result has digest {got}, {expected} was announced")]
+    #[error("the result is {got}…, {expected}… was announced")]
     WrongResult {
         /// What the patch says.
-        expected: Digest,
+        expected: Check,
         /// What came out.
-        got: Digest,
+        got: Check,
     },
     /// Reading the patch failed on this machine.
     #[error("cannot read the patch")]

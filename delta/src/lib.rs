@@ -14,8 +14,10 @@
 //! | [`read_at`] | how are old bytes read by position? |
 //! | [`tree`] | which file does a byte of the contents belong to? |
 //! | [`blob`] | how are contents compressed whole, and a blob cut into chunks? |
+//! | `executable` | which byte lies at which address, and what leads where? |
 //! | [`matching`] | which parts of the new bytes resemble which old ones? |
 //! | [`patch`] | how is that written, read and refused? |
+//! | `entropy` | how do symbols become bits? |
 //! | [`offer`] | what does a publisher offer, and is a patch worth offering? |
 //! | [`plan`] | which route is the cheapest for this node? |
 //! | [`mod@journey`] | which way leads there through other releases? |
@@ -28,7 +30,9 @@
 
 pub mod assemble;
 pub mod blob;
+mod entropy;
 pub mod error;
+mod executable;
 mod frame;
 pub mod journey;
 pub mod matching;

@@ -5,7 +5,7 @@
 
 use std::io::{self, Read, Write};
 
-use updraft_protocol::PatchCodec;
+use updraft_protocol::{Digest, PatchCodec};
 
 use crate::{
     blob::{self, Described, Level},
@@ -29,6 +29,8 @@ pub fn worth_it(patch_size: u64, whole_size: u64) -> bool {
 pub enum PatchResult {
     /// It saves enough: its bytes and their description.
     Offer {
+        /// How it is encoded.
+        codec: PatchCodec,
         /// The patch.
         bytes: Vec<u8>,
         /// What the manifest and seeders say about it.
@@ -53,30 +55,52 @@ pub fn whole(
     blob::compress_whole(contents, size, level, out)
 }
 
-/// Makes the patch from `old` to `new` contents, applies it, and describes it if it is worth offering against
-/// a whole artifact of `whole_size` bytes.
+/// A denser patch is offered only if it is smaller than a quicker one by this share of it, in percent: it takes ten
+/// times as long to apply.
+const DENSER_BY_PERCENT: u64 = 3;
+
+/// Makes the patch from `old` to `new` contents, of the codec that suits it, applies it, and describes it if it is
+/// worth offering against a whole artifact of `whole_size` bytes.
+///
+/// Takes up to twelve times both sides in memory; where they are too large for that, the plain codec does it.
 pub fn patch(
     old: &[u8],
     new: &[u8],
-    options: &Options,
+    level: Level,
     whole_size: u64,
 ) -> Result<PatchResult, CreateError> {
-    let bytes = patch::create(old, new, options)?;
+    let (codec, bytes) = smallest(old, new, level)?;
     let patch_size = bytes.len() as u64;
     if !worth_it(patch_size, whole_size) {
         return Ok(PatchResult::NotWorth { patch_size, whole_size });
     }
-    // The header holds the digest of `new`, so success means that exactly `new` came out.
-    let expected = Expected { codec: PatchCodec::BsdiffZstd, new_size: new.len() as u64 };
-    patch::apply(old, &bytes, &expected, io::sink()).map_err(CreateError::Untrue)?;
+    let expected = Expected { codec, new_size: new.len() as u64 };
+    let applied = patch::apply(old, &*bytes, &expected, io::sink()).map_err(CreateError::Untrue)?;
+    if applied.digest != Digest::of(new) {
+        return Err(CreateError::OtherResult);
+    }
     let described = blob::describe_blob(&*bytes, patch_size).map_err(CreateError::Describe)?;
-    Ok(PatchResult::Offer { bytes, described })
+    Ok(PatchResult::Offer { codec, bytes, described })
+}
+
+/// The patch to offer: the dense one if it is worth its time, else the fast one, else the plain one.
+fn smallest(old: &[u8], new: &[u8], level: Level) -> Result<(PatchCodec, Vec<u8>), CreateError> {
+    let codecs = [PatchCodec::RefdiffFast, PatchCodec::RefdiffDense];
+    let mut made = patch::create_all(old, new, &codecs, level).into_iter();
+    let (fast, dense) = (made.next().and_then(Result::ok), made.next().and_then(Result::ok));
+    let Some(fast) = fast else {
+        let options = Options { codec: PatchCodec::BsdiffZstd, level };
+        return Ok((options.codec, patch::create(old, new, &options)?));
+    };
+    let enough = fast.len() as u64 * (100 - DENSER_BY_PERCENT);
+    match dense {
+        Some(dense) if dense.len() as u64 * 100 <= enough => Ok((PatchCodec::RefdiffDense, dense)),
+        _ => Ok((PatchCodec::RefdiffFast, fast)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use updraft_protocol::Digest;
-
     use super::*;
 
     #[test]
@@ -92,18 +116,17 @@ mod tests {
         let old: Vec<u8> = (0..50_000_u32).flat_map(|i| i.wrapping_mul(i).to_le_bytes()).collect();
         let mut new = old.clone();
         new[70_000] ^= 1;
-        let options = Options { level: Level::FAST };
-        let result = patch(&old, &new, &options, 100_000).expect("makes a patch");
-        let PatchResult::Offer { bytes, described } = result else { panic!("{result:?}") };
+        let result = patch(&old, &new, Level::FAST, 100_000).expect("makes a patch");
+        let PatchResult::Offer { bytes, described, .. } = result else { panic!("{result:?}") };
         assert_eq!(described.blob.digest, Digest::of(&bytes));
-        assert!(bytes.len() < 400, "{}", bytes.len());
+        assert!(bytes.len() < 60, "{}", bytes.len());
     }
 
     #[test]
     fn a_patch_as_large_as_the_whole_is_dropped() {
         let old = vec![0_u8; 100];
         let new: Vec<u8> = (0..1000_u32).map(|i| i.wrapping_mul(i).to_le_bytes()[1]).collect();
-        let result = patch(&old, &new, &Options::default(), 1000).expect("makes a patch");
+        let result = patch(&old, &new, Level::FAST, 1000).expect("makes a patch");
         assert!(matches!(result, PatchResult::NotWorth { whole_size: 1000, .. }));
     }
 }

@@ -8,9 +8,8 @@ use updraft_delta::{
     AssembleError, Blame, Contents, FileSink, FileSource, Level, ReadAt as _, Route, SplitError,
     assemble, assemble_tree,
     offer::{self, PatchResult},
-    patch::Options,
 };
-use updraft_protocol::{Digest, Entry, FileMode, Node, PatchCodec, PatchOffer, Tree, TreePath};
+use updraft_protocol::{Digest, Entry, FileMode, Node, PatchOffer, Tree, TreePath};
 
 /// The files of one version.
 #[derive(Debug, Default, PartialEq)]
@@ -95,13 +94,14 @@ fn release() -> Release {
     let mut whole = Vec::new();
     let described = offer::whole(&*after, after.len() as u64, Level::FAST, &mut whole)
         .expect("memory holds it");
-    let options = Options { level: Level::FAST };
-    let made = offer::patch(&before, &after, &options, whole.len() as u64).expect("small");
-    let PatchResult::Offer { bytes: patch, described: patched } = made else { panic!("worth it") };
+    let made = offer::patch(&before, &after, Level::FAST, whole.len() as u64).expect("small");
+    let PatchResult::Offer { codec, bytes: patch, described: patched } = made else {
+        panic!("worth it")
+    };
     let by_patch = Route::Patch(PatchOffer {
         from: "1.0.0".parse().expect("a version"),
         from_tree: Digest::of(b"old tree"),
-        codec: PatchCodec::BsdiffZstd,
+        codec,
         blob: patched.blob,
     });
     Release { old, new, whole, patch, by_whole: Route::Whole(described.blob), by_patch }

@@ -72,8 +72,17 @@ pub struct TreeRef {
 /// How a patch is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub enum PatchCodec {
-    /// Plain bsdiff in separated streams under zstd.
+    /// Plain bsdiff in separated streams under zstd. Applied in little memory.
     BsdiffZstd,
+    /// Old contents with every reference corrected, and what is not as predicted; made to be applied quickly.
+    RefdiffFast,
+    /// The same, made to be small: a tenth of the fast one's speed where much is new.
+    RefdiffDense,
+}
+
+impl PatchCodec {
+    /// All codecs.
+    pub const ALL: [Self; 3] = [Self::BsdiffZstd, Self::RefdiffFast, Self::RefdiffDense];
 }
 
 /// A patch that turns the contents of an earlier release into this one's.

@@ -8,12 +8,16 @@
 //! Matching only proposes. A patch made from any list of equivalences that keeps the rules of [`Equivalence`]
 //! is right; from a good one it is small.
 
+mod kmers;
+mod project;
+mod refine;
 mod scan;
+mod segment;
 mod suffix;
 
 pub use suffix::MAX_BOTH_SIDES;
 
-use crate::error::CreateError;
+use crate::{error::CreateError, executable::Side};
 
 /// A stretch of new bytes that resembles a stretch of old bytes of the same length.
 ///
@@ -42,6 +46,17 @@ pub fn equivalences(old: &[u8], new: &[u8]) -> Result<Vec<Equivalence>, CreateEr
     let found = scan::scan(old, new, &neighbours);
     debug_assert!(keeps_its_rules(old, new, &found), "an equivalence is out of place");
     Ok(found)
+}
+
+/// Finds what of the new side resembles the old one, references counting as what they lead to.
+///
+/// Takes time in proportion to both sides for real contents, memory of at most ten bytes for each of their
+/// bytes, and gives the same list on any number of threads.
+pub(crate) fn resembling(old: &Side, new: &Side) -> Vec<Equivalence> {
+    let (old, new) = rayon::join(|| project::project(old), || project::project(new));
+    let found = segment::segment(&segment::Index::of(&old), &new);
+    debug_assert!(keeps_its_rules(&old, &new, &found), "an equivalence is out of place");
+    found
 }
 
 fn keeps_its_rules(old: &[u8], new: &[u8], found: &[Equivalence]) -> bool {

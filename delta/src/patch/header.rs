@@ -2,168 +2,165 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 7 | `updelta` |
-//! | 1 | codec: 1 is plain bsdiff and zstd |
+//! | 3 | `UpD` |
+//! | 1 | codec: 1 bsdiff and zstd, 2 refdiff fast, 3 refdiff dense |
 //! | number | size of the old contents |
 //! | number | size of the new contents |
-//! | 32 | BLAKE3 of the old contents |
-//! | 32 | BLAKE3 of the new contents |
-//! | 5 × 2 numbers | each stream's size when unpacked, and as it is in the patch |
+//! | 8 | check of the old contents: the beginning of their BLAKE3 |
+//! | 8 | check of the new contents |
 //!
-//! Numbers are LEB128: seven bits a byte, lowest first, the shortest form only. The streams follow without a
-//! gap and end the patch. A header that does not add up is refused here, before anything else is read.
+//! Numbers are LEB128: seven bits a byte, lowest first, the shortest form only. What follows is the codec's.
+//!
+//! Checks are against accidents: the wrong old version, a damaged patch. A patch that was made to deceive says
+//! what it likes about itself, so whoever has to fear one compares the result with a digest that was signed. Eight
+//! bytes let one accident of 10^19 through; digests of 32 would be larger than many a patch.
+
+use std::fmt;
 
 use updraft_protocol::{Digest, PatchCodec};
 
-use super::{CONTROL_ALLOWANCE, MAX_SIDE, streams::StreamName, varint};
+use super::{MAX_SIDE, varint};
 use crate::{error::PatchError, read_at::ReadAt};
 
-const MAGIC: [u8; 7] = *b"updelta";
-/// Magic and codec, two sizes, two digests, two sizes for each stream; a number takes ten bytes at most.
-const MAX_HEADER: usize = 8 + 2 * 10 + 2 * 32 + StreamName::ALL.len() * 2 * 10;
+const MAGIC: [u8; 3] = *b"UpD";
+/// Magic and codec, two sizes of at most ten bytes, two checks.
+const MAX_HEADER: usize = 4 + 2 * 10 + 2 * CHECK;
+const CHECK: usize = 8;
 
-/// Sizes of one stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct StreamSize {
-    /// Bytes when unpacked.
-    pub raw: u64,
-    /// Bytes in the patch: the same as `raw` when it is stored as it is, fewer when it is a zstd frame.
-    pub packed: u64,
+/// The beginning of a digest: enough to notice an accident.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Check([u8; CHECK]);
+
+impl Check {
+    /// The check of contents with this digest.
+    pub fn of(digest: &Digest) -> Self {
+        let first = digest.as_bytes().first_chunk().expect("a digest has 32 bytes");
+        Self(*first)
+    }
 }
 
-/// What a patch says about itself.
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Check({self})")
+    }
+}
+
+/// What every patch says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// How the streams are to be read.
+    /// How it is encoded.
     pub codec: PatchCodec,
     /// Bytes of the contents it starts from.
     pub old_size: u64,
     /// Bytes of the contents it makes.
     pub new_size: u64,
-    /// Digest of the contents it starts from.
-    pub old_digest: Digest,
-    /// Digest of the contents it makes.
-    pub new_digest: Digest,
-    /// Sizes of the streams, in the order of [`StreamName::ALL`].
-    pub streams: [StreamSize; StreamName::ALL.len()],
-    /// Where the first stream begins.
-    pub(super) streams_at: u64,
+    /// Check of the contents it starts from.
+    pub old_check: Check,
+    /// Check of the contents it makes.
+    pub new_check: Check,
+    /// Bytes of the header itself.
+    pub(super) len: u64,
 }
 
 impl Header {
-    /// The sizes of one stream.
-    pub fn stream(&self, name: StreamName) -> StreamSize {
-        self.streams[name.index()]
+    /// The header of a patch between these contents.
+    pub(super) fn of(codec: PatchCodec, old: &[u8], new: &[u8]) -> Self {
+        Self {
+            codec,
+            old_size: old.len() as u64,
+            new_size: new.len() as u64,
+            old_check: Check::of(&Digest::of(old)),
+            new_check: Check::of(&Digest::of(new)),
+            len: 0,
+        }
     }
 
-    /// Writes the header in front of its streams.
+    /// Writes the header in front of what its codec has to say.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&MAGIC);
         out.push(codec_number(self.codec));
         varint::push(out, self.old_size);
         varint::push(out, self.new_size);
-        out.extend_from_slice(self.old_digest.as_bytes());
-        out.extend_from_slice(self.new_digest.as_bytes());
-        for stream in &self.streams {
-            varint::push(out, stream.raw);
-            varint::push(out, stream.packed);
-        }
+        out.extend_from_slice(&self.old_check.0);
+        out.extend_from_slice(&self.new_check.0);
     }
 
-    /// Reads the header and refuses one whose numbers do not fit each other or the patch's own size.
+    /// Reads the header.
     pub(super) fn read<P: ReadAt + ?Sized>(patch: &P) -> Result<Self, PatchError> {
-        let mut bytes = [0; MAX_HEADER];
-        let len = usize::try_from(patch.size()).unwrap_or(usize::MAX).min(MAX_HEADER);
-        patch.read_exact_at(0, &mut bytes[..len]).map_err(PatchError::ReadPatch)?;
-        let mut fields = Fields { rest: &bytes[..len] };
-        if fields.array::<7>("magic").ok() != Some(MAGIC) {
+        let mut fields = Fields::<MAX_HEADER>::read(patch, 0)?;
+        if fields.array::<3>("magic").ok() != Some(MAGIC) {
             return Err(PatchError::NotAPatch);
         }
         let [number] = fields.array("codec")?;
         let codec = codec_of(number).ok_or(PatchError::UnknownCodec { got: number })?;
         let old_size = fields.number("old size")?;
         let new_size = fields.number("new size")?;
-        let old_digest = Digest::from_bytes(fields.array("old digest")?);
-        let new_digest = Digest::from_bytes(fields.array("new digest")?);
-        let mut streams = [StreamSize::default(); StreamName::ALL.len()];
-        for stream in &mut streams {
-            stream.raw = fields.number("stream sizes")?;
-            stream.packed = fields.number("stream sizes")?;
-        }
-        let streams_at = (len - fields.rest.len()) as u64;
-        let header =
-            Self { codec, old_size, new_size, old_digest, new_digest, streams, streams_at };
-        header.adds_up(patch.size()).map(|()| header)
-    }
-
-    fn adds_up(&self, patch_size: u64) -> Result<(), PatchError> {
-        for got in [self.old_size, self.new_size] {
+        for got in [old_size, new_size] {
             if got > MAX_SIDE {
                 return Err(PatchError::TooLarge { got, limit: MAX_SIDE });
             }
         }
-        let refuse = |stream, got, limit| Err(PatchError::StreamSize { stream, got, limit });
-        for name in StreamName::ALL {
-            let StreamSize { raw, packed } = self.stream(name);
-            if packed > raw || (packed == 0 && raw > 0) {
-                return refuse(name, packed, raw);
-            }
-        }
-        let control = self.sum(&[StreamName::Seek, StreamName::Add, StreamName::Copy]);
-        let most = control_limit(self.new_size);
-        if control > most {
-            return refuse(StreamName::Copy, control, most);
-        }
-        // Each new byte is a difference or an extra byte, and never both.
-        let data = self.sum(&[StreamName::Diff, StreamName::Extra]);
-        if data != self.new_size {
-            return refuse(StreamName::Extra, data, self.new_size);
-        }
-        let packed = self.streams.iter().fold(0_u64, |sum, s| sum.saturating_add(s.packed));
-        let expected = packed.saturating_add(self.streams_at);
-        if expected != patch_size {
-            return Err(PatchError::Length { expected, got: patch_size });
-        }
-        Ok(())
+        let old_check = Check(fields.array("old check")?);
+        let new_check = Check(fields.array("new check")?);
+        Ok(Self { codec, old_size, new_size, old_check, new_check, len: fields.taken() })
     }
-
-    fn sum(&self, names: &[StreamName]) -> u64 {
-        names.iter().fold(0, |sum: u64, name| sum.saturating_add(self.stream(*name).raw))
-    }
-}
-
-/// The most bytes of control data that a patch for `new_size` bytes may have.
-pub(super) const fn control_limit(new_size: u64) -> u64 {
-    new_size.saturating_add(CONTROL_ALLOWANCE)
 }
 
 fn codec_number(codec: PatchCodec) -> u8 {
     match codec {
         PatchCodec::BsdiffZstd => 1,
+        PatchCodec::RefdiffFast => 2,
+        PatchCodec::RefdiffDense => 3,
     }
 }
 
 fn codec_of(number: u8) -> Option<PatchCodec> {
     match number {
         1 => Some(PatchCodec::BsdiffZstd),
+        2 => Some(PatchCodec::RefdiffFast),
+        3 => Some(PatchCodec::RefdiffDense),
         _ => None,
     }
 }
 
-/// What is left of a header.
-struct Fields<'a> {
-    rest: &'a [u8],
+/// At most `MOST` bytes of a patch, read field by field.
+#[derive(Debug)]
+pub(super) struct Fields<const MOST: usize> {
+    bytes: [u8; MOST],
+    len: usize,
+    taken: usize,
 }
 
-impl Fields<'_> {
+impl<const MOST: usize> Fields<MOST> {
+    /// The bytes from `at` on.
+    pub(super) fn read<P: ReadAt + ?Sized>(patch: &P, at: u64) -> Result<Self, PatchError> {
+        let mut bytes = [0; MOST];
+        let left = patch.size().saturating_sub(at);
+        let len = usize::try_from(left).unwrap_or(usize::MAX).min(MOST);
+        patch.read_exact_at(at, &mut bytes[..len]).map_err(PatchError::ReadPatch)?;
+        Ok(Self { bytes, len, taken: 0 })
+    }
+
+    /// Bytes of the fields so far.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken as u64
+    }
+
     fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], PatchError> {
-        let (first, rest) =
-            self.rest.split_first_chunk::<N>().ok_or(PatchError::ShortHeader { field })?;
-        self.rest = rest;
+        let rest = &self.bytes[self.taken..self.len];
+        let first = rest.first_chunk::<N>().ok_or(PatchError::ShortHeader { field })?;
+        self.taken += N;
         Ok(*first)
     }
 
-    fn number(&mut self, field: &'static str) -> Result<u64, PatchError> {
+    /// A number in its shortest form.
+    pub(super) fn number(&mut self, field: &'static str) -> Result<u64, PatchError> {
         let mut number = varint::Partial::default();
         loop {
             let [byte] = self.array(field)?;

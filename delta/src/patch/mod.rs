@@ -1,9 +1,9 @@
 //! A patch: what turns one version's contents into the next one's.
 //!
 //! ```text
-//!  header   magic, codec, sizes and digests of old and new, size of each stream      header.rs
-//!  streams  seek · add · copy · diff · extra, each stored or one zstd frame          streams.rs
-//!           what the streams mean is the codec's business                           plain.rs
+//!  header.rs   magic, codec, sizes and checks of old and new; the rest is the codec's business
+//!  plain.rs    codec 1: bsdiff in five streams, each stored or one zstd frame       streams.rs
+//!  refdiff/    codecs 2 and 3: what changes when code moves is predicted, not said
 //! ```
 //!
 //! Whoever made a patch, applying it ends in exactly the announced bytes or in a [`PatchError`]; memory and
@@ -11,14 +11,15 @@
 
 mod header;
 mod plain;
+mod refdiff;
 mod streams;
 mod varint;
 
 #[cfg(test)]
 mod tests;
 
-pub use header::{Header, StreamSize};
-pub use streams::{StreamName, WINDOW_LOG_CONTROL, WINDOW_LOG_DATA};
+pub use header::{Check, Header};
+pub use streams::{StreamName, StreamSize, WINDOW_LOG_CONTROL, WINDOW_LOG_DATA};
 
 use std::io::Write;
 
@@ -41,11 +42,23 @@ pub const CONTROL_ALLOWANCE: u64 = 1024 * 1024;
 /// Bytes of old contents hashed or written at a time.
 const BUFFER: usize = 64 * 1024;
 
+/// Old and new contents together of codecs that hold both in memory.
+pub const MAX_IN_MEMORY: u64 = 1024 * 1024 * 1024;
+
 /// How a patch is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// How hard the streams are compressed.
+    /// How it is encoded.
+    pub codec: PatchCodec,
+    /// How hard streams are compressed.
     pub level: Level,
+}
+
+impl Options {
+    /// A patch of this codec, its streams compressed as for publishing.
+    pub fn new(codec: PatchCodec) -> Self {
+        Self { codec, level: Level::PUBLISH }
+    }
 }
 
 /// What the signed manifest says about a patch; the patch may not say anything else.
@@ -62,20 +75,48 @@ pub struct Expected {
 pub struct Applied {
     /// Bytes written.
     pub size: u64,
-    /// Their digest: the one the patch announced.
+    /// Their digest. Its beginning is what the patch announced.
     pub digest: Digest,
 }
 
 /// Makes the patch from `old` to `new`: the same bytes for the same input on any number of threads.
 ///
-/// Takes up to ten times both sides in memory. A failure means no patch, never a bad release.
+/// Takes up to twelve times both sides in memory. A failure means no patch, never a bad release.
 pub fn create(old: &[u8], new: &[u8], options: &Options) -> Result<Vec<u8>, CreateError> {
-    let largest = old.len().max(new.len()) as u64;
-    if largest > MAX_SIDE {
-        return Err(CreateError::TooLarge { got: largest, limit: MAX_SIDE });
-    }
-    let equivalences = matching::equivalences(old, new)?;
-    plain::encode(old, new, &equivalences, options)
+    create_all(old, new, &[options.codec], options.level).pop().expect("one for each codec")
+}
+
+/// Makes patches of several codecs. What they have in common is done once.
+pub fn create_all(
+    old: &[u8],
+    new: &[u8],
+    codecs: &[PatchCodec],
+    level: Level,
+) -> Vec<Result<Vec<u8>, CreateError>> {
+    let mut comparison = None;
+    codecs
+        .iter()
+        .map(|codec| {
+            let options = Options { codec: *codec, level };
+            within(old.len().max(new.len()) as u64, MAX_SIDE)?;
+            let mut patch = Vec::new();
+            Header::of(*codec, old, new).write(&mut patch);
+            if *codec == PatchCodec::BsdiffZstd {
+                let equivalences = matching::equivalences(old, new)?;
+                plain::encode(old, new, &equivalences, &options, &mut patch)?;
+            } else {
+                within(old.len() as u64 + new.len() as u64, MAX_IN_MEMORY)?;
+                let comparison =
+                    comparison.get_or_insert_with(|| refdiff::Comparison::of(old, new));
+                comparison.encode(&options, &mut patch)?;
+            }
+            Ok(patch)
+        })
+        .collect()
+}
+
+fn within(got: u64, limit: u64) -> Result<(), CreateError> {
+    if got > limit { Err(CreateError::TooLarge { got, limit }) } else { Ok(()) }
 }
 
 /// Reads the header of a patch without applying it. Checks what needs neither old contents nor a manifest.
@@ -109,15 +150,31 @@ where
     if header.old_size != old.size() {
         return Err(PatchError::OtherBaseSize { expected: header.old_size, got: old.size() });
     }
-    let base = digest_of(old)?;
-    if base != header.old_digest {
-        return Err(PatchError::OtherBase { expected: header.old_digest, got: base });
-    }
     let mut output = Output::new(out, header.new_size);
     match header.codec {
-        PatchCodec::BsdiffZstd => plain::decode(old, patch, &header, &mut output)?,
+        PatchCodec::BsdiffZstd => {
+            check_base(&header, &digest_of(old)?)?;
+            plain::decode(old, patch, &header, &mut output)?;
+        }
+        PatchCodec::RefdiffFast | PatchCodec::RefdiffDense => {
+            let both = header.old_size.saturating_add(header.new_size);
+            if both > MAX_IN_MEMORY {
+                return Err(PatchError::TooLarge { got: both, limit: MAX_IN_MEMORY });
+            }
+            let mut contents = vec![0; usize::try_from(header.old_size).expect("fits into memory")];
+            old.read_exact_at(0, &mut contents)
+                .map_err(|source| PatchError::ReadOld { offset: 0, source })?;
+            check_base(&header, &Digest::of(&contents))?;
+            let new = refdiff::decode(contents, patch, &header)?;
+            new.chunks(BUFFER).try_for_each(|bytes| output.write(bytes))?;
+        }
     }
     output.finish(&header)
+}
+
+fn check_base(header: &Header, got: &Digest) -> Result<(), PatchError> {
+    let (expected, got) = (header.old_check, Check::of(got));
+    if expected == got { Ok(()) } else { Err(PatchError::OtherBase { expected, got }) }
 }
 
 fn digest_of<O: ReadAt + ?Sized>(old: &O) -> Result<Digest, PatchError> {
@@ -175,8 +232,9 @@ impl<W: Write> Output<W> {
     fn finish(mut self, header: &Header) -> Result<Applied, PatchError> {
         self.pass_on()?;
         let digest = self.hasher.finish();
-        if digest != header.new_digest {
-            return Err(PatchError::WrongResult { expected: header.new_digest, got: digest });
+        let (expected, got) = (header.new_check, Check::of(&digest));
+        if expected != got {
+            return Err(PatchError::WrongResult { expected, got });
         }
         self.out.flush().map_err(PatchError::Write)?;
         Ok(Applied { size: header.new_size, digest })

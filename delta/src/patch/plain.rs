@@ -9,13 +9,11 @@
 
 use std::io::Write;
 
-use updraft_protocol::{Digest, PatchCodec};
-
 use super::{
-    BUFFER, Options, Output,
-    header::{Header, control_limit},
+    BUFFER, CONTROL_ALLOWANCE, Options, Output,
+    header::{Fields, Header},
     piece,
-    streams::{self, Raw, Stream, StreamName},
+    streams::{self, Stream, StreamName, StreamSize},
     varint,
 };
 use crate::{
@@ -24,34 +22,83 @@ use crate::{
     read_at::ReadAt,
 };
 
-/// Writes the patch that these equivalences give.
+/// The streams in the order in which they lie in a patch.
+const STREAMS: [StreamName; 5] =
+    [StreamName::Seek, StreamName::Add, StreamName::Copy, StreamName::Diff, StreamName::Extra];
+/// The sizes of all streams, each as two numbers of at most ten bytes.
+const MAX_TABLE: usize = STREAMS.len() * 2 * 10;
+
+type Raw = [Vec<u8>; STREAMS.len()];
+
+/// Appends what these equivalences give to a header.
 pub(super) fn encode(
     old: &[u8],
     new: &[u8],
     equivalences: &[Equivalence],
     options: &Options,
-) -> Result<Vec<u8>, CreateError> {
+    patch: &mut Vec<u8>,
+) -> Result<(), CreateError> {
     let raw = raw_streams(old, new, equivalences);
-    let control = [StreamName::Seek, StreamName::Add, StreamName::Copy];
-    let got = control.iter().map(|name| raw[name.index()].len() as u64).sum();
+    let got = raw[..3].iter().map(|stream| stream.len() as u64).sum();
     let limit = control_limit(new.len() as u64);
     if got > limit {
         return Err(CreateError::Scattered { got, limit });
     }
-    let (sizes, packed) = streams::pack(&raw, options.level).map_err(CreateError::Compress)?;
-    let header = Header {
-        codec: PatchCodec::BsdiffZstd,
-        old_size: old.len() as u64,
-        new_size: new.len() as u64,
-        old_digest: Digest::of(old),
-        new_digest: Digest::of(new),
-        streams: sizes,
-        streams_at: 0,
-    };
-    let mut patch = Vec::new();
-    header.write(&mut patch);
-    patch.extend_from_slice(&packed);
-    Ok(patch)
+    let [seek, add, copy, diff, extra] = &raw;
+    let named = [
+        (StreamName::Seek, &**seek),
+        (StreamName::Add, add),
+        (StreamName::Copy, copy),
+        (StreamName::Diff, diff),
+        (StreamName::Extra, extra),
+    ];
+    let packed = streams::pack(named, options.level).map_err(CreateError::Compress)?;
+    for stream in &packed {
+        varint::push(patch, stream.size.raw);
+        varint::push(patch, stream.size.packed);
+    }
+    packed.iter().for_each(|stream| patch.extend_from_slice(&stream.bytes));
+    Ok(())
+}
+
+/// The most bytes of control data that a patch for `new_size` bytes may have.
+const fn control_limit(new_size: u64) -> u64 {
+    new_size.saturating_add(CONTROL_ALLOWANCE)
+}
+
+/// The sizes of all streams and where the first of them begins, if they fit each other and the patch.
+fn read_table<P: ReadAt + ?Sized>(
+    patch: &P,
+    header: &Header,
+) -> Result<([StreamSize; 5], u64), PatchError> {
+    let mut fields = Fields::<MAX_TABLE>::read(patch, header.len)?;
+    let mut sizes = [StreamSize::default(); STREAMS.len()];
+    for (size, name) in sizes.iter_mut().zip(STREAMS) {
+        size.raw = fields.number("stream sizes")?;
+        size.packed = fields.number("stream sizes")?;
+        size.check(name)?;
+    }
+    let sum =
+        |sizes: &[StreamSize]| sizes.iter().fold(0_u64, |sum, size| sum.saturating_add(size.raw));
+    let (control, limit) = (sum(&sizes[..3]), control_limit(header.new_size));
+    if control > limit {
+        return Err(PatchError::StreamSize { stream: StreamName::Copy, got: control, limit });
+    }
+    // Each new byte is a difference or an extra byte, and never both.
+    let data = sum(&sizes[3..]);
+    if data != header.new_size {
+        return Err(PatchError::StreamSize {
+            stream: StreamName::Extra,
+            got: data,
+            limit: header.new_size,
+        });
+    }
+    let first = header.len + fields.taken();
+    let expected = sizes.iter().fold(first, |sum, size| sum.saturating_add(size.packed));
+    if expected != patch.size() {
+        return Err(PatchError::Length { expected, got: patch.size() });
+    }
+    Ok((sizes, first))
 }
 
 /// Takes the new contents apart into records.
@@ -96,15 +143,22 @@ where
     P: ReadAt + ?Sized,
     W: Write,
 {
-    let open = |name| Stream::open(patch, header, name);
+    let (sizes, mut at) = read_table(patch, header)?;
+    let mut sizes = STREAMS.into_iter().zip(sizes);
+    let mut open = || {
+        let (name, size) = sizes.next().expect("five streams");
+        let stream = Stream::open(patch, name, at, size);
+        at = at.saturating_add(size.packed);
+        stream
+    };
     let mut reader = Reader {
         old,
         old_at: 0,
-        seek: open(StreamName::Seek)?,
-        add: open(StreamName::Add)?,
-        copy: open(StreamName::Copy)?,
-        diff: open(StreamName::Diff)?,
-        extra: open(StreamName::Extra)?,
+        seek: open()?,
+        add: open()?,
+        copy: open()?,
+        diff: open()?,
+        extra: open()?,
         old_bytes: vec![0; BUFFER],
         patch_bytes: vec![0; BUFFER],
     };

@@ -1,16 +1,13 @@
-//! The streams of a patch: five sequences of like things, each packed on its own.
+//! The streams of a patch: sequences of like things, each packed on its own.
 //!
-//! Like things pack best together, and a reader takes from all five at once. Each stream is stored as it is
+//! Like things pack best together, and a reader takes from all of them at once. Each stream is stored as it is
 //! or, when that is smaller, as one zstd frame. A stream never gives a byte more than its header announces.
 
 use std::{fmt, io};
 
 use rayon::prelude::*;
 
-use super::{
-    header::{Header, StreamSize},
-    varint,
-};
+use super::varint;
 use crate::{
     blob::Level,
     error::{FrameError, PatchError},
@@ -38,26 +35,28 @@ pub enum StreamName {
     Diff,
     /// Bytes that have nothing to do with old ones.
     Extra,
+    /// How many bytes are as predicted before each that is not.
+    Gaps,
+    /// By how much those are wrong.
+    Values,
+    /// Bytes that resemble no old ones.
+    Literals,
+}
+
+/// Sizes of one stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StreamSize {
+    /// Bytes when unpacked.
+    pub raw: u64,
+    /// Bytes in the patch: the same as `raw` when it is stored as it is, fewer when it is a zstd frame.
+    pub packed: u64,
 }
 
 impl StreamName {
-    /// All streams in the order in which they lie in a patch.
-    pub const ALL: [Self; 5] = [Self::Seek, Self::Add, Self::Copy, Self::Diff, Self::Extra];
-
-    pub(super) const fn index(self) -> usize {
-        match self {
-            Self::Seek => 0,
-            Self::Add => 1,
-            Self::Copy => 2,
-            Self::Diff => 3,
-            Self::Extra => 4,
-        }
-    }
-
     const fn window_log(self) -> u32 {
         match self {
-            Self::Seek | Self::Add | Self::Copy => WINDOW_LOG_CONTROL,
-            Self::Diff | Self::Extra => WINDOW_LOG_DATA,
+            Self::Seek | Self::Add | Self::Copy | Self::Gaps => WINDOW_LOG_CONTROL,
+            Self::Diff | Self::Extra | Self::Values | Self::Literals => WINDOW_LOG_DATA,
         }
     }
 }
@@ -70,27 +69,43 @@ impl fmt::Display for StreamName {
             Self::Copy => "copy",
             Self::Diff => "diff",
             Self::Extra => "extra",
+            Self::Gaps => "gaps",
+            Self::Values => "values",
+            Self::Literals => "literals",
         })
     }
 }
 
-/// The streams of a patch before they are packed.
-pub(super) type Raw = [Vec<u8>; StreamName::ALL.len()];
+impl StreamSize {
+    /// Refuses sizes that no stream has.
+    pub(super) fn check(self, stream: StreamName) -> Result<(), PatchError> {
+        let Self { raw, packed } = self;
+        if packed > raw || (packed == 0 && raw > 0) {
+            return Err(PatchError::StreamSize { stream, got: packed, limit: raw });
+        }
+        Ok(())
+    }
+}
 
-/// Packs all streams, side by side: their sizes and their bytes one after the other.
-pub(super) fn pack(
-    raw: &Raw,
+/// A stream as it lies in a patch.
+#[derive(Debug)]
+pub(super) struct Packed {
+    pub(super) size: StreamSize,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Packs streams, side by side.
+pub(super) fn pack<const N: usize>(
+    raw: [(StreamName, &[u8]); N],
     level: Level,
-) -> io::Result<([StreamSize; StreamName::ALL.len()], Vec<u8>)> {
-    let packed: Vec<Vec<u8>> = StreamName::ALL
-        .into_par_iter()
-        .map(|name| pack_one(&raw[name.index()], name, level))
-        .collect::<io::Result<_>>()?;
-    let sizes = StreamName::ALL.map(|name| StreamSize {
-        raw: raw[name.index()].len() as u64,
-        packed: packed[name.index()].len() as u64,
-    });
-    Ok((sizes, packed.concat()))
+) -> io::Result<Vec<Packed>> {
+    raw.into_par_iter()
+        .map(|(name, raw)| {
+            let bytes = pack_one(raw, name, level)?;
+            let size = StreamSize { raw: raw.len() as u64, packed: bytes.len() as u64 };
+            Ok(Packed { size, bytes })
+        })
+        .collect()
 }
 
 fn pack_one(bytes: &[u8], name: StreamName, level: Level) -> io::Result<Vec<u8>> {
@@ -123,15 +138,16 @@ pub(super) struct Stream<'p, P: ReadAt + ?Sized> {
 }
 
 impl<'p, P: ReadAt + ?Sized> Stream<'p, P> {
-    /// Opens a stream of a patch whose header was checked.
+    /// Opens the stream of a patch that begins at `at`.
     pub(super) fn open(
         patch: &'p P,
-        header: &Header,
         name: StreamName,
+        at: u64,
+        size: StreamSize,
     ) -> Result<Self, PatchError> {
-        let before: u64 = header.streams[..name.index()].iter().map(|size| size.packed).sum();
-        let StreamSize { raw, packed } = header.stream(name);
-        let span = Span::new(patch, header.streams_at + before, packed);
+        size.check(name)?;
+        let StreamSize { raw, packed } = size;
+        let span = Span::new(patch, at, packed);
         let source = if packed == raw {
             Source::Stored(span)
         } else {
@@ -162,6 +178,16 @@ impl<'p, P: ReadAt + ?Sized> Stream<'p, P> {
         Ok(())
     }
 
+    /// Takes one byte. The caller has checked that there is one.
+    #[inline]
+    pub(super) fn byte(&mut self) -> Result<u8, PatchError> {
+        if self.used == self.buffer.len() {
+            self.refill()?;
+        }
+        self.used += 1;
+        Ok(self.buffer[self.used - 1])
+    }
+
     /// Takes one number; `record` is for the error.
     pub(super) fn number(&mut self, record: u64) -> Result<u64, PatchError> {
         let bad = PatchError::BadControl { record, stream: self.name };
@@ -170,9 +196,7 @@ impl<'p, P: ReadAt + ?Sized> Stream<'p, P> {
             if self.remaining() == 0 {
                 return Err(bad);
             }
-            let mut byte = [0];
-            self.read_exact(&mut byte)?;
-            match number.push(byte[0]) {
+            match number.push(self.byte()?) {
                 varint::Step::More => {}
                 varint::Step::Done(value) => return Ok(value),
                 varint::Step::Bad => return Err(bad),

@@ -2,16 +2,24 @@
 
 use std::io;
 
-use super::{streams::Raw, *};
+use super::{
+    streams::{StreamSize, pack},
+    *,
+};
 
 const OLD: &[u8] = b"the old contents, forty bytes and no more";
 const NEW_SIZE: u64 = 20;
+
+/// Seek, add, copy, diff and extra.
+type Raw = [Vec<u8>; 5];
+const ADD: usize = 1;
+const DIFF: usize = 3;
 
 /// A patch taken apart, to be put together with something wrong in it.
 struct Crafted {
     raw: Raw,
     new_size: u64,
-    new_digest: Digest,
+    new: Vec<u8>,
 }
 
 impl Crafted {
@@ -26,27 +34,23 @@ impl Crafted {
         let added: u64 = records.iter().fold(0, |sum, (_, add, _)| sum.saturating_add(*add));
         diff.resize(piece(added.min(NEW_SIZE)), 0);
         extra.resize(piece(NEW_SIZE) - diff.len(), b'x');
-        let new_digest = Digest::of(b"never reached");
-        Self { raw: [seek, add, copy, diff, extra], new_size: NEW_SIZE, new_digest }
+        let new = b"never reached".to_vec();
+        Self { raw: [seek, add, copy, diff, extra], new_size: NEW_SIZE, new }
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let (streams, packed) = streams::pack(&self.raw, Level::FAST).expect("packs");
-        self.with_sizes(streams, &packed)
+        let (sizes, packed) = packed(&self.raw);
+        self.with_sizes(sizes, &packed)
     }
 
-    fn with_sizes(&self, streams: [StreamSize; 5], packed: &[u8]) -> Vec<u8> {
-        let header = Header {
-            codec: PatchCodec::BsdiffZstd,
-            old_size: OLD.len() as u64,
-            new_size: self.new_size,
-            old_digest: Digest::of(OLD),
-            new_digest: self.new_digest,
-            streams,
-            streams_at: 0,
-        };
+    fn with_sizes(&self, sizes: [StreamSize; 5], packed: &[u8]) -> Vec<u8> {
+        let header = Header::of(PatchCodec::BsdiffZstd, OLD, &self.new);
         let mut bytes = Vec::new();
-        header.write(&mut bytes);
+        Header { new_size: self.new_size, ..header }.write(&mut bytes);
+        for size in sizes {
+            varint::push(&mut bytes, size.raw);
+            varint::push(&mut bytes, size.packed);
+        }
         bytes.extend_from_slice(packed);
         bytes
     }
@@ -54,6 +58,15 @@ impl Crafted {
     fn apply(&self) -> (Result<Applied, PatchError>, Vec<u8>) {
         apply_bytes(&self.bytes(), self.new_size)
     }
+}
+
+fn packed(raw: &Raw) -> ([StreamSize; 5], Vec<u8>) {
+    let names =
+        [StreamName::Seek, StreamName::Add, StreamName::Copy, StreamName::Diff, StreamName::Extra];
+    let named = std::array::from_fn::<_, 5, _>(|index| (names[index], &*raw[index]));
+    let packed = pack(named, Level::FAST).expect("packs");
+    let bytes = packed.iter().flat_map(|stream| stream.bytes.clone()).collect();
+    (std::array::from_fn(|index| packed[index].size), bytes)
 }
 
 fn apply_bytes(patch: &[u8], new_size: u64) -> (Result<Applied, PatchError>, Vec<u8>) {
@@ -73,7 +86,7 @@ fn refusal(records: &[(i64, u64, u64)]) -> PatchError {
 fn a_crafted_patch_without_a_lie_applies() {
     let mut honest = Crafted::of(&[(4, 10, 3), (-14, 5, 2)]);
     let new = [&OLD[4..14], b"xxx", &OLD[..5], b"xx"].concat();
-    honest.new_digest = Digest::of(&new);
+    honest.new = new.clone();
     let (result, out) = honest.apply();
     assert_eq!(result.expect("honest").size, NEW_SIZE);
     assert_eq!(out, new);
@@ -134,7 +147,7 @@ fn records_that_go_on_after_the_end_are_refused() {
 #[test]
 fn a_number_in_a_longer_form_is_refused() {
     let mut crafted = Crafted::of(&[(0, 10, 10)]);
-    crafted.raw[StreamName::Add.index()] = vec![0x8a, 0x00];
+    crafted.raw[ADD] = vec![0x8a, 0x00];
     let (result, _) = crafted.apply();
     assert!(matches!(result, Err(PatchError::BadControl { stream: StreamName::Add, .. })));
 }
@@ -150,14 +163,14 @@ fn a_result_other_than_announced_is_refused() {
 fn a_bomb_in_a_stream_stops_at_the_announced_size() {
     let crafted = Crafted::of(&[(0, 10, 10)]);
     let mut raw = crafted.raw.clone();
-    raw[StreamName::Diff.index()] = vec![0; 100_000_000];
-    let (mut streams, packed) = streams::pack(&raw, Level::FAST).expect("packs");
-    assert!(packed.len() < 20_000);
+    raw[DIFF] = vec![0; 100_000_000];
+    let (mut streams, bytes) = packed(&raw);
+    assert!(bytes.len() < 20_000);
     // The announced size has to be above the packed one for the header to add up.
-    let announced = streams[StreamName::Diff.index()].packed + 1;
-    streams[StreamName::Diff.index()].raw = announced;
+    let announced = streams[DIFF].packed + 1;
+    streams[DIFF].raw = announced;
     let new_size = announced + 10;
-    let bomb = Crafted { new_size, ..Crafted::of(&[(0, 10, 10)]) }.with_sizes(streams, &packed);
+    let bomb = Crafted { new_size, ..Crafted::of(&[(0, 10, 10)]) }.with_sizes(streams, &bytes);
     let (result, out) = apply_bytes(&bomb, new_size);
     assert!(matches!(result, Err(PatchError::BadControl { record: 1, .. })), "{result:?}");
     assert!(out.len() as u64 <= new_size);
@@ -166,11 +179,11 @@ fn a_bomb_in_a_stream_stops_at_the_announced_size() {
 #[test]
 fn sizes_that_do_not_add_up_are_refused_before_any_stream_is_read() {
     let crafted = Crafted::of(&[(0, 10, 10)]);
-    let (good, packed) = streams::pack(&crafted.raw, Level::FAST).expect("packs");
+    let (good, bytes) = packed(&crafted.raw);
     let with = |change: &dyn Fn(&mut [StreamSize; 5])| {
         let mut streams = good;
         change(&mut streams);
-        let (result, out) = apply_bytes(&crafted.with_sizes(streams, &packed), NEW_SIZE);
+        let (result, out) = apply_bytes(&crafted.with_sizes(streams, &bytes), NEW_SIZE);
         assert!(out.is_empty());
         result.expect_err("does not add up")
     };
@@ -190,16 +203,16 @@ fn sizes_that_do_not_add_up_are_refused_before_any_stream_is_read() {
 
 #[test]
 fn sizes_above_what_patches_are_for_are_refused_before_they_are_used() {
-    let (streams, packed) = streams::pack(&Raw::default(), Level::FAST).expect("packs");
+    let (streams, bytes) = packed(&Raw::default());
     let crafted = Crafted { new_size: MAX_SIDE + 1, ..Crafted::of(&[]) };
-    let (result, _) = apply_bytes(&crafted.with_sizes(streams, &packed), MAX_SIDE + 1);
+    let (result, _) = apply_bytes(&crafted.with_sizes(streams, &bytes), MAX_SIDE + 1);
     assert!(matches!(result, Err(PatchError::TooLarge { limit: MAX_SIDE, .. })), "{result:?}");
 }
 
 #[test]
 fn an_unknown_codec_and_a_foreign_file_are_named() {
     let mut bytes = Crafted::of(&[(0, 10, 10)]).bytes();
-    bytes[7] = 9;
+    bytes[3] = 9;
     assert!(matches!(inspect(&bytes), Err(PatchError::UnknownCodec { got: 9 })));
     bytes[0] = b'B';
     assert!(matches!(inspect(&bytes), Err(PatchError::NotAPatch)));

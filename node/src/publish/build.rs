@@ -14,7 +14,6 @@ use tempfile::NamedTempFile;
 use updraft_delta::{
     BlobError, Described, Level, blob,
     offer::{self, PatchResult},
-    patch,
 };
 use updraft_protocol::{
     Blob, ChannelName, Compatibility, ComponentName, Digest, Head, Manifest, NetworkId, ObjectRef,
@@ -283,21 +282,22 @@ fn make_patch(
     level: Level,
 ) -> Result<MadePatch, String> {
     let old = contents_of(past, trusted, work)?;
-    let options = patch::Options { level };
-    let result = offer::patch(&old, goal.new, &options, goal.whole).map_err(chain)?;
+    let result = offer::patch(&old, goal.new, level, goal.whole).map_err(chain)?;
     match result {
-        PatchResult::Offer { bytes, described } => Ok(patch_of(past, bytes, described)),
+        PatchResult::Offer { codec, bytes, described } => {
+            Ok(patch_of(past, codec, bytes, described))
+        }
         PatchResult::NotWorth { patch_size, .. } => {
             Err(format!("{patch_size} bytes are not worth it, the whole is sent"))
         }
     }
 }
 
-fn patch_of(past: &Manifest, bytes: Vec<u8>, described: Described) -> MadePatch {
+fn patch_of(past: &Manifest, codec: PatchCodec, bytes: Vec<u8>, described: Described) -> MadePatch {
     let offer = PatchOffer {
         from: past.version.clone(),
         from_tree: past.tree.object.digest,
-        codec: PatchCodec::BsdiffZstd,
+        codec,
         blob: described.blob,
     };
     MadePatch { offer, bytes, list: described.object }

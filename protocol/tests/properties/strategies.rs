@@ -223,12 +223,8 @@ fn blob() -> impl Strategy<Value = Blob> {
 }
 
 fn patches() -> impl Strategy<Value = Vec<PatchOffer>> {
-    let patch = (version(), digest(), blob()).prop_map(|(from, from_tree, blob)| PatchOffer {
-        from,
-        from_tree,
-        codec: PatchCodec::BsdiffZstd,
-        blob,
-    });
+    let patch = (version(), digest(), one_of(&PatchCodec::ALL), blob())
+        .prop_map(|(from, from_tree, codec, blob)| PatchOffer { from, from_tree, codec, blob });
     vec(patch, 0..5).prop_map(|mut patches| {
         patches.sort_by_key(|patch| patch.from_tree);
         patches

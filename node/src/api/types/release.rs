@@ -109,6 +109,8 @@ pub(in crate::api) fn deltas(manifest: &Manifest, base: &str) -> Vec<Delta> {
         size_bytes: patch.blob.size,
         format: match patch.codec {
             PatchCodec::BsdiffZstd => "updraft-bsdiff-zstd".to_owned(),
+            PatchCodec::RefdiffFast => "updraft-refdiff-fast".to_owned(),
+            PatchCodec::RefdiffDense => "updraft-refdiff-dense".to_owned(),
         },
     };
     manifest.patches.iter().map(delta).collect()

@@ -127,6 +127,8 @@ pub(crate) fn manifest(manifest: &Manifest) -> Vec<u8> {
     let patches = manifest.patches.iter().map(|patch| {
         let codec = match patch.codec {
             PatchCodec::BsdiffZstd => 0,
+            PatchCodec::RefdiffFast => 1,
+            PatchCodec::RefdiffDense => 2,
         };
         let start = Bytes::default().text(&patch.from).raw(patch.from_tree.as_bytes());
         start.u32(codec).raw(&blob(&patch.blob)).done()

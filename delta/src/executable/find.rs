@@ -1,0 +1,74 @@
+//! Looks for executables among contents: at their beginning, in an archive, one after the other.
+
+use super::{Claim, Image, elf, macho, pe, reader::Reader};
+
+/// Images of one side of a patch. What comes after them is matched as plain bytes.
+pub(crate) const MAX_IMAGES: usize = 4096;
+
+/// Places that look like the beginning of an image, whether one is there or not. Reading the tables of one that
+/// is none costs up to some 10 µs, and contents can be made that have one every few bytes: all of them together
+/// take less than a second. Object files look like images too, so the bound is well above what archives hold.
+const MAX_TRIES: usize = 65_536;
+
+/// Bytes that are looked at together.
+const BLOCK: usize = 256;
+
+/// The images that lie in these contents, ascending and none within another.
+pub(crate) fn find(contents: &[u8]) -> Vec<Image> {
+    let mut images: Vec<Image> = Vec::new();
+    let mut from = 0;
+    for _ in 0..MAX_TRIES {
+        let Some(start) = next_beginning(contents, from) else { break };
+        from = start + 1;
+        let Some(image) = at(contents, start) else { continue };
+        from = image.sections.last().map_or(from, |section| section.bytes().end);
+        images.push(image);
+        if images.len() == MAX_IMAGES {
+            break;
+        }
+    }
+    images
+}
+
+/// The image that begins at `at` of these contents, if one does.
+pub(crate) fn at(contents: &[u8], at: usize) -> Option<Image> {
+    let bytes = contents.get(at..)?;
+    let file = Reader::new(bytes);
+    parser(bytes)?(file)?.check(at, file)
+}
+
+/// Who reads a file that begins with these bytes.
+fn parser(bytes: &[u8]) -> Option<fn(Reader<'_>) -> Option<Claim>> {
+    match bytes {
+        _ if bytes.starts_with(elf::MAGIC) => Some(elf::parse),
+        _ if bytes.starts_with(macho::MAGIC) => Some(macho::parse),
+        // Its magic is two letters that stand in many texts.
+        _ if bytes.starts_with(pe::MAGIC) => pe::header(Reader::new(bytes)).map(|_| pe::parse as _),
+        _ => None,
+    }
+}
+
+/// The first place from `from` on that has a parser.
+fn next_beginning(contents: &[u8], from: usize) -> Option<usize> {
+    let begins = |at: &usize| parser(&contents[*at..]).is_some();
+    let mut at = from;
+    while let Some(block) = contents.get(at..=at + BLOCK) {
+        let found = if may_have_one(block) { (at..at + BLOCK).find(begins) } else { None };
+        if found.is_some() {
+            return found;
+        }
+        at += BLOCK;
+    }
+    (at..contents.len()).find(begins)
+}
+
+/// Whether a magic's first two bytes lie here. Looking at all of a block, with nothing that ends it early, is what
+/// the compiler can do for many bytes at once; and most blocks have none.
+fn may_have_one(block: &[u8]) -> bool {
+    let pairs = block.iter().zip(&block[1..]);
+    let found = pairs.fold(0, |found, (first, second)| {
+        let one = |magic: &[u8]| u8::from(*first == magic[0]) & u8::from(*second == magic[1]);
+        found | one(elf::MAGIC) | one(macho::MAGIC) | one(pe::MAGIC)
+    });
+    found != 0
+}

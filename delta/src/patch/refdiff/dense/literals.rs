@@ -1,0 +1,137 @@
+//! Bytes that resemble no old ones: context mixing, with what the old contents and the gaps before teach.
+
+use super::super::{
+    gaps::{Gap, total},
+    targets::{Moves, Targets},
+};
+use super::{
+    bits_for,
+    bytes::{Bytes, Choice, Expected},
+    resemblance::{Expectation, Resemblance},
+    tape::Tape,
+};
+use crate::{
+    entropy::{Coder, mix},
+    executable::{Kind, Side, Space},
+};
+
+const CONTEXTS: usize = 14;
+/// Lines for each context, as powers of two: those of few different values have small tables.
+const BITS: [u32; CONTEXTS] = [6, 10, 15, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16];
+/// Places known for each length of resemblance, as a power of two.
+const PLACES: u32 = 20;
+
+/// Codes the bytes of all gaps; `truth` are the new contents if they are known, else empty.
+pub(in super::super) fn code<'a, C: Coder>(
+    coder: &mut C,
+    old: &'a Side,
+    space: &'a Space,
+    moves: &Moves,
+    gaps: &[Gap],
+    truth: &[u8],
+) -> Tape<'a> {
+    let mut tape = Tape::new(old, space, gaps);
+    if gaps.is_empty() {
+        return tape;
+    }
+    let places = tape.old_size() + total(gaps);
+    let mut literals = Literals {
+        bytes: Bytes::new(
+            BITS.map(|bits| bits_for(2 * total(gaps), bits)),
+            Choice { first: 2, second: 32 },
+        ),
+        long: Resemblance::new(&tape, bits_for(places, PLACES), 4),
+        short: Resemblance::new(&tape, bits_for(places, PLACES), 1),
+        targets: Targets::new(moves),
+    };
+    for gap in gaps {
+        literals.gap(coder, &mut tape, space, gap, truth);
+    }
+    tape
+}
+
+struct Literals<'a> {
+    bytes: Bytes<CONTEXTS, 2, 32>,
+    long: Resemblance<20>,
+    short: Resemblance<7>,
+    targets: Targets<'a>,
+}
+
+impl Literals<'_> {
+    fn gap<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        tape: &mut Tape<'_>,
+        space: &Space,
+        gap: &Gap,
+        truth: &[u8],
+    ) {
+        self.long.restart();
+        self.short.restart();
+        tape.begin(gap);
+        let old = &tape.old().bytes;
+        for at in 0..gap.len {
+            let here = tape.here();
+            let here = here.as_ref();
+            self.long.look(tape);
+            self.short.look(tape);
+            let long = self.long.expect(tape, &self.targets, here);
+            let short = self.short.expect(tape, &self.targets, here);
+            let code = here.is_some_and(|here| here.section.kind == Kind::Code);
+            let beside = old.get(gap.after + at).map_or(0, |byte| u32::from(*byte));
+            let place = u32::try_from((gap.new + at) & 3).expect("two bits");
+            let contexts = contexts(tape.bytes(), code, place, beside, [long, short]);
+            let expected = [long, short].map(|expectation| {
+                expectation.map(|Expectation { byte, strength, distance, .. }| Expected {
+                    byte,
+                    class: ((strength - 1) << 2) + distance.min(3),
+                })
+            });
+            let strength = long.map_or(0, |long| long.strength).min(84) / 6;
+            let second = strength.min(15) as usize * 2 + usize::from(code);
+            let choice = Choice { first: usize::from(code), second };
+            let byte = truth.get(gap.new + at).copied().unwrap_or(0);
+            let byte = self.bytes.code(coder, &contexts, &expected, choice, byte);
+            tape.push(byte, here);
+            self.long.learn(tape, space, &mut self.targets, here);
+            self.short.learn(tape, space, &mut self.targets, here);
+        }
+    }
+}
+
+/// The contexts of the byte after these: the last bytes in several choices, what kind of bytes they are, the old
+/// byte that would be here if the last piece went on, and what is expected.
+fn contexts(
+    before: &[u8],
+    code: bool,
+    place: u32,
+    beside: u32,
+    expected: [Option<Expectation>; 2],
+) -> [u32; CONTEXTS] {
+    let last = |back: usize| before.len().checked_sub(back).map_or(0, |at| u32::from(before[at]));
+    let one = last(1);
+    let two = one | last(2) << 8;
+    let three = two | last(3) << 16;
+    let four = three | last(4) << 24;
+    let kind = u32::from(code) + 1;
+    let [long, short] =
+        expected.map(|expected| expected.map_or(0, |expected| u32::from(expected.byte) + 256));
+    let strength = expected[0].map_or(0, |long| long.strength);
+    let left = expected[0].map_or(0, |long| long.left);
+    [
+        kind,
+        mix(1 + kind, one),
+        mix(3 + kind, two),
+        mix(5, three),
+        mix(7, four),
+        mix(mix(9, four), last(5) | last(6) << 8),
+        mix(11, last(2) | last(3) << 8 | kind << 24),
+        mix(mix(13, last(4) | last(8) << 8), place | kind << 8),
+        mix(15, long << 8 | strength | short << 20),
+        mix(mix(17, long | left << 12), one),
+        mix(mix(19, beside), one),
+        mix(mix(21, short), two),
+        mix(mix(23, last(1) | last(3) << 8 | last(4) << 16), kind),
+        mix(mix(25, last(4) | last(12) << 8), one | place << 8),
+    ]
+}

@@ -1,0 +1,119 @@
+//! The fast model for much: what is wrong, as two streams of bytes for a general compressor.
+//!
+//! One stream says how many bytes are as predicted before each that is not, the other by how much that one is
+//! wrong. Where the same things go wrong in the same way again and again, as in tables that a compiler wrote,
+//! the compressor finds it.
+
+use super::{
+    super::{
+        streams::{Stream, StreamName, StreamSize},
+        varint,
+    },
+    predict::Block,
+    rebuild::{Model, New},
+};
+use crate::error::PatchError;
+
+/// Gathers both streams while a patch is made.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) gaps: Vec<u8>,
+    pub(super) values: Vec<u8>,
+    since: u64,
+}
+
+impl Model for Gathered {
+    fn block(&mut self, _: &[u8], new: &mut New<'_>, block: &Block) -> Result<(), PatchError> {
+        if new.is(block.new, block.predicted()) {
+            self.since += block.len as u64;
+            return Ok(());
+        }
+        for (at, predicted) in block.predicted().iter().enumerate() {
+            let value = new.truth(block.new + at).wrapping_sub(*predicted);
+            if value == 0 {
+                self.since += 1;
+            } else {
+                varint::push(&mut self.gaps, self.since);
+                self.values.push(value);
+                self.since = 0;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Follows both streams while one is applied.
+#[derive(Debug)]
+pub(super) struct Followed<'p> {
+    gaps: Stream<'p, [u8]>,
+    values: Stream<'p, [u8]>,
+    /// Bytes up to the next wrong one, if there is one.
+    next: Option<u64>,
+    /// Wrong ones so far.
+    wrong: u64,
+}
+
+impl<'p> Followed<'p> {
+    /// Streams that lie one after the other from `at` on.
+    pub(super) fn open(
+        patch: &'p [u8],
+        at: u64,
+        gaps: StreamSize,
+        values: StreamSize,
+    ) -> Result<Self, PatchError> {
+        let values_at = at.saturating_add(gaps.packed);
+        let gaps = Stream::open(patch, StreamName::Gaps, at, gaps)?;
+        let values = Stream::open(patch, StreamName::Values, values_at, values)?;
+        let mut followed = Self { gaps, values, next: None, wrong: 0 };
+        followed.advance()?;
+        Ok(followed)
+    }
+
+    /// Checks that every byte was used.
+    pub(super) fn finish(self) -> Result<(), PatchError> {
+        // A wrong byte behind the last piece: one gap was taken whose value was not.
+        if self.next.is_some() {
+            return Err(PatchError::Unused {
+                stream: StreamName::Values,
+                left: self.values.remaining(),
+            });
+        }
+        self.gaps.finish()?;
+        self.values.finish()
+    }
+
+    fn advance(&mut self) -> Result<(), PatchError> {
+        self.next =
+            if self.gaps.remaining() == 0 { None } else { Some(self.gaps.number(self.wrong)?) };
+        Ok(())
+    }
+
+    fn value(&mut self) -> Result<u8, PatchError> {
+        if self.values.remaining() == 0 {
+            return Err(PatchError::Overrun { record: self.wrong, got: 1, left: 0 });
+        }
+        self.wrong += 1;
+        self.values.byte()
+    }
+}
+
+impl Model for Followed<'_> {
+    fn block(&mut self, _: &[u8], new: &mut New<'_>, block: &Block) -> Result<(), PatchError> {
+        let len = block.len as u64;
+        new.set(block.new, block.predicted());
+        let mut done = 0;
+        while let Some(next) = self.next {
+            if next >= len - done {
+                self.next = Some(next - (len - done));
+                break;
+            }
+            done += next;
+            let at = usize::try_from(done).expect("within a block");
+            let byte = block.bytes[at].wrapping_add(self.value()?);
+            new.set(block.new + at, &[byte]);
+            done += 1;
+            self.advance()?;
+        }
+        Ok(())
+    }
+}
