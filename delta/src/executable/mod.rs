@@ -33,7 +33,7 @@ mod tests;
 
 pub(crate) use find::{MAX_IMAGES, at, find};
 pub(crate) use normalise::{Tables, restore};
-pub(crate) use side::Side;
+pub(crate) use side::{Normal, Side};
 pub(crate) use space::{Place, Space, first_address};
 
 use std::ops::Range;

@@ -10,7 +10,7 @@ use super::{
     Form,
     dense::{Dense, code_literals},
     fast::Fast,
-    gaps::{Gap, gaps, total},
+    gaps::{Gap, MAX_APART, gaps, total},
     layout,
     pieces::{self, Piece, Sizes},
     rebuild::{Model, New, rebuild},
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     entropy::{Numbers, Reader},
     error::PatchError,
-    executable::{Side, Space, Tables, restore},
+    executable::{Normal, Side, Space, Tables, restore},
     read_at::ReadAt,
 };
 
@@ -96,16 +96,23 @@ struct Known {
 impl Known {
     fn read(coder: &mut Reader<'_>, old: Vec<u8>, new_size: usize) -> Result<Self, PatchError> {
         let images = layout::old_images(coder, &old, Vec::new())?;
-        let old = Side::new(old, images);
+        let old = Normal::new(old, images);
         let told = layout::new_images(coder, (old.space.images(), &old.tables), new_size, &[])?;
         let (images, tables): (Vec<_>, Vec<_>) = told.into_iter().unzip();
         let space = Space::new(images);
         let sizes = Sizes { old: old.bytes.len(), new: new_size };
-        let whole = pieces::code(coder, sizes, &[])?;
-        let pieces = pieces::cut(&whole, &old.space, &space, sizes)?;
+        let (fields, pieces) = rayon::join(
+            || old.fields(),
+            || {
+                let whole = pieces::code(coder, sizes, &[])?;
+                let pieces = pieces::cut(&whole, &old.space, &space, sizes)?;
+                let moves = Moves::of(&pieces, &old.space, &space);
+                Ok((pieces, moves))
+            },
+        );
+        let (pieces, moves) = pieces?;
         let gaps = gaps(&pieces, new_size);
-        let moves = Moves::of(&pieces, &old.space, &space);
-        Ok(Self { old, space, tables, pieces, gaps, moves, new_size })
+        Ok(Self { old: old.with(fields), space, tables, pieces, gaps, moves, new_size })
     }
 
     fn model<M: Model>(&self, out: &mut [u8], model: &mut M) -> Result<(), PatchError> {
@@ -146,20 +153,47 @@ impl Known {
             let expected = first.saturating_add(gaps.packed).saturating_add(values.packed);
             return Err(PatchError::Length { expected, got: body.patch.size() });
         };
-        let mut model = Followed::open(body.patch, first, gaps, values)?;
-        self.model(out, &mut model)?;
-        model.finish()?;
-        self.literals(body, literals, out)
+        let follow = |out: &mut [u8]| {
+            let mut model = Followed::open(body.patch, first, gaps, values)?;
+            self.model(out, &mut model)?;
+            model.finish()
+        };
+        if total(&self.gaps) > MAX_APART {
+            follow(out)?;
+            return self.literals(body, literals, out);
+        }
+        let (read, followed) = rayon::join(|| self.literals_apart(body, literals), || follow(out));
+        followed?;
+        let mut literals = &*read?;
+        for gap in &self.gaps {
+            let (bytes, rest) = literals.split_at(gap.len);
+            out[gap.new..gap.new + gap.len].copy_from_slice(bytes);
+            literals = rest;
+        }
+        Ok(())
     }
 
     /// Reads the literals that begin at `at` of the patch into their gaps.
     fn literals(&self, body: &Body<'_>, at: u64, out: &mut [u8]) -> Result<(), PatchError> {
-        let size = StreamSize { raw: total(&self.gaps) as u64, packed: body.patch.size() - at };
-        let mut stream = Stream::open(body.patch, StreamName::Literals, at, size)?;
+        let mut stream = self.open_literals(body, at)?;
         for gap in &self.gaps {
             stream.read_exact(&mut out[gap.new..gap.new + gap.len])?;
         }
         stream.finish()
+    }
+
+    /// Reads them one after the other.
+    fn literals_apart(&self, body: &Body<'_>, at: u64) -> Result<Vec<u8>, PatchError> {
+        let mut literals = vec![0; total(&self.gaps)];
+        let mut stream = self.open_literals(body, at)?;
+        stream.read_exact(&mut literals)?;
+        stream.finish()?;
+        Ok(literals)
+    }
+
+    fn open_literals<'p>(&self, body: &Body<'p>, at: u64) -> Result<Stream<'p, [u8]>, PatchError> {
+        let size = StreamSize { raw: total(&self.gaps) as u64, packed: body.patch.size() - at };
+        Stream::open(body.patch, StreamName::Literals, at, size)
     }
 
     /// Puts tables of the new images back that are in normal form.

@@ -11,7 +11,7 @@ use super::{
     Form,
     dense::{Dense, code_literals},
     fast::Fast,
-    gaps::{Gap, gaps, total},
+    gaps::{Gap, MAX_APART, gaps, total},
     layout,
     pieces::{self, Piece, Sizes},
     rebuild::{Model, New, rebuild},
@@ -26,9 +26,6 @@ use crate::{
     matching::{self, Equivalence},
 };
 
-/// Literals of a dense patch: they are held a second time while it is applied, which its promise on memory has
-/// room for up to here.
-const MAX_DENSE_LITERALS: usize = 32 * 1024 * 1024;
 /// Up to so many wrong bytes, counters may be smaller than streams, and are quick enough.
 const LITTLE: usize = 64 * 1024;
 
@@ -87,11 +84,8 @@ impl Comparison {
     fn dense(&self, patch: &mut Vec<u8>) -> Result<(), CreateError> {
         let mut begun = self.begin(Form::Coded).map_err(CreateError::Untrue)?;
         let got = total(&begun.gaps);
-        if got > MAX_DENSE_LITERALS {
-            return Err(CreateError::TooMuchNew {
-                got: got as u64,
-                limit: MAX_DENSE_LITERALS as u64,
-            });
+        if got > MAX_APART {
+            return Err(CreateError::TooMuchNew { got: got as u64, limit: MAX_APART as u64 });
         }
         let coder = std::mem::replace(&mut begun.coder, Writer::new());
         let (coded, literals) = rayon::join(

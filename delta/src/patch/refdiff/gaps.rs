@@ -2,6 +2,10 @@
 
 use super::pieces::Piece;
 
+/// Literals that are read apart from the pieces, at the same time, and so are held a second time: what the promise
+/// on memory has room for.
+pub(super) const MAX_APART: usize = 32 * 1024 * 1024;
+
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Gap {

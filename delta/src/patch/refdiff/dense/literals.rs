@@ -7,6 +7,7 @@ use super::super::{
 use super::{
     bits_for,
     bytes::{Bytes, Choice, Expected},
+    flag::Flag,
     resemblance::{Expectation, Resemblance},
     tape::Tape,
 };
@@ -15,9 +16,12 @@ use crate::{
     executable::{Kind, Side, Space},
 };
 
-const CONTEXTS: usize = 14;
+const CONTEXTS: usize = 10;
+/// From this strength on (eight equal bytes), a resemblance is asked first whether it goes on: where it does, one flag
+/// takes the place of eight bits in all contexts.
+const SURE: u32 = 17;
 /// Lines for each context, as powers of two: those of few different values have small tables.
-const BITS: [u32; CONTEXTS] = [6, 10, 15, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16];
+const BITS: [u32; CONTEXTS] = [6, 10, 15, 16, 16, 16, 16, 16, 16, 16];
 /// Places known for each length of resemblance, as a power of two.
 const PLACES: u32 = 20;
 
@@ -43,6 +47,8 @@ pub(in super::super) fn code<'a, C: Coder>(
         long: Resemblance::new(&tape, bits_for(places, PLACES), 4),
         short: Resemblance::new(&tape, bits_for(places, PLACES), 1),
         targets: Targets::new(moves),
+        sure: Flag::new(12, 16),
+        went_on: 0xFFFF,
     };
     for gap in gaps {
         literals.gap(coder, &mut tape, space, gap, truth);
@@ -51,13 +57,31 @@ pub(in super::super) fn code<'a, C: Coder>(
 }
 
 struct Literals<'a> {
-    bytes: Bytes<CONTEXTS, 2, 32>,
+    bytes: Bytes<CONTEXTS, 2, 24>,
     long: Resemblance<20>,
     short: Resemblance<7>,
     targets: Targets<'a>,
+    sure: Flag<3>,
+    /// Whether resemblances that were asked first went on, the last bit for the last one.
+    went_on: u32,
 }
 
 impl Literals<'_> {
+    /// Whether the byte is what a resemblance expects.
+    fn goes_on<C: Coder>(&mut self, coder: &mut C, expected: &Expectation, truth: u8) -> bool {
+        let Expectation { byte, strength, distance, left } = *expected;
+        let place = distance << 3 | left;
+        let contexts = [
+            mix(1, strength | place << 8),
+            mix(2, u32::from(byte) | place << 8),
+            mix(3, self.went_on & 0xFFFF),
+        ];
+        let choice = (strength / 8).min(15) as usize;
+        let goes_on = self.sure.code(coder, &contexts, choice, truth == byte);
+        self.went_on = self.went_on << 1 | u32::from(goes_on);
+        goes_on
+    }
+
     fn gap<C: Coder>(
         &mut self,
         coder: &mut C,
@@ -73,14 +97,13 @@ impl Literals<'_> {
         for at in 0..gap.len {
             let here = tape.here();
             let here = here.as_ref();
-            self.long.look(tape);
-            self.short.look(tape);
+            self.long.look(tape, true);
+            self.short.look(tape, !self.long.is_sure());
             let long = self.long.expect(tape, &self.targets, here);
             let short = self.short.expect(tape, &self.targets, here);
             let code = here.is_some_and(|here| here.section.kind == Kind::Code);
             let beside = old.get(gap.after + at).map_or(0, |byte| u32::from(*byte));
-            let place = u32::try_from((gap.new + at) & 3).expect("two bits");
-            let contexts = contexts(tape.bytes(), code, place, beside, [long, short]);
+            let contexts = contexts(tape.bytes(), code, beside, [long, short]);
             let expected = [long, short].map(|expectation| {
                 expectation.map(|Expectation { byte, strength, distance, .. }| Expected {
                     byte,
@@ -90,8 +113,12 @@ impl Literals<'_> {
             let strength = long.map_or(0, |long| long.strength).min(84) / 6;
             let second = strength.min(15) as usize * 2 + usize::from(code);
             let choice = Choice { first: usize::from(code), second };
-            let byte = truth.get(gap.new + at).copied().unwrap_or(0);
-            let byte = self.bytes.code(coder, &contexts, &expected, choice, byte);
+            let truth = truth.get(gap.new + at).copied().unwrap_or(0);
+            let sure = long.or(short).filter(|found| found.strength >= SURE);
+            let byte = match sure.filter(|sure| self.goes_on(coder, sure, truth)) {
+                Some(sure) => sure.byte,
+                None => self.bytes.code(coder, &contexts, &expected, choice, truth),
+            };
             tape.push(byte, here);
             self.long.learn(tape, space, &mut self.targets, here);
             self.short.learn(tape, space, &mut self.targets, here);
@@ -104,7 +131,6 @@ impl Literals<'_> {
 fn contexts(
     before: &[u8],
     code: bool,
-    place: u32,
     beside: u32,
     expected: [Option<Expectation>; 2],
 ) -> [u32; CONTEXTS] {
@@ -125,13 +151,9 @@ fn contexts(
         mix(5, three),
         mix(7, four),
         mix(mix(9, four), last(5) | last(6) << 8),
-        mix(11, last(2) | last(3) << 8 | kind << 24),
-        mix(mix(13, last(4) | last(8) << 8), place | kind << 8),
         mix(15, long << 8 | strength | short << 20),
         mix(mix(17, long | left << 12), one),
         mix(mix(19, beside), one),
         mix(mix(21, short), two),
-        mix(mix(23, last(1) | last(3) << 8 | last(4) << 16), kind),
-        mix(mix(25, last(4) | last(12) << 8), one | place << 8),
     ]
 }

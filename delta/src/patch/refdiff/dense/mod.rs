@@ -27,7 +27,7 @@ use crate::{
 pub(super) struct Dense<C> {
     coder: C,
     blocks: Flag<4>,
-    hits: Flag<7>,
+    hits: Flag<5>,
     misses: Bytes<10, 1, 24>,
     /// Whether the last blocks were wrong, and whether the last bytes were right; the last bit for the last one.
     dirty: u32,
@@ -94,10 +94,8 @@ impl<C: Coder> Dense<C> {
         let contexts = [
             mix(1, history & 0xFF | kind << 8),
             mix(2, kind & 0xFF | opcode << 16 | (history & 3) << 12),
-            mix(3, now | kind << 8 | (history & 1) << 20),
             mix(mix(4, now | next << 8 | after << 16), history & 3),
             mix(mix(5, last[0] | last[1] << 8 | now << 16), kind),
-            mix(6, (history | !0xFF_FFFF).trailing_ones() | kind << 8 | label << 20),
             mix(mix(7, history & 0xFFF | kind << 16), old_place | label << 8),
         ];
         let role = u32::from(block.roles[at]).min(12);

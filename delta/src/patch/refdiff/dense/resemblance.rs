@@ -13,8 +13,8 @@ use crate::executable::{
 const LOOK_BACK: usize = 40;
 /// After so many wrong bytes, a place is given up.
 const PATIENCE: u32 = 8;
-/// A place known for fewer equal bytes is left for one with [`BETTER_BY`] more.
-const YOUNG: u32 = 24;
+/// A place known for fewer equal bytes than a run has and these is left for one with [`BETTER_BY`] more.
+const YOUNG: u32 = 4;
 const BETTER_BY: u32 = 8;
 /// Bytes blotted out at a time while the old contents are indexed.
 const PART: usize = 64 * 1024;
@@ -63,6 +63,9 @@ pub(super) struct Expectation {
 }
 
 impl<const LEN: usize> Resemblance<LEN> {
+    #[expect(clippy::cast_possible_truncation, reason = "a run is short")]
+    const SURE: u32 = LEN as u32 + YOUNG;
+
     /// Knows every `step`th place of the old contents.
     pub(super) fn new(tape: &Tape<'_>, bits: u32, step: usize) -> Self {
         let mut table = vec![0; 1 << bits];
@@ -89,8 +92,8 @@ impl<const LEN: usize> Resemblance<LEN> {
         self.found = None;
     }
 
-    /// Looks for a place, or a better one, and remembers where the settled bytes end.
-    pub(super) fn look(&mut self, tape: &Tape<'_>) {
+    /// Remembers where the settled bytes end. If a place is `wanted`, looks for one, or a better one.
+    pub(super) fn look(&mut self, tape: &Tape<'_>, wanted: bool) {
         let end = tape.settled();
         if self.seen == end {
             return;
@@ -103,21 +106,24 @@ impl<const LEN: usize> Resemblance<LEN> {
         *entry = u32::try_from(tape.old_size() + end).expect("both sides are smaller than 2^32");
         // The bytes of a distance under way are not settled: it goes on that much later.
         let at = from + tape.bytes().len() - end;
-        let leaves = self
-            .found
-            .is_none_or(|found| found.equal < YOUNG && found.distance.is_none() && found.at != at);
-        if from == 0 || !leaves {
+        let leaves = self.found.is_none_or(|found| {
+            found.equal < Self::SURE && found.distance.is_none() && found.at != at
+        });
+        if from == 0 || !wanted || !leaves {
             return;
         }
         let most = LOOK_BACK.min(end).min(from);
         let here = tape.old_size() + end;
-        let equal = (1..=most)
-            .take_while(|back| tape.blotted(from - back) == tape.blotted(here - back))
-            .count();
+        let equal = (1..=most).take_while(|back| tape.alike(from - back, here - back)).count();
         let so_far = u32::try_from(equal).expect("at most the look-back");
         if equal >= LEN && self.found.is_none_or(|found| so_far > found.equal + BETTER_BY) {
             self.found = Some(Found { at, equal: so_far, wrong: 0, distance: None, expected: 0 });
         }
+    }
+
+    /// Whether it knows a place that it would not leave.
+    pub(super) fn is_sure(&self) -> bool {
+        self.found.is_some_and(|found| found.equal >= Self::SURE)
     }
 
     /// What comes next if it goes on like there.

@@ -167,12 +167,16 @@ impl<'a> Tape<'a> {
         if self.old.fields.covers(at) { BLOT } else { self.old.bytes[at] }
     }
 
-    /// The byte at this settled place of old contents and tape together, blotted.
-    pub(super) fn blotted(&self, at: usize) -> u8 {
+    /// Whether the bytes at two settled places of old contents and tape together count as the same.
+    #[inline]
+    pub(super) fn alike(&self, a: usize, b: usize) -> bool {
+        self.byte(a) == self.byte(b) || self.is_blotted(b) && self.is_blotted(a)
+    }
+
+    fn is_blotted(&self, at: usize) -> bool {
         match at.checked_sub(self.old.bytes.len()) {
-            None => self.blotted_old(at),
-            Some(at) if self.fields.covers(at, 4) => BLOT,
-            Some(at) => self.bytes[at],
+            None => self.old.fields.covers(at),
+            Some(at) => self.fields.covers(at, 4),
         }
     }
 
