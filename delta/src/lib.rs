@@ -14,6 +14,7 @@
 //! | [`read_at`] | how are old bytes read by position? |
 //! | [`tree`] | which file does a byte of the contents belong to? |
 //! | [`blob`] | how are contents compressed whole, and a blob cut into chunks? |
+//! | [`container`] | which bytes are compressed inside of the contents, and how do they become so again? |
 //! | `executable` | which byte lies at which address, and what leads where? |
 //! | [`matching`] | which parts of the new bytes resemble which old ones? |
 //! | [`patch`] | how is that written, read and refused? |
@@ -30,6 +31,7 @@
 
 pub mod assemble;
 pub mod blob;
+pub mod container;
 mod entropy;
 pub mod error;
 mod executable;
@@ -44,7 +46,10 @@ pub mod tree;
 
 pub use assemble::{assemble, assemble_tree};
 pub use blob::{Described, Level};
-pub use error::{AssembleError, Blame, BlobError, CreateError, FrameError, PatchError, SplitError};
+pub use error::{
+    AssembleError, Blame, BlobError, ContainerError, CreateError, FrameError, PatchError,
+    SplitError, StreamError,
+};
 pub use journey::Journey;
 pub use plan::{Plan, Route};
 pub use read_at::ReadAt;

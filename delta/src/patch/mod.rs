@@ -13,7 +13,7 @@ mod header;
 mod plain;
 mod refdiff;
 mod streams;
-mod varint;
+pub(crate) mod varint;
 
 #[cfg(test)]
 mod tests;
