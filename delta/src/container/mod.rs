@@ -38,6 +38,9 @@ mod recipe;
 mod search;
 mod trees;
 
+#[cfg(test)]
+mod tests;
+
 use std::io::Write;
 
 use rayon::prelude::*;

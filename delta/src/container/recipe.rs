@@ -111,7 +111,13 @@ fn shortest(packed: &[u8], raw: &[u8]) -> Option<Vec<u8>> {
 
 /// The recipe by one row of habits, of the blocks up to where so many bytes came; `None` when it gets longer than
 /// `most` or the row takes too many steps.
-fn write(packed: &[u8], raw: &[u8], row: usize, until: usize, most: usize) -> Option<Vec<u8>> {
+pub(super) fn write(
+    packed: &[u8],
+    raw: &[u8],
+    row: usize,
+    until: usize,
+    most: usize,
+) -> Option<Vec<u8>> {
     let mut stream = Inflate::new(packed);
     let mut tokens = Tokens::default();
     let mut recipe = Writer::new(packed, raw, &HABITS[row], most);
