@@ -91,7 +91,8 @@ fn shortest(packed: &[u8], raw: &[u8]) -> Option<Vec<u8>> {
         return Some(recipe);
     }
     let whole = raw.len() <= SAMPLE;
-    let share = if whole { most } else { 64 + most / (raw.len() / SAMPLE) };
+    // The sample ends with a block, which may hold several times as much.
+    let share = if whole { most } else { most.min(64 + 4 * (most / (raw.len() / SAMPLE))) };
     let mut tried: Vec<(usize, usize)> = Vec::new();
     let mut least = share;
     for row in 0..HABITS.len() {
