@@ -126,6 +126,42 @@ fn programs_among_other_contents_come_back() {
     round_trip(&program.link(), &Program::new(Machine::Arm, 72, 200).link());
 }
 
+/// Files that stay, in another order and beside a program that changed: only the program is paid for.
+#[test]
+fn files_that_stay_are_copied_wherever_they_stand() {
+    let [a, b, c] = [80, 81, 82].map(|seed| generate::noise(seed, 150_000));
+    let program = Program::new(Machine::X86, 83, 300);
+    let (old_file, new_file) = (program.link(), program.next(84).link());
+    let old = [&*a, &old_file, &b, &c].concat();
+    let new = [&*c, b"added", &a, &new_file, &b, &c[..100_000]].concat();
+    for codec in [PatchCodec::RefdiffFast, PatchCodec::RefdiffDense] {
+        let alone = patch_of(codec, &old_file, &new_file).len();
+        let all = patch_of(codec, &old, &new).len();
+        assert!(all < alone + 100, "{codec:?}: {all}, the program alone {alone}");
+    }
+}
+
+/// One changed byte changes everything after it in a compressed stream; unpacked, it is one byte.
+#[test]
+fn compressed_streams_are_looked_through() {
+    use std::io::Write as _;
+    let packed = |contents: &[u8]| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(contents).expect("memory");
+        gzip.finish().expect("memory")
+    };
+    let contents = generate::program(85, 200_000);
+    let mut changed = contents.clone();
+    changed[1000] ^= 0x20;
+    let old = [generate::noise(86, 999), packed(&contents), generate::noise(87, 70_000)].concat();
+    let new = [generate::noise(88, 99), packed(&changed), generate::noise(87, 70_000)].concat();
+    let plain = patch_of(PatchCodec::BsdiffZstd, &old, &new).len();
+    for codec in [PatchCodec::RefdiffFast, PatchCodec::RefdiffDense] {
+        let size = patch_of(codec, &old, &new).len();
+        assert!(size < 400 && size * 50 < plain, "{codec:?}: {size}, plain {plain}");
+    }
+}
+
 /// The reference: the `bsdiff` crate, its output under the same compressor.
 #[test]
 fn patches_are_at_most_five_percent_larger_than_bsdiffs() {

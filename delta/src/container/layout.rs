@@ -3,6 +3,8 @@
 //! Whoever holds a [`Layout`] holds the proof that its streams lie inside of the contents one after another and
 //! that what they hold together is within the limits. Must never be made without those checks.
 
+use std::ops::Range;
+
 use super::recipe::{Recipe, WORTH};
 use crate::{error::ContainerError, patch::varint};
 
@@ -52,7 +54,7 @@ pub struct Layout {
 
 impl Layout {
     /// No stream yet, in contents of so many bytes.
-    pub(super) fn new(size: usize) -> Self {
+    pub(crate) fn new(size: usize) -> Self {
         Self { size, streams: Vec::new(), raw: 0, packed: 0 }
     }
 
@@ -86,6 +88,30 @@ impl Layout {
         self.packed += packed;
         self.streams.push(stream);
         Ok(())
+    }
+
+    /// The streams that lie in one of these ranges, placed in what the ranges are one after the other.
+    ///
+    /// The ranges ascend and do not overlap.
+    pub(crate) fn within(&self, ranges: &[Range<usize>]) -> Self {
+        let limits = Limits { raw: u64::MAX, streams: MAX_STREAMS };
+        let mut within = Self::new(ranges.iter().map(Range::len).sum());
+        let mut streams = self.streams.iter().peekable();
+        let mut before = 0;
+        for range in ranges {
+            while streams.next_if(|stream| stream.at < range.start).is_some() {}
+            while let Some(stream) =
+                streams.next_if(|stream| stream.at + stream.packed <= range.end)
+            {
+                let at = before + stream.at - range.start;
+                let placed = Stream { at, ..stream.clone() };
+                within
+                    .push(placed, &limits)
+                    .expect("streams that ascend, of a layout that was checked");
+            }
+            before += range.len();
+        }
+        within
     }
 
     /// Bytes that its streams hold.

@@ -129,6 +129,9 @@ pub enum CreateError {
     /// The compressor failed.
     #[error("cannot compress the patch")]
     Compress(#[source] io::Error),
+    /// Compressed streams of the contents could not be looked through.
+    #[error("cannot look through compressed streams")]
+    Container(#[source] ContainerError),
     /// So scattered that its control data alone would be refused by every reader.
     #[error("the patch needs {got} bytes to say what goes where, at most {limit} are read")]
     Scattered {

@@ -4,7 +4,7 @@ use std::io;
 
 use updraft_protocol::PatchCodec;
 
-use super::{Blame, FrameError};
+use super::{Blame, ContainerError, FrameError};
 use crate::patch::{Check, StreamName};
 
 /// Why a patch was refused or could not be applied.
@@ -144,6 +144,14 @@ pub enum PatchError {
         /// Bytes of the new contents.
         new_size: u64,
     },
+    /// It makes more than its header says.
+    #[error("it writes {got} bytes where {left} are left")]
+    TooLong {
+        /// Bytes that it would write.
+        got: u64,
+        /// Bytes that it may.
+        left: u64,
+    },
     /// More records than there may be for contents of this size.
     #[error("it has {got} records, at most {limit} are read for contents of this size")]
     TooScattered {
@@ -152,6 +160,9 @@ pub enum PatchError {
         /// The limit.
         limit: u64,
     },
+    /// What it says about compressed streams among the contents cannot be true.
+    #[error("compressed streams of the contents are not what it says")]
+    Container(#[source] ContainerError),
     /// What it says about executables among the contents cannot be true.
     #[error("what it says about executables is not possible: {field} is {got}")]
     BadLayout {

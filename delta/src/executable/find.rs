@@ -1,5 +1,7 @@
 //! Looks for executables among contents: at their beginning, in an archive, one after the other.
 
+use std::{cell::Cell, ops::Range};
+
 use super::{Claim, Image, elf, macho, pe, reader::Reader};
 
 /// Images of one side of a patch. What comes after them is matched as plain bytes.
@@ -15,14 +17,27 @@ const BLOCK: usize = 256;
 
 /// The images that lie in these contents, ascending and none within another.
 pub(crate) fn find(contents: &[u8]) -> Vec<Image> {
-    let mut images: Vec<Image> = Vec::new();
+    found(contents).into_iter().map(|(image, _)| image).collect()
+}
+
+/// The bytes of the images that lie in these contents, those that only say what is in them among them: without them
+/// the image is not found again. Ascending; the last bytes of one may lie in the next.
+pub(crate) fn extents(contents: &[u8]) -> Vec<Range<usize>> {
+    let extent = |(image, read): (Image, usize)| image.at..image.end().max(image.at + read);
+    found(contents).into_iter().map(extent).collect()
+}
+
+/// The images and how many bytes of each file were read.
+fn found(contents: &[u8]) -> Vec<(Image, usize)> {
+    let mut images: Vec<(Image, usize)> = Vec::new();
     let mut from = 0;
     for _ in 0..MAX_TRIES {
         let Some(start) = next_beginning(contents, from) else { break };
         from = start + 1;
-        let Some(image) = at(contents, start) else { continue };
-        from = image.sections.last().map_or(from, |section| section.bytes().end);
-        images.push(image);
+        let read = Cell::new(0);
+        let Some(image) = read_at(contents, start, &read) else { continue };
+        from = image.end();
+        images.push((image, read.get()));
         if images.len() == MAX_IMAGES {
             break;
         }
@@ -32,8 +47,12 @@ pub(crate) fn find(contents: &[u8]) -> Vec<Image> {
 
 /// The image that begins at `at` of these contents, if one does.
 pub(crate) fn at(contents: &[u8], at: usize) -> Option<Image> {
+    read_at(contents, at, &Cell::new(0))
+}
+
+fn read_at(contents: &[u8], at: usize, read: &Cell<usize>) -> Option<Image> {
     let bytes = contents.get(at..)?;
-    let file = Reader::new(bytes);
+    let file = Reader::watched(bytes, read);
     parser(bytes)?(file)?.check(at, file)
 }
 

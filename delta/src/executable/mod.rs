@@ -31,7 +31,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use find::{MAX_IMAGES, at, find};
+pub(crate) use find::{MAX_IMAGES, at, extents, find};
 pub(crate) use normalise::{Tables, restore};
 pub(crate) use side::{Normal, Side};
 pub(crate) use space::{Place, Space, first_address};

@@ -13,8 +13,10 @@ mod project;
 mod refine;
 mod scan;
 mod segment;
+mod stretches;
 mod suffix;
 
+pub(crate) use stretches::{SHORTEST as SHORTEST_STRETCH, stretches};
 pub use suffix::MAX_BOTH_SIDES;
 
 use crate::{error::CreateError, executable::Side};

@@ -42,7 +42,8 @@ pub const CONTROL_ALLOWANCE: u64 = 1024 * 1024;
 /// Bytes of old contents hashed or written at a time.
 const BUFFER: usize = 64 * 1024;
 
-/// Old and new contents together of codecs that hold both in memory.
+/// Old and new contents together, of codecs that hold both in memory: what they compare of them, with compressed
+/// streams unpacked.
 pub const MAX_IN_MEMORY: u64 = 1024 * 1024 * 1024;
 
 /// How a patch is made.
@@ -105,9 +106,10 @@ pub fn create_all(
                 let equivalences = matching::equivalences(old, new)?;
                 plain::encode(old, new, &equivalences, &options, &mut patch)?;
             } else {
-                within(old.len() as u64 + new.len() as u64, MAX_IN_MEMORY)?;
-                let comparison =
-                    comparison.get_or_insert_with(|| refdiff::Comparison::of(old, new));
+                let comparison = match &mut comparison {
+                    Some(comparison) => comparison,
+                    none => none.insert(refdiff::Comparison::of(old, new)?),
+                };
                 comparison.encode(&options, &mut patch)?;
             }
             Ok(patch)
@@ -150,23 +152,12 @@ where
     if header.old_size != old.size() {
         return Err(PatchError::OtherBaseSize { expected: header.old_size, got: old.size() });
     }
+    check_base(&header, &digest_of(old)?)?;
     let mut output = Output::new(out, header.new_size);
     match header.codec {
-        PatchCodec::BsdiffZstd => {
-            check_base(&header, &digest_of(old)?)?;
-            plain::decode(old, patch, &header, &mut output)?;
-        }
+        PatchCodec::BsdiffZstd => plain::decode(old, patch, &header, &mut output)?,
         PatchCodec::RefdiffFast | PatchCodec::RefdiffDense => {
-            let both = header.old_size.saturating_add(header.new_size);
-            if both > MAX_IN_MEMORY {
-                return Err(PatchError::TooLarge { got: both, limit: MAX_IN_MEMORY });
-            }
-            let mut contents = vec![0; usize::try_from(header.old_size).expect("fits into memory")];
-            old.read_exact_at(0, &mut contents)
-                .map_err(|source| PatchError::ReadOld { offset: 0, source })?;
-            check_base(&header, &Digest::of(&contents))?;
-            let new = refdiff::decode(contents, patch, &header)?;
-            new.chunks(BUFFER).try_for_each(|bytes| output.write(bytes))?;
+            refdiff::decode(old, patch, &header, &mut output)?;
         }
     }
     output.finish(&header)

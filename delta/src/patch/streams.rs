@@ -41,6 +41,8 @@ pub enum StreamName {
     Values,
     /// Bytes that resemble no old ones.
     Literals,
+    /// Where compressed streams lie in the contents.
+    Containers,
 }
 
 /// Sizes of one stream.
@@ -55,7 +57,9 @@ pub struct StreamSize {
 impl StreamName {
     const fn window_log(self) -> u32 {
         match self {
-            Self::Seek | Self::Add | Self::Copy | Self::Gaps => WINDOW_LOG_CONTROL,
+            Self::Seek | Self::Add | Self::Copy | Self::Gaps | Self::Containers => {
+                WINDOW_LOG_CONTROL
+            }
             Self::Diff | Self::Extra | Self::Values | Self::Literals => WINDOW_LOG_DATA,
         }
     }
@@ -72,6 +76,7 @@ impl fmt::Display for StreamName {
             Self::Gaps => "gaps",
             Self::Values => "values",
             Self::Literals => "literals",
+            Self::Containers => "containers",
         })
     }
 }

@@ -57,6 +57,20 @@ impl Partial {
     }
 }
 
+/// Takes a number off the front: `None` where there is none in its one form.
+pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = Partial::default();
+    loop {
+        let (first, rest) = bytes.split_first()?;
+        *bytes = rest;
+        match number.push(*first) {
+            Step::More => {}
+            Step::Done(value) => return Some(value),
+            Step::Bad => return None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

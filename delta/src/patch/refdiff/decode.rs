@@ -1,21 +1,27 @@
 //! The new contents, from the body of a patch and the old contents.
 
+use std::io::Write;
+
 use updraft_protocol::PatchCodec;
 
 use super::{
     super::{
+        MAX_IN_MEMORY, Output,
         header::{Fields, Header},
         streams::{Stream, StreamName, StreamSize},
     },
     Form,
     dense::{Dense, code_literals},
     fast::Fast,
+    flat::Streams,
     gaps::{Gap, MAX_APART, gaps, total},
     layout,
     pieces::{self, Piece, Sizes},
     rebuild::{Model, New, rebuild},
     streams::Followed,
     targets::Moves,
+    unchanged::Unchanged,
+    weave::Weaving,
 };
 use crate::{
     entropy::{Numbers, Reader},
@@ -26,49 +32,63 @@ use crate::{
 
 /// A patch is never larger than what it makes by more than this.
 const MAX_OVERHEAD: u64 = 1024 * 1024;
+/// Lists of compressed streams. A million of them take some 10 MB; recipes of encoders nobody knows take more.
+const MAX_LISTS: u64 = 32 * 1024 * 1024;
 
-/// The new contents. `old` is what the patch is for: its check was compared.
-pub(in super::super) fn decode<P: ReadAt + ?Sized>(
-    old: Vec<u8>,
+/// Writes the new contents into `out`. `old` is what the patch is for: its check was compared.
+pub(in super::super) fn decode<O, P, W>(
+    old: &O,
     patch: &P,
     header: &Header,
-) -> Result<Vec<u8>, PatchError> {
+    out: &mut Output<W>,
+) -> Result<(), PatchError>
+where
+    O: ReadAt + ?Sized,
+    P: ReadAt + ?Sized,
+    W: Write,
+{
     let limit = header.new_size.saturating_add(MAX_OVERHEAD);
     if patch.size() > limit {
         return Err(PatchError::TooLarge { got: patch.size(), limit });
     }
     let mut bytes = vec![0; index(patch.size())];
     patch.read_exact_at(0, &mut bytes).map_err(PatchError::ReadPatch)?;
-    let mut fields = Fields::<10>::read(&*bytes, header.len)?;
-    let len = fields.number("size of what is coded")?;
-    let first = header.len + fields.taken();
-    let rest = first.checked_add(len).filter(|rest| *rest <= patch.size());
-    let Some(rest) = rest else {
-        return Err(PatchError::Length { expected: first.saturating_add(len), got: patch.size() });
-    };
-    let body = Body { patch: &bytes, rest };
-    let mut coder = Reader::new(&bytes[index(first)..index(rest)]);
+    let mut body = Body::new(&bytes, header.len);
+    let coded = body.fields("size of what is coded")?;
+    let mut coder = Reader::new(body.take(coded)?);
     let form = Numbers::new(1).code(&mut coder, 0, 0);
-    let known = Known::read(&mut coder, old, index(header.new_size))?;
-    let mut out = vec![0; known.new_size];
-    match (header.codec, form) {
+    let sizes = Sizes { old: index(header.old_size), new: index(header.new_size) };
+    let unchanged = Unchanged::code(&mut coder, sizes, None)?;
+    let lists = if form & 2 == 0 { None } else { Some(body.lists()?) };
+    let streams = Streams::read(lists.as_deref(), &unchanged)?;
+    let both = streams.both_sizes();
+    if both > MAX_IN_MEMORY {
+        return Err(PatchError::TooLarge { got: both, limit: MAX_IN_MEMORY });
+    }
+    let flat_old = streams.flat_old(old, &unchanged)?;
+    let known = Known::read(&mut coder, flat_old, streams.new_size())?;
+    let mut flat = vec![0; known.new_size];
+    match (header.codec, form & !2) {
         (PatchCodec::RefdiffDense, form) if form == Form::Coded as u64 => {
-            known.dense(coder, &body, &mut out)?;
+            known.dense(coder, &body, &mut flat)?;
         }
         (_, form) if form == Form::Coded as u64 => {
             let mut model = Fast::new(coder);
-            known.model(&mut out, &mut model)?;
+            known.model(&mut flat, &mut model)?;
             ended(&model.into_coder())?;
-            known.literals(&body, rest, &mut out)?;
+            known.literals(&body, &mut flat)?;
         }
         (PatchCodec::RefdiffFast, form) if form == Form::Streams as u64 => {
             ended(&coder)?;
-            known.streams(&body, &mut out)?;
+            known.streams(body, &mut flat)?;
         }
         (_, got) => return Err(PatchError::BadLayout { field: "form", got }),
     }
-    known.restore(&mut out);
-    Ok(out)
+    known.restore(&mut flat);
+    drop(known);
+    let mut weaving = Weaving::new(old, &unchanged, out);
+    streams.pack(&flat, &mut weaving).map_err(|error| weaving.failure().unwrap_or(error))?;
+    weaving.finish()
 }
 
 /// What was coded ends where it should.
@@ -76,10 +96,74 @@ fn ended(coder: &Reader<'_>) -> Result<(), PatchError> {
     if coder.is_ended() { Ok(()) } else { Err(PatchError::OtherEnd) }
 }
 
-/// A patch and where what comes after the coded begins in it.
+/// A patch, taken from the front.
 struct Body<'p> {
     patch: &'p [u8],
-    rest: u64,
+    /// Where what was not taken yet begins.
+    at: u64,
+}
+
+impl<'p> Body<'p> {
+    fn new(patch: &'p [u8], at: u64) -> Self {
+        Self { patch, at }
+    }
+
+    /// A number.
+    fn fields(&mut self, field: &'static str) -> Result<u64, PatchError> {
+        let mut fields = Fields::<10>::read(self.patch, self.at)?;
+        let number = fields.number(field)?;
+        self.at += fields.taken();
+        Ok(number)
+    }
+
+    /// The size of a stream.
+    fn size(&mut self) -> Result<StreamSize, PatchError> {
+        Ok(StreamSize { raw: self.fields("stream sizes")?, packed: self.fields("stream sizes")? })
+    }
+
+    /// So many bytes.
+    fn take(&mut self, len: u64) -> Result<&'p [u8], PatchError> {
+        let end = self.at.saturating_add(len);
+        if end > self.patch.size() {
+            return Err(PatchError::Length { expected: end, got: self.patch.size() });
+        }
+        let bytes = &self.patch[index(self.at)..index(end)];
+        self.at = end;
+        Ok(bytes)
+    }
+
+    /// The stream of this size that comes next.
+    fn stream(
+        &mut self,
+        name: StreamName,
+        size: StreamSize,
+    ) -> Result<Stream<'p, [u8]>, PatchError> {
+        let stream = Stream::open(self.patch, name, self.at, size)?;
+        self.take(size.packed)?;
+        Ok(stream)
+    }
+
+    /// What is left.
+    fn rest(&self) -> &'p [u8] {
+        &self.patch[index(self.at)..]
+    }
+
+    /// The lists of compressed streams.
+    fn lists(&mut self) -> Result<Vec<u8>, PatchError> {
+        let size = self.size()?;
+        if size.raw > MAX_LISTS {
+            return Err(PatchError::StreamSize {
+                stream: StreamName::Containers,
+                got: size.raw,
+                limit: MAX_LISTS,
+            });
+        }
+        let mut stream = self.stream(StreamName::Containers, size)?;
+        let mut lists = vec![0; index(size.raw)];
+        stream.read_exact(&mut lists)?;
+        stream.finish()?;
+        Ok(lists)
+    }
 }
 
 /// What is known before bytes are coded.
@@ -127,7 +211,7 @@ impl Known {
                 ended(&model.into_coder())
             },
             || {
-                let mut coder = Reader::new(&body.patch[index(body.rest)..]);
+                let mut coder = Reader::new(body.rest());
                 let tape =
                     code_literals(&mut coder, &self.old, &self.space, &self.moves, &self.gaps, &[]);
                 ended(&coder).map(|()| tape)
@@ -138,31 +222,20 @@ impl Known {
         Ok(())
     }
 
-    fn streams(&self, body: &Body<'_>, out: &mut [u8]) -> Result<(), PatchError> {
-        let mut fields = Fields::<40>::read(body.patch, body.rest)?;
-        let mut size = || {
-            let raw = fields.number("stream sizes")?;
-            Ok(StreamSize { raw, packed: fields.number("stream sizes")? })
-        };
-        let (gaps, values) = (size()?, size()?);
-        let first = body.rest + fields.taken();
-        let literals =
-            first.checked_add(gaps.packed).and_then(|end| end.checked_add(values.packed));
-        let literals = literals.filter(|at| *at <= body.patch.size());
-        let Some(literals) = literals else {
-            let expected = first.saturating_add(gaps.packed).saturating_add(values.packed);
-            return Err(PatchError::Length { expected, got: body.patch.size() });
-        };
+    fn streams(&self, mut body: Body<'_>, out: &mut [u8]) -> Result<(), PatchError> {
+        let (gaps, values) = (body.size()?, body.size()?);
+        let gaps = body.stream(StreamName::Gaps, gaps)?;
+        let values = body.stream(StreamName::Values, values)?;
         let follow = |out: &mut [u8]| {
-            let mut model = Followed::open(body.patch, first, gaps, values)?;
+            let mut model = Followed::new(gaps, values)?;
             self.model(out, &mut model)?;
             model.finish()
         };
         if total(&self.gaps) > MAX_APART {
             follow(out)?;
-            return self.literals(body, literals, out);
+            return self.literals(&body, out);
         }
-        let (read, followed) = rayon::join(|| self.literals_apart(body, literals), || follow(out));
+        let (read, followed) = rayon::join(|| self.literals_apart(&body), || follow(out));
         followed?;
         let mut literals = &*read?;
         for gap in &self.gaps {
@@ -173,9 +246,9 @@ impl Known {
         Ok(())
     }
 
-    /// Reads the literals that begin at `at` of the patch into their gaps.
-    fn literals(&self, body: &Body<'_>, at: u64, out: &mut [u8]) -> Result<(), PatchError> {
-        let mut stream = self.open_literals(body, at)?;
+    /// Reads literals, which are the rest of the patch, into their gaps.
+    fn literals(&self, body: &Body<'_>, out: &mut [u8]) -> Result<(), PatchError> {
+        let mut stream = self.open_literals(body)?;
         for gap in &self.gaps {
             stream.read_exact(&mut out[gap.new..gap.new + gap.len])?;
         }
@@ -183,17 +256,17 @@ impl Known {
     }
 
     /// Reads them one after the other.
-    fn literals_apart(&self, body: &Body<'_>, at: u64) -> Result<Vec<u8>, PatchError> {
+    fn literals_apart(&self, body: &Body<'_>) -> Result<Vec<u8>, PatchError> {
         let mut literals = vec![0; total(&self.gaps)];
-        let mut stream = self.open_literals(body, at)?;
+        let mut stream = self.open_literals(body)?;
         stream.read_exact(&mut literals)?;
         stream.finish()?;
         Ok(literals)
     }
 
-    fn open_literals<'p>(&self, body: &Body<'p>, at: u64) -> Result<Stream<'p, [u8]>, PatchError> {
-        let size = StreamSize { raw: total(&self.gaps) as u64, packed: body.patch.size() - at };
-        Stream::open(body.patch, StreamName::Literals, at, size)
+    fn open_literals<'p>(&self, body: &Body<'p>) -> Result<Stream<'p, [u8]>, PatchError> {
+        let size = StreamSize { raw: total(&self.gaps) as u64, packed: body.rest().len() as u64 };
+        Stream::open(body.patch, StreamName::Literals, body.at, size)
     }
 
     /// Puts tables of the new images back that are in normal form.

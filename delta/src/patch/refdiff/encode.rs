@@ -4,19 +4,21 @@ use updraft_protocol::PatchCodec;
 
 use super::{
     super::{
-        Options,
+        MAX_IN_MEMORY, Options,
         streams::{self, StreamName},
         varint,
     },
     Form,
     dense::{Dense, code_literals},
     fast::Fast,
+    flat::{Flat, Streams},
     gaps::{Gap, MAX_APART, gaps, total},
     layout,
     pieces::{self, Piece, Sizes},
     rebuild::{Model, New, rebuild},
     streams::Gathered,
     targets::Moves,
+    unchanged::Unchanged,
 };
 use crate::{
     blob::Level,
@@ -32,6 +34,8 @@ const LITTLE: usize = 64 * 1024;
 /// Both sides and what they have in common.
 #[derive(Debug)]
 pub(in super::super) struct Comparison {
+    unchanged: Unchanged,
+    streams: Streams,
     old: Side,
     new: Side,
     equivalences: Vec<Equivalence>,
@@ -39,12 +43,21 @@ pub(in super::super) struct Comparison {
 
 impl Comparison {
     /// Compares old and new contents.
-    pub(in super::super) fn of(old: &[u8], new: &[u8]) -> Self {
-        let side = |contents: &[u8]| Side::new(contents.to_vec(), executable::find(contents));
+    pub(in super::super) fn of(old: &[u8], new: &[u8]) -> Result<Self, CreateError> {
+        let Flat { old, new, unchanged, streams } =
+            Flat::of(old, new).map_err(CreateError::Container)?;
+        let got = old.len() as u64 + new.len() as u64;
+        if got > MAX_IN_MEMORY {
+            return Err(CreateError::TooLarge { got, limit: MAX_IN_MEMORY });
+        }
+        let side = |contents: Vec<u8>| {
+            let images = executable::find(&contents);
+            Side::new(contents, images)
+        };
         let (old, new) = rayon::join(|| side(old), || side(new));
         let mut equivalences = matching::resembling(&old, &new);
         keep_longest(&mut equivalences, pieces::most(new.bytes.len()));
-        Self { old, new, equivalences }
+        Ok(Self { unchanged, streams, old, new, equivalences })
     }
 
     /// Appends the body of a patch to its header.
@@ -64,7 +77,9 @@ impl Comparison {
         let (old, new) = (&self.old, &self.new);
         let sizes = Sizes { old: old.bytes.len(), new: new.bytes.len() };
         let mut coder = Writer::new();
-        Numbers::new(1).code(&mut coder, 0, form as u64);
+        let packed = u64::from(!self.streams.is_empty());
+        Numbers::new(1).code(&mut coder, 0, form as u64 | packed << 1);
+        Unchanged::code(&mut coder, self.unchanged.sizes(), Some(&self.unchanged))?;
         layout::old_images(&mut coder, &old.bytes, old.space.images().to_vec())?;
         let told: Vec<_> =
             new.space.images().iter().cloned().zip(new.tables.iter().copied()).collect();
@@ -102,6 +117,7 @@ impl Comparison {
             },
         );
         push_coded(patch, &coded.map_err(CreateError::Untrue)?);
+        self.push_streams(Level::PUBLISH, patch)?;
         patch.extend_from_slice(&literals);
         Ok(())
     }
@@ -120,6 +136,7 @@ impl Comparison {
         let [gaps, values, literals] = &*packed else { unreachable!("as many as were named") };
         let mut body = Vec::new();
         push_coded(&mut body, &begun.coder.finish());
+        self.push_streams(level, &mut body)?;
         for stream in [gaps, values] {
             varint::push(&mut body, stream.size.raw);
             varint::push(&mut body, stream.size.packed);
@@ -127,7 +144,7 @@ impl Comparison {
         body.extend_from_slice(&gaps.bytes);
         body.extend_from_slice(&values.bytes);
         if gathered.values.len() <= LITTLE {
-            let coded = self.coded().map_err(CreateError::Untrue)?;
+            let coded = self.coded(level)?;
             if coded.len() < body.len() {
                 body = coded;
             }
@@ -138,13 +155,30 @@ impl Comparison {
     }
 
     /// Everything but the literals, bit by bit.
-    fn coded(&self) -> Result<Vec<u8>, PatchError> {
-        let mut begun = self.begin(Form::Coded)?;
+    fn coded(&self, level: Level) -> Result<Vec<u8>, CreateError> {
+        let mut begun = self.begin(Form::Coded).map_err(CreateError::Untrue)?;
         let mut model = Fast::new(std::mem::replace(&mut begun.coder, Writer::new()));
-        self.model(&begun, &mut model)?;
+        self.model(&begun, &mut model).map_err(CreateError::Untrue)?;
         let mut body = Vec::new();
         push_coded(&mut body, &model.into_coder().finish());
+        self.push_streams(level, &mut body)?;
         Ok(body)
+    }
+
+    /// Appends where compressed streams are, if there are any.
+    fn push_streams(&self, level: Level, body: &mut Vec<u8>) -> Result<(), CreateError> {
+        if self.streams.is_empty() {
+            return Ok(());
+        }
+        let lists = self.streams.write();
+        let packed = streams::pack([(StreamName::Containers, &*lists)], level)
+            .map_err(CreateError::Compress)?;
+        for stream in &packed {
+            varint::push(body, stream.size.raw);
+            varint::push(body, stream.size.packed);
+            body.extend_from_slice(&stream.bytes);
+        }
+        Ok(())
     }
 
     fn literals(&self, gaps: &[Gap]) -> Vec<u8> {

@@ -1,10 +1,10 @@
 //! Codecs 2 and 3: bsdiff that knows what references are.
 //!
 //! ```text
-//!  old ─ images, normal form ─▶ Side ─┐                                ┌ dense/     context mixing
-//!                                     ├ project, segment ─▶ pieces ────┤ fast.rs    counters, for little
-//!  new ─ images, normal form ─▶ Side ─┘   matching/        layout.rs   └ streams.rs streams, for much
-//!                                                          pieces.rs
+//!  old ─ flat.rs ─▶ images, normal form ─▶ Side ─┐                            ┌ dense/     context mixing
+//!        what changed, unpacked                  ├ project, segment ─▶ pieces ┤ fast.rs    counters, for little
+//!  new ─ flat.rs ─▶ images, normal form ─▶ Side ─┘   matching/   layout.rs    └ streams.rs streams, for much
+//!        unchanged.rs                                            pieces.rs
 //!  rebuild.rs   piece by piece: predict.rs says what old bytes become, a model codes what they do become
 //!  targets.rs   where references lead now      hypotheses.rs   what numbers in data mean
 //!  encode.rs    makes the body of a patch      decode.rs       the new contents from it
@@ -15,18 +15,21 @@
 //! | bytes | what |
 //! |---|---|
 //! | number | size of what is coded |
-//! | that many | coded: which form, where old images begin, the new images, the pieces; but for the form of streams also what is not as predicted |
+//! | that many | coded: which form, what is unchanged, where old images begin, the new images, the pieces; but for the form of streams also what is not as predicted |
+//! | 2 numbers | where compressed streams were unpacked only: size of their lists, unpacked and packed |
+//! | these | the lists |
 //! | 4 numbers | form of streams only: sizes of gaps and values, each unpacked and packed |
 //! | these | form of streams only: gaps, values |
 //! | the rest | literals: for the dense codec coded by themselves, else stored or one zstd frame |
 //!
-//! Old and new contents are both held in memory. Whoever made a patch, applying it ends in bytes or in an error;
+//! What is compared of old and new contents is held in memory. Whoever made a patch, applying it ends in bytes or in an error;
 //! whether they are the right bytes, their digest says.
 
 mod decode;
 mod dense;
 mod encode;
 mod fast;
+mod flat;
 mod gaps;
 mod hypotheses;
 mod layout;
@@ -35,10 +38,12 @@ mod predict;
 mod rebuild;
 mod streams;
 mod targets;
+mod unchanged;
+mod weave;
 
 pub(super) use self::{decode::decode, encode::Comparison};
 
-/// How what is not as predicted is coded; its number comes first.
+/// How what is not as predicted is coded. Its number comes first, plus two if compressed streams were unpacked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// Bit by bit, among the coded: for little.

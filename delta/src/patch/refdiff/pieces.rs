@@ -74,7 +74,7 @@ pub(super) fn code<C: Coder>(
 }
 
 /// Bytes of both sides.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sizes {
     pub(super) old: usize,
     pub(super) new: usize,

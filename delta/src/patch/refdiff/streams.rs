@@ -6,7 +6,7 @@
 
 use super::{
     super::{
-        streams::{Stream, StreamName, StreamSize},
+        streams::{Stream, StreamName},
         varint,
     },
     predict::Block,
@@ -54,16 +54,10 @@ pub(super) struct Followed<'p> {
 }
 
 impl<'p> Followed<'p> {
-    /// Streams that lie one after the other from `at` on.
-    pub(super) fn open(
-        patch: &'p [u8],
-        at: u64,
-        gaps: StreamSize,
-        values: StreamSize,
+    pub(super) fn new(
+        gaps: Stream<'p, [u8]>,
+        values: Stream<'p, [u8]>,
     ) -> Result<Self, PatchError> {
-        let values_at = at.saturating_add(gaps.packed);
-        let gaps = Stream::open(patch, StreamName::Gaps, at, gaps)?;
-        let values = Stream::open(patch, StreamName::Values, values_at, values)?;
         let mut followed = Self { gaps, values, next: None, wrong: 0 };
         followed.advance()?;
         Ok(followed)
