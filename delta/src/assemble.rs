@@ -21,7 +21,7 @@ use crate::{
 ///
 /// `blob` is the route's blob, its chunks verified. `base` is the installed contents, which only a patch
 /// reads; for a whole artifact an empty slice does. What was written before an error is worth nothing. Takes
-/// at most 129 MiB of memory. To stop early, let `out` fail.
+/// at most 129 MiB of memory, or what [`patch::apply`] takes. To stop early, let `out` fail.
 pub fn assemble<B, O, W>(
     route: &Route,
     contents: u64,

@@ -62,7 +62,7 @@ const DENSER_BY_PERCENT: u64 = 3;
 /// Makes the patch from `old` to `new` contents, of the codec that suits it, applies it, and describes it if it is
 /// worth offering against a whole artifact of `whole_size` bytes.
 ///
-/// Takes up to twelve times both sides in memory; where they are too large for that, the plain codec does it.
+/// Takes up to twelve times both sides in memory and 64 MiB; sides too large for that are left to the plain codec.
 pub fn patch(
     old: &[u8],
     new: &[u8],
@@ -87,15 +87,20 @@ pub fn patch(
 fn smallest(old: &[u8], new: &[u8], level: Level) -> Result<(PatchCodec, Vec<u8>), CreateError> {
     let codecs = [PatchCodec::RefdiffFast, PatchCodec::RefdiffDense];
     let mut made = patch::create_all(old, new, &codecs, level).into_iter();
-    let (fast, dense) = (made.next().and_then(Result::ok), made.next().and_then(Result::ok));
-    let Some(fast) = fast else {
-        let options = Options { codec: PatchCodec::BsdiffZstd, level };
-        return Ok((options.codec, patch::create(old, new, &options)?));
+    let mut next = || made.next().expect("one for each codec");
+    let fast = match next() {
+        Ok(fast) => fast,
+        Err(CreateError::TooLarge { .. }) => {
+            let options = Options { codec: PatchCodec::BsdiffZstd, level };
+            return Ok((options.codec, patch::create(old, new, &options)?));
+        }
+        Err(error) => return Err(error),
     };
     let enough = fast.len() as u64 * (100 - DENSER_BY_PERCENT);
-    match dense {
-        Some(dense) if dense.len() as u64 * 100 <= enough => Ok((PatchCodec::RefdiffDense, dense)),
-        _ => Ok((PatchCodec::RefdiffFast, fast)),
+    match next() {
+        Ok(dense) if dense.len() as u64 * 100 <= enough => Ok((PatchCodec::RefdiffDense, dense)),
+        Ok(_) | Err(CreateError::TooMuchNew { .. }) => Ok((PatchCodec::RefdiffFast, fast)),
+        Err(error) => Err(error),
     }
 }
 

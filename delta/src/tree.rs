@@ -4,7 +4,10 @@
 //! files again and lets none through whose bytes are not what the tree says. Neither opens a file: what
 //! touches a disk is behind [`FileSource`] and [`FileSink`].
 
-use std::io::{self, Write};
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
 
 use updraft_protocol::{Digest, FileMode, Hasher, Tree, TreePath};
 
@@ -169,16 +172,18 @@ fn sink_error(path: &TreePath, source: io::Error) -> SplitError {
     SplitError::Sink { path: path.clone(), source }
 }
 
+/// What a `Write` can tell of a failure; the failure itself is kept for who asks.
+pub(crate) fn keep<E: Display>(result: Result<(), E>, failure: &mut Option<E>) -> io::Result<()> {
+    result.map_err(|error| {
+        let shown = io::Error::other(error.to_string());
+        *failure = Some(error);
+        shown
+    })
+}
+
 impl<S: FileSink> Write for TreeWriter<'_, S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.push(bytes) {
-            Ok(()) => Ok(bytes.len()),
-            Err(error) => {
-                let shown = io::Error::other(error.to_string());
-                self.failure = Some(error);
-                Err(shown)
-            }
-        }
+        keep(self.push(bytes), &mut self.failure).map(|()| bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

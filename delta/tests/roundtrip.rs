@@ -9,6 +9,7 @@ use std::io;
 use proptest::prelude::*;
 use updraft_delta::{
     Level,
+    offer::{self, PatchResult},
     patch::{self, Check, Expected, Options},
 };
 use updraft_protocol::{Digest, PatchCodec};
@@ -53,7 +54,11 @@ fn equal_contents_cost_a_header() {
 #[test]
 fn contents_without_anything_in_common_cost_themselves() {
     let new = generate::noise(2, 100_000);
-    assert!(round_trip(&[], &new) < 100_600);
+    for codec in PatchCodec::ALL {
+        // The dense codec pays for not knowing that there is nothing to know.
+        let most = if codec == PatchCodec::RefdiffDense { 100_600 } else { 100_200 };
+        assert!(patch_of(codec, &[], &new).len() < most, "{codec:?}");
+    }
     assert!(round_trip(&generate::noise(3, 100_000), &new) < 103_000);
 }
 
@@ -139,6 +144,49 @@ fn files_that_stay_are_copied_wherever_they_stand() {
         let all = patch_of(codec, &old, &new).len();
         assert!(all < alone + 100, "{codec:?}: {all}, the program alone {alone}");
     }
+}
+
+/// Sides too large to be compared whole: only what changed is, and the rest comes from the old contents.
+#[test]
+fn of_large_sides_only_what_changed_is_compared() {
+    let rest = generate::noise(90, 65 * 1024 * 1024);
+    let program = Program::new(Machine::X86, 91, 300);
+    let (half, other) = rest.split_at(rest.len() / 2);
+    let old = [half, &program.link(), other].concat();
+    let new = [other, &program.next(92).link(), half].concat();
+    for codec in [PatchCodec::RefdiffFast, PatchCodec::RefdiffDense] {
+        let alone = patch_of(codec, &program.link(), &program.next(92).link()).len();
+        let all = patch_of(codec, &old, &new).len();
+        assert!(all < alone + 100, "{codec:?}: {all}, the program alone {alone}");
+    }
+}
+
+/// The dense patch is offered where it saves enough for its time, else the fast one.
+#[test]
+fn what_is_offered_is_the_dense_patch_only_where_it_saves_enough() {
+    let program = Program::new(Machine::Arm, 93, 500);
+    let text = generate::noise(94, 20_000);
+    let pairs = [
+        (program.link(), program.next(95).link()),
+        (text.clone(), [&text[..10_000], b"x", &text[10_000..]].concat()),
+        (Vec::new(), generate::noise(96, 5000)),
+    ];
+    let mut offered = Vec::new();
+    for (old, new) in pairs {
+        let [_, fast, dense] = PatchCodec::ALL.map(|codec| patch_of(codec, &old, &new).len());
+        let made = offer::patch(&old, &new, Level::FAST, u64::MAX).expect("small");
+        let PatchResult::Offer { codec, bytes, .. } = made else { panic!("worth it") };
+        let expected = if dense * 100 <= fast * 97 {
+            (PatchCodec::RefdiffDense, dense)
+        } else {
+            (PatchCodec::RefdiffFast, fast)
+        };
+        assert_eq!((codec, bytes.len()), expected);
+        offered.push(codec);
+    }
+    assert!(
+        offered.contains(&PatchCodec::RefdiffDense) && offered.contains(&PatchCodec::RefdiffFast)
+    );
 }
 
 /// One changed byte changes everything after it in a compressed stream; unpacked, it is one byte.

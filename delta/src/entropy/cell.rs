@@ -33,7 +33,7 @@ impl Cell {
         let count = self.count();
         let chance = i32::from(self.chance());
         let target = if bit { 4095 } else { 0 };
-        // Rounded away from where it is, so that it gets there.
+        // To the nearest: cut off, it would stop a step's inverse away from where it goes.
         let step = ((target - chance) * RATES[usize::from(count)] + 0x8000) >> 16;
         #[expect(
             clippy::cast_possible_truncation,

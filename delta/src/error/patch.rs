@@ -163,9 +163,9 @@ pub enum PatchError {
     /// What it says about compressed streams among the contents cannot be true.
     #[error("compressed streams of the contents are not what it says")]
     Container(#[source] ContainerError),
-    /// What it says about executables among the contents cannot be true.
-    #[error("what it says about executables is not possible: {field} is {got}")]
-    BadLayout {
+    /// What it says about itself or about the contents cannot be true.
+    #[error("what it says cannot be: `{field}` is {got}")]
+    Impossible {
         /// What is wrong.
         field: &'static str,
         /// The number that was read.

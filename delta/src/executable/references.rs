@@ -23,6 +23,13 @@ pub(crate) fn distance(bits: u32) -> u64 {
     i64::from(bits.cast_signed()).cast_unsigned()
 }
 
+/// The low 32 bits: what references hold of an address or a distance. Who is wrong about more is corrected.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
+pub(crate) fn low_bits(value: u64) -> u32 {
+    value as u32
+}
+
 /// Whether four bytes of x86-64 code that follow these two are likely a distance: `call`, `jmp`, `jcc` (0F 8x),
 /// or an operand relative to the instruction pointer (mod 00, r/m 101).
 #[inline]
@@ -121,6 +128,8 @@ pub(crate) fn x86_target_at(contents: &[u8], at: usize, next: u64) -> u64 {
 
 /// Instructions of arm64 that say an address, alone or two together.
 pub(crate) mod arm {
+    use super::low_bits;
+
     /// Bits of `b` and `bl` that are no distance.
     const BRANCH_OPCODE: u32 = 0xFC00_0000;
     /// Bits of `adrp` that are no distance.
@@ -185,11 +194,6 @@ pub(crate) mod arm {
     #[inline]
     pub(crate) fn with_in_page(word: u32, address: u64, scale: u32) -> u32 {
         word & !(0xFFF << 10) | low_bits((address & (PAGE - 1)) >> scale) << 10
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
-    fn low_bits(value: u64) -> u32 {
-        value as u32
     }
 
     #[cfg(test)]

@@ -5,6 +5,13 @@
 //!                              └─ scan.rs ─▶ Equivalence, Equivalence, … (in order of new, never overlapping)
 //! ```
 //!
+//! For patches that know of references, in the same form:
+//!
+//! ```text
+//!  old, new ─ stretches.rs ─▶ what stands on both sides, and is not looked at any more
+//!  Side, Side ─ project.rs ─▶ references as marks ─ kmers.rs, segment.rs ─▶ Equivalence, … ─ refine.rs ─▶ their ends
+//! ```
+//!
 //! Matching only proposes. A patch made from any list of equivalences that keeps the rules of [`Equivalence`]
 //! is right; from a good one it is small.
 

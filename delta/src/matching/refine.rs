@@ -12,20 +12,6 @@ const GIVE_UP: i64 = 60;
 const BORDER_MOVES: usize = 512;
 const BORDER_LOSES: i64 = 24;
 
-/// Makes one of neighbours that continue each other on both sides.
-pub(super) fn join(parts: impl Iterator<Item = Equivalence>) -> Vec<Equivalence> {
-    let mut joined: Vec<Equivalence> = Vec::new();
-    for part in parts {
-        match joined.last_mut() {
-            Some(last) if last.new + last.len == part.new && last.old + last.len == part.old => {
-                last.len += part.len;
-            }
-            _ => joined.push(part),
-        }
-    }
-    joined
-}
-
 /// Moves all ends.
 pub(super) fn refine(old: &[u8], new: &[u8], found: &mut Vec<Equivalence>) {
     for index in 0..found.len() {

@@ -33,7 +33,7 @@ pub(super) fn scan(old: &[u8], new: &[u8], neighbours: &Neighbours) -> Vec<Equiv
 }
 
 /// Makes one of neighbours that continue each other on both sides.
-fn join(parts: impl Iterator<Item = Equivalence>) -> Vec<Equivalence> {
+pub(super) fn join(parts: impl Iterator<Item = Equivalence>) -> Vec<Equivalence> {
     let mut joined: Vec<Equivalence> = Vec::new();
     for part in parts {
         match joined.last_mut() {
@@ -93,7 +93,7 @@ impl Measure<'_> {
     }
 }
 
-fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
     const WORD: usize = 8;
     let words = a.chunks_exact(WORD).zip(b.chunks_exact(WORD)).take_while(|(a, b)| a == b).count();
     let done = words * WORD;

@@ -12,7 +12,8 @@ use rayon::prelude::*;
 use super::{
     Equivalence,
     kmers::Kmers,
-    refine::{join, refine},
+    refine::refine,
+    scan::{common_prefix, join},
 };
 
 /// New bytes walked by one task. Fixed, so that the result does not depend on the number of threads.
@@ -184,7 +185,8 @@ impl<'a> Walk<'a> {
             }
             let from =
                 usize::try_from(as_diagonal(at) + diagonal).expect("an offset of the old bytes");
-            let equal = common_prefix(&old[from..], rest);
+            let ahead = rest.len().min(LOOK_AHEAD);
+            let equal = common_prefix(&old[from..], &rest[..ahead]);
             let jump = jump(diagonal.abs_diff(best.diagonal));
             let saved = i32::try_from(equal).expect("at most the look-ahead") * LITERAL;
             if equal < SHORTEST || saved * 100 < jump * WORTH_PERCENT {
@@ -272,8 +274,4 @@ fn nearest(bucket: &[u32], small: usize, at: usize, homes: &[Diagonal], found: &
         let after = bucket.partition_point(|old| Diagonal::from(*old) < expected);
         found.extend(bucket[after.saturating_sub(1)..].iter().take(2).map(diagonal));
     }
-}
-
-fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take(LOOK_AHEAD).take_while(|(a, b)| a == b).count()
 }

@@ -82,7 +82,7 @@ pub struct Applied {
 
 /// Makes the patch from `old` to `new`: the same bytes for the same input on any number of threads.
 ///
-/// Takes up to twelve times both sides in memory. A failure means no patch, never a bad release.
+/// Takes up to twelve times both sides in memory and 64 MiB. A failure means no patch, never a bad release.
 pub fn create(old: &[u8], new: &[u8], options: &Options) -> Result<Vec<u8>, CreateError> {
     create_all(old, new, &[options.codec], options.level).pop().expect("one for each codec")
 }
@@ -98,23 +98,36 @@ pub fn create_all(
     codecs
         .iter()
         .map(|codec| {
-            let options = Options { codec: *codec, level };
             within(old.len().max(new.len()) as u64, MAX_SIDE)?;
             let mut patch = Vec::new();
             Header::of(*codec, old, new).write(&mut patch);
-            if *codec == PatchCodec::BsdiffZstd {
-                let equivalences = matching::equivalences(old, new)?;
-                plain::encode(old, new, &equivalences, &options, &mut patch)?;
-            } else {
-                let comparison = match &mut comparison {
-                    Some(comparison) => comparison,
-                    none => none.insert(refdiff::Comparison::of(old, new)?),
-                };
-                comparison.encode(&options, &mut patch)?;
+            match codec {
+                PatchCodec::BsdiffZstd => {
+                    let equivalences = matching::equivalences(old, new)?;
+                    plain::encode(old, new, &equivalences, level, &mut patch)?;
+                }
+                PatchCodec::RefdiffFast => {
+                    compared(&mut comparison, old, new)?.fast(level, &mut patch)?;
+                }
+                PatchCodec::RefdiffDense => {
+                    compared(&mut comparison, old, new)?.dense(level, &mut patch)?;
+                }
             }
             Ok(patch)
         })
         .collect()
+}
+
+/// The comparison of both sides, made when it is asked for first.
+fn compared<'c>(
+    made: &'c mut Option<refdiff::Comparison>,
+    old: &[u8],
+    new: &[u8],
+) -> Result<&'c refdiff::Comparison, CreateError> {
+    Ok(match made {
+        Some(comparison) => comparison,
+        none => none.insert(refdiff::Comparison::of(old, new)?),
+    })
 }
 
 fn within(got: u64, limit: u64) -> Result<(), CreateError> {
@@ -128,7 +141,8 @@ pub fn inspect<P: ReadAt + ?Sized>(patch: &P) -> Result<Header, PatchError> {
 
 /// Applies a patch: reads `old` by position and writes the new contents in order.
 ///
-/// Takes at most 48 MiB of memory, whatever the sizes. Reads all of `old` once before it writes anything, to
+/// Takes at most 48 MiB of memory for a plain patch, whatever the sizes; for the others what they compare of both
+/// sides, with compressed streams unpacked, and 64 MiB. Reads all of `old` once before it writes anything, to
 /// refuse contents that the patch is not for. What was written before an error is worth nothing. To stop
 /// early, let `out` fail.
 pub fn apply<O, P, W>(

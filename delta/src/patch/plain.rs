@@ -10,13 +10,14 @@
 use std::io::Write;
 
 use super::{
-    BUFFER, CONTROL_ALLOWANCE, Options, Output,
+    BUFFER, CONTROL_ALLOWANCE, Output,
     header::{Fields, Header},
     piece,
     streams::{self, Stream, StreamName, StreamSize},
     varint,
 };
 use crate::{
+    blob::Level,
     error::{CreateError, PatchError},
     matching::Equivalence,
     read_at::ReadAt,
@@ -35,7 +36,7 @@ pub(super) fn encode(
     old: &[u8],
     new: &[u8],
     equivalences: &[Equivalence],
-    options: &Options,
+    level: Level,
     patch: &mut Vec<u8>,
 ) -> Result<(), CreateError> {
     let raw = raw_streams(old, new, equivalences);
@@ -52,7 +53,7 @@ pub(super) fn encode(
         (StreamName::Diff, diff),
         (StreamName::Extra, extra),
     ];
-    let packed = streams::pack(named, options.level).map_err(CreateError::Compress)?;
+    let packed = streams::pack(named, level).map_err(CreateError::Compress)?;
     for stream in &packed {
         varint::push(patch, stream.size.raw);
         varint::push(patch, stream.size.packed);

@@ -103,14 +103,16 @@ pub(super) struct Packed {
 pub(super) fn pack<const N: usize>(
     raw: [(StreamName, &[u8]); N],
     level: Level,
-) -> io::Result<Vec<Packed>> {
-    raw.into_par_iter()
+) -> io::Result<[Packed; N]> {
+    let packed: Vec<Packed> = raw
+        .into_par_iter()
         .map(|(name, raw)| {
             let bytes = pack_one(raw, name, level)?;
             let size = StreamSize { raw: raw.len() as u64, packed: bytes.len() as u64 };
             Ok(Packed { size, bytes })
         })
-        .collect()
+        .collect::<io::Result<_>>()?;
+    Ok(packed.try_into().expect("as many as went in"))
 }
 
 fn pack_one(bytes: &[u8], name: StreamName, level: Level) -> io::Result<Vec<u8>> {

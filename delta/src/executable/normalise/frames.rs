@@ -11,6 +11,8 @@
 
 use std::collections::BTreeMap;
 
+use super::super::references::low_bits;
+
 /// Relative to where it stands, 32 bits, signed: what compilers write.
 const PC_RELATIVE: u8 = 0x1B;
 /// No pointer at all.
@@ -240,12 +242,4 @@ fn uleb(section: &[u8], at: usize) -> Option<(u64, usize)> {
 fn read(section: &[u8], at: usize) -> Option<u32> {
     let bytes = section.get(at..at.checked_add(4)?)?;
     bytes.try_into().ok().map(u32::from_le_bytes)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "addresses of a section differ in their low bits"
-)]
-fn low_bits(address: u64) -> u32 {
-    address as u32
 }

@@ -15,7 +15,7 @@ use super::{
     fast::Fast,
     flat::Streams,
     gaps::{Gap, MAX_APART, gaps, total},
-    layout,
+    images,
     pieces::{self, Piece, Sizes},
     rebuild::{Model, New, rebuild},
     streams::Followed,
@@ -72,7 +72,7 @@ where
         (PatchCodec::RefdiffDense, form) if form == Form::Coded as u64 => {
             known.dense(coder, &body, &mut flat)?;
         }
-        (_, form) if form == Form::Coded as u64 => {
+        (PatchCodec::RefdiffFast, form) if form == Form::Coded as u64 => {
             let mut model = Fast::new(coder);
             known.model(&mut flat, &mut model)?;
             ended(&model.into_coder())?;
@@ -82,7 +82,7 @@ where
             ended(&coder)?;
             known.streams(body, &mut flat)?;
         }
-        (_, got) => return Err(PatchError::BadLayout { field: "form", got }),
+        (_, got) => return Err(PatchError::Impossible { field: "form", got }),
     }
     known.restore(&mut flat);
     drop(known);
@@ -179,9 +179,9 @@ struct Known {
 
 impl Known {
     fn read(coder: &mut Reader<'_>, old: Vec<u8>, new_size: usize) -> Result<Self, PatchError> {
-        let images = layout::old_images(coder, &old, Vec::new())?;
+        let images = images::old_images(coder, &old, Vec::new())?;
         let old = Normal::new(old, images);
-        let told = layout::new_images(coder, (old.space.images(), &old.tables), new_size, &[])?;
+        let told = images::new_images(coder, (old.space.images(), &old.tables), new_size, &[])?;
         let (images, tables): (Vec<_>, Vec<_>) = told.into_iter().unzip();
         let space = Space::new(images);
         let sizes = Sizes { old: old.bytes.len(), new: new_size };

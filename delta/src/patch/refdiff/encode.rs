@@ -1,10 +1,8 @@
 //! Makes the body of a patch: compares both sides once, and writes what either density needs.
 
-use updraft_protocol::PatchCodec;
-
 use super::{
     super::{
-        MAX_IN_MEMORY, Options,
+        MAX_IN_MEMORY,
         streams::{self, StreamName},
         varint,
     },
@@ -13,7 +11,7 @@ use super::{
     fast::Fast,
     flat::{Flat, Streams},
     gaps::{Gap, MAX_APART, gaps, total},
-    layout,
+    images,
     pieces::{self, Piece, Sizes},
     rebuild::{Model, New, rebuild},
     streams::Gathered,
@@ -39,6 +37,9 @@ pub(in super::super) struct Comparison {
     old: Side,
     new: Side,
     equivalences: Vec<Equivalence>,
+    pieces: Vec<Piece>,
+    gaps: Vec<Gap>,
+    moves: Moves,
 }
 
 impl Comparison {
@@ -57,85 +58,83 @@ impl Comparison {
         let (old, new) = rayon::join(|| side(old), || side(new));
         let mut equivalences = matching::resembling(&old, &new);
         keep_longest(&mut equivalences, pieces::most(new.bytes.len()));
-        Ok(Self { unchanged, streams, old, new, equivalences })
+        let sizes = Sizes { old: old.bytes.len(), new: new.bytes.len() };
+        let whole: Vec<Piece> = equivalences.iter().map(Piece::of).collect();
+        let pieces = pieces::cut(&whole, &old.space, &new.space, sizes);
+        let pieces = pieces.map_err(CreateError::Untrue)?;
+        let gaps = gaps(&pieces, sizes.new);
+        let moves = Moves::of(&pieces, &old.space, &new.space);
+        Ok(Self { unchanged, streams, old, new, equivalences, pieces, gaps, moves })
     }
 
-    /// Appends the body of a patch to its header.
-    pub(in super::super) fn encode(
-        &self,
-        options: &Options,
-        patch: &mut Vec<u8>,
-    ) -> Result<(), CreateError> {
-        match options.codec {
-            PatchCodec::RefdiffDense => self.dense(patch),
-            PatchCodec::RefdiffFast | PatchCodec::BsdiffZstd => self.fast(options.level, patch),
-        }
-    }
-
-    /// Codes everything up to the pieces.
-    fn begin(&self, form: Form) -> Result<Begun, PatchError> {
+    /// Codes everything up to the bytes of pieces.
+    fn begin(&self, form: Form) -> Result<Writer, PatchError> {
         let (old, new) = (&self.old, &self.new);
         let sizes = Sizes { old: old.bytes.len(), new: new.bytes.len() };
         let mut coder = Writer::new();
         let packed = u64::from(!self.streams.is_empty());
         Numbers::new(1).code(&mut coder, 0, form as u64 | packed << 1);
         Unchanged::code(&mut coder, self.unchanged.sizes(), Some(&self.unchanged))?;
-        layout::old_images(&mut coder, &old.bytes, old.space.images().to_vec())?;
+        images::old_images(&mut coder, &old.bytes, old.space.images().to_vec())?;
         let told: Vec<_> =
             new.space.images().iter().cloned().zip(new.tables.iter().copied()).collect();
-        layout::new_images(&mut coder, (old.space.images(), &old.tables), sizes.new, &told)?;
-        let whole = pieces::code(&mut coder, sizes, &self.equivalences)?;
-        let pieces = pieces::cut(&whole, &old.space, &new.space, sizes)?;
-        let gaps = gaps(&pieces, sizes.new);
-        let moves = Moves::of(&pieces, &old.space, &new.space);
-        Ok(Begun { coder, pieces, gaps, moves })
+        images::new_images(&mut coder, (old.space.images(), &old.tables), sizes.new, &told)?;
+        pieces::code(&mut coder, sizes, &self.equivalences)?;
+        Ok(coder)
     }
 
-    fn model<M: Model>(&self, begun: &Begun, model: &mut M) -> Result<(), PatchError> {
+    fn model<M: Model>(&self, model: &mut M) -> Result<(), PatchError> {
         let mut new = New::Known(&self.new.bytes);
-        rebuild(&self.old, &self.new.space, &begun.moves, &begun.pieces, &mut new, model)
+        rebuild(&self.old, &self.new.space, &self.moves, &self.pieces, &mut new, model)
     }
 
-    fn dense(&self, patch: &mut Vec<u8>) -> Result<(), CreateError> {
-        let mut begun = self.begin(Form::Coded).map_err(CreateError::Untrue)?;
-        let got = total(&begun.gaps);
+    /// Appends the body of a dense patch to its header.
+    pub(in super::super) fn dense(
+        &self,
+        level: Level,
+        patch: &mut Vec<u8>,
+    ) -> Result<(), CreateError> {
+        let got = total(&self.gaps);
         if got > MAX_APART {
             return Err(CreateError::TooMuchNew { got: got as u64, limit: MAX_APART as u64 });
         }
-        let coder = std::mem::replace(&mut begun.coder, Writer::new());
         let (coded, literals) = rayon::join(
             || {
-                let mut model = Dense::new(coder, self.new.bytes.len());
-                self.model(&begun, &mut model)?;
+                let mut model = Dense::new(self.begin(Form::Coded)?, self.new.bytes.len());
+                self.model(&mut model)?;
                 Ok(model.into_coder().finish())
             },
             || {
                 let mut coder = Writer::new();
-                let Begun { gaps, moves, .. } = &begun;
-                code_literals(&mut coder, &self.old, &self.new.space, moves, gaps, &self.new.bytes);
+                let Self { old, new, moves, gaps, .. } = self;
+                code_literals(&mut coder, old, &new.space, moves, gaps, &new.bytes);
                 coder.finish()
             },
         );
         push_coded(patch, &coded.map_err(CreateError::Untrue)?);
-        self.push_streams(Level::PUBLISH, patch)?;
+        self.push_streams(level, patch)?;
         patch.extend_from_slice(&literals);
         Ok(())
     }
 
-    fn fast(&self, level: Level, patch: &mut Vec<u8>) -> Result<(), CreateError> {
-        let begun = self.begin(Form::Streams).map_err(CreateError::Untrue)?;
+    /// Appends the body of a fast patch to its header.
+    pub(in super::super) fn fast(
+        &self,
+        level: Level,
+        patch: &mut Vec<u8>,
+    ) -> Result<(), CreateError> {
         let mut gathered = Gathered::default();
-        self.model(&begun, &mut gathered).map_err(CreateError::Untrue)?;
-        let literals = self.literals(&begun.gaps);
+        self.model(&mut gathered).map_err(CreateError::Untrue)?;
+        let literals = self.literals();
         let named = [
             (StreamName::Gaps, &*gathered.gaps),
             (StreamName::Values, &*gathered.values),
             (StreamName::Literals, &*literals),
         ];
         let packed = streams::pack(named, level).map_err(CreateError::Compress)?;
-        let [gaps, values, literals] = &*packed else { unreachable!("as many as were named") };
+        let [gaps, values, literals] = &packed;
         let mut body = Vec::new();
-        push_coded(&mut body, &begun.coder.finish());
+        push_coded(&mut body, &self.begin(Form::Streams).map_err(CreateError::Untrue)?.finish());
         self.push_streams(level, &mut body)?;
         for stream in [gaps, values] {
             varint::push(&mut body, stream.size.raw);
@@ -156,9 +155,8 @@ impl Comparison {
 
     /// Everything but the literals, bit by bit.
     fn coded(&self, level: Level) -> Result<Vec<u8>, CreateError> {
-        let mut begun = self.begin(Form::Coded).map_err(CreateError::Untrue)?;
-        let mut model = Fast::new(std::mem::replace(&mut begun.coder, Writer::new()));
-        self.model(&begun, &mut model).map_err(CreateError::Untrue)?;
+        let mut model = Fast::new(self.begin(Form::Coded).map_err(CreateError::Untrue)?);
+        self.model(&mut model).map_err(CreateError::Untrue)?;
         let mut body = Vec::new();
         push_coded(&mut body, &model.into_coder().finish());
         self.push_streams(level, &mut body)?;
@@ -171,28 +169,18 @@ impl Comparison {
             return Ok(());
         }
         let lists = self.streams.write();
-        let packed = streams::pack([(StreamName::Containers, &*lists)], level)
+        let [packed] = streams::pack([(StreamName::Containers, &*lists)], level)
             .map_err(CreateError::Compress)?;
-        for stream in &packed {
-            varint::push(body, stream.size.raw);
-            varint::push(body, stream.size.packed);
-            body.extend_from_slice(&stream.bytes);
-        }
+        varint::push(body, packed.size.raw);
+        varint::push(body, packed.size.packed);
+        body.extend_from_slice(&packed.bytes);
         Ok(())
     }
 
-    fn literals(&self, gaps: &[Gap]) -> Vec<u8> {
-        gaps.iter().flat_map(|gap| &self.new.bytes[gap.new..gap.new + gap.len]).copied().collect()
+    fn literals(&self) -> Vec<u8> {
+        let gaps = self.gaps.iter();
+        gaps.flat_map(|gap| &self.new.bytes[gap.new..gap.new + gap.len]).copied().collect()
     }
-}
-
-/// What is coded before the bytes of pieces, and what follows from it.
-#[derive(Debug)]
-struct Begun {
-    coder: Writer,
-    pieces: Vec<Piece>,
-    gaps: Vec<Gap>,
-    moves: Moves,
 }
 
 fn push_coded(patch: &mut Vec<u8>, coded: &[u8]) {

@@ -124,7 +124,7 @@ impl Streams {
         let Some(mut rest) = lists else {
             return Ok(Self { old: Layout::new(old_size), new: Layout::new(new_size) });
         };
-        let bad = PatchError::BadLayout { field: "lists of streams", got: rest.len() as u64 };
+        let bad = PatchError::Impossible { field: "lists of streams", got: rest.len() as u64 };
         let len = varint::take(&mut rest).and_then(|len| usize::try_from(len).ok());
         let (old, new) = len.and_then(|len| rest.split_at_checked(len)).ok_or(bad)?;
         let read = |list, size| Layout::read(list, size, &LIMITS).map_err(PatchError::Container);

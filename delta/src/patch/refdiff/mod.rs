@@ -3,7 +3,7 @@
 //! ```text
 //!  old ─ flat.rs ─▶ images, normal form ─▶ Side ─┐                            ┌ dense/     context mixing
 //!        what changed, unpacked                  ├ project, segment ─▶ pieces ┤ fast.rs    counters, for little
-//!  new ─ flat.rs ─▶ images, normal form ─▶ Side ─┘   matching/   layout.rs    └ streams.rs streams, for much
+//!  new ─ flat.rs ─▶ images, normal form ─▶ Side ─┘   matching/   images.rs    └ streams.rs streams, for much
 //!        unchanged.rs                                            pieces.rs
 //!  rebuild.rs   piece by piece: predict.rs says what old bytes become, a model codes what they do become
 //!  targets.rs   where references lead now      hypotheses.rs   what numbers in data mean
@@ -32,7 +32,7 @@ mod fast;
 mod flat;
 mod gaps;
 mod hypotheses;
-mod layout;
+mod images;
 mod pieces;
 mod predict;
 mod rebuild;

@@ -35,6 +35,11 @@ impl Piece {
         Self { old: number(old), new: number(new), len: number(len) }
     }
 
+    /// All of an equivalence.
+    pub(super) fn of(equivalence: &Equivalence) -> Self {
+        Self::new(equivalence.old, equivalence.new, equivalence.len)
+    }
+
     /// First byte in the old contents.
     pub(super) fn old(&self) -> usize {
         self.old as usize

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::executable::{
     Kind, Machine, Place, Side, Space, first_address,
-    references::{arm, distance, read_u32, read_u64},
+    references::{arm, distance, low_bits, read_u32, read_u64},
 };
 
 /// Bytes of a block, if no reference is cut.
@@ -441,12 +441,4 @@ fn method(from: &Place, to: &Place) -> Method {
         (Kind::Frames | Kind::FrameIndex | Kind::Functions, _) => Method::Copy,
         _ => Method::Data,
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "references have 32 bits; who is wrong about more is corrected"
-)]
-fn low_bits(value: u64) -> u32 {
-    value as u32
 }

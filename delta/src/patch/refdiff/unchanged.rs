@@ -64,7 +64,7 @@ impl Unchanged {
         let old_whole = match numbers.code(coder, context::OLD_WHOLE, u64::from(!old_whole)) {
             0 => true,
             1 => false,
-            got => return Err(PatchError::BadLayout { field: "what is compared", got }),
+            got => return Err(PatchError::Impossible { field: "what is compared", got }),
         };
         let known = known.map_or(&[][..], |known| &known.stretches);
         let count = numbers.code(coder, context::COUNT, known.len() as u64);

@@ -6,7 +6,7 @@ use super::{
     super::{BUFFER, Output},
     unchanged::Unchanged,
 };
-use crate::{error::PatchError, matching::Equivalence, read_at::ReadAt};
+use crate::{error::PatchError, matching::Equivalence, read_at::ReadAt, tree::keep};
 
 /// Takes what changed, one piece after the other, and writes what did not between them.
 pub(super) struct Weaving<'a, O: ?Sized, W> {
@@ -80,14 +80,7 @@ impl<'a, O: ReadAt + ?Sized, W: Write> Weaving<'a, O, W> {
 
 impl<O: ReadAt + ?Sized, W: Write> Write for Weaving<'_, O, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.take(bytes) {
-            Ok(()) => Ok(bytes.len()),
-            Err(error) => {
-                let shown = io::Error::other(error.to_string());
-                self.failure = Some(error);
-                Err(shown)
-            }
-        }
+        keep(self.take(bytes), &mut self.failure).map(|()| bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -14,7 +14,7 @@ use self::{
     flag::Flag,
 };
 use super::{
-    predict::Block,
+    predict::{BLOCK, Block},
     rebuild::{Model, New},
 };
 use crate::{
@@ -43,7 +43,7 @@ impl<C: Coder> Dense<C> {
     pub(super) fn new(coder: C, size: usize) -> Self {
         Self {
             coder,
-            blocks: Flag::new(bits_for(size / 32, 16), 16),
+            blocks: Flag::new(bits_for(size / BLOCK, 16), 16),
             hits: Flag::new(bits_for(size, 18), 64),
             misses: Bytes::new([bits_for(size / 4, 14); 10], Choice { first: 4, second: 16 }),
             dirty: 0,

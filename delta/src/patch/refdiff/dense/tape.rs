@@ -13,7 +13,7 @@ use crate::executable::{
 /// Old bytes that are put before each gap.
 const LEAD: usize = 24;
 /// What a byte of a distance counts as.
-pub(super) const BLOT: u8 = 1;
+const BLOT: u8 = 1;
 /// Blotted bytes that are at hand without being looked up again; a power of two.
 const RECENT: usize = 64;
 

@@ -53,7 +53,7 @@ pub(super) fn old_images<C: Coder>(
             None => at.and_then(|at| executable::at(contents, at)),
         };
         let Some(image) = image.filter(|image| image.sections[0].offset >= before) else {
-            return Err(PatchError::BadLayout { field: "old image", got: gap });
+            return Err(PatchError::Impossible { field: "old image", got: gap });
         };
         before = image.end();
         coded.push(image);
@@ -72,23 +72,23 @@ pub(super) fn new_images<C: Coder>(
     known: &[Told],
 ) -> Result<Vec<Told>, PatchError> {
     let numbers = Numbers::new(context::ALL);
-    let mut layout =
-        Layout { coder, numbers, old: old.0, tables: old.1, new_size, like: 0, end: 0 };
-    let count = layout.number(context::COUNT, known.len() as u64);
+    let mut telling =
+        Telling { coder, numbers, old: old.0, tables: old.1, new_size, like: 0, end: 0 };
+    let count = telling.number(context::COUNT, known.len() as u64);
     within("new images", count, MAX_IMAGES as u64)?;
     let mut images = Vec::new();
     for index in 0..count {
         let known = usize::try_from(index).ok().and_then(|index| known.get(index));
-        images.push(layout.image(known)?);
+        images.push(telling.image(known)?);
     }
     Ok(images)
 }
 
 fn within(field: &'static str, got: u64, most: u64) -> Result<(), PatchError> {
-    if got > most { Err(PatchError::BadLayout { field, got }) } else { Ok(()) }
+    if got > most { Err(PatchError::Impossible { field, got }) } else { Ok(()) }
 }
 
-struct Layout<'a, C> {
+struct Telling<'a, C> {
     coder: &'a mut C,
     numbers: Numbers,
     old: &'a [Image],
@@ -100,7 +100,7 @@ struct Layout<'a, C> {
     end: usize,
 }
 
-impl<C: Coder> Layout<'_, C> {
+impl<C: Coder> Telling<'_, C> {
     fn number(&mut self, context: usize, value: u64) -> u64 {
         self.numbers.code(self.coder, context, value)
     }
@@ -161,7 +161,7 @@ impl<C: Coder> Layout<'_, C> {
         let bits = known.map_or(expected, |(_, tables)| tables.bits());
         let bits = self.number(context::TABLES, (bits ^ expected) & TABLE_MASK) ^ expected;
         let Some(tables) = Tables::from_bits(bits, &image) else {
-            return Err(PatchError::BadLayout { field: "tables", got: bits });
+            return Err(PatchError::Impossible { field: "tables", got: bits });
         };
         self.end = image.end();
         Ok((image, tables))
@@ -178,7 +178,7 @@ impl<C: Coder> Layout<'_, C> {
         match self.near(context::MACHINE, expected, machine) {
             0 => Ok(Machine::X86),
             1 => Ok(Machine::Arm),
-            got => Err(PatchError::BadLayout { field: "machine", got }),
+            got => Err(PatchError::Impossible { field: "machine", got }),
         }
     }
 
@@ -237,7 +237,7 @@ impl<C: Coder> Layout<'_, C> {
         let found = usize::try_from(kind).ok().and_then(|kind| Kind::ALL.get(kind));
         match (found, u8::try_from(label)) {
             (Some(kind), Ok(label)) => Ok((*kind, label)),
-            _ => Err(PatchError::BadLayout { field: "kind of a section", got: kind }),
+            _ => Err(PatchError::Impossible { field: "kind of a section", got: kind }),
         }
     }
 
