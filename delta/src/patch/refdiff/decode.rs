@@ -10,7 +10,7 @@ use super::{
         header::{Fields, Header},
         streams::{Stream, StreamName, StreamSize},
     },
-    Form,
+    Form, UNPACKED,
     dense::{Dense, code_literals},
     fast::Fast,
     flat::Streams,
@@ -18,7 +18,7 @@ use super::{
     images,
     pieces::{self, Piece, Sizes},
     rebuild::{Model, New, rebuild},
-    streams::Followed,
+    streams::{Followed, MAX_HALVES},
     targets::Moves,
     unchanged::Unchanged,
     weave::Weaving,
@@ -33,7 +33,7 @@ use crate::{
 /// A patch is never larger than what it makes by more than this.
 const MAX_OVERHEAD: u64 = 1024 * 1024;
 /// Lists of compressed streams. A million of them take some 10 MB; recipes of encoders nobody knows take more.
-const MAX_LISTS: u64 = 32 * 1024 * 1024;
+const MAX_LISTS: usize = 32 * 1024 * 1024;
 
 /// Writes the new contents into `out`. `old` is what the patch is for: its check was compared.
 pub(in super::super) fn decode<O, P, W>(
@@ -59,7 +59,7 @@ where
     let form = Numbers::new(1).code(&mut coder, 0, 0);
     let sizes = Sizes { old: index(header.old_size), new: index(header.new_size) };
     let unchanged = Unchanged::code(&mut coder, sizes, None)?;
-    let lists = if form & 2 == 0 { None } else { Some(body.lists()?) };
+    let lists = if form & UNPACKED == 0 { None } else { Some(body.lists()?) };
     let streams = Streams::read(lists.as_deref(), &unchanged)?;
     let both = streams.both_sizes();
     if both > MAX_IN_MEMORY {
@@ -68,19 +68,23 @@ where
     let flat_old = streams.flat_old(old, &unchanged)?;
     let known = Known::read(&mut coder, flat_old, streams.new_size())?;
     let mut flat = vec![0; known.new_size];
-    match (header.codec, form & !2) {
+    match (header.codec, form & !UNPACKED) {
         (PatchCodec::RefdiffDense, form) if form == Form::Coded as u64 => {
             known.dense(coder, &body, &mut flat)?;
         }
         (PatchCodec::RefdiffFast, form) if form == Form::Coded as u64 => {
             let mut model = Fast::new(coder);
-            known.model(&mut flat, &mut model)?;
+            known.model(&known.pieces, 0, &mut flat, &mut model)?;
             ended(&model.into_coder())?;
             known.literals(&body, &mut flat)?;
         }
         (PatchCodec::RefdiffFast, form) if form == Form::Streams as u64 => {
             ended(&coder)?;
             known.streams(body, &mut flat)?;
+        }
+        (PatchCodec::RefdiffFast, form) if form == Form::Halves as u64 => {
+            ended(&coder)?;
+            known.halves(body, &mut flat)?;
         }
         (_, got) => return Err(PatchError::Impossible { field: "form", got }),
     }
@@ -148,21 +152,31 @@ impl<'p> Body<'p> {
         &self.patch[index(self.at)..]
     }
 
+    /// All of the stream of this size that comes next.
+    fn unpacked(
+        &mut self,
+        name: StreamName,
+        size: StreamSize,
+        limit: usize,
+    ) -> Result<Vec<u8>, PatchError> {
+        if size.raw > limit as u64 {
+            return Err(PatchError::StreamSize {
+                stream: name,
+                got: size.raw,
+                limit: limit as u64,
+            });
+        }
+        let mut stream = self.stream(name, size)?;
+        let mut bytes = vec![0; index(size.raw)];
+        stream.read_exact(&mut bytes)?;
+        stream.finish()?;
+        Ok(bytes)
+    }
+
     /// The lists of compressed streams.
     fn lists(&mut self) -> Result<Vec<u8>, PatchError> {
         let size = self.size()?;
-        if size.raw > MAX_LISTS {
-            return Err(PatchError::StreamSize {
-                stream: StreamName::Containers,
-                got: size.raw,
-                limit: MAX_LISTS,
-            });
-        }
-        let mut stream = self.stream(StreamName::Containers, size)?;
-        let mut lists = vec![0; index(size.raw)];
-        stream.read_exact(&mut lists)?;
-        stream.finish()?;
-        Ok(lists)
+        self.unpacked(StreamName::Containers, size, MAX_LISTS)
     }
 }
 
@@ -199,15 +213,23 @@ impl Known {
         Ok(Self { old: old.with(fields), space, tables, pieces, gaps, moves, new_size })
     }
 
-    fn model<M: Model>(&self, out: &mut [u8], model: &mut M) -> Result<(), PatchError> {
-        rebuild(&self.old, &self.space, &self.moves, &self.pieces, &mut New::Rebuilt(out), model)
+    /// Makes these pieces; `out` is the new contents from `from` on.
+    fn model<M: Model>(
+        &self,
+        pieces: &[Piece],
+        from: usize,
+        out: &mut [u8],
+        model: &mut M,
+    ) -> Result<(), PatchError> {
+        let mut new = New::Rebuilt { bytes: out, from };
+        rebuild(&self.old, &self.space, &self.moves, pieces, &mut new, model)
     }
 
     fn dense(&self, coder: Reader<'_>, body: &Body<'_>, out: &mut [u8]) -> Result<(), PatchError> {
         let (rebuilt, literals) = rayon::join(
             || {
                 let mut model = Dense::new(coder, self.new_size);
-                self.model(out, &mut model)?;
+                self.model(&self.pieces, 0, out, &mut model)?;
                 ended(&model.into_coder())
             },
             || {
@@ -226,16 +248,49 @@ impl Known {
         let (gaps, values) = (body.size()?, body.size()?);
         let gaps = body.stream(StreamName::Gaps, gaps)?;
         let values = body.stream(StreamName::Values, values)?;
-        let follow = |out: &mut [u8]| {
+        self.with_literals(&body, out, |out| {
             let mut model = Followed::new(gaps, values)?;
-            self.model(out, &mut model)?;
+            self.model(&self.pieces, 0, out, &mut model)?;
+            model.finish()
+        })
+    }
+
+    fn halves(&self, mut body: Body<'_>, out: &mut [u8]) -> Result<(), PatchError> {
+        let (gaps, values) = (body.size()?, body.size()?);
+        let cuts = [body.fields("first half")?, body.fields("first half")?];
+        let gaps = body.unpacked(StreamName::Gaps, gaps, MAX_HALVES)?;
+        let values = body.unpacked(StreamName::Values, values, MAX_HALVES)?;
+        let (gaps_before, gaps_after) = cut(&gaps, cuts[0])?;
+        let (values_before, values_after) = cut(&values, cuts[1])?;
+        let follow = |pieces: &[Piece], gaps, values, from, out: &mut [u8]| {
+            let mut model = Followed::unpacked(gaps, values)?;
+            self.model(pieces, from, out, &mut model)?;
             model.finish()
         };
+        self.with_literals(&body, out, |out| {
+            let (first, second) = pieces::halves(&self.pieces);
+            let middle = second.first().map_or(out.len(), Piece::new_at);
+            let (before, after) = out.split_at_mut(middle);
+            let (first, second) = rayon::join(
+                || follow(first, gaps_before, values_before, 0, before),
+                || follow(second, gaps_after, values_after, middle, after),
+            );
+            first.and(second)
+        })
+    }
+
+    /// Reads literals while `follow` makes the pieces.
+    fn with_literals(
+        &self,
+        body: &Body<'_>,
+        out: &mut [u8],
+        follow: impl FnOnce(&mut [u8]) -> Result<(), PatchError> + Send,
+    ) -> Result<(), PatchError> {
         if total(&self.gaps) > MAX_APART {
             follow(out)?;
-            return self.literals(&body, out);
+            return self.literals(body, out);
         }
-        let (read, followed) = rayon::join(|| self.literals_apart(&body), || follow(out));
+        let (read, followed) = rayon::join(|| self.literals_apart(body), || follow(out));
         followed?;
         let mut literals = &*read?;
         for gap in &self.gaps {
@@ -275,6 +330,12 @@ impl Known {
             restore(out, image, *tables);
         }
     }
+}
+
+/// What is the first half's, and what the second's.
+fn cut(stream: &[u8], at: u64) -> Result<(&[u8], &[u8]), PatchError> {
+    let halves = usize::try_from(at).ok().and_then(|at| stream.split_at_checked(at));
+    halves.ok_or(PatchError::Impossible { field: "first half", got: at })
 }
 
 fn index(checked: u64) -> usize {

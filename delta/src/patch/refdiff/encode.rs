@@ -6,7 +6,7 @@ use super::{
         streams::{self, StreamName},
         varint,
     },
-    Form,
+    Form, UNPACKED,
     dense::{Dense, code_literals},
     fast::Fast,
     flat::{Flat, Streams},
@@ -14,7 +14,7 @@ use super::{
     images,
     pieces::{self, Piece, Sizes},
     rebuild::{Model, New, rebuild},
-    streams::Gathered,
+    streams::{Gathered, MAX_HALVES},
     targets::Moves,
     unchanged::Unchanged,
 };
@@ -72,8 +72,8 @@ impl Comparison {
         let (old, new) = (&self.old, &self.new);
         let sizes = Sizes { old: old.bytes.len(), new: new.bytes.len() };
         let mut coder = Writer::new();
-        let packed = u64::from(!self.streams.is_empty());
-        Numbers::new(1).code(&mut coder, 0, form as u64 | packed << 1);
+        let unpacked = if self.streams.is_empty() { 0 } else { UNPACKED };
+        Numbers::new(1).code(&mut coder, 0, form as u64 | unpacked);
         Unchanged::code(&mut coder, self.unchanged.sizes(), Some(&self.unchanged))?;
         images::old_images(&mut coder, &old.bytes, old.space.images().to_vec())?;
         let told: Vec<_> =
@@ -83,9 +83,9 @@ impl Comparison {
         Ok(coder)
     }
 
-    fn model<M: Model>(&self, model: &mut M) -> Result<(), PatchError> {
+    fn model<M: Model>(&self, pieces: &[Piece], model: &mut M) -> Result<(), PatchError> {
         let mut new = New::Known(&self.new.bytes);
-        rebuild(&self.old, &self.new.space, &self.moves, &self.pieces, &mut new, model)
+        rebuild(&self.old, &self.new.space, &self.moves, pieces, &mut new, model)
     }
 
     /// Appends the body of a dense patch to its header.
@@ -101,7 +101,7 @@ impl Comparison {
         let (coded, literals) = rayon::join(
             || {
                 let mut model = Dense::new(self.begin(Form::Coded)?, self.new.bytes.len());
-                self.model(&mut model)?;
+                self.model(&self.pieces, &mut model)?;
                 Ok(model.into_coder().finish())
             },
             || {
@@ -123,40 +123,62 @@ impl Comparison {
         level: Level,
         patch: &mut Vec<u8>,
     ) -> Result<(), CreateError> {
-        let mut gathered = Gathered::default();
-        self.model(&mut gathered).map_err(CreateError::Untrue)?;
-        let literals = self.literals();
-        let named = [
-            (StreamName::Gaps, &*gathered.gaps),
-            (StreamName::Values, &*gathered.values),
-            (StreamName::Literals, &*literals),
-        ];
-        let packed = streams::pack(named, level).map_err(CreateError::Compress)?;
-        let [gaps, values, literals] = &packed;
-        let mut body = Vec::new();
-        push_coded(&mut body, &self.begin(Form::Streams).map_err(CreateError::Untrue)?.finish());
-        self.push_streams(level, &mut body)?;
-        for stream in [gaps, values] {
-            varint::push(&mut body, stream.size.raw);
-            varint::push(&mut body, stream.size.packed);
-        }
-        body.extend_from_slice(&gaps.bytes);
-        body.extend_from_slice(&values.bytes);
-        if gathered.values.len() <= LITTLE {
+        let wrong = self.wrong(MAX_HALVES).map_err(CreateError::Untrue)?;
+        let mut body = self.streams(&wrong, level)?;
+        if wrong.gathered.values.len() <= LITTLE {
             let coded = self.coded(level)?;
             if coded.len() < body.len() {
                 body = coded;
             }
         }
         patch.extend_from_slice(&body);
+        let literals = self.literals();
+        let [literals] = streams::pack([(StreamName::Literals, &*literals)], level)
+            .map_err(CreateError::Compress)?;
         patch.extend_from_slice(&literals.bytes);
         Ok(())
+    }
+
+    /// What is not as predicted: in halves if either stream has at most so many bytes.
+    fn wrong(&self, most: usize) -> Result<Wrong, PatchError> {
+        let gather = |pieces: &[Piece]| {
+            let mut gathered = Gathered::default();
+            self.model(pieces, &mut gathered).map(|()| gathered)
+        };
+        let (first, second) = pieces::halves(&self.pieces);
+        let (first, second) = rayon::join(|| gather(first), || gather(second));
+        let first = first?;
+        let sizes = [first.gaps.len(), first.values.len()];
+        let gathered = first.and(&second?);
+        if gathered.gaps.len().max(gathered.values.len()) <= most {
+            return Ok(Wrong { form: Form::Halves, gathered, first: Some(sizes) });
+        }
+        Ok(Wrong { form: Form::Streams, gathered: gather(&self.pieces)?, first: None })
+    }
+
+    /// Everything but the literals, what is not as predicted in streams.
+    fn streams(&self, wrong: &Wrong, level: Level) -> Result<Vec<u8>, CreateError> {
+        let Wrong { form, gathered, first } = wrong;
+        let named = [(StreamName::Gaps, &*gathered.gaps), (StreamName::Values, &*gathered.values)];
+        let packed = streams::pack(named, level).map_err(CreateError::Compress)?;
+        let mut body = Vec::new();
+        push_coded(&mut body, &self.begin(*form).map_err(CreateError::Untrue)?.finish());
+        self.push_streams(level, &mut body)?;
+        for stream in &packed {
+            varint::push(&mut body, stream.size.raw);
+            varint::push(&mut body, stream.size.packed);
+        }
+        for size in first.iter().flatten() {
+            varint::push(&mut body, *size as u64);
+        }
+        packed.iter().for_each(|stream| body.extend_from_slice(&stream.bytes));
+        Ok(body)
     }
 
     /// Everything but the literals, bit by bit.
     fn coded(&self, level: Level) -> Result<Vec<u8>, CreateError> {
         let mut model = Fast::new(self.begin(Form::Coded).map_err(CreateError::Untrue)?);
-        self.model(&mut model).map_err(CreateError::Untrue)?;
+        self.model(&self.pieces, &mut model).map_err(CreateError::Untrue)?;
         let mut body = Vec::new();
         push_coded(&mut body, &model.into_coder().finish());
         self.push_streams(level, &mut body)?;
@@ -183,6 +205,14 @@ impl Comparison {
     }
 }
 
+/// What is not as predicted, in one form of streams.
+struct Wrong {
+    form: Form,
+    gathered: Gathered,
+    /// Bytes of gaps and of values that are the first half's.
+    first: Option<[usize; 2]>,
+}
+
 fn push_coded(patch: &mut Vec<u8>, coded: &[u8]) {
     varint::push(patch, coded.len() as u64);
     patch.extend_from_slice(coded);
@@ -196,5 +226,95 @@ fn keep_longest(equivalences: &mut Vec<Equivalence>, most: usize) {
         lengths.sort_unstable_by(|a, b| b.cmp(a));
         let least = lengths[most];
         equivalences.retain(|equivalence| equivalence.len > least);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use updraft_protocol::PatchCodec;
+
+    use super::*;
+    use crate::patch::{Expected, Header, apply};
+
+    /// Contents of which one byte in sixteen changes, in each its own way.
+    static PAIR: LazyLock<(Vec<u8>, Vec<u8>)> = LazyLock::new(|| {
+        let byte = |i: u32| (i.wrapping_mul(2_654_435_761) ^ i.rotate_left(11)).to_le_bytes()[3];
+        let old: Vec<u8> = (0..1_200_000).map(byte).collect();
+        let mut new = old.clone();
+        for (i, byte) in (0_u8..=255).cycle().zip(new.iter_mut().step_by(16)) {
+            *byte = byte.wrapping_add(1 + i % 254);
+        }
+        (old, new)
+    });
+
+    static COMPARISON: LazyLock<Comparison> =
+        LazyLock::new(|| Comparison::of(&PAIR.0, &PAIR.1).expect("compares"));
+
+    /// The patch with streams that are in halves up to so many bytes, and what its numbers of halves are changed to.
+    fn patch(most: usize, halves: impl Fn([usize; 2]) -> [usize; 2]) -> Vec<u8> {
+        let (old, new) = &*PAIR;
+        let mut wrong = COMPARISON.wrong(most).expect("gathers");
+        wrong.first = wrong.first.map(halves);
+        let mut patch = Vec::new();
+        Header::of(PatchCodec::RefdiffFast, old, new).write(&mut patch);
+        patch.extend(COMPARISON.streams(&wrong, Level::FAST).expect("packs"));
+        patch.extend(COMPARISON.literals());
+        patch
+    }
+
+    fn applied(patch: &[u8]) -> Result<Vec<u8>, PatchError> {
+        let (old, new) = &*PAIR;
+        let expected = Expected { codec: PatchCodec::RefdiffFast, new_size: new.len() as u64 };
+        let mut out = Vec::new();
+        apply(old, patch, &expected, &mut out).map(|_| out)
+    }
+
+    #[test]
+    fn much_is_in_halves_and_very_much_is_not_and_both_come_back() {
+        let (old, new) = &*PAIR;
+        let mut made = Vec::new();
+        Header::of(PatchCodec::RefdiffFast, old, new).write(&mut made);
+        COMPARISON.fast(Level::FAST, &mut made).expect("makes a patch");
+        let [halves, streams] = [usize::MAX, 0].map(|most| patch(most, |first| first));
+        assert_eq!(made.len(), halves.len());
+        for patch in [made, halves, streams] {
+            assert!(applied(&patch).expect("applies") == *new);
+        }
+    }
+
+    #[test]
+    fn halves_that_cannot_be_are_refused() {
+        for change in [[1_usize << 30, 0], [0, 1 << 30]] {
+            let patch = patch(usize::MAX, |first| [first[0] + change[0], first[1] + change[1]]);
+            let refused = applied(&patch).map(drop);
+            assert!(
+                matches!(refused, Err(PatchError::Impossible { field: "first half", .. })),
+                "{refused:?}"
+            );
+        }
+        // One value more for the first half: it has none to use it for, and the second one misses it.
+        let patch = patch(usize::MAX, |[gaps, values]| [gaps, values + 1]);
+        let refused = applied(&patch).map(drop);
+        assert!(matches!(refused, Err(PatchError::Unused { left: 1, .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn streams_in_halves_are_refused_when_they_would_take_much_memory() {
+        let (old, new) = &*PAIR;
+        let mut patch = Vec::new();
+        Header::of(PatchCodec::RefdiffFast, old, new).write(&mut patch);
+        push_coded(&mut patch, &COMPARISON.begin(Form::Halves).expect("codes").finish());
+        let got = MAX_HALVES as u64 + 1;
+        for number in [got, 20, 1, 1, 1, 1] {
+            varint::push(&mut patch, number);
+        }
+        patch.resize(patch.len() + 21, 0);
+        let refused = applied(&patch).map(drop);
+        assert!(
+            matches!(refused, Err(PatchError::StreamSize { got: named, .. }) if named == got),
+            "{refused:?}"
+        );
     }
 }

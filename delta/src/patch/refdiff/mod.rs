@@ -18,8 +18,9 @@
 //! | that many | coded: which form, what is unchanged, where old images begin, the new images, the pieces; but for the form of streams also what is not as predicted |
 //! | 2 numbers | where compressed streams were unpacked only: size of their lists, unpacked and packed |
 //! | these | the lists |
-//! | 4 numbers | form of streams only: sizes of gaps and values, each unpacked and packed |
-//! | these | form of streams only: gaps, values |
+//! | 4 numbers | forms of streams only: sizes of gaps and values, each unpacked and packed |
+//! | 2 numbers | form of halves only: how many bytes of gaps and of values are the first half's, unpacked |
+//! | these | forms of streams only: gaps, values |
 //! | the rest | literals: for the dense codec coded by themselves, else stored or one zstd frame |
 //!
 //! What is compared of old and new contents is held in memory. Whoever made a patch, applying it ends in bytes or in an error;
@@ -43,11 +44,16 @@ mod weave;
 
 pub(super) use self::{decode::decode, encode::Comparison};
 
-/// How what is not as predicted is coded. Its number comes first, plus two if compressed streams were unpacked.
+/// How what is not as predicted is coded. Its number comes first, plus [`UNPACKED`] if compressed streams were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// Bit by bit, among the coded: for little.
     Coded = 0,
-    /// As two streams: for much.
+    /// As two streams: for very much.
     Streams = 1,
+    /// The same, each half of the pieces by itself, so that both can be made at once: for much.
+    Halves = 4,
 }
+
+/// Added to a form where compressed streams were unpacked.
+const UNPACKED: u64 = 2;

@@ -56,6 +56,17 @@ impl Piece {
     }
 }
 
+/// Cuts pieces in two that have about as many bytes.
+pub(super) fn halves(pieces: &[Piece]) -> (&[Piece], &[Piece]) {
+    let all: u64 = pieces.iter().map(|piece| u64::from(piece.len)).sum();
+    let mut before = 0;
+    let first = pieces.iter().take_while(|piece| {
+        before += u64::from(piece.len);
+        before * 2 <= all
+    });
+    pieces.split_at(first.count())
+}
+
 /// Codes equivalences: gaps between them, where each one comes from, and how long it is.
 pub(super) fn code<C: Coder>(
     coder: &mut C,

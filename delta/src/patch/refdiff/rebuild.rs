@@ -19,37 +19,45 @@ use crate::{
 pub(super) enum New<'n> {
     /// All of them, while a patch is made.
     Known(&'n [u8]),
-    /// What was rebuilt of them, while one is applied; zeros elsewhere.
-    Rebuilt(&'n mut [u8]),
+    /// What was rebuilt of those from `from` on, while one is applied; zeros elsewhere.
+    Rebuilt {
+        /// They.
+        bytes: &'n mut [u8],
+        /// Where in the new contents the first of them lies.
+        from: usize,
+    },
 }
 
 impl New<'_> {
-    /// Bytes that were coded already.
+    /// These bytes, if they are known or were coded already; something else if not.
     #[inline]
-    pub(super) fn before(&self) -> &[u8] {
+    pub(super) fn bytes(&self, at: usize, len: usize) -> &[u8] {
         match self {
-            Self::Known(bytes) => bytes,
-            Self::Rebuilt(bytes) => bytes,
+            Self::Known(bytes) => &bytes[at..at + len],
+            Self::Rebuilt { bytes, from } => &bytes[at - from..at - from + len],
         }
     }
 
     /// What the byte at `at` is, if that is known; something else if not.
     #[inline]
     pub(super) fn truth(&self, at: usize) -> u8 {
-        self.before()[at]
+        match self {
+            Self::Known(bytes) => bytes[at],
+            Self::Rebuilt { bytes, from } => bytes[at - from],
+        }
     }
 
     /// Whether these bytes come here; something else if that is not known.
     #[inline]
     pub(super) fn is(&self, at: usize, bytes: &[u8]) -> bool {
-        self.before()[at..at + bytes.len()] == *bytes
+        self.bytes(at, bytes.len()) == bytes
     }
 
     /// Takes in what was coded.
     #[inline]
     pub(super) fn set(&mut self, at: usize, coded: &[u8]) {
-        if let Self::Rebuilt(bytes) = self {
-            bytes[at..at + coded.len()].copy_from_slice(coded);
+        if let Self::Rebuilt { bytes, from } = self {
+            bytes[at - *from..at - *from + coded.len()].copy_from_slice(coded);
         }
     }
 }
@@ -60,7 +68,7 @@ pub(super) trait Model {
     fn block(&mut self, old: &[u8], new: &mut New<'_>, block: &Block) -> Result<(), PatchError>;
 }
 
-/// Codes all pieces.
+/// Codes these pieces, knowing nothing of others.
 pub(super) fn rebuild<M: Model>(
     old: &Side,
     space: &Space,
@@ -77,7 +85,7 @@ pub(super) fn rebuild<M: Model>(
         while done < piece.len() {
             predictor.block(&mut block, done);
             model.block(&old.bytes, new, &block)?;
-            predictor.learn(&block, &new.before()[block.new..block.new + block.len]);
+            predictor.learn(&block, new.bytes(block.new, block.len));
             done += block.len;
         }
     }

@@ -6,7 +6,7 @@
 
 use super::{
     super::{
-        streams::{Stream, StreamName},
+        streams::{Stream, StreamName, StreamSize},
         varint,
     },
     predict::Block,
@@ -14,12 +14,25 @@ use super::{
 };
 use crate::error::PatchError;
 
+/// Bytes of either stream up to which pieces are coded in halves. Both streams are held then, which the promise on
+/// memory has to have room for; a patch with more is of a program of some hundred megabytes.
+pub(super) const MAX_HALVES: usize = 8 * 1024 * 1024;
+
 /// Gathers both streams while a patch is made.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) gaps: Vec<u8>,
     pub(super) values: Vec<u8>,
     since: u64,
+}
+
+impl Gathered {
+    /// Appends what was gathered for what comes after.
+    pub(super) fn and(mut self, after: &Self) -> Self {
+        self.gaps.extend_from_slice(&after.gaps);
+        self.values.extend_from_slice(&after.values);
+        self
+    }
 }
 
 impl Model for Gathered {
@@ -61,6 +74,15 @@ impl<'p> Followed<'p> {
         let mut followed = Self { gaps, values, next: None, wrong: 0 };
         followed.advance()?;
         Ok(followed)
+    }
+
+    /// Follows streams that were unpacked.
+    pub(super) fn unpacked(gaps: &'p [u8], values: &'p [u8]) -> Result<Self, PatchError> {
+        let open = |name, bytes: &'p [u8]| {
+            let len = bytes.len() as u64;
+            Stream::open(bytes, name, 0, StreamSize { raw: len, packed: len })
+        };
+        Self::new(open(StreamName::Gaps, gaps)?, open(StreamName::Values, values)?)
     }
 
     /// Checks that every byte was used.

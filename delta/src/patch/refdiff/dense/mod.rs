@@ -178,7 +178,7 @@ impl<'b> Around<'b> {
         // What stands before the piece is not known yet; what stood before it in the old contents is like it.
         let last = [1, 2, 3].map(|back| {
             let byte = if back <= block.done + at {
-                new.before()[block.new + at - back]
+                new.truth(block.new + at - back)
             } else {
                 (block.old + at).checked_sub(back).map_or(0, |at| old[at])
             };
@@ -186,7 +186,7 @@ impl<'b> Around<'b> {
         });
         let before = match at.checked_sub(1) {
             Some(before) => {
-                u32::from(new.before()[block.new + before].wrapping_sub(block.bytes[before]))
+                u32::from(new.truth(block.new + before).wrapping_sub(block.bytes[before]))
             }
             None => 0,
         };
