@@ -17,6 +17,12 @@ pub(crate) fn read_u64(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 
+/// Writes 64 bits to `at`, where the caller knows eight bytes to be.
+#[inline]
+pub(crate) fn write_u64(bytes: &mut [u8], at: usize, number: u64) {
+    bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
+}
+
 /// The distance in 32 bits, signed.
 #[inline]
 pub(crate) fn distance(bits: u32) -> u64 {

@@ -45,7 +45,8 @@ impl Tables {
 /// Normalises the tables of an image within its contents and says which.
 pub(crate) fn normalise(contents: &mut [u8], image: &Image) -> Tables {
     let mut tables = Tables::default();
-    // The index is made from the frames, so it goes before they change, and comes back after them.
+    // The index is made from the frames, so it goes before they change, and comes back after them. Nothing else is
+    // made from another table.
     for order in [Kind::FrameIndex, Kind::Frames, Kind::Relocations, Kind::Functions] {
         for (number, section) in sections(image, order) {
             if normalise_one(contents, image, section) {
@@ -75,7 +76,7 @@ fn normalise_one(contents: &mut [u8], image: &Image, section: &Section) -> bool 
             }
             done
         }
-        Kind::Relocations => relocations::normalise(&mut contents[section.bytes()]),
+        Kind::Relocations => relocations::normalise(contents, image, section),
         Kind::Functions => functions::normalise(&mut contents[section.bytes()]),
         Kind::Code | Kind::Data => None,
     };
@@ -98,7 +99,7 @@ fn restore_one(contents: &mut [u8], image: &Image, section: &Section) {
     let _ = match section.kind {
         Kind::FrameIndex => index::insert(contents, image, section),
         Kind::Frames => frames::restore(&mut contents[section.bytes()], section.address),
-        Kind::Relocations => relocations::restore(&mut contents[section.bytes()]),
+        Kind::Relocations => relocations::restore(contents, image, section),
         Kind::Functions => functions::restore(&mut contents[section.bytes()]),
         Kind::Code | Kind::Data => None,
     };

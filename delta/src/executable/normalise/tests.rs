@@ -158,6 +158,41 @@ fn relocations_and_functions_in_a_row_are_all_alike() {
 }
 
 #[test]
+fn an_address_in_the_data_is_not_said_twice_by_its_relocation() {
+    let data: Vec<u8> = (0..50_u64).flat_map(|i| (0x7_1234 + i * i * 24).to_le_bytes()).collect();
+    for (machine, relative) in [(Machine::X86, 8_u64), (Machine::Arm, 1027)] {
+        let rows: Vec<u8> = (0..50_u64)
+            .flat_map(|i| [0x4000 + 8 * i, relative, 0x7_1234 + i * i * 24].map(u64::to_le_bytes))
+            .flatten()
+            .collect();
+        let (mut bytes, mut image) =
+            image(&[(Kind::Relocations, 0x1000, rows), (Kind::Data, 0x4000, data.clone())]);
+        image.machine = machine;
+        let before = bytes.clone();
+        let tables = normalise(&mut bytes, &image);
+        let mut rows = bytes[16..16 + 50 * 24].chunks(24);
+        assert!(rows.all(|row| row[16..] == [0; 8]), "{machine:?}");
+        assert_eq!(back(&bytes, &image, tables), before);
+    }
+}
+
+#[test]
+fn a_relocation_at_the_edge_of_the_data_or_of_another_table_comes_back() {
+    // The last one would take bytes behind the section; others apply to the table itself and to a second one.
+    let places = [0x4000_u64, 0x4008, 0x4009, 0x1000, 0x1010, 0x2000, 0x2008, u64::MAX];
+    let rows: Vec<u8> =
+        places.iter().flat_map(|at| [*at, 8, 0x7777].map(u64::to_le_bytes)).flatten().collect();
+    let (mut bytes, image) = image(&[
+        (Kind::Relocations, 0x1000, rows.clone()),
+        (Kind::Relocations, 0x2000, rows),
+        (Kind::Data, 0x4000, vec![0x11; 16]),
+    ]);
+    let before = bytes.clone();
+    let tables = normalise(&mut bytes, &image);
+    assert_eq!(back(&bytes, &image, tables), before);
+}
+
+#[test]
 fn tables_are_told_by_bits_that_the_image_has() {
     let (_, image) = unwinding(&FUNCTIONS, 0x2_0000);
     assert!(Tables::from_bits(0b11, &image).is_some_and(|tables| tables.has(1) && !tables.has(2)));
@@ -173,7 +208,11 @@ proptest! {
         address in 0..0x1000_0000_u64,
     ) {
         for kind in Kind::ALL {
-            let (original, image) = image(&[(kind, address, bytes.clone()), (Kind::FrameIndex, 0x100, bytes.clone())]);
+            let (original, image) = image(&[
+                (kind, address, bytes.clone()),
+                (Kind::FrameIndex, 0x100, bytes.clone()),
+                (Kind::Data, 0, bytes.clone()),
+            ]);
             let mut normal = original.clone();
             let tables = normalise(&mut normal, &image);
             prop_assert_eq!(back(&normal, &image, tables), original);
