@@ -1,7 +1,16 @@
 //! Blobs: contents compressed whole, and any blob cut into chunks.
 //!
-//! A whole artifact is one zstd frame over the contents stream, solid, so that files help each other. Nothing
-//! here believes a size it was not given by the caller, who has it from a signed manifest.
+//! A whole artifact is one zstd frame over the contents stream, solid, so that files help each other. Where there are
+//! programs among the contents, references in them are addresses (`whole/`), and a list of them stands in front:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 4 | `UpW` and 1 |
+//! | number | size of the list |
+//! | that many | the list |
+//! | the rest | one zstd frame |
+//!
+//! Nothing here believes a size it was not given by the caller, who has it from a signed manifest.
 
 use std::{
     fmt,
@@ -11,14 +20,20 @@ use std::{
 use updraft_protocol::{Blob, ChunkList, Digest, Hasher, ObjectRef, codec};
 
 use crate::{
-    error::BlobError,
+    error::{BlobError, FrameError},
     frame::{self, FrameOptions, FrameReader},
+    patch::varint,
+    whole::{self, Images, Undoing},
 };
 
 /// Window of a whole artifact: 128 MiB, the most zstd's own tools read unasked and what a small machine spares.
 const WINDOW_LOG: u32 = 27;
 /// Below this the window of the level itself covers everything.
 const LONG_DISTANCE_FROM: u64 = 8 * 1024 * 1024;
+/// Contents up to this size are looked through for programs: they are held in memory for it.
+const LOOKED_THROUGH: u64 = 1024 * 1024 * 1024;
+/// What a blob begins with in which references of programs are addresses. No zstd frame does.
+const FILTERED: [u8; 4] = *b"UpW\x01";
 /// Bytes moved at a time.
 const BUFFER: usize = 128 * 1024;
 
@@ -159,7 +174,8 @@ pub fn describe_blob(mut reader: impl Read, size: u64) -> Result<Described, Blob
 /// Compresses contents of `size` bytes into `out` and describes the blob on the way.
 ///
 /// The same contents and level give the same bytes with the same version of this crate. Chunks are cut for
-/// `size`, which the blob practically never exceeds, because its own size is not known before the end.
+/// `size`, which the blob practically never exceeds, because its own size is not known before the end. Contents up to
+/// 1 GiB are held in memory, to find programs in them; larger ones are compressed as they are.
 pub fn compress_whole(
     mut contents: impl Read,
     size: u64,
@@ -167,13 +183,48 @@ pub fn compress_whole(
     out: impl Write,
 ) -> Result<Described, BlobError> {
     let cutter = Cutter::new(ChunkList::chunk_size_for(size));
+    let cutting = Cutting { out, cutter, failed: false };
+    if size > LOOKED_THROUGH {
+        return compress(contents, size, level, cutting);
+    }
+    let mut held = Vec::with_capacity(usize::try_from(size).expect("checked"));
+    copy_exactly(&mut contents, size, |bytes| {
+        held.extend_from_slice(bytes);
+        Ok(())
+    })?;
+    compress_held(held, level, cutting)
+}
+
+/// Compresses contents that may have programs among them.
+fn compress_held<W: Write>(
+    mut contents: Vec<u8>,
+    level: Level,
+    mut out: Cutting<W>,
+) -> Result<Described, BlobError> {
+    let images = whole::to_addresses(&mut contents);
+    let list = images.write(contents.len()).filter(|_| !images.is_empty());
+    if let Some(list) = list {
+        let mut head = FILTERED.to_vec();
+        varint::push(&mut head, list.len() as u64);
+        head.extend_from_slice(&list);
+        out.write_all(&head).map_err(BlobError::Write)?;
+    }
+    compress(&*contents, contents.len() as u64, level, out)
+}
+
+/// Compresses contents of `size` bytes as they are.
+fn compress<W: Write>(
+    mut contents: impl Read,
+    size: u64,
+    level: Level,
+    out: Cutting<W>,
+) -> Result<Described, BlobError> {
     let options = FrameOptions {
         level: level.get(),
         window_log: WINDOW_LOG,
         long_distance_from: LONG_DISTANCE_FROM,
     };
-    let cutting = Cutting { out, cutter, failed: false };
-    let mut encoder = frame::writer(cutting, size, options).map_err(BlobError::Compress)?;
+    let mut encoder = frame::writer(out, size, options).map_err(BlobError::Compress)?;
     copy_exactly(&mut contents, size, |bytes| {
         encoder.write_all(bytes).map_err(|error| {
             if encoder.get_ref().failed {
@@ -191,13 +242,34 @@ pub fn compress_whole(
 
 /// Unpacks a whole artifact into `out`: exactly `size` bytes, or an error.
 ///
-/// `size` is the signed size of the contents. Takes at most a window of 128 MiB and small buffers. What was
-/// written before an error is worth nothing. To stop early, let `out` fail.
+/// `size` is the signed size of the contents. Takes at most a window of 128 MiB, a program of 64 MiB and small buffers.
+/// What was written before an error is worth nothing. To stop early, let `out` fail.
 pub fn decompress_whole(
-    blob: impl BufRead,
+    mut blob: impl BufRead,
     size: u64,
     mut out: impl Write,
 ) -> Result<(), BlobError> {
+    let mut magic = [0; FILTERED.len()];
+    let read = read_up_to(&mut blob, &mut magic)?;
+    if magic != FILTERED {
+        return decompress(magic[..read].chain(blob), size, out);
+    }
+    let got = read_number(&mut blob)?;
+    if got > whole::MAX_LIST {
+        return Err(BlobError::LongList { got, limit: whole::MAX_LIST });
+    }
+    let mut list = vec![0; usize::try_from(got).expect("checked")];
+    if read_up_to(&mut blob, &mut list)? < list.len() {
+        return Err(BlobError::Frame(FrameError::Short { expected: size, got: 0 }));
+    }
+    let contents = usize::try_from(size).unwrap_or(usize::MAX);
+    let images =
+        Images::read(&list, contents).map_err(|error| BlobError::Programs(Box::new(error)))?;
+    decompress(blob, size, Undoing::new(&images, &mut out))
+}
+
+/// Unpacks a frame.
+fn decompress(blob: impl BufRead, size: u64, mut out: impl Write) -> Result<(), BlobError> {
     let mut reader = FrameReader::new(blob, size, WINDOW_LOG).map_err(BlobError::Frame)?;
     let mut buffer = vec![0; BUFFER];
     loop {
@@ -208,6 +280,36 @@ pub fn decompress_whole(
     }
     out.flush().map_err(BlobError::Write)?;
     reader.finish().map_err(BlobError::Frame)
+}
+
+/// Fills a buffer as far as there are bytes, and says how far.
+fn read_up_to(blob: &mut impl Read, buffer: &mut [u8]) -> Result<usize, BlobError> {
+    let mut read = 0;
+    while read < buffer.len() {
+        match blob.read(&mut buffer[read..]) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(BlobError::Frame(FrameError::Source(error))),
+        }
+    }
+    Ok(read)
+}
+
+/// Reads a number of a list's size.
+fn read_number(blob: &mut impl Read) -> Result<u64, BlobError> {
+    let mut number = varint::Partial::default();
+    loop {
+        let mut byte = [0];
+        read_up_to(blob, &mut byte)?;
+        match number.push(byte[0]) {
+            varint::Step::More => {}
+            varint::Step::Done(value) => return Ok(value),
+            varint::Step::Bad => {
+                return Err(BlobError::LongList { got: u64::MAX, limit: whole::MAX_LIST });
+            }
+        }
+    }
 }
 
 /// Gives `take` exactly `size` bytes and makes sure that there are no others.
@@ -238,7 +340,6 @@ fn copy_exactly(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::FrameError;
 
     fn sample(len: u32) -> Vec<u8> {
         (0..len).map(|i| (i.wrapping_mul(2_654_435_761) >> 26).to_le_bytes()[0]).collect()

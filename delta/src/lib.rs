@@ -14,6 +14,7 @@
 //! | [`read_at`] | how are old bytes read by position? |
 //! | [`tree`] | which file does a byte of the contents belong to? |
 //! | [`blob`] | how are contents compressed whole, and a blob cut into chunks? |
+//! | `whole` | what makes programs smaller before they are compressed? |
 //! | [`container`] | which bytes are compressed inside of the contents, and how do they become so again? |
 //! | `executable` | which byte lies at which address, and what leads where? |
 //! | [`matching`] | which parts of the new bytes resemble which old ones? |
@@ -43,6 +44,7 @@ pub mod patch;
 pub mod plan;
 pub mod read_at;
 pub mod tree;
+mod whole;
 
 pub use assemble::{assemble, assemble_tree};
 pub use blob::{Described, Level};

@@ -69,6 +69,17 @@ pub enum BlobError {
     /// The blob's bytes are not a whole artifact of the announced size.
     #[error("the blob does not hold the contents")]
     Frame(#[source] FrameError),
+    /// What it says about programs in the contents cannot be.
+    #[error("the blob's list of programs is none")]
+    Programs(#[source] Box<PatchError>),
+    /// Its list of programs is longer than any.
+    #[error("the blob's list of programs has {got} bytes, at most {limit} are read")]
+    LongList {
+        /// What it says.
+        got: u64,
+        /// The most there may be.
+        limit: u64,
+    },
     /// Its chunk list breaks the protocol's limits.
     #[error("the blob cannot be described")]
     Describe(#[source] EncodeError),
@@ -211,6 +222,7 @@ impl AssembleError {
         match self {
             Self::BlobSize { .. } => Blame::Blob,
             Self::Whole(BlobError::Frame(source)) => source.blame(),
+            Self::Whole(BlobError::Programs(_) | BlobError::LongList { .. }) => Blame::Blob,
             Self::Whole(_) | Self::Split(SplitError::Sink { .. }) => Blame::Here,
             Self::Patch(source) => source.blame(),
             Self::Split(_) => Blame::Blob,

@@ -32,7 +32,7 @@ mod space;
 mod tests;
 
 pub(crate) use find::{MAX_IMAGES, at, extents, find};
-pub(crate) use normalise::{Tables, restore};
+pub(crate) use normalise::{Tables, normalise, restore};
 pub(crate) use side::{Normal, Side};
 pub(crate) use space::{Place, Space, first_address};
 

@@ -17,6 +17,12 @@ pub(crate) fn read_u64(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 
+/// Writes 32 bits to `at`, where the caller knows four bytes to be.
+#[inline]
+pub(crate) fn write_u32(bytes: &mut [u8], at: usize, number: u32) {
+    bytes[at..at + 4].copy_from_slice(&number.to_le_bytes());
+}
+
 /// Writes 64 bits to `at`, where the caller knows eight bytes to be.
 #[inline]
 pub(crate) fn write_u64(bytes: &mut [u8], at: usize, number: u64) {
@@ -147,6 +153,12 @@ pub(crate) mod arm {
     #[inline]
     pub(crate) fn branch(word: u32) -> Option<u64> {
         (word >> 26 & 0x1F == 5).then(|| i64::from((word << 6).cast_signed() >> 4).cast_unsigned())
+    }
+
+    /// The distance in bytes of `bl`.
+    #[inline]
+    pub(crate) fn call(word: u32) -> Option<u64> {
+        branch(word).filter(|_| word >> 31 == 1)
     }
 
     /// The branch with another distance.

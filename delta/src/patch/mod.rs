@@ -19,6 +19,7 @@ pub(crate) mod varint;
 mod tests;
 
 pub use header::{Check, Header};
+pub(crate) use refdiff::{Told, new_images as code_images};
 pub use streams::{StreamName, StreamSize, WINDOW_LOG_CONTROL, WINDOW_LOG_DATA};
 
 use std::io::Write;

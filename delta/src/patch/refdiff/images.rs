@@ -62,10 +62,10 @@ pub(super) fn old_images<C: Coder>(
 }
 
 /// An image and which of its tables are in normal form.
-pub(super) type Told = (Image, Tables);
+pub(crate) type Told = (Image, Tables);
 
 /// Codes the images of new contents of `new_size` bytes by what is different from the old ones.
-pub(super) fn new_images<C: Coder>(
+pub(crate) fn new_images<C: Coder>(
     coder: &mut C,
     old: (&[Image], &[Tables]),
     new_size: usize,

@@ -43,6 +43,7 @@ mod unchanged;
 mod weave;
 
 pub(super) use self::{decode::decode, encode::Comparison};
+pub(crate) use images::{Told, new_images};
 
 /// How what is not as predicted is coded. Its number comes first, plus [`UNPACKED`] if compressed streams were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,143 @@
+//! Contents as they are compressed whole: programs with addresses in place of distances.
+//!
+//! ```text
+//!  contents ─▶ find images ─▶ tables in normal form ─▶ addresses ─▶ zstd          and back, an image at a time
+//!                             executable/normalise/    code.rs
+//! ```
+//!
+//! A function that is called from a hundred places is a hundred distances, and one address. With addresses, calls are
+//! repeats that a compressor finds: a tenth of a program's compressed size. All of it has the same length and can be
+//! undone from what a list says about the images, which stands before the compressed contents. Must never need all
+//! contents to undo: they pass by, and only an image is held.
+
+mod code;
+
+use std::io::{self, Write};
+
+use crate::{
+    entropy::{Reader, Writer},
+    error::PatchError,
+    executable::{self, Image, Tables, normalise, restore},
+    patch::{Told, code_images},
+};
+
+/// Larger images stay as they are: who undoes this holds one in memory.
+const MAX_IMAGE: usize = 64 * 1024 * 1024;
+
+/// Bytes of a list. Real ones have some fifty for each image.
+pub(crate) const MAX_LIST: u64 = 1024 * 1024;
+
+/// The images whose references are addresses.
+#[derive(Debug)]
+pub(crate) struct Images(Vec<Told>);
+
+/// Changes all images among the contents, and says which and how.
+pub(crate) fn to_addresses(contents: &mut [u8]) -> Images {
+    let mut told = Vec::new();
+    for image in executable::find(contents) {
+        if image.end() - image.at > MAX_IMAGE {
+            continue;
+        }
+        let bytes = &mut contents[image.at..image.end()];
+        let alone = alone(&image);
+        let tables = normalise(bytes, &alone);
+        code::to_addresses(bytes, &alone);
+        told.push((image, tables));
+    }
+    Images(told)
+}
+
+/// The image of a file that begins with its first byte.
+fn alone(image: &Image) -> Image {
+    let mut alone = image.clone();
+    alone.at = 0;
+    alone.sections.iter_mut().for_each(|section| section.offset -= image.at);
+    alone
+}
+
+fn undo(bytes: &mut [u8], image: &Image, tables: Tables) {
+    let alone = alone(image);
+    code::to_distances(bytes, &alone);
+    restore(bytes, &alone, tables);
+}
+
+impl Images {
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Writes the list of images of so many bytes of contents: `None` if it would be too long.
+    pub(crate) fn write(&self, size: usize) -> Option<Vec<u8>> {
+        let mut coder = Writer::new();
+        code_images(&mut coder, (&[], &[]), size, &self.0).ok()?;
+        let list = coder.finish();
+        (list.len() as u64 <= MAX_LIST).then_some(list)
+    }
+
+    /// Reads the list of images of so many bytes of contents.
+    pub(crate) fn read(list: &[u8], size: usize) -> Result<Self, PatchError> {
+        let mut coder = Reader::new(list);
+        let told = code_images(&mut coder, (&[], &[]), size, &[])?;
+        if !coder.is_ended() {
+            return Err(PatchError::OtherEnd);
+        }
+        for (image, _) in &told {
+            let got = image.end() - image.at;
+            if got > MAX_IMAGE {
+                return Err(PatchError::Impossible { field: "size of an image", got: got as u64 });
+            }
+        }
+        Ok(Self(told))
+    }
+}
+
+/// Puts images back in contents that are written through it.
+#[derive(Debug)]
+pub(crate) struct Undoing<'i, W> {
+    /// Those that did not come yet, and the one under way.
+    images: &'i [Told],
+    /// Bytes of the contents that came.
+    at: usize,
+    /// What came of the image under way.
+    held: Vec<u8>,
+    out: W,
+}
+
+impl<'i, W: Write> Undoing<'i, W> {
+    /// Writes contents with these images into `out`.
+    pub(crate) fn new(images: &'i Images, out: W) -> Self {
+        Self { images: &images.0, at: 0, held: Vec::new(), out }
+    }
+}
+
+impl<W: Write> Write for Undoing<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(((image, tables), rest)) = self.images.split_first() else {
+            return self.out.write(bytes);
+        };
+        if self.at < image.at {
+            let before = bytes.len().min(image.at - self.at);
+            let written = self.out.write(&bytes[..before])?;
+            self.at += written;
+            return Ok(written);
+        }
+        let taken = bytes.len().min(image.end() - self.at);
+        self.held.extend_from_slice(&bytes[..taken]);
+        self.at += taken;
+        if self.at == image.end() {
+            undo(&mut self.held, image, *tables);
+            self.out.write_all(&self.held)?;
+            self.held = Vec::new();
+            self.images = rest;
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests;
