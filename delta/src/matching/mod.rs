@@ -20,6 +20,7 @@ mod project;
 mod refine;
 mod scan;
 mod segment;
+mod steps;
 mod stretches;
 mod suffix;
 

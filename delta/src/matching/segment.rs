@@ -14,6 +14,7 @@ use super::{
     kmers::Kmers,
     refine::refine,
     scan::{common_prefix, join},
+    steps::{Step, StepId, Steps},
 };
 
 /// New bytes walked by one task. Fixed, so that the result does not depend on the number of threads.
@@ -94,27 +95,16 @@ struct Way {
     diagonal: Diagonal,
     cost: i32,
     /// The step that began it.
-    step: u32,
+    step: StepId,
     /// Equal bytes up to here.
     run: u32,
 }
-
-/// Where a way took up an alignment, or literals, and which step was before.
-#[derive(Debug, Clone, Copy)]
-struct Step {
-    new: u32,
-    diagonal: i32,
-    before: u32,
-    literal: bool,
-}
-
-const FIRST: u32 = u32::MAX;
 
 struct Walk<'a> {
     index: &'a Index<'a>,
     new: &'a [u8],
     start: usize,
-    steps: Vec<Step>,
+    steps: Steps,
     alive: Vec<Way>,
     literals: Way,
     candidates: Vec<Diagonal>,
@@ -122,25 +112,10 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(index: &'a Index<'a>, new: &'a [u8], start: usize) -> Self {
-        let literals = Way { diagonal: 0, cost: 0, step: 0, run: 0 };
-        let mut walk = Self {
-            index,
-            new,
-            start,
-            steps: Vec::new(),
-            alive: Vec::new(),
-            literals,
-            candidates: Vec::new(),
-        };
-        walk.step(start, 0, FIRST, true);
-        walk
-    }
-
-    fn step(&mut self, at: usize, diagonal: Diagonal, before: u32, literal: bool) -> u32 {
-        let new = u32::try_from(at).expect("sides are smaller than 2^31");
-        let diagonal = i32::try_from(diagonal).expect("sides are smaller than 2^31");
-        self.steps.push(Step { new, diagonal, before, literal });
-        u32::try_from(self.steps.len() - 1).expect("a few for each byte of a part")
+        let mut steps = Steps::default();
+        let step = steps.push(Step::of(start, 0, None, true));
+        let literals = Way { diagonal: 0, cost: 0, step, run: 0 };
+        Self { index, new, start, steps, alive: Vec::new(), literals, candidates: Vec::new() }
     }
 
     fn run(mut self) -> Vec<Equivalence> {
@@ -153,7 +128,8 @@ impl<'a> Walk<'a> {
             }
             self.advance(at);
             if aligned && best.cost + TO_LITERALS < self.literals.cost {
-                let step = self.step(at, best.diagonal, best.step, true);
+                let step = Step::of(at, best.diagonal, Some(best.step), true);
+                let step = self.steps.push(step);
                 self.literals =
                     Way { diagonal: best.diagonal, cost: best.cost + TO_LITERALS, step, run: 0 };
             }
@@ -192,7 +168,7 @@ impl<'a> Walk<'a> {
             if equal < SHORTEST || saved * 100 < jump * WORTH_PERCENT {
                 continue;
             }
-            let step = self.step(at, *diagonal, best.step, false);
+            let step = self.steps.push(Step::of(at, *diagonal, Some(best.step), false));
             self.alive.push(Way { diagonal: *diagonal, cost: best.cost + jump, step, run: 0 });
         }
         self.candidates = candidates;
@@ -225,6 +201,10 @@ impl<'a> Walk<'a> {
             self.alive.sort_by_key(|way| way.cost);
             self.alive.truncate(KEPT);
         }
+        if self.steps.are_many() {
+            let alive = self.alive.iter_mut().map(|way| &mut way.step);
+            self.steps.forget(alive.chain([&mut self.literals.step]));
+        }
         if at.is_multiple_of(1 << 16) {
             self.alive.iter_mut().for_each(|way| way.cost -= best);
             self.literals.cost -= best;
@@ -234,8 +214,9 @@ impl<'a> Walk<'a> {
     fn follow_back(self) -> Vec<Equivalence> {
         let mut found = Vec::new();
         let mut end = self.new.len();
-        let mut step = self.best().step;
-        while let Some(Step { new, diagonal, before, literal }) = self.steps.get(step as usize) {
+        let mut next = Some(self.best().step);
+        while let Some(Step { new, diagonal, before, literal }) = next.map(|id| self.steps.get(id))
+        {
             let at = *new as usize;
             if !literal && at < end {
                 let old = usize::try_from(as_diagonal(at) + i64::from(*diagonal))
@@ -243,7 +224,7 @@ impl<'a> Walk<'a> {
                 found.push(Equivalence { old, new: at, len: end - at });
             }
             end = at;
-            step = *before;
+            next = *before;
         }
         found.reverse();
         found
