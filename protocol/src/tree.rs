@@ -176,11 +176,11 @@ impl LinkTarget {
         for name in self.0.split('/') {
             match name {
                 ".." if after_a_name => return Some("has `..` after a name in its target"),
-                ".." if folders_above == 0 => return Some("links out of the release"),
+                ".." if folders_above == 0 => return Some("links to a place outside"),
                 ".." => folders_above -= 1,
                 "." => {}
                 name if broken_segment_rule(name).is_some() => {
-                    return Some("links to a name that cannot be part of a release");
+                    return Some("links to a name that not every system can have");
                 }
                 _ => after_a_name = true,
             }

@@ -1,8 +1,8 @@
-//! Reads what is to be published: one file, or a directory tree, in one order on every machine.
+//! Reads what is to be published or compared: one file, or a directory tree, in one order on every machine.
 //!
 //! Regular files, directories and relative symbolic links that stay inside are taken, with modes 0644 and 0755.
 //! Everything else is refused by name, all of it at once, so that a person mends it once. Each file is hashed
-//! when the tree is listed and again when its bytes are used: a file that changes in between stops the release.
+//! when the tree is listed and again when its bytes are used: a file that changes in between stops the work.
 //! Must never follow a link below the named path, and never wait on a fifo.
 
 use std::{
@@ -25,7 +25,7 @@ const MAX_REFUSALS: usize = 20;
 /// Memory one read takes.
 const PIECE: usize = 256 * 1024;
 
-/// One thing that cannot be part of a release.
+/// One thing that cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{path}` {reason}")]
 pub struct Refusal {
@@ -35,16 +35,16 @@ pub struct Refusal {
     pub reason: String,
 }
 
-/// Why a path cannot be published.
+/// Why a path cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// Nothing is there.
     #[error("{0} does not exist")]
     Missing(PathBuf),
-    /// Some things in it cannot be part of a release.
-    #[error("{path} cannot be published: {first}")]
+    /// Some things in it cannot be taken.
+    #[error("{path} cannot be taken as it is: {first}")]
     Refused {
-        /// What was to be published.
+        /// What was to be taken.
         path: PathBuf,
         /// The first in order.
         first: Refusal,
@@ -52,15 +52,15 @@ pub enum SourceError {
         others: Vec<Refusal>,
     },
     /// More than a release may have.
-    #[error("{path} cannot be published: {rule}")]
+    #[error("{path} cannot be taken as it is: {rule}")]
     TooLarge {
-        /// What was to be published.
+        /// What was to be taken.
         path: PathBuf,
         /// The broken rule.
         rule: Invalid,
     },
     /// A file is not what it was a moment ago.
-    #[error("`{0}` changed while it was read; publish a copy that nobody writes to")]
+    #[error("`{0}` changed while it was read; name a copy that nobody writes to")]
     Changed(PathBuf),
     /// A file cannot be read.
     #[error("cannot read {path}")]
@@ -73,7 +73,7 @@ pub enum SourceError {
     },
 }
 
-/// What is to be published: the listing, and where the bytes are.
+/// What is taken: the listing, and where the bytes are.
 #[derive(Debug, Clone)]
 pub struct Source {
     path: PathBuf,
@@ -207,7 +207,7 @@ impl<'a> Walk<'a> {
         let at: TreePath = match text.parse() {
             Ok(at) => at,
             Err(error) => {
-                self.refuse(shown, format!("cannot be part of a release: {}", error.reason));
+                self.refuse(shown, format!("cannot be taken: {}", error.reason));
                 return Ok(());
             }
         };
@@ -275,7 +275,7 @@ impl<'a> Walk<'a> {
             Ok(end) if end.starts_with(self.root) => {
                 self.entries.push((Entry { path: at, node: Node::Link { target } }, None));
             }
-            Ok(_) => self.refuse(at.as_str(), "links out of the release"),
+            Ok(_) => self.refuse(at.as_str(), "links to a place outside"),
             Err(error) => {
                 self.refuse(
                     at.as_str(),
@@ -299,19 +299,23 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn kind_of(kind: fs::FileType) -> &'static str {
+/// Why something that is neither file, folder nor link is not taken, as the rest of a sentence.
+pub fn kind_of(kind: fs::FileType) -> &'static str {
     if kind.is_fifo() {
-        "is a fifo; only files, folders and links can be published"
+        "is a fifo; only files, folders and links are taken"
     } else if kind.is_socket() {
-        "is a socket; only files, folders and links can be published"
+        "is a socket; only files, folders and links are taken"
     } else {
-        "is a device; only files, folders and links can be published"
+        "is a device; only files, folders and links are taken"
     }
 }
 
 /// Opens a regular file without following a link and without waiting: it could have been replaced since it
 /// was listed.
-fn open(path: &Path) -> io::Result<File> {
+///
+/// # Errors
+/// Those of the file system, and if it is something else by now.
+pub fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     if file.metadata()?.is_file() {

@@ -104,7 +104,7 @@ fn whatever_cannot_be_part_of_a_release_is_refused_by_its_name() {
             }),
         ),
         ("abs", "absolute", link("abs", "/etc/passwd")),
-        ("bin/out", "out of the release", link("bin/out", "../../x")),
+        ("bin/out", "place outside", link("bin/out", "../../x")),
         ("gone", "cannot be found", link("gone", "nowhere")),
         ("loop", "cannot be found", link("loop", "loop")),
         (
@@ -148,10 +148,7 @@ fn a_device_is_refused_even_when_it_is_named_itself() {
     let Err(SourceError::Refused { first, .. }) = Source::read(Path::new("/dev/null")) else {
         panic!("a device was read");
     };
-    assert_eq!(
-        first.to_string(),
-        "`null` is a device; only files, folders and links can be published"
-    );
+    assert_eq!(first.to_string(), "`null` is a device; only files, folders and links are taken");
 }
 
 #[test]
