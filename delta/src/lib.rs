@@ -13,6 +13,7 @@
 //! |---|---|
 //! | [`read_at`] | how are old bytes read by position? |
 //! | [`tree`] | which file does a byte of the contents belong to? |
+//! | [`folder`] | how are a folder's names, modes and contents one stream? |
 //! | [`blob`] | how are contents compressed whole, and a blob cut into chunks? |
 //! | `whole` | what makes programs smaller before they are compressed? |
 //! | [`container`] | which bytes are compressed inside of the contents, and how do they become so again? |
@@ -36,6 +37,7 @@ pub mod container;
 mod entropy;
 pub mod error;
 mod executable;
+pub mod folder;
 mod frame;
 pub mod journey;
 pub mod matching;
@@ -49,10 +51,11 @@ mod whole;
 pub use assemble::{assemble, assemble_tree};
 pub use blob::{Described, Level};
 pub use error::{
-    AssembleError, Blame, BlobError, ContainerError, CreateError, FrameError, PatchError,
-    SplitError, StreamError,
+    AssembleError, Blame, BlobError, ContainerError, CreateError, FolderError, FrameError,
+    PatchError, SplitError, StreamError,
 };
+pub use folder::{FolderSink, FolderStream, FolderWriter, Sides};
 pub use journey::Journey;
 pub use plan::{Plan, Route};
-pub use read_at::ReadAt;
+pub use read_at::{ReadAt, Tail};
 pub use tree::{Contents, FileSink, FileSource, TreeWriter};

@@ -74,17 +74,27 @@ pub fn patch(
     if !worth_it(patch_size, whole_size) {
         return Ok(PatchResult::NotWorth { patch_size, whole_size });
     }
-    let expected = Expected { codec, new_size: new.len() as u64 };
-    let applied = patch::apply(old, &*bytes, &expected, io::sink()).map_err(CreateError::Untrue)?;
-    if applied.digest != Digest::of(new) {
-        return Err(CreateError::OtherResult);
-    }
+    prove(old, new, codec, &bytes)?;
     let described = blob::describe_blob(&*bytes, patch_size).map_err(CreateError::Describe)?;
     Ok(PatchResult::Offer { codec, bytes, described })
 }
 
-/// The patch to offer: the dense one if it is worth its time, else the fast one, else the plain one.
-fn smallest(old: &[u8], new: &[u8], level: Level) -> Result<(PatchCodec, Vec<u8>), CreateError> {
+/// Applies a patch that was just made, and compares the result with what it was made for.
+pub fn prove(old: &[u8], new: &[u8], codec: PatchCodec, bytes: &[u8]) -> Result<(), CreateError> {
+    let expected = Expected { codec, new_size: new.len() as u64 };
+    let applied = patch::apply(old, bytes, &expected, io::sink()).map_err(CreateError::Untrue)?;
+    if applied.digest == Digest::of(new) { Ok(()) } else { Err(CreateError::OtherResult) }
+}
+
+/// The patch to offer: the dense one if it is worth its time, else the fast one, else the plain one. Nobody has
+/// applied it yet.
+///
+/// Takes what [`patch`] takes.
+pub fn smallest(
+    old: &[u8],
+    new: &[u8],
+    level: Level,
+) -> Result<(PatchCodec, Vec<u8>), CreateError> {
     let codecs = [PatchCodec::RefdiffFast, PatchCodec::RefdiffDense];
     let mut made = patch::create_all(old, new, &codecs, level).into_iter();
     let mut next = || made.next().expect("one for each codec");

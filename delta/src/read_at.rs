@@ -52,6 +52,31 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
     }
 }
 
+/// What follows the first bytes of something: a patch behind the mark of its file.
+#[derive(Debug)]
+pub struct Tail<S> {
+    source: S,
+    from: u64,
+}
+
+impl<S: ReadAt> Tail<S> {
+    /// What follows the first `from` bytes of `source`; nothing if it has no more.
+    pub const fn new(source: S, from: u64) -> Self {
+        Self { source, from }
+    }
+}
+
+impl<S: ReadAt> ReadAt for Tail<S> {
+    fn size(&self) -> u64 {
+        self.source.size().saturating_sub(self.from)
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let offset = self.from.checked_add(offset).ok_or_else(past_the_end)?;
+        self.source.read_exact_at(offset, buf)
+    }
+}
+
 pub(crate) fn past_the_end() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "read past the end")
 }

@@ -89,6 +89,6 @@ pub use threshold::{Authority, Role, Signature};
 pub use ticket::Ticket;
 pub use time::Timestamp;
 pub use transfer::{Holding, TransferAnswer, TransferRequest};
-pub use tree::{Entry, FileMode, LinkTarget, Node, Tree, TreePath};
+pub use tree::{Entry, FileMode, InvalidPath, LinkTarget, Node, Tree, TreePath};
 pub use version::{ReleaseVersion, VersionChange};
 pub use vote::{Ballot, Certificate, DoubleVote, Proposal, Stance};

@@ -3,9 +3,11 @@
 //! The first three say which bytes were bad; [`Blame`] says what a caller does about it. Nothing here decides.
 
 mod container;
+mod folder;
 mod patch;
 
 pub use container::{ContainerError, StreamError};
+pub use folder::FolderError;
 pub use patch::PatchError;
 
 use std::io;

@@ -3,7 +3,7 @@
 //! | bytes | what |
 //! |---|---|
 //! | 3 | `UpD` |
-//! | 1 | codec: 1 bsdiff and zstd, 2 refdiff fast, 3 refdiff dense |
+//! | 1 | codec: 1 bsdiff and zstd, 2 refdiff fast, 3 refdiff dense; never 70 ([`crate::folder::MARK`]) |
 //! | number | size of the old contents |
 //! | number | size of the new contents |
 //! | 8 | check of the old contents: the beginning of their BLAKE3 |

@@ -3,6 +3,7 @@
 //! ```text
 //!  header.rs   magic, codec, sizes and checks of old and new; the rest is the codec's business
 //!  plain.rs    codec 1: bsdiff in five streams, each stored or one zstd frame       streams.rs
+//!  parts.rs    which part of a patch takes how many bytes
 //!  refdiff/    codecs 2 and 3: what changes when code moves is predicted, not said
 //! ```
 //!
@@ -10,6 +11,7 @@
 //! work are bounded by the signed size of the new contents before the first byte of a stream is read.
 
 mod header;
+mod parts;
 mod plain;
 mod refdiff;
 mod streams;
@@ -19,6 +21,7 @@ pub(crate) mod varint;
 mod tests;
 
 pub use header::{Check, Header};
+pub use parts::{Part, PartName, parts};
 pub(crate) use refdiff::{Told, new_images as code_images};
 pub use streams::{StreamName, StreamSize, WINDOW_LOG_CONTROL, WINDOW_LOG_DATA};
 

@@ -102,6 +102,15 @@ fn read_table<P: ReadAt + ?Sized>(
     Ok((sizes, first))
 }
 
+/// The streams of a patch, in order, with their sizes.
+pub(super) fn sizes<P: ReadAt + ?Sized>(
+    patch: &P,
+    header: &Header,
+) -> Result<impl Iterator<Item = (StreamName, StreamSize)> + use<P>, PatchError> {
+    let (sizes, _) = read_table(patch, header)?;
+    Ok(STREAMS.into_iter().zip(sizes))
+}
+
 /// Takes the new contents apart into records.
 fn raw_streams(old: &[u8], new: &[u8], equivalences: &[Equivalence]) -> Raw {
     let [mut seek, mut add, mut copy, mut diff, mut extra] = Raw::default();

@@ -34,6 +34,7 @@ mod flat;
 mod gaps;
 mod hypotheses;
 mod images;
+mod parts;
 mod pieces;
 mod predict;
 mod rebuild;
@@ -42,7 +43,7 @@ mod targets;
 mod unchanged;
 mod weave;
 
-pub(super) use self::{decode::decode, encode::Comparison};
+pub(super) use self::{decode::decode, encode::Comparison, parts::parts};
 pub(crate) use images::{Told, new_images};
 
 /// How what is not as predicted is coded. Its number comes first, plus [`UNPACKED`] if compressed streams were.
