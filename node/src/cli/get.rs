@@ -15,10 +15,9 @@ use super::{
     progress::Progress,
     publisher::warn_of_kind,
     reference::ReleaseRef,
-    releases,
-    unpack::{Wanted, Workplace},
-    vouched,
+    releases, unpack, vouched,
     words::{clean, size},
+    workplace::Wanted,
 };
 use crate::{
     api::types::{InstallBody, Release},
@@ -57,15 +56,15 @@ pub(super) async fn get(args: &Args, client: &Client, output: &Output) -> Result
         args.output.clone().unwrap_or_else(|| PathBuf::from(manifest.component.as_str()));
     let (place, tree) = blocking({
         let destination = destination.clone();
-        move || Ok((Workplace::beside(&destination, &tree)?, tree))
+        move || Ok((unpack::beside(&destination, &tree)?, tree))
     })
     .await?;
-    fetch(client, output, &manifest.whole, &place.blob()).await?;
+    fetch(client, output, &manifest.whole, &place.path(unpack::BLOB)).await?;
     let files = tree.files().count();
     // Dropped with this future when Ctrl-C ends it.
     let wanted = Wanted::default();
     let abandoned = wanted.watched();
-    blocking(move || place.unpack(&tree, &abandoned)).await?;
+    blocking(move || unpack::unpack(place, &tree, &abandoned)).await?;
     tell(&manifest, &destination, files, manifest.signers().len(), output)?;
     Ok(Exit::Done)
 }

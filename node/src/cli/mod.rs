@@ -41,6 +41,7 @@ mod unpack;
 mod version;
 mod vouched;
 pub mod words;
+mod workplace;
 
 // Arguments of the commands whose work is done by rooms.
 pub mod attest;
