@@ -8,13 +8,13 @@ use std::{
 };
 
 /// The program in an environment of its own: no home but `home`, no variables of the caller.
-fn updraft(home: &tempfile::TempDir, arguments: &[&str]) -> Command {
+pub(crate) fn updraft(home: &tempfile::TempDir, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_updraft"));
     command.args(arguments).env_clear().env("HOME", home.path()).stdin(Stdio::null());
     command
 }
 
-fn run(command: &mut Command) -> (Option<i32>, String, String) {
+pub(crate) fn run(command: &mut Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command.output().expect("the program starts");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     (status.code(), text(stdout), text(stderr))

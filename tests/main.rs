@@ -5,6 +5,7 @@ mod harness;
 mod bad_input;
 mod cli;
 mod conformance;
+mod delta;
 mod devnet;
 mod flood;
 mod heights;

@@ -107,6 +107,8 @@ codes! {
     FileUnusable "UD0707" "file-unusable" Some(500), 1, "A file cannot be read or written";
     SourceRefused "UD0708" "source-refused" Some(422), 1, "The files cannot be published as they are";
     ProgramMissing "UD0709" "program-missing" None, 1, "Another program of Updraft is not there";
+    PatchRefused "UD0710" "patch-refused" None, 6, "The patch is not for this, or is none";
+    InputRefused "UD0711" "input-refused" None, 1, "The files cannot be taken as they are";
 
     KeyLocked "UD0801" "key-locked" Some(409), 4, "The key cannot be unlocked";
     KeyUnknown "UD0801" "key-unknown" Some(404), 5, "No such key";

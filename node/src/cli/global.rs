@@ -16,7 +16,7 @@ pub struct Global {
     /// Directory for identity, store, history and token
     #[arg(short, long, global = true, value_name = "DIR", env = "UPDRAFT_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Where the running node answers: unix:PATH or http://HOST:PORT
+    /// Where a node answers: unix:PATH or http://HOST:PORT
     #[arg(long, global = true, value_name = "ADDR", env = "UPDRAFT_API")]
     pub api: Option<String>,
     /// File that holds the API token

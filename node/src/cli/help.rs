@@ -35,7 +35,7 @@ pub(super) const HEADINGS: [(&str, &[&str]); 6] = [
             "peers", "get", "verify",
         ],
     ),
-    ("Publish", &["init", "publish", "sign", "yank", "ticket"]),
+    ("Publish", &["init", "publish", "sign", "yank", "ticket", "delta"]),
     ("Trust", &["key", "root", "trust", "brake", "lift", "brakes", "attest", "say"]),
     ("Govern", &["propose", "vote", "votes", "tally"]),
     ("Try out", &["devnet", "sim"]),

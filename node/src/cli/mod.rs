@@ -48,6 +48,7 @@ pub mod attest;
 pub mod brake;
 pub mod brakes;
 pub mod check;
+pub mod delta;
 pub mod devnet;
 pub mod get;
 pub mod history;
@@ -160,6 +161,11 @@ enum Command {
         #[command(subcommand)]
         command: ticket::Command,
     },
+    /// Patches between files or folders of yours: make, apply, look at
+    Delta {
+        #[command(subcommand)]
+        command: delta::Command,
+    },
     /// Configuration: show, check, every key
     Config {
         #[command(subcommand)]
@@ -206,6 +212,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Problem> {
         Command::Root { command } => root::run(command, context),
         Command::Trust { command } => trust::run(command, context),
         Command::Ticket { command } => ticket::run(command, context),
+        Command::Delta { command } => delta::run(command, context),
         Command::Config { command } => config::run(command, context),
         Command::Paths(args) => paths::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// A full disk is told as such, wherever in the chain it is met.
-fn file_code(error: &(dyn Error + 'static)) -> Code {
+pub(super) fn file_code(error: &(dyn Error + 'static)) -> Code {
     let mut next = Some(error);
     while let Some(error) = next {
         let full = error.downcast_ref::<io::Error>().map(io::Error::kind);

@@ -41,6 +41,8 @@ enum EveryCommand {
     Vote(vote::Args),
     Votes(votes::Args),
     Tally(tally::Args),
+    #[command(subcommand)]
+    Delta(delta::Command),
 }
 
 fn every(line: &str) -> Result<EveryCommand, clap::Error> {
@@ -132,6 +134,9 @@ fn arguments_are_checked_before_anything_is_done() {
         "updraft votes --all",
         "updraft votes p-3",
         "updraft tally p-3 --ballots -o votes.json",
+        "updraft delta create old new patch --codec dense --level 22 --stats -f",
+        "updraft delta apply old patch new --stats --force",
+        "updraft delta inspect patch",
     ] {
         every(good).unwrap_or_else(|error| panic!("{good}: {error}"));
     }
@@ -160,6 +165,13 @@ fn arguments_are_checked_before_anything_is_done() {
         "updraft vote 3 yes",
         "updraft votes p-3 --all",
         "updraft tally p-3 --file a --out b",
+        "updraft delta",
+        "updraft delta create old new",
+        "updraft delta create old new patch --codec best",
+        "updraft delta create old new patch --level 0",
+        "updraft delta apply old patch",
+        "updraft delta apply old patch new --codec fast",
+        "updraft delta inspect",
     ] {
         let error = every(bad).expect_err(bad);
         assert_eq!(error.exit_code(), 2, "{bad}");

@@ -28,6 +28,12 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// A part of a whole in tenths of a percent: `5.3 %`.
+pub fn share(part: u64, whole: u64) -> String {
+    let tenths = u128::from(part) * 1_000 / u128::from(whole.max(1));
+    format!("{}.{} %", tenths / 10, tenths % 10)
+}
+
 /// A span in its two largest units: `3 d 4 h`, `2 min 5 s`, `0 s`.
 pub fn span(span: Duration) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
@@ -85,6 +91,18 @@ mod tests {
             (u64::MAX, "16.0 EiB"),
         ] {
             assert_eq!(size(bytes), words, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn shares_are_tenths_of_a_percent_of_anything() {
+        for (part, whole, words) in [
+            (53, 1_000, "5.3 %"),
+            (0, 0, "0.0 %"),
+            (3, 2, "150.0 %"),
+            (u64::MAX, u64::MAX, "100.0 %"),
+        ] {
+            assert_eq!(share(part, whole), words);
         }
     }
 

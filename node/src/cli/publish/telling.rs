@@ -23,7 +23,7 @@ pub(super) fn tell_step(step: &Step, context: &Context) {
             format!(
                 "    Patching from {from}   {}   ({})",
                 words::size(*bytes),
-                share(*bytes, *whole)
+                words::share(*bytes, *whole)
             ),
             json!({ "step": "patch", "from": from.to_string(), "bytes": bytes, "wholeBytes": whole }),
         ),
@@ -39,11 +39,6 @@ pub(super) fn tell_step(step: &Step, context: &Context) {
             let _ = line("progress", members, context);
         }
     }
-}
-
-fn share(part: u64, whole: u64) -> String {
-    let tenths = u128::from(part) * 1_000 / u128::from(whole.max(1));
-    format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
 fn line(kind: &str, mut members: Value, context: &Context) -> Result<(), Problem> {
