@@ -22,6 +22,7 @@
 //! | [`patch`] | how is that written, read and refused? |
 //! | `entropy` | how do symbols become bits? |
 //! | [`offer`] | what does a publisher offer, and is a patch worth offering? |
+//! | [`rates`] | how fast do things go on this machine? |
 //! | [`plan`] | which route is the cheapest for this node? |
 //! | [`mod@journey`] | which way leads there through other releases? |
 //! | [`mod@assemble`] | how is a route followed? |
@@ -44,6 +45,7 @@ pub mod matching;
 pub mod offer;
 pub mod patch;
 pub mod plan;
+pub mod rates;
 pub mod read_at;
 pub mod tree;
 mod whole;
@@ -57,5 +59,6 @@ pub use error::{
 pub use folder::{FolderSink, FolderStream, FolderWriter, Sides};
 pub use journey::Journey;
 pub use plan::{Plan, Route};
+pub use rates::{Gauge, Measured, Rates};
 pub use read_at::{ReadAt, Tail};
 pub use tree::{Contents, FileSink, FileSource, TreeWriter};

@@ -3,7 +3,8 @@
 //! A route's cost is the time it takes here: the bytes still missing over the rate at which its holders give
 //! them, plus the time to turn them into contents. Costs of steps add up. Bytes already here cost nothing, so
 //! a route that was begun stays attractive. The whole artifact is always among the routes: it needs nothing
-//! installed, and every other route is only a cheaper way to the same contents.
+//! installed, and every other route is only a cheaper way to the same contents. It is never left out for want of
+//! memory either; a patch is, where applying it takes more than there is.
 
 use std::{
     cmp::Ordering,
@@ -12,7 +13,13 @@ use std::{
     time::Duration,
 };
 
-use updraft_protocol::{Blob, Digest, Manifest, PatchOffer, ReleaseVersion};
+use updraft_protocol::{Blob, Digest, Manifest, PatchCodec, PatchOffer, ReleaseVersion};
+
+use crate::rates::{Gauge, Rates};
+
+/// What applying a patch takes beside the contents of both sides, or at all if it is a plain one.
+const PATCH_MEMORY: u64 = 64 * 1024 * 1024;
+const PLAIN_MEMORY: u64 = 48 * 1024 * 1024;
 
 /// What is installed and verified here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +28,8 @@ pub struct Base {
     pub tree: Digest,
     /// Its version: what the release's minimum is compared with.
     pub version: ReleaseVersion,
+    /// Bytes of its contents, or about as many.
+    pub bytes: u64,
 }
 
 /// What is known about one blob.
@@ -30,19 +39,6 @@ pub struct BlobState {
     pub verified: u64,
     /// Peers known to hold some of it.
     pub holders: u32,
-}
-
-/// How fast things go here, measured or assumed; bytes per second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rates {
-    /// What this node's own line takes in.
-    pub line: NonZeroU64,
-    /// What one holder gives.
-    pub holder: NonZeroU64,
-    /// Contents written when a whole artifact is unpacked.
-    pub unpack: NonZeroU64,
-    /// Contents written when a patch is applied.
-    pub patch: NonZeroU64,
 }
 
 /// Routes not to be taken: the blobs of those that failed. The caller keeps it for as long as it believes it.
@@ -70,6 +66,8 @@ pub struct Situation<'a> {
     pub blobs: &'a BTreeMap<Digest, BlobState>,
     /// How fast things go.
     pub rates: Rates,
+    /// Bytes of memory that applying a patch may take.
+    pub memory: u64,
     /// Routes that failed.
     pub excluded: &'a Excluded,
 }
@@ -94,6 +92,14 @@ impl Route {
         match self {
             Self::Patch(offer) => Some(offer),
             Self::Whole(_) => None,
+        }
+    }
+
+    /// What following it is measured as.
+    pub fn gauge(&self) -> Gauge {
+        match self {
+            Self::Whole(_) => Gauge::Unpack,
+            Self::Patch(offer) => Gauge::of(offer.codec),
         }
     }
 
@@ -139,7 +145,7 @@ pub enum NoRoute {
         /// The release's minimum.
         minimum: ReleaseVersion,
     },
-    /// Every route failed before.
+    /// Every route failed before, or takes more memory than there is.
     #[error("all {tried} routes to the release are excluded")]
     AllExcluded {
         /// Number of routes.
@@ -159,7 +165,8 @@ pub fn plan(manifest: &Manifest, situation: &Situation<'_>) -> Result<Plan, NoRo
         .ok_or(NoRoute::AllExcluded { tried })
 }
 
-/// All routes to a release from here, the best first, the excluded ones among them.
+/// All routes to a release from here, the best first, the excluded ones among them. Those that take more memory than
+/// there is are not.
 pub fn routes(manifest: &Manifest, situation: &Situation<'_>) -> Result<Vec<Plan>, NoRoute> {
     if let Some(base) = situation.base
         && let Some(minimum) = manifest.stop_before(&base.version)
@@ -167,14 +174,30 @@ pub fn routes(manifest: &Manifest, situation: &Situation<'_>) -> Result<Vec<Plan
         let (installed, minimum) = (base.version.clone(), minimum.clone());
         return Err(NoRoute::BelowMinimum { installed, minimum });
     }
-    let patch = situation.base.and_then(|base| manifest.patch_from(&base.tree)).cloned();
+    let patches = situation.base.into_iter().flat_map(|base| {
+        let fits = |patch: &&PatchOffer| {
+            applies_within(situation.memory, patch.codec, base.bytes, manifest.tree.bytes)
+        };
+        manifest.patches_from(&base.tree).filter(fits).cloned()
+    });
     let mut plans: Vec<Plan> = std::iter::once(Route::Whole(manifest.whole))
-        .chain(patch.map(Route::Patch))
+        .chain(patches.map(Route::Patch))
         .map(|route| cost(route, manifest.tree.bytes, situation))
         .collect();
     // Stable: the whole artifact is first among equals because it is first in the list.
     plans.sort_by(better);
     Ok(plans)
+}
+
+/// Whether a patch of this codec can be applied in so much memory.
+pub(crate) fn applies_within(memory: u64, codec: PatchCodec, old: u64, new: u64) -> bool {
+    let takes = match codec {
+        PatchCodec::BsdiffZstd => PLAIN_MEMORY,
+        PatchCodec::RefdiffFast | PatchCodec::RefdiffDense => {
+            old.saturating_add(new).saturating_add(PATCH_MEMORY)
+        }
+    };
+    takes <= memory
 }
 
 fn better(a: &Plan, b: &Plan) -> Ordering {
@@ -187,10 +210,7 @@ pub(crate) fn cost(route: Route, contents: u64, situation: &Situation<'_>) -> Pl
     let blob = route.blob();
     let state = situation.blobs.get(&blob.digest).copied().unwrap_or_default();
     let missing = blob.size.saturating_sub(state.verified);
-    let apply_rate = match route {
-        Route::Whole(_) => rates.unpack,
-        Route::Patch(_) => rates.patch,
-    };
+    let apply_rate = rates.of(route.gauge());
     let cost = step(missing, fetch_rate(rates, state.holders), contents, apply_rate);
     let reach = if missing > 0 && state.holders == 0 { Reach::Unknown } else { Reach::Known };
     Plan { route, missing, reach, cost }

@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, num::NonZeroU64};
 
 use updraft_delta::{
-    journey::{MAX_LEGS, journey},
-    plan::{Base, BlobState, Excluded, NoRoute, Rates, Reach, Situation},
+    Journey,
+    journey::{MAX_LEGS, journey, weigh_again},
+    plan::{Base, BlobState, Excluded, NoRoute, Reach, Situation},
+    rates::Rates,
 };
 use updraft_protocol::{
     Blob, Compatibility, Digest, Manifest, NetworkId, ObjectRef, PatchCodec, PatchOffer,
@@ -13,6 +15,7 @@ use updraft_protocol::{
 
 const WHOLE: u64 = 10_000_000;
 const PATCH: u64 = 500_000;
+const CONTENTS: u64 = 30_000_000;
 
 fn blob(name: &str, size: u64) -> Blob {
     let chunks = ObjectRef::of(name.as_bytes()).expect("small");
@@ -47,7 +50,7 @@ fn release(minor: u32) -> Manifest {
         needs_protocol: None,
         source: None,
         notes: String::new(),
-        tree: TreeRef { object, entries: 1, bytes: 30_000_000 },
+        tree: TreeRef { object, entries: 1, bytes: CONTENTS },
         whole: blob(&format!("whole {minor}"), WHOLE),
         patches: minor.checked_sub(1).map(patch).into_iter().collect(),
     }
@@ -58,17 +61,19 @@ struct World {
     blobs: BTreeMap<Digest, BlobState>,
     excluded: Excluded,
     base: Option<Base>,
+    memory: u64,
 }
 
 impl World {
     fn new(releases: u32) -> Self {
         let releases = (0..releases).map(release).collect();
-        Self { releases, blobs: BTreeMap::new(), excluded: Excluded::default(), base: None }
+        let (blobs, excluded) = (BTreeMap::new(), Excluded::default());
+        Self { releases, blobs, excluded, base: None, memory: u64::MAX }
     }
 
     fn installed(mut self, minor: u32) -> Self {
         let version = format!("1.{minor}.0").parse().expect("a version");
-        self.base = Some(Base { tree: tree(minor), version });
+        self.base = Some(Base { tree: tree(minor), version, bytes: CONTENTS });
         self
     }
 
@@ -80,18 +85,34 @@ impl World {
         self
     }
 
-    fn way(&self) -> Result<(Vec<String>, Reach), NoRoute> {
+    fn situation(&self) -> Situation<'_> {
         let rate = |mbps: u64| NonZeroU64::new(mbps * 1_000_000).expect("not zero");
-        let rates = Rates { line: rate(10), holder: rate(2), unpack: rate(200), patch: rate(60) };
-        let situation = Situation {
+        Situation {
             base: self.base.as_ref(),
             blobs: &self.blobs,
-            rates,
+            rates: Rates { line: rate(10), holder: rate(2), ..Rates::ASSUMED },
+            memory: self.memory,
             excluded: &self.excluded,
-        };
+        }
+    }
+
+    fn known(&self) -> (&Manifest, Vec<&Manifest>) {
         let (goal, others) = self.releases.split_last().expect("not empty");
-        let others: Vec<&Manifest> = others.iter().collect();
-        journey(goal, &others, &situation).map(|way| (way.steps(), way.reach))
+        (goal, others.iter().collect())
+    }
+
+    fn journey(&self) -> Result<Journey, NoRoute> {
+        let (goal, others) = self.known();
+        journey(goal, &others, &self.situation())
+    }
+
+    fn way(&self) -> Result<(Vec<String>, Reach), NoRoute> {
+        self.journey().map(|way| (way.steps(), way.reach))
+    }
+
+    fn again(&self, way: &Journey) -> Option<Journey> {
+        let (goal, others) = self.known();
+        weigh_again(way, goal, &others, &self.situation())
     }
 }
 
@@ -142,4 +163,70 @@ fn a_way_with_an_excluded_blob_is_not_taken_and_without_any_left_that_is_said() 
     world.excluded.exclude(Digest::of(b"whole 1"));
     world.excluded.exclude(Digest::of(b"whole 0"));
     assert!(matches!(world.way(), Err(NoRoute::AllExcluded { .. })));
+}
+
+#[test]
+fn a_patch_that_takes_too_much_memory_is_left_out_wherever_it_stands() {
+    let names = ["whole 2", "patch 0 to 1", "patch 1 to 2"];
+    let mut world = World::new(3).installed(0).held(&names);
+    world.releases[2].patches[0].codec = PatchCodec::RefdiffFast;
+    world.memory = 2 * CONTENTS + 64 * 1024 * 1024;
+    assert_eq!(world.way().map(|(steps, _)| steps.len()), Ok(2));
+    world.memory -= 1;
+    assert_eq!(world.way(), way(&["whole"], Reach::Known));
+    world.memory = 0;
+    assert_eq!(world.way(), way(&["whole"], Reach::Known));
+}
+
+#[test]
+fn releases_on_the_way_are_not_run_so_their_minimum_does_not_count() {
+    let mut world = World::new(3).installed(0).held(&["patch 0 to 1", "patch 1 to 2"]);
+    world.releases[1].min_version = "1.0.5".parse().ok();
+    let steps = ["patch from 1.0.0", "patch from 1.1.0"];
+    assert_eq!(world.way(), way(&steps, Reach::Known));
+    world.releases[2].min_version = "1.0.5".parse().ok();
+    assert!(matches!(world.way(), Err(NoRoute::BelowMinimum { .. })));
+}
+
+#[test]
+fn a_cheap_way_that_cannot_be_asked_for_wins_where_the_other_cannot_either() {
+    // Nobody has the last patch, so no way is known; the whole that somebody has in between is of no use then.
+    let mut world = World::new(2).installed(0).held(&["whole 0"]);
+    world.base = None;
+    world.excluded.exclude(Digest::of(b"whole 1"));
+    let small = blob("another whole 0", 1_000);
+    let mut another = world.releases[0].clone();
+    another.whole = small;
+    world.releases.insert(0, another);
+    let way = world.journey().expect("a way");
+    assert_eq!((way.reach, way.missing), (Reach::Unknown, 1_000 + PATCH));
+}
+
+#[test]
+fn a_way_is_weighed_again_and_left_only_for_much_less() {
+    let whole = |world: &mut World, verified: u64| {
+        let state = BlobState { verified, holders: 2 };
+        world.blobs.insert(Digest::of(b"whole 1"), state);
+        world.journey().expect("a way")
+    };
+    let mut world = World::new(2).installed(0).held(&["patch 0 to 1"]);
+    let patch = world.journey().expect("the patch");
+    assert_eq!(patch.steps(), ["patch from 1.0.0"]);
+    // The patch takes 0.125 s and 0.5 s; unpacking the whole 0.15 s. Four fifths of 0.625 s are 0.5 s: 0.35 s of bytes.
+    let just = WHOLE - 1_400_000;
+    for (verified, leaves) in [(just, true), (just - 8, false)] {
+        let other = whole(&mut world, verified);
+        assert_eq!(other.steps(), ["whole"]);
+        let now = world.again(&patch).expect("still a way");
+        assert_eq!(now, patch);
+        assert_eq!(now.is_worth_leaving_for(&other), leaves, "{verified}");
+        assert!(!other.is_worth_leaving_for(&now), "nobody goes back");
+        assert!(!now.is_worth_leaving_for(&now));
+    }
+    world.blobs.remove(&Digest::of(b"patch 0 to 1"));
+    let other = whole(&mut world, 0);
+    let now = world.again(&patch).expect("still a way");
+    assert!(now.cost < other.cost && now.is_worth_leaving_for(&other), "nobody holds it");
+    world.excluded.exclude(Digest::of(b"patch 0 to 1"));
+    assert_eq!(world.again(&patch), None);
 }

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, num::NonZeroU64, time::Duration};
 
 use updraft_delta::{
     Plan, Route,
-    plan::{Base, BlobState, Excluded, NoRoute, Rates, Reach, Situation, plan, routes},
+    plan::{Base, BlobState, Excluded, NoRoute, Reach, Situation, plan, routes},
+    rates::Rates,
 };
 use updraft_protocol::{
     Blob, Compatibility, Digest, Manifest, NetworkId, ObjectRef, PatchCodec, PatchOffer,
@@ -60,7 +61,19 @@ fn rate(bytes: u64) -> NonZeroU64 {
 
 /// A line of 10 MB/s, holders of 1 MB/s each, unpacking at 100 MB/s and patching at 30 MB/s.
 fn rates() -> Rates {
-    Rates { line: rate(10 * MB), holder: rate(MB), unpack: rate(100 * MB), patch: rate(30 * MB) }
+    Rates {
+        line: rate(10 * MB),
+        holder: rate(MB),
+        unpack: rate(100 * MB),
+        plain: rate(30 * MB),
+        fast: rate(30 * MB),
+        dense: rate(3 * MB),
+    }
+}
+
+/// What is installed: as much as is released.
+fn installed(name: &str, version: &str) -> Base {
+    Base { tree: tree(name), version: version.parse().expect("a version"), bytes: CONTENTS }
 }
 
 /// One line of the table.
@@ -94,9 +107,7 @@ fn held(verified: u64, holders: u32) -> BlobState {
 
 impl Case {
     fn plan(&self) -> Result<Plan, NoRoute> {
-        let base = self
-            .base
-            .map(|name| Base { tree: tree(name), version: "1.0.0".parse().expect("a version") });
+        let base = self.base.map(|name| installed(name, "1.0.0"));
         let blobs = BTreeMap::from([
             (Digest::of(b"whole"), self.whole),
             (Digest::of(b"patch"), self.patch),
@@ -109,6 +120,7 @@ impl Case {
             base: base.as_ref(),
             blobs: &blobs,
             rates: self.rates,
+            memory: u64::MAX,
             excluded: &excluded,
         };
         plan(&manifest(), &situation)
@@ -125,7 +137,7 @@ fn name(plan: &Result<Plan, NoRoute>) -> &'static str {
 
 #[test]
 fn the_cheapest_route_is_taken() {
-    let slow_patching = Rates { patch: rate(MB), ..rates() };
+    let slow_patching = Rates { plain: rate(MB), ..rates() };
     let cases = [
         Case { name: "a patch saves bytes", expected: "patch", ..Case::default() },
         Case { name: "nothing installed", base: None, expected: "whole", ..Case::default() },
@@ -231,7 +243,7 @@ fn a_plan_says_what_it_takes() {
 
 #[test]
 fn the_whole_is_first_among_equals() {
-    let same = Rates { patch: rate(100 * MB), ..rates() };
+    let same = Rates { plain: rate(100 * MB), ..rates() };
     let case =
         Case { whole: held(WHOLE, 0), patch: held(PATCH, 0), rates: same, ..Case::default() };
     assert_eq!(name(&case.plan()), "whole");
@@ -241,9 +253,10 @@ fn the_whole_is_first_among_equals() {
 fn the_whole_is_always_among_the_routes() {
     let blobs = BTreeMap::new();
     let excluded = Excluded::default();
-    let base = Base { tree: tree("tree 1"), version: "1.0.0".parse().expect("a version") };
-    for base in [None, Some(&base)] {
-        let situation = Situation { base, blobs: &blobs, rates: rates(), excluded: &excluded };
+    let base = installed("tree 1", "1.0.0");
+    for (base, memory) in [(None, u64::MAX), (Some(&base), u64::MAX), (Some(&base), 0)] {
+        let situation =
+            Situation { base, blobs: &blobs, rates: rates(), memory, excluded: &excluded };
         let all = routes(&manifest(), &situation).expect("routes");
         assert!(all.iter().any(|plan| matches!(plan.route, Route::Whole(_))));
         assert!(all.iter().all(|plan| plan.reach == Reach::Unknown));
@@ -256,12 +269,14 @@ fn a_version_below_the_minimum_has_no_direct_route_and_a_fresh_install_has() {
     let excluded = Excluded::default();
     let manifest = Manifest { min_version: "1.5.0".parse().ok(), ..manifest() };
     let with = |version: Option<&str>| {
-        let base = version.map(|version| Base {
-            tree: tree("tree 1"),
-            version: version.parse().expect("a version"),
-        });
-        let situation =
-            Situation { base: base.as_ref(), blobs: &blobs, rates: rates(), excluded: &excluded };
+        let base = version.map(|version| installed("tree 1", version));
+        let situation = Situation {
+            base: base.as_ref(),
+            blobs: &blobs,
+            rates: rates(),
+            memory: u64::MAX,
+            excluded: &excluded,
+        };
         plan(&manifest, &situation)
     };
     assert!(matches!(with(Some("1.4.9")), Err(NoRoute::BelowMinimum { .. })));
@@ -276,9 +291,60 @@ fn numbers_from_a_manifest_cannot_overflow_a_cost() {
     manifest.tree.bytes = u64::MAX;
     let blobs = BTreeMap::from([(Digest::of(b"whole"), held(u64::MAX, u32::MAX))]);
     let excluded = Excluded::default();
-    let rates = Rates { line: rate(1), holder: rate(u64::MAX), unpack: rate(1), patch: rate(1) };
-    let situation = Situation { base: None, blobs: &blobs, rates, excluded: &excluded };
+    let rates = Rates { line: rate(1), holder: rate(u64::MAX), unpack: rate(1), ..rates() };
+    let memory = u64::MAX;
+    let situation = Situation { base: None, blobs: &blobs, rates, memory, excluded: &excluded };
     assert_eq!(plan(&manifest, &situation).expect("a route").missing, 0);
     manifest.whole.digest = Digest::of(b"other");
     assert_eq!(plan(&manifest, &situation).expect("a route").missing, u64::MAX);
+}
+
+const MIB: u64 = 1024 * 1024;
+
+/// The offer that is taken where all three codecs are, by the rate of the line and the memory that there is. The dense
+/// patch has 0.8 MB, the fast one 1 MB, the plain one 3 MB, the whole 10 MB; contents have 30 MB on both sides.
+fn taken(line: u64, memory: u64, rates: Rates) -> Option<PatchCodec> {
+    let mut manifest = manifest();
+    let sizes = [(PatchCodec::BsdiffZstd, 3_000), (PatchCodec::RefdiffFast, 1_000)];
+    let sizes = sizes.into_iter().chain([(PatchCodec::RefdiffDense, 800)]);
+    let offer = manifest.patches[0].clone();
+    manifest.patches = sizes
+        .map(|(codec, size)| {
+            let blob = blob(&format!("{codec:?}"), size * 1_000);
+            PatchOffer { codec, blob, ..offer.clone() }
+        })
+        .collect();
+    let held = manifest.blobs().map(|blob| (blob.digest, held(0, 8))).collect();
+    let base = installed("tree 1", "1.0.0");
+    let excluded = Excluded::default();
+    let rates = Rates { line: rate(line), holder: rate(line), ..rates };
+    let situation =
+        Situation { base: Some(&base), blobs: &held, rates, memory, excluded: &excluded };
+    plan(&manifest, &situation).expect("a route").route.patch().map(|patch| patch.codec)
+}
+
+#[test]
+fn the_codec_is_chosen_by_line_memory_and_machine() {
+    let (plain, fast, dense) =
+        (PatchCodec::BsdiffZstd, PatchCodec::RefdiffFast, PatchCodec::RefdiffDense);
+    let usual = Rates::ASSUMED;
+    let quick = Rates { dense: rate(40 * MB), ..usual };
+    let stuck = Rates { plain: rate(100_000), fast: rate(100_000), dense: rate(100_000), ..usual };
+    let both = 2 * CONTENTS + 64 * MIB;
+    let cases = [
+        ("a fast line: time to apply decides", 12_500_000, u64::MAX, usual, Some(fast)),
+        ("a slow line: bytes decide", 10_000, u64::MAX, usual, Some(dense)),
+        ("a machine that was measured to be quick", 1_000_000, u64::MAX, quick, Some(dense)),
+        ("a machine that is not, on the same line", 1_000_000, u64::MAX, usual, Some(fast)),
+        ("just enough memory", 12_500_000, both, usual, Some(fast)),
+        ("a byte too few: plain", 12_500_000, both - 1, usual, Some(plain)),
+        ("the same on a slow line", 10_000, both - 1, usual, Some(plain)),
+        ("just enough for plain", 12_500_000, 48 * MIB, usual, Some(plain)),
+        ("a byte too few: whole", 12_500_000, 48 * MIB - 1, usual, None),
+        ("no memory to speak of", 10_000, 0, usual, None),
+        ("a line faster than the machine patches", 1_000_000_000, u64::MAX, stuck, None),
+    ];
+    for (name, line, memory, rates, expected) in cases {
+        assert_eq!(taken(line, memory, rates), expected, "{name}");
+    }
 }

@@ -108,6 +108,11 @@ impl Dirs {
         self.data.join("starts")
     }
 
+    /// How fast this machine has been lately.
+    pub fn rates_file(&self) -> PathBuf {
+        self.data.join("rates")
+    }
+
     /// Where a running node writes its HTTP address.
     pub fn http_address_file(&self) -> PathBuf {
         self.data.join("http.addr")

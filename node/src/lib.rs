@@ -45,6 +45,7 @@ pub mod group;
 pub mod identity;
 pub mod lock;
 pub mod logging;
+pub mod memory;
 pub mod metrics;
 pub mod problem;
 pub mod secret;

@@ -239,6 +239,7 @@ impl Node {
             voter: opened.voter,
             metrics: metrics.clone(),
             temporary: temporary.clone(),
+            rates: dirs.rates_file(),
             stop: stop.clone(),
         };
         let (agent, agent_task) = agent::start(parts).await?;

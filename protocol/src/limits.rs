@@ -54,7 +54,7 @@ pub const MAX_LISTINGS: usize = 200;
 pub const MAX_WITHDRAWN: usize = 64;
 /// Versions that updates must not jump over, named by one manifest.
 pub const MAX_BARRIERS: usize = 16;
-/// Patches offered by one manifest.
+/// Patches offered by one manifest, those of all codecs together.
 pub const MAX_PATCHES: usize = 64;
 /// Text of release notes, in bytes of UTF-8.
 pub const MAX_NOTES: usize = 16 * 1024;

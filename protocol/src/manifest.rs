@@ -135,7 +135,7 @@ pub struct Manifest {
     pub tree: TreeRef,
     /// All contents, compressed: the route that needs nothing installed.
     pub whole: Blob,
-    /// Cheaper routes, by the tree they start from.
+    /// Cheaper routes, by the tree they start from and their codec; there may be one of each codec from a tree.
     pub patches: Vec<PatchOffer>,
 }
 
@@ -158,9 +158,15 @@ impl Manifest {
         stops.filter(|stop| installed < *stop && **stop < self.version).min()
     }
 
-    /// The patch that starts from the tree of this digest.
-    pub fn patch_from(&self, tree: &Digest) -> Option<&PatchOffer> {
-        self.patches.iter().find(|patch| patch.from_tree == *tree)
+    /// The patches that start from the tree of this digest, one for each codec that is offered.
+    pub fn patches_from(&self, tree: &Digest) -> impl Iterator<Item = &PatchOffer> {
+        let tree = *tree;
+        self.patches.iter().filter(move |patch| patch.from_tree == tree)
+    }
+
+    /// The smallest of them: what an update costs at least, for people.
+    pub fn smallest_patch_from(&self, tree: &Digest) -> Option<&PatchOffer> {
+        self.patches_from(tree).min_by_key(|patch| patch.blob.size)
     }
 
     /// Every blob a seeder of this release holds: the whole first, then the patches.
@@ -176,7 +182,10 @@ impl Wire for Manifest {
     fn check(&self) -> Result<(), Invalid> {
         Invalid::if_over("bytes of notes", self.notes.len(), MAX_NOTES)?;
         Invalid::if_over("patches", self.patches.len(), MAX_PATCHES)?;
-        Invalid::if_unsorted("patches", self.patches.iter().map(|patch| patch.from_tree))?;
+        Invalid::if_unsorted(
+            "patches",
+            self.patches.iter().map(|patch| (patch.from_tree, patch.codec)),
+        )?;
         let entries = usize::try_from(self.tree.entries).unwrap_or(usize::MAX);
         Invalid::if_over("tree entries", entries, MAX_TREE_ENTRIES)?;
         if self.tree.bytes > MAX_TREE_BYTES {

@@ -180,6 +180,7 @@ fn an_encoder_written_by_hand_writes_the_same_bytes() {
     same("attestation", &by_hand::attestation(&samples::attestation()));
     same("root_4", &by_hand::root(&samples::root_4()));
     same("manifest", &by_hand::manifest(&samples::manifest()));
+    same("manifest_of_all_codecs", &by_hand::manifest(&samples::manifest_of_all_codecs()));
     same("manifest_smallest", &by_hand::manifest(&samples::manifest_smallest()));
     same("tree", &by_hand::tree(&samples::tree()));
     same("chunk_list", &by_hand::chunk_list(&samples::chunk_list()));

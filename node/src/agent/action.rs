@@ -250,10 +250,12 @@ pub struct Job {
 }
 
 impl Job {
-    /// The release, among this one and the others of its component, whose contents have this tree.
-    pub fn release_with_tree(&self, tree: &Digest) -> Option<Arc<Manifest>> {
+    /// The release, among this one and the others of its component, whose contents have this tree, and that offers this
+    /// blob: two releases may have the same contents.
+    pub fn release_that_offers(&self, tree: &Digest, blob: &Digest) -> Option<Arc<Manifest>> {
         let all = std::iter::once(&self.manifest).chain(&self.others);
-        all.into_iter().find(|manifest| manifest.tree.object.digest == *tree).cloned()
+        let mut with_tree = all.filter(|manifest| manifest.tree.object.digest == *tree);
+        with_tree.find(|manifest| manifest.blobs().any(|known| known.digest == *blob)).cloned()
     }
 }
 

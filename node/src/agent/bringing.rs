@@ -85,7 +85,11 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
         out: &mut Vec<ErrandAction<P>>,
     ) -> Step<P> {
         if let Some(piece) = self.pieces.pop_front() {
-            self.brought.blobs.push(piece.blob.digest);
+            // Another way may begin with what this one brought.
+            if !self.brought.blobs.contains(&piece.blob.digest) {
+                self.brought.blobs.push(piece.blob.digest);
+            }
+            self.reviewed &= report.is_none();
             let given = || report.map(|report| &report.sources).into_iter().flatten();
             let bytes = given().map(|(_, bytes)| bytes).sum();
             let sources = given().map(|(peer, bytes)| (peer.to_string(), *bytes)).collect();
@@ -124,11 +128,12 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
         if let (Some(job), Some(journey)) = (self.job(), &self.brought.journey) {
             let mut route = Vec::new();
             for leg in &journey.legs {
+                let blob = leg.route.blob().digest;
                 let to = job
-                    .release_with_tree(&leg.to)
+                    .release_that_offers(&leg.to, &blob)
                     .ok_or_else(|| JobError::Failed("the route leads nowhere".into()))?;
                 let from = leg.route.patch().map(|patch| patch.from_tree);
-                route.push(Leg { blob: leg.route.blob().digest, from, to });
+                route.push(Leg { blob, from, to });
             }
             self.brought.fetched.route = route;
         }

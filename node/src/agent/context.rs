@@ -11,7 +11,7 @@ use std::{
 
 use updraft_protocol::{ComponentName, SecretKey};
 
-use super::{answering::Telling, limiter::Limiter, operation::OperationId};
+use super::{answering::Telling, limiter::Limiter, measuring::Gauges, operation::OperationId};
 use crate::{
     clock::Clock, fetch, install::Installer, metrics::Metrics, network::Network, store::Store,
 };
@@ -61,6 +61,8 @@ pub(super) struct Context {
     /// For files that exist only while something is under way; emptied at start.
     pub(super) temporary: PathBuf,
     pub(super) keep_versions: usize,
+    /// How fast this machine is.
+    pub(super) gauges: Gauges,
     /// The key with which this node is a witness; shared, so that there is one copy of it in memory.
     pub(super) witness: Option<Arc<SecretKey>>,
     /// The key with which this node votes.

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Each step is an action, its end an input, and there is one step at a time but for the questions of the survey and of
-//! the DHT. `survey.rs` and `route.rs` know the first half, `bringing.rs` the second. `fetching.rs` drives it with the
-//! store and the swarm, simulations with neither.
+//! the DHT. `survey.rs` and `route.rs` know the first half, `bringing.rs` the second, and `reviewing.rs` when the way is
+//! chosen again in between. `fetching.rs` drives it with the store and the swarm, simulations with neither.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -25,7 +25,7 @@ use updraft_protocol::{Blob, ChunkList, Digest, Manifest, ObjectRef, TransferAns
 use super::{
     action::{Fetched, Job, JobError},
     bringing::some,
-    route::{Here, blobs, candidates, choose},
+    route::{Here, Means, blobs, candidates, choose},
     survey::{Holders, Survey},
 };
 use crate::fetch::{GaveUp, PeerError, Report};
@@ -122,6 +122,10 @@ pub(super) enum Stage<P> {
     Weighing(Sight),
     /// Whom the DHT names, for these blobs.
     Searching(BTreeSet<Digest>),
+    /// What those hold who came while the way was gone.
+    Reviewing(Survey<P>),
+    /// What lies here, so that the way can be chosen again.
+    WeighingAgain,
     /// Who is there now and may have the listing.
     Meeting,
     /// The listing of the release.
@@ -168,6 +172,13 @@ pub struct Errand<P> {
     /// What is still to be brought; the first is under way.
     pub(super) pieces: VecDeque<Piece>,
     pub(super) brought: Brought,
+    /// What this machine has for making contents.
+    pub(super) means: Means,
+    /// The same when the way was chosen, and the peers that were there then.
+    pub(super) means_then: Means,
+    pub(super) near: BTreeSet<P>,
+    /// Whether the way was looked at again since a blob was fetched.
+    pub(super) reviewed: bool,
 }
 
 impl<P: Copy + Ord + Debug + Display> Errand<P> {
@@ -194,7 +205,16 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
             holders: Holders::new(),
             pieces: VecDeque::new(),
             brought: Brought::default(),
+            means: Means::default(),
+            means_then: Means::default(),
+            near: BTreeSet::new(),
+            reviewed: false,
         }
+    }
+
+    /// What this machine has for making contents, as far as is known now; what is usual if nobody says.
+    pub fn note_means(&mut self, means: Means) {
+        self.means = means;
     }
 
     /// Bytes of the blobs that have come so far; of the one under way, nothing.
@@ -205,7 +225,7 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
     /// When to send [`ErrandInput::Tick`] if nothing else comes first; `None` if only the end of a step goes on.
     pub fn next_wakeup(&self) -> Option<Duration> {
         match &self.stage {
-            Stage::Surveying(survey) => Some(survey.deadline()),
+            Stage::Surveying(survey) | Stage::Reviewing(survey) => Some(survey.deadline()),
             _ => None,
         }
     }
@@ -246,7 +266,12 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
                 self.next_piece(out)?
             }
             (Stage::Looking, ErrandInput::Here(here)) => self.on_look(&here, out)?,
-            (Stage::Finding, ErrandInput::Peers(peers)) => self.find(&peers, out)?,
+            (Stage::Finding, ErrandInput::Peers(peers)) => match self.review(&peers, now, out) {
+                Some(review) => review,
+                None => self.find(&peers, out)?,
+            },
+            (Stage::Reviewing(survey), input) => self.on_review(survey, input, now, out),
+            (Stage::WeighingAgain, ErrandInput::Here(here)) => self.weigh_again(&here, out)?,
             (Stage::Naming(mut holders), ErrandInput::Named(blob, named)) if self.is_at(&blob) => {
                 holders.extend(named);
                 self.ask_for_chunk_list(holders, out)?
@@ -298,6 +323,7 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
             Purpose::Fetch(job) | Purpose::Plan(job) => candidates(job),
             Purpose::Mirror(manifest) => manifest.blobs().map(|blob| blob.digest).collect(),
         };
+        self.near = peers.iter().copied().collect();
         let (survey, questions) = Survey::begin(peers, wanted, now);
         out.extend(questions.into_iter().map(|(peer, blob)| ErrandAction::AskHolding(peer, blob)));
         self.on_survey(survey, ErrandInput::Tick, now, out)
@@ -310,11 +336,7 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
         now: Duration,
         out: &mut Vec<ErrandAction<P>>,
     ) -> Stage<P> {
-        if let ErrandInput::Holding(peer, blob, answer) = input
-            && let Some((peer, blob)) = survey.on_answer(peer, blob, &answer)
-        {
-            out.push(ErrandAction::AskHolding(peer, blob));
-        }
+        hear(&mut survey, input, out);
         if !survey.is_over(now) {
             return Stage::Surveying(survey);
         }
@@ -323,7 +345,10 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
         }
         self.holders = survey.into_holders();
         match &self.purpose {
-            Purpose::Fetch(job) | Purpose::Plan(job) => look(job, Sight::Near, out),
+            Purpose::Fetch(job) | Purpose::Plan(job) => {
+                look(job, out);
+                Stage::Weighing(Sight::Near)
+            }
             Purpose::Mirror(manifest) => {
                 let piece = |blob: &Blob| Piece { blob: *blob, is_patch: false };
                 self.pieces = manifest.blobs().map(piece).collect();
@@ -341,7 +366,7 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
     ) -> Step<P> {
         // A mirror takes all there is.
         let Some(job) = self.job() else { return Ok(ask_peers(Stage::Meeting, out)) };
-        let journey = choose(job, here, &self.holders)?;
+        let journey = choose(job, here, &self.holders, &self.means)?;
         if let Purpose::Plan(_) = &self.purpose {
             self.brought.journey = Some(journey);
             return Ok(self.end(out));
@@ -358,13 +383,8 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
             whole = job.manifest.whole.size,
             "fetching"
         );
-        let legs = journey.legs.iter();
-        let piece = |leg: &updraft_delta::journey::Leg| Piece {
-            blob: *leg.route.blob(),
-            is_patch: leg.route.is_patch(),
-        };
-        self.pieces = legs.map(piece).collect();
-        self.brought.journey = Some(journey);
+        self.means_then = self.means;
+        self.take(journey);
         Ok(ask_peers(Stage::Meeting, out))
     }
 
@@ -379,7 +399,10 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
             self.holders.entry(blob).or_default().extend(named);
         }
         match self.job() {
-            Some(job) if open.is_empty() => look(job, Sight::Far, out),
+            Some(job) if open.is_empty() => {
+                look(job, out);
+                Stage::Weighing(Sight::Far)
+            }
             _ => Stage::Searching(open),
         }
     }
@@ -399,9 +422,22 @@ pub(super) fn ask_peers<P>(then: Stage<P>, out: &mut Vec<ErrandAction<P>>) -> St
     then
 }
 
-fn look<P>(job: &Job, sight: Sight, out: &mut Vec<ErrandAction<P>>) -> Stage<P> {
+/// Takes an answer in a survey, and puts the next question to who gave it.
+pub(super) fn hear<P: Copy + Ord>(
+    survey: &mut Survey<P>,
+    input: ErrandInput<P>,
+    out: &mut Vec<ErrandAction<P>>,
+) {
+    if let ErrandInput::Holding(peer, blob, answer) = input
+        && let Some((peer, blob)) = survey.on_answer(peer, blob, &answer)
+    {
+        out.push(ErrandAction::AskHolding(peer, blob));
+    }
+}
+
+/// Asks what lies here of all blobs that a way may lead through.
+pub(super) fn look<P>(job: &Job, out: &mut Vec<ErrandAction<P>>) {
     out.push(ErrandAction::Look(blobs(job).map(|blob| blob.digest).collect()));
-    Stage::Weighing(sight)
 }
 
 impl From<GaveUp> for JobError {

@@ -10,6 +10,9 @@ use crate::{
     testing,
 };
 
+#[path = "reviewing_tests.rs"]
+mod reviewing;
+
 const WHOLE: u64 = 40_000_000;
 const PATCH: u64 = 1_000_000;
 
@@ -32,6 +35,9 @@ enum Manner {
     Confused,
 }
 
+/// What happens once.
+type Change = Box<dyn FnOnce(&mut World)>;
+
 /// The world of one errand, and what the errand did in it.
 #[derive(Default)]
 struct World {
@@ -41,11 +47,19 @@ struct World {
     objects: BTreeMap<Digest, Vec<u8>>,
     /// Blobs that do not come, and why.
     lost: BTreeMap<Digest, JobError>,
+    /// Whether what has come lies here from then on.
+    keeps: bool,
+    /// What happens when a blob has come.
+    changes: BTreeMap<Digest, Change>,
+    /// Who alone is there the next times that it is asked who is.
+    turns: VecDeque<u8>,
+    means: Means,
     asked: Vec<(u8, Digest)>,
     looked_up: Vec<Digest>,
     fetched: Vec<(Digest, Vec<u8>)>,
     listing_of: Vec<u8>,
     missing: Option<u64>,
+    told: Vec<u64>,
     enough: usize,
     now: Duration,
 }
@@ -89,6 +103,7 @@ impl World {
                 self.now = errand.next_wakeup().expect("something is waited for");
                 ErrandInput::Tick
             });
+            errand.note_means(self.means);
             for action in errand.handle(input, self.now) {
                 if let ErrandAction::Done(end) = action {
                     let late = errand.handle(ErrandInput::Peers(vec![1]), self.now);
@@ -103,7 +118,10 @@ impl World {
 
     fn carry_out(&mut self, action: ErrandAction<u8>) -> Option<ErrandInput<u8>> {
         Some(match action {
-            ErrandAction::AskPeers => ErrandInput::Peers(self.peers.keys().copied().collect()),
+            ErrandAction::AskPeers => match self.turns.pop_front() {
+                Some(peer) => ErrandInput::Peers(vec![peer]),
+                None => ErrandInput::Peers(self.peers.keys().copied().collect()),
+            },
             ErrandAction::AskHolding(peer, blob) => {
                 self.asked.push((peer, blob));
                 let answer = match &self.peers[&peer] {
@@ -130,6 +148,7 @@ impl World {
             }
             ErrandAction::Missing(missing) => {
                 self.missing = Some(missing);
+                self.told.push(missing);
                 return None;
             }
             ErrandAction::Object { object, holders } => {
@@ -150,6 +169,12 @@ impl World {
                     },
                     Err,
                 );
+                if end.is_ok() && self.keeps {
+                    self.here.insert(blob.digest, complete());
+                }
+                if let Some(change) = self.changes.remove(&blob.digest) {
+                    change(self);
+                }
                 ErrandInput::Blob(blob.digest, end)
             }
             ErrandAction::Done(_) => unreachable!("the end is dealt with"),

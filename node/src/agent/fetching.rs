@@ -91,13 +91,14 @@ impl<'a> Driver<'a> {
         let (mut questions, mut steps) = (FuturesUnordered::new(), FuturesUnordered::new());
         let mut input = ErrandInput::Tick;
         loop {
+            self.errand.note_means(self.context.gauges.means());
             for action in self.errand.handle(input, began.elapsed()) {
                 match action {
                     ErrandAction::AskHolding(peer, blob) => questions.push(self.ask(peer, blob)),
                     ErrandAction::Enough => questions = FuturesUnordered::new(),
                     ErrandAction::Missing(missing) => {
                         self.missing = missing;
-                        self.note_progress(0);
+                        self.note_progress(self.errand.bytes());
                     }
                     ErrandAction::Done(end) => return end,
                     other => steps.extend(self.begin(other)),
@@ -215,9 +216,16 @@ async fn bring_blob(
         FetchError::Store(_) if is_full(&error) => JobError::Disk(chain(&error)),
         FetchError::Store(_) | FetchError::Stopped => JobError::Failed(chain(&error)),
     })?;
-    context.metrics.fetched(started.elapsed());
+    let took = started.elapsed();
+    context.metrics.fetched(took);
     (0..report.wrong).for_each(|_| context.metrics.chunk_rejected());
-    blocking(move || shelf.finish()).await?;
+    let gauges = context.gauges.clone();
+    let given: Vec<u64> = report.sources.values().copied().collect();
+    blocking(move || {
+        gauges.fetched(&given, took);
+        shelf.finish()
+    })
+    .await?;
     let bytes = report.sources.values().sum();
     context.metrics.chunk_moved(Direction::In, Source::Peer, bytes);
     Ok(report)

@@ -7,6 +7,7 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     sync::{Arc, Mutex},
+    time::Instant,
 };
 
 use updraft_delta::{AssembleError, Blame, ReadAt, Route, assemble::assemble};
@@ -256,14 +257,21 @@ fn step(
     let blob = blob.ok_or(BuildError::BlobLost { blob: leg.blob })?;
     let route = match leg.from {
         None => Route::Whole(leg.to.whole),
-        Some(tree) => Route::Patch(leg.to.patch_from(&tree).ok_or(BuildError::NotOffered)?.clone()),
+        Some(tree) => {
+            // From one tree there may be patches of several codecs: it is this very one that was fetched.
+            let offer = leg.to.patches_from(&tree).find(|offer| offer.blob.digest == leg.blob);
+            Route::Patch(offer.ok_or(BuildError::NotOffered)?.clone())
+        }
     };
+    let began = Instant::now();
     assemble(&route, leg.to.tree.bytes, &blob, from, &mut *out)
         .and_then(|()| {
             out.flush()
                 .map_err(|error| AssembleError::Whole(updraft_delta::BlobError::Write(error)))
         })
-        .map_err(|source| BuildError::Leg { leg: Box::new(leg.clone()), source })
+        .map_err(|source| BuildError::Leg { leg: Box::new(leg.clone()), source })?;
+    context.gauges.wrote(route.gauge(), leg.to.tree.bytes, began.elapsed());
+    Ok(())
 }
 
 /// Whose fault a failed staging is: the route's, or this machine's.

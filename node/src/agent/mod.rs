@@ -55,6 +55,7 @@ mod ledger;
 mod lifecycle;
 mod limiter;
 mod machine;
+mod measuring;
 mod offering;
 mod operation;
 mod order;
@@ -64,6 +65,7 @@ mod packed;
 mod passing;
 mod proposals;
 mod restore;
+mod reviewing;
 mod route;
 mod rules;
 mod saying;
@@ -116,7 +118,7 @@ pub use self::{
     restore::{
         Trust, from_the_ledger, restore_catalog, restore_elector, restore_votes, restore_witness,
     },
-    route::Here,
+    route::{Here, Means},
     rules::{Duty, Rules, Upload},
     saying::{Said, StatementLine, in_words},
     serving::PATIENCE as UPLOAD_PATIENCE,

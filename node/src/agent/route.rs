@@ -1,14 +1,12 @@
 //! Which way to a release a job takes, given what lies here and who holds what. Pure; the costs of ways are those of the
 //! delta crate.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    num::NonZeroU64,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use updraft_delta::{
-    journey::{Journey, journey},
-    plan::{self, BlobState, Excluded, Rates, Situation},
+    journey::{Journey, journey, weigh_again},
+    plan::{self, BlobState, Excluded, NoRoute, Situation},
+    rates::Rates,
 };
 use updraft_protocol::{Blob, ChunkList, Digest, Holding, Manifest};
 
@@ -20,13 +18,22 @@ use super::{
 
 /// Blobs that are asked about before a way is chosen: the release's own, and those of the ways through others.
 const MAX_CANDIDATES: usize = 24;
-/// What a line and a peer are assumed to give until something is known: 100 and 20 Mbit/s.
-const LINE_RATE: NonZeroU64 = NonZeroU64::new(12_500_000).expect("not zero");
-const HOLDER_RATE: NonZeroU64 = NonZeroU64::new(2_500_000).expect("not zero");
-/// What unpacking and patching give on one core of the machine this was measured on (`cargo bench -p updraft-delta`),
-/// rounded down: a wrong guess costs a few seconds, never correctness.
-const UNPACK_RATE: NonZeroU64 = NonZeroU64::new(200_000_000).expect("not zero");
-const PATCH_RATE: NonZeroU64 = NonZeroU64::new(60_000_000).expect("not zero");
+
+/// What a machine has for making contents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Means {
+    /// How fast things go on it.
+    pub rates: Rates,
+    /// Bytes of memory that one step of a way may take.
+    pub memory: u64,
+}
+
+impl Default for Means {
+    /// What is assumed of a machine on which nothing was measured, with memory enough.
+    fn default() -> Self {
+        Self { rates: Rates::ASSUMED, memory: u64::MAX }
+    }
+}
 
 /// What of a blob lies on this node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,12 +62,26 @@ impl Here {
     }
 }
 
-/// The blobs that may be part of a way: the release's own first.
+/// The blobs that may be part of a way: the release's own first, and patches last that start from what is neither
+/// installed here nor any release that is known.
 pub(super) fn candidates(job: &Job) -> Vec<Digest> {
     let whole_only = job.route == RouteChoice::WholeOnly;
     let mut seen = BTreeSet::new();
-    blobs(job)
-        .map(|blob| blob.digest)
+    let all = || std::iter::once(&job.manifest).chain(&job.others);
+    let trees: BTreeSet<Digest> = all()
+        .map(|manifest| manifest.tree.object.digest)
+        .chain(job.base.as_ref().map(|base| base.tree))
+        .collect();
+    let from_elsewhere: BTreeSet<Digest> = all()
+        .flat_map(|manifest| &manifest.patches)
+        .filter(|patch| !trees.contains(&patch.from_tree))
+        .map(|patch| patch.blob.digest)
+        .collect();
+    let (last, first): (Vec<Digest>, Vec<Digest>) =
+        blobs(job).map(|blob| blob.digest).partition(|blob| from_elsewhere.contains(blob));
+    first
+        .into_iter()
+        .chain(last)
         .filter(|digest| !whole_only || *digest == job.manifest.whole.digest)
         .filter(|digest| seen.insert(*digest))
         .take(MAX_CANDIDATES)
@@ -77,26 +98,74 @@ pub(super) fn choose<P>(
     job: &Job,
     here: &BTreeMap<Digest, Here>,
     holders: &Holders<P>,
+    means: &Means,
 ) -> Result<Journey, JobError> {
-    let state = |blob: &Blob| {
-        let holders = holders.get(&blob.digest).map_or(0, BTreeSet::len);
-        let here = here.get(&blob.digest).unwrap_or(&Here::NOTHING);
-        BlobState {
-            verified: here.verified_bytes(blob),
-            holders: u32::try_from(holders).unwrap_or(u32::MAX),
+    let outlook = Outlook::of(job, here, holders);
+    outlook.journey(job, means).map_err(|error| JobError::Failed(error.to_string()))
+}
+
+/// The way to go instead of the `present` one, if there is one that takes much less of what is left.
+pub(super) fn choose_again<P>(
+    job: &Job,
+    here: &BTreeMap<Digest, Here>,
+    holders: &Holders<P>,
+    means: &Means,
+    present: &Journey,
+) -> Option<Journey> {
+    let outlook = Outlook::of(job, here, holders);
+    let best = outlook.journey(job, means).ok()?;
+    let now = weigh_again(present, &job.manifest, &others(job), &outlook.situation(means));
+    // A way that cannot be gone any more is left for any other.
+    now.is_none_or(|now| now.is_worth_leaving_for(&best)).then_some(best)
+}
+
+/// What a way depends on beside the machine.
+struct Outlook {
+    base: Option<plan::Base>,
+    blobs: BTreeMap<Digest, BlobState>,
+    excluded: Excluded,
+}
+
+impl Outlook {
+    fn of<P>(job: &Job, here: &BTreeMap<Digest, Here>, holders: &Holders<P>) -> Self {
+        let state = |blob: &Blob| {
+            let holders = holders.get(&blob.digest).map_or(0, BTreeSet::len);
+            let here = here.get(&blob.digest).unwrap_or(&Here::NOTHING);
+            BlobState {
+                verified: here.verified_bytes(blob),
+                holders: u32::try_from(holders).unwrap_or(u32::MAX),
+            }
+        };
+        let blobs = blobs(job).map(|blob| (blob.digest, state(blob))).collect();
+        let mut excluded = Excluded::default();
+        job.excluded.iter().for_each(|blob| excluded.exclude(*blob));
+        if job.route == RouteChoice::WholeOnly {
+            job.manifest.patches.iter().for_each(|patch| excluded.exclude(patch.blob.digest));
         }
-    };
-    let blobs = blobs(job).map(|blob| (blob.digest, state(blob))).collect();
-    let mut excluded = Excluded::default();
-    job.excluded.iter().for_each(|blob| excluded.exclude(*blob));
-    if job.route == RouteChoice::WholeOnly {
-        job.manifest.patches.iter().for_each(|patch| excluded.exclude(patch.blob.digest));
+        let base = job.base.as_ref().map(|base| plan::Base {
+            tree: base.tree,
+            version: base.version.clone(),
+            // Of a release that is not on offer any more the size is not known: about that of the next one.
+            bytes: job.manifest.tree.bytes,
+        });
+        Self { base, blobs, excluded }
     }
-    let base =
-        job.base.as_ref().map(|base| plan::Base { tree: base.tree, version: base.version.clone() });
-    let rates =
-        Rates { line: LINE_RATE, holder: HOLDER_RATE, unpack: UNPACK_RATE, patch: PATCH_RATE };
-    let situation = Situation { base: base.as_ref(), blobs: &blobs, rates, excluded: &excluded };
-    let others: Vec<&Manifest> = job.others.iter().map(AsRef::as_ref).collect();
-    journey(&job.manifest, &others, &situation).map_err(|error| JobError::Failed(error.to_string()))
+
+    fn situation(&self, means: &Means) -> Situation<'_> {
+        Situation {
+            base: self.base.as_ref(),
+            blobs: &self.blobs,
+            rates: means.rates,
+            memory: means.memory,
+            excluded: &self.excluded,
+        }
+    }
+
+    fn journey(&self, job: &Job, means: &Means) -> Result<Journey, NoRoute> {
+        journey(&job.manifest, &others(job), &self.situation(means))
+    }
+}
+
+fn others(job: &Job) -> Vec<&Manifest> {
+    job.others.iter().map(AsRef::as_ref).collect()
 }

@@ -25,6 +25,7 @@ use super::{
     lifecycle::Component,
     limiter::Limiter,
     machine::Machine,
+    measuring::Gauges,
     restore::{Trust, restore_catalog, restore_elector, restore_votes, restore_witness},
     rules::{Duty, Rules, Upload},
     serving::Generosity,
@@ -77,6 +78,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// A folder for files that exist only while something is under way; made anew at start.
     pub temporary: PathBuf,
+    /// The file in which it is kept how fast this machine is.
+    pub rates: PathBuf,
     /// Ends the agent.
     pub stop: CancellationToken,
 }
@@ -84,7 +87,9 @@ pub struct Parts {
 /// Starts the agent. The task ends when `stop` is cancelled, the network ends, or another program is to take over.
 pub async fn start(parts: Parts) -> Result<(AgentHandle, JoinHandle<Ending>), Problem> {
     let settings = parts.settings.clone();
-    let context = context(&parts);
+    let rates = parts.rates.clone();
+    let gauges = on_thread(move || Ok(Gauges::open(rates))).await?;
+    let context = context(&parts, gauges);
     prepare_temporary(&parts.temporary)?;
     let catalog = on_thread({
         let (mut store, trust) = (parts.store.clone(), parts.trust.clone());
@@ -269,7 +274,7 @@ async fn elector(parts: &Parts) -> Result<Option<Elector>, Problem> {
     on_thread(move || restore_elector(&store, id)).await.map(Some)
 }
 
-fn context(parts: &Parts) -> Context {
+fn context(parts: &Parts, gauges: Gauges) -> Context {
     let settings = &parts.settings;
     let transfer = &settings.transfer;
     Context {
@@ -289,6 +294,7 @@ fn context(parts: &Parts) -> Context {
         upload: Arc::new(Limiter::new(transfer.upload_limit.bytes_per_second())),
         temporary: parts.temporary.clone(),
         keep_versions: usize::from(settings.store.keep_versions.get()),
+        gauges,
         witness: parts.witness.clone(),
         voter: parts.voter.clone(),
         called_off: Default::default(),

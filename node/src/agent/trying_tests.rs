@@ -17,7 +17,7 @@ use updraft_protocol::{
 
 use super::*;
 use crate::{
-    agent::{OperationId, RouteChoice, limiter::Limiter, order},
+    agent::{OperationId, RouteChoice, limiter::Limiter, measuring::Gauges, order},
     build::Build,
     clock::Clock,
     fetch,
@@ -93,6 +93,7 @@ impl Desk {
             download: Arc::new(Limiter::new(None)),
             upload: Arc::new(Limiter::new(None)),
             temporary,
+            gauges: Gauges::open(place.path().join("rates")),
             keep_versions: 3,
             witness: None,
             voter: None,

@@ -232,8 +232,8 @@ pub(super) fn distrusted(
 
 fn available(component: &Component, known: &Known) -> Available {
     let manifest = &known.manifest;
-    let patch =
-        component.installed.as_ref().and_then(|installed| manifest.patch_from(&installed.tree));
+    let installed = component.installed.as_ref();
+    let patch = installed.and_then(|installed| manifest.smallest_patch_from(&installed.tree));
     Available {
         version: manifest.version.clone(),
         manifest: known.signed.digest(),

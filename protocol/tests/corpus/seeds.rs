@@ -27,7 +27,7 @@ const LONGEST_ATTACK: usize = 2 * 1024;
 /// Targets whose inputs are the payload of a vector behind a byte that chooses the signers.
 const SIGNED_HERE: [(&str, &[&str]); 10] = [
     ("believe_head", &["head_1", "head_2"]),
-    ("believe_manifest", &["manifest", "manifest_smallest"]),
+    ("believe_manifest", &["manifest", "manifest_of_all_codecs", "manifest_smallest"]),
     ("believe_lift", &["lift"]),
     ("speak_heartbeat", &["heartbeat"]),
     ("speak_brake", &["brake", "brake_of_all"]),

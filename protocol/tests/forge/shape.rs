@@ -1,7 +1,7 @@
 //! Attacks on decoders: bytes that are no value, or a value that breaks a rule.
 
 use updraft_protocol::{
-    Blob, ChunkList, Digest, Head, Manifest, ObjectRef, PatchOffer, Root, Timestamp,
+    Blob, ChunkList, Digest, Head, Manifest, ObjectRef, PatchCodec, PatchOffer, Root, Timestamp,
     limits::{MAX_BLOB_BYTES, MAX_NOTES},
 };
 
@@ -71,6 +71,8 @@ pub(super) fn of_lists() -> Vec<Attack> {
     let patches = |patches| by_hand::manifest(&Manifest { patches, ..samples::manifest() });
     let many_patches =
         (0..65_u8).map(|n| PatchOffer { from_tree: Digest::from_bytes([n; 32]), ..patch.clone() });
+    let of_codec = |codec| PatchOffer { codec, ..patch.clone() };
+    let [plain, fast, dense] = PatchCodec::ALL.map(of_codec);
     let addresses = |addresses: Vec<String>| {
         let start = Bytes::default().raw(NETWORK.as_bytes()).text("sample").raw(&[7; 32]);
         start.list(addresses.iter().map(|text| Bytes::default().text(text).done())).done()
@@ -97,6 +99,14 @@ pub(super) fn of_lists() -> Vec<Attack> {
         Attack::alone("listings_of_one_release_twice", releases(vec![listing, another])),
         Attack::alone("patches_too_many", patches(many_patches.collect())),
         Attack::alone("patches_twice", patches(vec![patch.clone(), patch])),
+        Attack::alone(
+            "patches_of_one_codec_twice",
+            patches(vec![plain.clone(), dense.clone(), dense.clone()]),
+        ),
+        Attack::alone("patches_unsorted_by_codec", patches(vec![plain, dense, fast])),
+        Attack::alone("honest_patches_of_all_codecs", {
+            by_hand::manifest(&samples::manifest_of_all_codecs())
+        }),
         Attack::alone("holding_too_large", {
             Bytes::default().u32(1).u32(1).bytes(&[0xff; 2_049]).done()
         }),

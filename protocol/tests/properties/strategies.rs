@@ -226,7 +226,14 @@ fn patches() -> impl Strategy<Value = Vec<PatchOffer>> {
     let patch = (version(), digest(), one_of(&PatchCodec::ALL), blob())
         .prop_map(|(from, from_tree, codec, blob)| PatchOffer { from, from_tree, codec, blob });
     vec(patch, 0..5).prop_map(|mut patches| {
-        patches.sort_by_key(|patch| patch.from_tree);
+        // Of some trees there are several codecs.
+        let several: Vec<PatchOffer> = patches
+            .iter()
+            .filter(|patch| patch.codec != PatchCodec::BsdiffZstd)
+            .map(|patch| PatchOffer { codec: PatchCodec::BsdiffZstd, ..patch.clone() })
+            .collect();
+        patches.extend(several);
+        patches.sort_by_key(|patch| (patch.from_tree, patch.codec));
         patches
     })
 }

@@ -125,6 +125,7 @@ fn objects() -> Vec<Sample> {
         sample("head_3", OBJECT, head_3()),
         sample("manifest", OBJECT, manifest()),
         sample("manifest_signed", OBJECT, manifest_signed()),
+        sample("manifest_of_all_codecs", OBJECT, manifest_of_all_codecs()),
         sample("manifest_smallest", OBJECT, manifest_smallest()),
         sample("tree", OBJECT, tree()),
         sample("chunk_list", OBJECT, chunk_list()),

@@ -258,6 +258,18 @@ pub(crate) fn manifest() -> Manifest {
     }
 }
 
+/// The same with patches of every codec from each tree.
+pub(crate) fn manifest_of_all_codecs() -> Manifest {
+    let manifest = manifest();
+    let patches = manifest.patches.iter().flat_map(|patch| {
+        PatchCodec::ALL.map(|codec| {
+            let bytes = format!("{} {codec:?}", patch.from);
+            PatchOffer { codec, blob: blob(bytes.as_bytes(), 70_000), ..patch.clone() }
+        })
+    });
+    Manifest { patches: patches.collect(), ..manifest.clone() }
+}
+
 /// A release with nothing that can be left out.
 pub(crate) fn manifest_smallest() -> Manifest {
     Manifest {

@@ -158,7 +158,7 @@ impl Cluster {
             let runs = self.measured.runs.get(&(number, manifest.component.clone()));
             let from = runs.and_then(|version| self.works.find(version));
             let tree = from.map(|made| made.manifest.tree.object.digest);
-            let patch = tree.and_then(|tree| manifest.patch_from(&tree));
+            let patch = tree.and_then(|tree| manifest.smallest_patch_from(&tree));
             let blob = patch.map_or(manifest.whole, |patch| patch.blob);
             let (up, down) = self.wire.rates(number);
             let up = if seat.character.role == Role::Client { 0 } else { up };

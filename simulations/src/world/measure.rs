@@ -172,7 +172,7 @@ impl World {
             // Who comes later has less time than the lines.
             node.running.as_ref()?;
             let (runs, _) = node.inventory(component);
-            let patch = runs.and_then(|runs| manifest.patch_from(&runs.tree));
+            let patch = runs.and_then(|runs| manifest.smallest_patch_from(&runs.tree));
             let blob = patch.map_or(manifest.whole, |patch| patch.blob);
             let rates = self.lines.rates(number);
             let up = if node.character.role == Role::Client { 0 } else { rates.up };
