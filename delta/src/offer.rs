@@ -24,21 +24,25 @@ pub fn worth_it(patch_size: u64, whole_size: u64) -> bool {
     u128::from(patch_size) * 100 <= u128::from(whole_size) * u128::from(WORTH_PERCENT)
 }
 
-/// A patch that was made.
+/// A patch that saves enough, was applied, and gave the new contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PatchResult {
-    /// It saves enough: its bytes and their description.
-    Offer {
-        /// How it is encoded.
-        codec: PatchCodec,
-        /// The patch.
-        bytes: Vec<u8>,
-        /// What the manifest and seeders say about it.
-        described: Described,
-    },
-    /// It is too large to be worth offering.
+pub struct Offer {
+    /// How it is encoded.
+    pub codec: PatchCodec,
+    /// The patch.
+    pub bytes: Vec<u8>,
+    /// What the manifest and seeders say about it.
+    pub described: Described,
+}
+
+/// What is offered from one earlier release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offers {
+    /// One patch or several, each of another codec, in their order. Nodes choose.
+    Made(Vec<Offer>),
+    /// None is small enough to be worth offering.
     NotWorth {
-        /// Bytes of the patch.
+        /// Bytes of the smallest.
         patch_size: u64,
         /// Bytes of the whole artifact.
         whole_size: u64,
@@ -56,27 +60,42 @@ pub fn whole(
 }
 
 /// A denser patch is offered only if it is smaller than a quicker one by this share of it, in percent: it takes ten
-/// times as long to apply.
+/// times as long to apply. Nodes behind a slow line take it all the same.
 const DENSER_BY_PERCENT: u64 = 3;
 
-/// Makes the patch from `old` to `new` contents, of the codec that suits it, applies it, and describes it if it is
-/// worth offering against a whole artifact of `whole_size` bytes.
+/// Patches from one earlier release at most: of the plain codec there is one only where the others cannot be.
+pub const MOST: usize = 2;
+
+/// Bytes of memory that [`patch`] takes at most for contents of these sizes, both of them counted.
+pub fn memory(old: u64, new: u64) -> u64 {
+    const BESIDE: u64 = 64 * 1024 * 1024;
+    old.saturating_add(new).saturating_mul(12).saturating_add(BESIDE)
+}
+
+/// Makes the patches from `old` to `new` contents of the codecs that suit them, applies them, and describes those that
+/// are worth offering against a whole artifact of `whole_size` bytes.
 ///
-/// Takes up to twelve times both sides in memory and 64 MiB; sides too large for that are left to the plain codec.
-pub fn patch(
-    old: &[u8],
-    new: &[u8],
-    level: Level,
-    whole_size: u64,
-) -> Result<PatchResult, CreateError> {
-    let (codec, bytes) = smallest(old, new, level)?;
-    let patch_size = bytes.len() as u64;
-    if !worth_it(patch_size, whole_size) {
-        return Ok(PatchResult::NotWorth { patch_size, whole_size });
+/// Takes as much as [`memory`] says; sides too large for the other codecs are left to the plain one.
+pub fn patch(old: &[u8], new: &[u8], level: Level, whole_size: u64) -> Result<Offers, CreateError> {
+    let made = patches(old, new, level)?;
+    let smallest = made.iter().map(|(_, bytes)| bytes.len() as u64).min();
+    let worth = made.into_iter().filter(|(_, bytes)| worth_it(bytes.len() as u64, whole_size));
+    let offers: Vec<Offer> = worth
+        .map(|(codec, bytes)| offer(old, new, codec, bytes))
+        .collect::<Result<_, CreateError>>()?;
+    if offers.is_empty() {
+        let patch_size = smallest.expect("there is one of some codec");
+        return Ok(Offers::NotWorth { patch_size, whole_size });
     }
+    Ok(Offers::Made(offers))
+}
+
+/// Applies a patch, compares what comes out, and describes it.
+fn offer(old: &[u8], new: &[u8], codec: PatchCodec, bytes: Vec<u8>) -> Result<Offer, CreateError> {
     prove(old, new, codec, &bytes)?;
-    let described = blob::describe_blob(&*bytes, patch_size).map_err(CreateError::Describe)?;
-    Ok(PatchResult::Offer { codec, bytes, described })
+    let size = bytes.len() as u64;
+    let described = blob::describe_blob(&*bytes, size).map_err(CreateError::Describe)?;
+    Ok(Offer { codec, bytes, described })
 }
 
 /// Applies a patch that was just made, and compares the result with what it was made for.
@@ -86,15 +105,22 @@ pub fn prove(old: &[u8], new: &[u8], codec: PatchCodec, bytes: &[u8]) -> Result<
     if applied.digest == Digest::of(new) { Ok(()) } else { Err(CreateError::OtherResult) }
 }
 
-/// The patch to offer: the dense one if it is worth its time, else the fast one, else the plain one. Nobody has
-/// applied it yet.
-///
-/// Takes what [`patch`] takes.
+/// The smallest of the patches that are worth their time, which nobody has applied yet. Takes what [`patch`] takes.
 pub fn smallest(
     old: &[u8],
     new: &[u8],
     level: Level,
 ) -> Result<(PatchCodec, Vec<u8>), CreateError> {
+    let made = patches(old, new, level)?.into_iter();
+    Ok(made.min_by_key(|(_, bytes)| bytes.len()).expect("there is one of some codec"))
+}
+
+/// The fast patch, and the dense one if it saves enough for its time; the plain one where sides are too large for them.
+fn patches(
+    old: &[u8],
+    new: &[u8],
+    level: Level,
+) -> Result<Vec<(PatchCodec, Vec<u8>)>, CreateError> {
     let codecs = [PatchCodec::RefdiffFast, PatchCodec::RefdiffDense];
     let mut made = patch::create_all(old, new, &codecs, level).into_iter();
     let mut next = || made.next().expect("one for each codec");
@@ -102,14 +128,16 @@ pub fn smallest(
         Ok(fast) => fast,
         Err(CreateError::TooLarge { .. }) => {
             let options = Options { codec: PatchCodec::BsdiffZstd, level };
-            return Ok((options.codec, patch::create(old, new, &options)?));
+            return Ok(vec![(options.codec, patch::create(old, new, &options)?)]);
         }
         Err(error) => return Err(error),
     };
     let enough = fast.len() as u64 * (100 - DENSER_BY_PERCENT);
     match next() {
-        Ok(dense) if dense.len() as u64 * 100 <= enough => Ok((PatchCodec::RefdiffDense, dense)),
-        Ok(_) | Err(CreateError::TooMuchNew { .. }) => Ok((PatchCodec::RefdiffFast, fast)),
+        Ok(dense) if dense.len() as u64 * 100 <= enough => {
+            Ok(vec![(PatchCodec::RefdiffFast, fast), (PatchCodec::RefdiffDense, dense)])
+        }
+        Ok(_) | Err(CreateError::TooMuchNew { .. }) => Ok(vec![(PatchCodec::RefdiffFast, fast)]),
         Err(error) => Err(error),
     }
 }
@@ -132,9 +160,12 @@ mod tests {
         let mut new = old.clone();
         new[70_000] ^= 1;
         let result = patch(&old, &new, Level::FAST, 100_000).expect("makes a patch");
-        let PatchResult::Offer { bytes, described, .. } = result else { panic!("{result:?}") };
-        assert_eq!(described.blob.digest, Digest::of(&bytes));
-        assert!(bytes.len() < 60, "{}", bytes.len());
+        let Offers::Made(offers) = result else { panic!("{result:?}") };
+        assert_eq!(offers[0].codec, PatchCodec::RefdiffFast);
+        for Offer { bytes, described, .. } in offers {
+            assert_eq!(described.blob.digest, Digest::of(&bytes));
+            assert!(bytes.len() < 60, "{}", bytes.len());
+        }
     }
 
     #[test]
@@ -142,6 +173,32 @@ mod tests {
         let old = vec![0_u8; 100];
         let new: Vec<u8> = (0..1000_u32).map(|i| i.wrapping_mul(i).to_le_bytes()[1]).collect();
         let result = patch(&old, &new, Level::FAST, 1000).expect("makes a patch");
-        assert!(matches!(result, PatchResult::NotWorth { whole_size: 1000, .. }));
+        assert!(matches!(result, Offers::NotWorth { whole_size: 1000, .. }));
+    }
+
+    #[test]
+    fn each_codec_is_offered_only_if_its_patch_is_worth_it_by_itself() {
+        // Words that were not there before: the dense coder knows what comes after them better than the fast one.
+        let word = |i: u32| ["release ", "patch ", "peer ", "chunk ", "root\n"][i as usize % 5];
+        let text: String = (0..6_000_u32).map(|i| word(i.wrapping_mul(i) >> 3)).collect();
+        let made = |whole: u64| patch(b"", text.as_bytes(), Level::FAST, whole).expect("small");
+        let Offers::Made(both) = made(u64::MAX) else { panic!("worth it") };
+        let [fast, dense] = &both[..] else { panic!("{} offers", both.len()) };
+        assert_eq!(fast.codec, PatchCodec::RefdiffFast);
+        assert_eq!(dense.codec, PatchCodec::RefdiffDense);
+        let [fast, dense] = [fast, dense].map(|offer| offer.described.blob.size);
+        assert!(dense * 100 <= fast * 97, "{dense} of {fast}");
+        // A whole of which the dense patch is just 60 %.
+        let Offers::Made(one) = made((dense * 100).div_ceil(60)) else { panic!("worth it") };
+        assert_eq!(one.len(), 1);
+        assert_eq!(one[0], both[1]);
+        let none = made(dense);
+        assert_eq!(none, Offers::NotWorth { patch_size: dense, whole_size: dense });
+    }
+
+    #[test]
+    fn memory_cannot_overflow() {
+        assert_eq!(memory(1, 2), 36 + 64 * 1024 * 1024);
+        assert_eq!(memory(u64::MAX, u64::MAX), u64::MAX);
     }
 }

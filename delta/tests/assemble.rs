@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, io};
 use updraft_delta::{
     AssembleError, Blame, Contents, FileSink, FileSource, Level, ReadAt as _, Route, SplitError,
     assemble, assemble_tree,
-    offer::{self, PatchResult},
+    offer::{self, Offer, Offers},
 };
 use updraft_protocol::{Digest, Entry, FileMode, Node, PatchOffer, Tree, TreePath};
 
@@ -95,9 +95,8 @@ fn release() -> Release {
     let described = offer::whole(&*after, after.len() as u64, Level::FAST, &mut whole)
         .expect("memory holds it");
     let made = offer::patch(&before, &after, Level::FAST, whole.len() as u64).expect("small");
-    let PatchResult::Offer { codec, bytes: patch, described: patched } = made else {
-        panic!("worth it")
-    };
+    let Offers::Made(mut offers) = made else { panic!("worth it") };
+    let Offer { codec, bytes: patch, described: patched } = offers.remove(0);
     let by_patch = Route::Patch(PatchOffer {
         from: "1.0.0".parse().expect("a version"),
         from_tree: Digest::of(b"old tree"),

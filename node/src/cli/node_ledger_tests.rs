@@ -120,7 +120,8 @@ impl Desk {
         let named = root().digest();
         let trusted = Trusted::follow(&self.node, Some(&named)).expect("the root");
         let source = Source::read(&self.home.path().join("app")).expect("a tree");
-        let effort = Effort { deltas: 3, level: Level::FAST };
+        let (memory, threads) = (1 << 30, std::num::NonZeroUsize::MIN);
+        let effort = Effort { deltas: 3, level: Level::FAST, memory, threads };
         prepare(&source, draft, &trusted, effort, self.home.path(), &mut |_| {}).expect("prepared")
     }
 

@@ -4,8 +4,8 @@ use std::{cell::OnceCell, env, io::Write, path::PathBuf};
 
 use serde_json::{Value, json};
 use updraft_protocol::{
-    Blob, ChannelName, Compatibility, Digest, Head, Listing, Manifest, NetworkKind, ReleaseKind,
-    Root, Severity, Signed,
+    Blob, ChannelName, Compatibility, Digest, Head, Listing, Manifest, NetworkKind, PatchCodec,
+    ReleaseKind, Root, Severity, Signed,
 };
 
 use super::{Context, output::Output, words};
@@ -179,7 +179,8 @@ pub(super) fn in_words(head: &Head, manifest: &Manifest) -> Vec<String> {
         lines.push(format!("  source    {source}"));
     }
     for patch in &manifest.patches {
-        lines.push(format!("  patch     from {}, {}", patch.from, words::size(patch.blob.size)));
+        let (codec, size) = (codec_word(patch.codec), words::size(patch.blob.size));
+        lines.push(format!("  patch     from {}, {codec}, {size}", patch.from));
     }
     let listed: Vec<_> = head
         .releases
@@ -217,9 +218,19 @@ pub(super) fn in_json(head: &Head, manifest: &Manifest, digest: &Digest) -> Valu
         "wholeBytes": manifest.whole.size,
         "patches": manifest.patches.iter().map(|patch| json!({
             "from": patch.from.to_string(),
+            "codec": codec_word(patch.codec),
             "bytes": patch.blob.size,
         })).collect::<Vec<_>>(),
     })
+}
+
+/// A codec in one word.
+pub(super) fn codec_word(codec: PatchCodec) -> &'static str {
+    match codec {
+        PatchCodec::BsdiffZstd => "plain",
+        PatchCodec::RefdiffFast => "fast",
+        PatchCodec::RefdiffDense => "dense",
+    }
 }
 
 fn release_kind_word(kind: ReleaseKind) -> &'static str {

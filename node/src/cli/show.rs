@@ -99,7 +99,8 @@ fn print(release: &Release, output: &Output) {
         fact("builder", format!("{key}  {verdict}, {}", build.tree));
     }
     for delta in &release.deltas {
-        fact("patch", format!("from {}  {}", delta.from, size(delta.size_bytes)));
+        let what = format!("from {}  {}  {}", delta.from, size(delta.size_bytes), delta.format);
+        fact("patch", what);
     }
     fact("manifest", release.manifest.clone());
     fact("here", if release.held { "whole" } else { "no" }.to_owned());

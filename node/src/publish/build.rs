@@ -4,33 +4,26 @@
 //! never fails for want of a patch, because the whole artifact is always there.
 
 use std::{
-    collections::BTreeSet,
     fs::File,
-    io::{self, BufReader, Read as _, Seek as _},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
 use tempfile::NamedTempFile;
-use updraft_delta::{
-    BlobError, Described, Level, blob,
-    offer::{self, PatchResult},
-};
+use updraft_delta::{BlobError, offer};
 use updraft_protocol::{
     Blob, ChannelName, Compatibility, ComponentName, Digest, Head, Manifest, NetworkId, ObjectRef,
-    PatchCodec, PatchOffer, ReleaseKind, ReleaseVersion, Severity, Signed, Target, Timestamp,
-    TreeRef, Verified,
+    ReleaseKind, ReleaseVersion, Severity, Signed, Target, Timestamp, TreeRef, Verified,
     codec::{self, EncodeError},
 };
 
 use super::{
-    Step,
+    Effort, Step,
     ledger::Trusted,
+    patches::{Chosen, Goal, MadePatch},
     source::{Source, SourceError},
 };
 use crate::bundle::{BundleError, BundleWriter};
-
-/// Contents larger than this get no patches: making one takes up to ten times both sides in memory.
-const MAX_PATCHED: u64 = 128 * 1024 * 1024;
 
 /// What a person says about a release.
 #[derive(Debug, Clone)]
@@ -101,13 +94,6 @@ pub struct Built {
     patches: Vec<MadePatch>,
 }
 
-#[derive(Debug)]
-struct MadePatch {
-    offer: PatchOffer,
-    bytes: Vec<u8>,
-    list: Vec<u8>,
-}
-
 impl Built {
     /// Puts the bytes into a bundle with the signed head and manifest and writes it.
     ///
@@ -148,7 +134,7 @@ pub fn build(
     past: &[Verified<Manifest>],
     trusted: &Trusted<'_>,
     work: &Path,
-    level: Level,
+    effort: &Effort,
     told: &mut dyn FnMut(Step),
 ) -> Result<Built, BuildError> {
     let tree = codec::encode(source.tree()).map_err(BuildError::Describe)?;
@@ -157,11 +143,11 @@ pub fn build(
     let mut whole = NamedTempFile::new_in(work).map_err(failed)?;
     told(Step::Compressing { files: source.tree().files().count(), bytes: size });
     // Patches need all contents at once; without them the contents only stream by.
-    let wanted = !past.is_empty() && size <= MAX_PATCHED;
-    let new = if wanted { Some(read_all(source)?) } else { None };
+    let mut chosen = Chosen::of(past, Digest::of(&tree), size, effort);
+    let new = if chosen.is_empty() { None } else { Some(read_all(source)?) };
     let described = match &new {
-        Some(new) => offer::whole(&**new, size, level, whole.as_file_mut()),
-        None => offer::whole(source.contents(), size, level, whole.as_file_mut()),
+        Some(new) => offer::whole(&**new, size, effort.level, whole.as_file_mut()),
+        None => offer::whole(source.contents(), size, effort.level, whole.as_file_mut()),
     }
     .map_err(compress_error)?;
     told(Step::Compressed {
@@ -175,18 +161,13 @@ pub fn build(
             .expect("a checked tree has few entries"),
         bytes: size,
     };
+    chosen.tell(told);
     let patches = match new {
         Some(new) => {
-            let goal = Goal { new: &new, tree: tree_ref.object.digest, whole: described.blob.size };
-            make_patches(&goal, past, trusted, work, level, told)
+            let goal = Goal { new: &new, whole: described.blob.size };
+            chosen.make(&goal, trusted, work, effort, told)
         }
-        None => {
-            for past in past {
-                let why = format!("contents over {MAX_PATCHED} bytes are sent whole");
-                told(Step::NoPatch { from: past.version.clone(), why });
-            }
-            Vec::new()
-        }
+        None => Vec::new(),
     };
     let manifest = describe(draft, tree_ref, described.blob, &patches);
     codec::encode(&manifest).map_err(BuildError::Describe)?;
@@ -234,97 +215,4 @@ fn describe(draft: Draft, tree: TreeRef, whole: Blob, patches: &[MadePatch]) -> 
         whole,
         patches: patches.iter().map(|patch| patch.offer.clone()).collect(),
     }
-}
-
-/// What every patch has to lead to.
-struct Goal<'a> {
-    new: &'a [u8],
-    tree: Digest,
-    whole: u64,
-}
-
-fn make_patches(
-    goal: &Goal<'_>,
-    past: &[Verified<Manifest>],
-    trusted: &Trusted<'_>,
-    work: &Path,
-    level: Level,
-    told: &mut dyn FnMut(Step),
-) -> Vec<MadePatch> {
-    let mut made = Vec::new();
-    let mut seen = BTreeSet::from([goal.tree]);
-    for past in past {
-        let from = past.version.clone();
-        if !seen.insert(past.tree.object.digest) {
-            let why = "it has the same contents as another of these releases".to_owned();
-            told(Step::NoPatch { from, why });
-            continue;
-        }
-        match make_patch(goal, past, trusted, work, level) {
-            Ok(patch) => {
-                let (bytes, whole) = (patch.offer.blob.size, goal.whole);
-                told(Step::Patch { from, bytes, whole });
-                made.push(patch);
-            }
-            Err(why) => told(Step::NoPatch { from, why }),
-        }
-    }
-    made.sort_by_key(|patch| patch.offer.from_tree);
-    made
-}
-
-/// A patch, or a person's words why there is none.
-fn make_patch(
-    goal: &Goal<'_>,
-    past: &Manifest,
-    trusted: &Trusted<'_>,
-    work: &Path,
-    level: Level,
-) -> Result<MadePatch, String> {
-    let old = contents_of(past, trusted, work)?;
-    let result = offer::patch(&old, goal.new, level, goal.whole).map_err(chain)?;
-    match result {
-        PatchResult::Offer { codec, bytes, described } => {
-            Ok(patch_of(past, codec, bytes, described))
-        }
-        PatchResult::NotWorth { patch_size, .. } => {
-            Err(format!("{patch_size} bytes are not worth it, the whole is sent"))
-        }
-    }
-}
-
-fn patch_of(past: &Manifest, codec: PatchCodec, bytes: Vec<u8>, described: Described) -> MadePatch {
-    let offer = PatchOffer {
-        from: past.version.clone(),
-        from_tree: past.tree.object.digest,
-        codec,
-        blob: described.blob,
-    };
-    MadePatch { offer, bytes, list: described.object }
-}
-
-/// The contents of an earlier release, unpacked from its whole blob.
-fn contents_of(past: &Manifest, trusted: &Trusted<'_>, work: &Path) -> Result<Vec<u8>, String> {
-    if past.tree.bytes > MAX_PATCHED {
-        return Err(format!("its contents are over {MAX_PATCHED} bytes"));
-    }
-    let mut file = tempfile::tempfile_in(work).map_err(chain)?;
-    if !trusted.blob(&past.whole, &mut file).map_err(chain)? {
-        return Err("its bytes are not kept here any more".to_owned());
-    }
-    file.rewind().map_err(chain)?;
-    let mut contents = Vec::new();
-    blob::decompress_whole(BufReader::new(file), past.tree.bytes, &mut contents).map_err(chain)?;
-    Ok(contents)
-}
-
-/// An error and its sources in one line.
-fn chain(error: impl std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
-    }
-    text
 }

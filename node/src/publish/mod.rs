@@ -4,6 +4,7 @@
 //!  source   files, links, folders ──> tree, contents         refuses by name what cannot be a release
 //!  ledger   root, head, old releases, each checked           a running node, or this machine's data directory
 //!  build    contents + old releases ──> blobs, manifest      no key, no network
+//!  patches  each old release ──> patches, in parallel        as many as `budget` finds memory for
 //!  head     trusted head + listing ──> next head             pure
 //!  sign     key files ──> signatures until they are enough   else a bundle that travels to the next signer
 //!  announce bundle ──> node, then waits for replicas
@@ -11,22 +12,24 @@
 //! Everything before `announce` is repeatable and leaves nothing behind but the bundle. All of it blocks; it
 //! runs in a program that a person or a pipeline waits for, never on a node's own threads.
 
+mod budget;
 pub mod build;
 pub mod founding;
 pub mod head;
 pub mod ledger;
 pub mod lifetime;
+mod patches;
 pub mod project;
 pub mod review;
 pub mod rootdraft;
 pub mod sign;
 pub mod source;
 
-use std::path::Path;
+use std::{num::NonZeroUsize, path::Path, time::Duration};
 
-use updraft_delta::Level;
+use updraft_delta::{Level, offer};
 use updraft_protocol::{
-    Head, Listing, Manifest, ReleaseVersion, Signed, Verified,
+    Head, Listing, Manifest, PatchCodec, ReleaseVersion, Signed, Verified,
     codec::EncodeError,
     limits::{DEFAULT_HEAD_LIFETIME, MAX_PATCHES},
     signed::VerifyError,
@@ -83,10 +86,21 @@ pub enum Step {
         /// Its chunks.
         chunks: u32,
     },
-    /// A patch is ready.
+    /// Patches are being made.
+    Patching {
+        /// Earlier releases that are done with.
+        done: usize,
+        /// Of so many.
+        of: usize,
+        /// How long the others will take, once that can be said.
+        eta: Option<Duration>,
+    },
+    /// A patch is ready. They come as they are ready, in any order.
     Patch {
         /// From which version.
         from: ReleaseVersion,
+        /// How it is encoded.
+        codec: PatchCodec,
         /// Its bytes.
         bytes: u64,
         /// Bytes of the whole, to compare.
@@ -104,10 +118,14 @@ pub enum Step {
 /// How a release is built.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
-    /// Earlier releases that get a patch, at most [`MAX_PATCHES`].
+    /// Earlier releases that get patches, as far as there is room for two from each in a manifest.
     pub deltas: usize,
     /// How hard to compress.
     pub level: Level,
+    /// Bytes of memory that making patches may take. What would take more is left out.
+    pub memory: u64,
+    /// Patches that are made at once at most, each by two threads.
+    pub threads: NonZeroUsize,
 }
 
 /// A release and the head that will offer it; nobody has signed them.
@@ -161,7 +179,7 @@ pub fn prepare(
     head::with_release(last.as_ref(), listing.clone(), place)?;
     let least = draft.min_supported.clone();
     let past = earlier_releases(last.as_ref(), &draft, trusted, effort.deltas, told)?;
-    let built = build::build(source, draft, &past, trusted, work, effort.level, told)?;
+    let built = build::build(source, draft, &past, trusted, work, &effort, told)?;
     let manifest = Signed::unsigned(&built.manifest).map_err(PublishError::Describe)?;
     listing.manifest = manifest.digest();
     let component = listing.component.clone();
@@ -184,7 +202,7 @@ fn earlier_releases(
     let Some(last) = last else { return Ok(Vec::new()) };
     let listed = head::earlier(last, &draft.component, &draft.target, &draft.version);
     let mut past = Vec::new();
-    for listing in listed.into_iter().take(deltas.min(MAX_PATCHES)) {
+    for listing in listed.into_iter().take(deltas.min(MAX_PATCHES / offer::MOST)) {
         let why = match trusted.manifest(&draft.channel, listing) {
             Ok(Some(held)) => {
                 past.push(held.verified);

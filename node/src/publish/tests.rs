@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     io::Write,
+    num::NonZeroUsize,
     path::PathBuf,
 };
 
@@ -29,12 +30,15 @@ use crate::{
     store::{Store, StoreOptions, VerifyOnStart},
 };
 
+#[path = "patches_tests.rs"]
+mod patches;
 #[path = "rotation_tests.rs"]
 mod rotation;
 
 const NOW: u64 = 1_800_000_000;
 const NETWORK: NetworkId = NetworkId::from_bytes([8; 32]);
-const EFFORT: Effort = Effort { deltas: 3, level: Level::FAST };
+const EFFORT: Effort =
+    Effort { deltas: 3, level: Level::FAST, memory: 1 << 30, threads: NonZeroUsize::MIN };
 
 fn key(n: u8) -> SecretKey {
     SecretKey::from_seed(&[n; 32])

@@ -7,6 +7,8 @@ use updraft_protocol::{
     ChannelName, ComponentName, Digest, ReleaseKind, ReleaseVersion, Severity, Target,
 };
 
+use crate::config::parse_size;
+
 /// Build, sign and announce a release
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -55,6 +57,10 @@ pub struct Args {
     /// How many earlier versions get a patch
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=16))]
     pub deltas: u8,
+    /// Memory that making patches may take, such as 4GiB; half of what is free if left out. A patch that takes more is
+    /// left out, others wait for each other
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub memory: Option<u64>,
     /// Sign with this key: a name, or file:PATH; without it, with the role's keys that are here
     #[arg(short, long, value_name = "KEY")]
     pub key: Vec<String>,

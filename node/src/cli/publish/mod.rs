@@ -5,7 +5,7 @@
 mod args;
 mod telling;
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, num::NonZeroUsize, path::Path, thread};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -29,6 +29,7 @@ use crate::{
     build,
     bundle::{Bundle, BundleWriter},
     clock::Clock,
+    memory,
     problem::{Code, Problem},
     publish::{
         Effort, Step,
@@ -40,6 +41,9 @@ use crate::{
         source::Source,
     },
 };
+
+/// Memory for making patches where the kernel does not say how much is free.
+const MEMORY_WHERE_UNKNOWN: u64 = 1024 * 1024 * 1024;
 
 /// Where earlier releases are known: at a running node, else in the data directory.
 enum Books {
@@ -169,7 +173,12 @@ fn release(
         draft.component, draft.version, draft.channel, draft.target
     ));
     let source = Source::read(&from)?;
-    let effort = Effort { deltas: usize::from(args.deltas), level: Level::PUBLISH };
+    let effort = Effort {
+        deltas: usize::from(args.deltas),
+        level: Level::PUBLISH,
+        memory: args.memory.unwrap_or_else(usual_memory),
+        threads: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+    };
     let mut told = |step: Step| tell_step(&step, context);
     let prepared = prepare(&source, draft, trusted, effort, work, &mut told)?;
     prepared.write(path)?;
@@ -186,6 +195,11 @@ fn release(
     members["dryRun"] = json!(true);
     finish(members, "Dry run: nothing was signed or announced.", context)?;
     Ok(Made::Nothing)
+}
+
+/// What making patches may take if nobody says: half of what is free, so that the machine stays of use.
+fn usual_memory() -> u64 {
+    memory::available().map_or(MEMORY_WHERE_UNKNOWN, |free| free / 2)
 }
 
 fn channel(args: &Args, publisher: &Publisher) -> ChannelName {
