@@ -9,37 +9,45 @@ use updraft_protocol::{
     vote::{Decision, Rules},
 };
 
-use crate::samples;
+use super::{MOST_MILLISECONDS, most_memory};
+use crate::{rig::Costly, samples};
 
-/// One of them.
-#[derive(Debug)]
-pub(crate) struct Input {
-    /// What is long about it.
-    pub(crate) name: &'static str,
-    /// Makes it.
-    pub(crate) make: fn() -> Vec<u8>,
-    /// Reads it; panics if it is refused.
-    pub(crate) read: fn(&[u8]),
+/// What an object may take of a processor, in milliseconds: nobody can send it unasked.
+const MOST_MILLISECONDS_OF_OBJECT: i64 = 1_000;
+
+const fn input(
+    name: &'static str,
+    make: fn() -> Vec<u8>,
+    read: fn(&[u8]),
+    most_milliseconds: i64,
+) -> Costly {
+    Costly { name, make, read, most_memory, most_milliseconds }
 }
 
-const fn input<T: Wire>(name: &'static str, make: fn() -> Vec<u8>) -> Input {
-    Input { name, make, read: |bytes| drop(codec::decode::<T>(bytes).expect("it is legal")) }
+fn decode<T: Wire>(bytes: &[u8]) {
+    drop(codec::decode::<T>(bytes).expect("it is legal"));
 }
 
 /// What any peer may send at any time.
-pub(crate) const MESSAGES: &[Input] = &[
-    input::<Root>("root of many keys and revocations", root),
-    input::<Head>("head of many releases", head),
-    input::<Manifest>("manifest with long notes", manifest),
-    input::<Gossip>("gossip of a large root", gossip),
-    input::<CatchUpAnswer>("page of many statements", statements),
-    Input { name: "certificate of all electors", make: certificate, read: judge },
-];
+const fn message<T: Wire>(name: &'static str, make: fn() -> Vec<u8>) -> Costly {
+    input(name, make, decode::<T>, MOST_MILLISECONDS)
+}
 
 /// What is asked for because signed bytes name its digest, and is read once.
-pub(crate) const OBJECTS: &[Input] = &[
-    input::<ChunkList>("chunk list of the largest blob", chunk_list),
-    input::<Tree>("tree of many names to fold", tree),
+const fn object<T: Wire>(name: &'static str, make: fn() -> Vec<u8>) -> Costly {
+    input(name, make, decode::<T>, MOST_MILLISECONDS_OF_OBJECT)
+}
+
+/// All of them.
+pub(crate) const INPUTS: &[Costly] = &[
+    message::<Root>("root of many keys and revocations", root),
+    message::<Head>("head of many releases", head),
+    message::<Manifest>("manifest with long notes", manifest),
+    message::<Gossip>("gossip of a large root", gossip),
+    message::<CatchUpAnswer>("page of many statements", statements),
+    input("certificate of all electors", certificate, judge, MOST_MILLISECONDS),
+    object::<ChunkList>("chunk list of the largest blob", chunk_list),
+    object::<Tree>("tree of many names to fold", tree),
 ];
 
 fn encoded<T: Wire>(value: &T) -> Vec<u8> {

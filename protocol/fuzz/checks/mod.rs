@@ -1,5 +1,5 @@
 //! Every decoder of the protocol, and what it promises for any bytes at all: the table that both the fuzzer
-//! (`program.rs`) and the replay of the corpus on stable (`protocol/tests/corpus.rs`) work through.
+//! (`program.rs`) and the replay of the corpus on stable (`protocol/tests/corpus.rs`) work through, in the same rig.
 //!
 //! A check panics when a promise is broken and says otherwise whether the bytes were read. It never measures:
 //! time and memory are its caller's business.
@@ -12,8 +12,6 @@ mod victim;
 mod vote;
 mod wire;
 
-use std::fmt::{self, Debug, Display, Write as _};
-
 use updraft_protocol::{
     Ballot, BootstrapAnswer, BootstrapRequest, Brake, BuildAttestation, CatchUpAnswer,
     CatchUpRequest, Certificate, ChannelName, ChunkList, ComponentName, Digest, DoubleVote,
@@ -22,25 +20,11 @@ use updraft_protocol::{
     Target as Machine, Ticket, TransferAnswer, TransferRequest, Tree, TreePath, Wire,
 };
 
-/// What became of an input. Both are fine; a corpus that knows only one of them is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// It was a value, or was believed.
-    Read,
-    /// It was refused, in words fit for a log.
-    Refused,
-}
+pub(crate) use crate::rig::{Outcome, Target};
+use crate::rig::{refused, show};
 
-/// One way in for bytes that somebody else wrote.
-#[derive(Debug)]
-pub(crate) struct Target {
-    /// Name of its corpus.
-    pub(crate) name: &'static str,
-    /// Longest input that is worth trying.
-    pub(crate) longest: usize,
-    /// Panics if the bytes make a decoder break a promise.
-    pub(crate) check: fn(&[u8]) -> Outcome,
-}
+/// What one input may take of a processor; promise P15.
+pub(crate) const MOST_MILLISECONDS: i64 = 100;
 
 /// Longest input of a target whose type takes more: lists have shown by then what their next element does, and
 /// what the longest cost is seen in `costly`. A request and one byte more.
@@ -48,20 +32,24 @@ const LONGEST: usize = 8 * 1024 + 1;
 /// Longest input of a text: all limits of texts but the ticket's 1,023 characters are below.
 const LONGEST_TEXT: usize = 1_100;
 
+const fn target(name: &'static str, longest: usize, check: fn(&[u8]) -> Outcome) -> Target {
+    Target { name, longest, check, most_memory, most_milliseconds: MOST_MILLISECONDS }
+}
+
 /// A target that reads a `T`, up to one byte more than it may have.
 const fn decoder<T: Wire>(name: &'static str, check: fn(&[u8]) -> Outcome) -> Target {
     let longest = if T::MAX < LONGEST { T::MAX + 1 } else { LONGEST };
-    Target { name, longest, check }
+    target(name, longest, check)
 }
 
 /// A target that reads text.
 const fn parser(name: &'static str, check: fn(&[u8]) -> Outcome) -> Target {
-    Target { name, longest: LONGEST_TEXT, check }
+    target(name, LONGEST_TEXT, check)
 }
 
 /// A target past decoding: shorter, because what decoding costs was seen before, and a check here decodes often.
 const fn judgement(name: &'static str, check: fn(&[u8]) -> Outcome) -> Target {
-    Target { name, longest: 4 * 1024, check }
+    target(name, 4 * 1024, check)
 }
 
 /// All of them. A new way in is a line here; then `UPDRAFT_WRITE_VECTORS=1 cargo test -p updraft-protocol --test
@@ -136,30 +124,6 @@ pub(crate) const TARGETS: &[Target] = &[
     judgement("judge_certificate", vote::judge_certificate),
     judgement("judge_double_vote", vote::judge_double_vote),
 ];
-
-/// Formats a value as a log would, and keeps nothing.
-fn show(value: &impl Debug) {
-    struct Nowhere;
-    impl fmt::Write for Nowhere {
-        fn write_str(&mut self, _: &str) -> fmt::Result {
-            Ok(())
-        }
-    }
-    write!(Nowhere, "{value:?}").expect("a value can be shown");
-}
-
-/// A refusal is one line of bounded length, whatever was refused.
-fn refused(error: &(impl Display + Debug)) -> Outcome {
-    const LONGEST_REFUSAL: usize = 4 * 1024;
-    show(error);
-    let says = error.to_string();
-    assert!(!says.is_empty(), "a refusal without words: {error:?}");
-    assert!(says.len() <= LONGEST_REFUSAL, "a refusal of {} bytes: {says}", says.len());
-    assert!(!says.chars().any(char::is_control), "a refusal that moves the cursor: {says:?}");
-    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    assert!(!says.contains(turns), "a refusal that turns its text around: {says:?}");
-    Outcome::Refused
-}
 
 /// What a check of so many bytes may hold in memory at once: what decoding may cost (`tests/memory.rs`: 32 times
 /// the bytes that came), and the value written once more.
