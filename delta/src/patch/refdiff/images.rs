@@ -115,7 +115,7 @@ impl<C: Coder> Telling<'_, C> {
     fn image(&mut self, known: Option<&Told>) -> Result<Told, PatchError> {
         let gap = known.map_or(0, |(image, _)| image.at.wrapping_sub(self.end) as u64);
         let gap = self.number(context::GAP, gap);
-        within("gap before an image", gap, self.new_size as u64)?;
+        within("gap before an image", gap, (self.new_size - self.end) as u64)?;
         let at = self.end + index(gap);
         // One more than the number of the old image, so that zero is none.
         let expected =
@@ -269,4 +269,35 @@ const TABLE_MASK: u64 = (1 << 60) - 1;
 
 fn index(checked: u64) -> usize {
     usize::try_from(checked).expect("inside contents that are in memory")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::{Reader, Writer};
+
+    fn told(at: usize) -> Told {
+        let section = Section { offset: at, size: 60, address: 0, kind: Kind::Code, label: 1 };
+        let (machine, sections, addresses) = (Machine::X86, vec![section], 0..100);
+        (Image { at, machine, sections, addresses, bases: Vec::new() }, Tables::default())
+    }
+
+    #[test]
+    fn images_behind_the_end_are_refused() {
+        let images = [told(0), told(150)];
+        let mut coder = Writer::new();
+        new_images(&mut coder, (&[], &[]), 1000, &images).expect("inside of larger contents");
+        let bytes = coder.finish();
+        let read = |size| new_images(&mut Reader::new(&bytes), (&[], &[]), size, &[]);
+        assert_eq!(read(210).expect("just inside"), images);
+        // In the last of these both gaps are no longer than the contents, but not one after the other.
+        for (size, field) in
+            [(209, "size of a section"), (149, "gap before an image"), (100, "gap before an image")]
+        {
+            match read(size) {
+                Err(PatchError::Impossible { field: named, .. }) => assert_eq!(named, field),
+                other => panic!("{size}: {other:?}"),
+            }
+        }
+    }
 }
