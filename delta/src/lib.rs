@@ -40,6 +40,8 @@ pub mod error;
 mod executable;
 pub mod folder;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod journey;
 pub mod matching;
 pub mod offer;

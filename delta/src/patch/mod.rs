@@ -22,7 +22,7 @@ mod tests;
 
 pub use header::{Check, Header};
 pub use parts::{Part, PartName, parts};
-pub(crate) use refdiff::{Told, new_images as code_images};
+pub(crate) use refdiff::{Told, follow, new_images as code_images};
 pub use streams::{StreamName, StreamSize, WINDOW_LOG_CONTROL, WINDOW_LOG_DATA};
 
 use std::io::Write;

@@ -3,28 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-
-/// What everybody who has an image relies on.
-fn assert_sound(contents: &[u8], images: &[Image]) {
-    assert!(images.len() <= MAX_IMAGES);
-    let mut end = 0;
-    for image in images {
-        assert!(image.at >= end, "images overlap");
-        assert!(!image.sections.is_empty() && image.sections.len() <= MAX_SECTIONS);
-        assert!(image.addresses.start < image.addresses.end && image.addresses.end <= MAX_ADDRESS);
-        assert!(image.bases.len() <= MAX_BASES);
-        assert!(image.bases.iter().all(|base| image.addresses.contains(base)));
-        end = image.at;
-        for section in &image.sections {
-            assert!(section.size > 0 && section.offset >= end, "{section:?} begins before {end}");
-            end = section.bytes().end;
-            assert!(section.address >= image.addresses.start);
-            assert!(section.address + section.size as u64 <= image.addresses.end);
-            assert!(section.label < 62);
-        }
-        assert!(end <= contents.len());
-    }
-}
+use crate::fuzzing::assert_sound;
 
 fn files() -> [Vec<u8>; 3] {
     [linux(), windows(), mac()]

@@ -24,7 +24,7 @@ use super::{
     weave::Weaving,
 };
 use crate::{
-    entropy::{Numbers, Reader},
+    entropy::{Coder, Numbers, Reader},
     error::PatchError,
     executable::{Normal, Side, Space, Tables, restore},
     read_at::ReadAt,
@@ -93,6 +93,20 @@ where
     let mut weaving = Weaving::new(old, &unchanged, out);
     streams.pack(&flat, &mut weaving).map_err(|error| weaving.failure().unwrap_or(error))?;
     weaving.finish()
+}
+
+/// What becomes of these old contents when images, pieces and wrong bytes are those that `coder` tells, whatever those
+/// are; without literals, which stay zeros.
+pub(crate) fn follow<C: Coder + Send>(
+    old: &[u8],
+    new_size: usize,
+    mut coder: C,
+) -> Result<Vec<u8>, PatchError> {
+    let known = Known::read(&mut coder, old.to_vec(), new_size)?;
+    let mut flat = vec![0; known.new_size];
+    known.model(&known.pieces, 0, &mut flat, &mut Fast::new(coder))?;
+    known.restore(&mut flat);
+    Ok(flat)
 }
 
 /// What was coded ends where it should.
@@ -192,7 +206,11 @@ struct Known {
 }
 
 impl Known {
-    fn read(coder: &mut Reader<'_>, old: Vec<u8>, new_size: usize) -> Result<Self, PatchError> {
+    fn read<C: Coder + Send>(
+        coder: &mut C,
+        old: Vec<u8>,
+        new_size: usize,
+    ) -> Result<Self, PatchError> {
         let images = images::old_images(coder, &old, Vec::new())?;
         let old = Normal::new(old, images);
         let told = images::new_images(coder, (old.space.images(), &old.tables), new_size, &[])?;

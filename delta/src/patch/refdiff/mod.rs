@@ -43,6 +43,7 @@ mod targets;
 mod unchanged;
 mod weave;
 
+pub(crate) use self::decode::follow;
 pub(super) use self::{decode::decode, encode::Comparison, parts::parts};
 pub(crate) use images::{Told, new_images};
 
