@@ -35,8 +35,8 @@ pub fn executables(contents: &[u8]) -> usize {
     side.tables.len()
 }
 
-/// The way from the first number of a patch to contents whose tables are put back, with numbers that nobody coded:
-/// each of their bits is one of `bits`, and zero behind the last one.
+/// The way from what a patch says of unchanged contents to the new ones, with numbers that nobody coded: each of their
+/// bits is one of `bits`, and zero behind the last one.
 pub fn told(old: &[u8], new_size: usize, bits: &[u8]) -> Result<Vec<u8>, PatchError> {
     patch::follow(old, new_size, Bits { bytes: bits, at: 0 })
 }

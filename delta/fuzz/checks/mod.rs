@@ -47,7 +47,7 @@ const fn slow(
 /// `UPDRAFT_WRITE_VECTORS=1 cargo test -p updraft-delta --test corpus` writes them.
 pub(crate) const TARGETS: &[Target] = &[
     target("patch_plain", KIB, patches::plain, |_| KIB * KIB),
-    slow("patch_fast", KIB, patches::fast, |_| 16 * KIB * KIB),
+    slow("patch_fast", KIB, patches::fast, |_| 48 * KIB * KIB),
     slow("patch_dense", KIB, patches::dense, |_| 48 * KIB * KIB),
     target("told", KIB, patches::told, |_| 4 * KIB * KIB),
     target("container", 2 * KIB, containers::check, |_| 4 * KIB * KIB),

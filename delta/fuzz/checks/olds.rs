@@ -25,6 +25,14 @@ pub(crate) static OLDS: LazyLock<[Vec<u8>; 4]> = LazyLock::new(|| {
     ]
 });
 
+/// What is long enough that some of it may be copied without being compared, and little more.
+pub(crate) static LONG: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    [program(Format::Elf, &CALLS), generate::program(4, LONG_ENOUGH + 1000)].concat()
+});
+
+/// Bytes of the shortest stretch that is copied.
+pub(crate) const LONG_ENOUGH: usize = 64 * 1024;
+
 /// A program, a gzip member and an entry of a zip file.
 pub(crate) fn archive(format: Format, calls: &[u8], texts: [u64; 2]) -> Vec<u8> {
     let [first, second] = texts.map(text);

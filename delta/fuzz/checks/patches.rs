@@ -12,7 +12,11 @@ use updraft_delta::{
 };
 use updraft_protocol::{Digest, PatchCodec};
 
-use super::{byte, changed, number, olds::OLDS, part, refused};
+use super::{
+    byte, changed, number,
+    olds::{LONG, LONG_ENOUGH, OLDS},
+    part, refused,
+};
 use crate::rig::Outcome;
 
 /// Bytes that a patch may make.
@@ -132,8 +136,12 @@ fn apply(codec: PatchCodec, mut input: &[u8], most_new: usize) -> Outcome {
 
 /// What comes of numbers that nobody coded: bytes, or a refusal.
 pub(super) fn told(mut input: &[u8]) -> Outcome {
-    let old = &OLDS[usize::from(byte(&mut input)) % OLDS.len()];
+    let choice = usize::from(byte(&mut input)) % (OLDS.len() + 1);
     let new_size = number(&mut input, MOST_NEW + 1);
+    let (old, new_size) = match OLDS.get(choice) {
+        Some(old) => (old, new_size),
+        None => (&*LONG, LONG_ENOUGH + new_size),
+    };
     match fuzzing::told(old, new_size, input) {
         Ok(new) => {
             assert_eq!(new.len(), new_size);

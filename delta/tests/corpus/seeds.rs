@@ -126,7 +126,12 @@ fn bits(numbers: &[u64]) -> Vec<u8> {
 fn told() -> Vec<Seed> {
     let input = |choice: u8, size: usize, numbers: &[u64]| {
         let [low, high] = low(size);
-        [vec![choice, low, high], bits(numbers)].concat()
+        // All old contents are compared, and nothing is the same.
+        [vec![choice, low, high], bits(&[&[0, 0], numbers].concat())].concat()
+    };
+    let long = |more: usize, numbers: &[u64]| {
+        let [low, high] = low(more);
+        [vec![4, low, high], bits(numbers)].concat()
     };
     // An old image where it lies, a new one like it in the same place, and one piece.
     let like = |at: u64, sections: usize, size: u64| {
@@ -147,6 +152,10 @@ fn told() -> Vec<Seed> {
         seed("told", "pe", input(2, sizes[2], &like(0, 6, 900))),
         seed("told", "no_image", input(3, 100, &[1, 0])),
         seed("told", "outside", input(3, 100, &[0, 0, 1, 0, 0, 0, 5000])),
+        seed("told", "unchanged", long(800, &[0, 1, 300, 2000, 14])),
+        seed("told", "not_compared", long(800, &[1, 1, 300, 2000, 14])),
+        seed("told", "unchanged_twice", long(4000, &[0, 2, 0, 0, 0, 0, 0, 0])),
+        seed("told", "unchanged_outside", long(800, &[0, 1, 300, 9999, 14])),
         seed(
             "told",
             "own_image",

@@ -90,23 +90,42 @@ where
     }
     known.restore(&mut flat);
     drop(known);
-    let mut weaving = Weaving::new(old, &unchanged, out);
-    streams.pack(&flat, &mut weaving).map_err(|error| weaving.failure().unwrap_or(error))?;
+    write(old, &unchanged, &streams, &flat, out)
+}
+
+/// Packs streams again, and puts what did not change between what did.
+fn write<O: ReadAt + ?Sized, W: Write>(
+    old: &O,
+    unchanged: &Unchanged,
+    streams: &Streams,
+    flat: &[u8],
+    out: &mut Output<W>,
+) -> Result<(), PatchError> {
+    let mut weaving = Weaving::new(old, unchanged, out);
+    streams.pack(flat, &mut weaving).map_err(|error| weaving.failure().unwrap_or(error))?;
     weaving.finish()
 }
 
-/// What becomes of these old contents when images, pieces and wrong bytes are those that `coder` tells, whatever those
-/// are; without literals, which stay zeros.
+/// What becomes of these old contents when everything up to the last wrong byte is what `coder` tells, whatever that
+/// is; without streams and literals, which stay zeros.
 pub(crate) fn follow<C: Coder + Send>(
     old: &[u8],
     new_size: usize,
     mut coder: C,
 ) -> Result<Vec<u8>, PatchError> {
-    let known = Known::read(&mut coder, old.to_vec(), new_size)?;
+    let sizes = Sizes { old: old.len(), new: new_size };
+    let unchanged = Unchanged::code(&mut coder, sizes, None)?;
+    let streams = Streams::read(None, &unchanged)?;
+    let flat_old = streams.flat_old(old, &unchanged)?;
+    let known = Known::read(&mut coder, flat_old, streams.new_size())?;
     let mut flat = vec![0; known.new_size];
     known.model(&known.pieces, 0, &mut flat, &mut Fast::new(coder))?;
     known.restore(&mut flat);
-    Ok(flat)
+    let mut new = Vec::new();
+    let mut out = Output::new(&mut new, new_size as u64);
+    write(old, &unchanged, &streams, &flat, &mut out)?;
+    out.pass_on()?;
+    Ok(new)
 }
 
 /// What was coded ends where it should.
