@@ -66,7 +66,7 @@ const DENSER_BY_PERCENT: u64 = 3;
 /// Patches from one earlier release at most: of the plain codec there is one only where the others cannot be.
 pub const MOST: usize = 2;
 
-/// Bytes of memory that [`patch`] takes at most for contents of these sizes, both of them counted.
+/// Bytes of memory that [`patch()`] takes at most for contents of these sizes, both of them counted.
 pub fn memory(old: u64, new: u64) -> u64 {
     const BESIDE: u64 = 64 * 1024 * 1024;
     old.saturating_add(new).saturating_mul(12).saturating_add(BESIDE)
@@ -105,7 +105,7 @@ pub fn prove(old: &[u8], new: &[u8], codec: PatchCodec, bytes: &[u8]) -> Result<
     if applied.digest == Digest::of(new) { Ok(()) } else { Err(CreateError::OtherResult) }
 }
 
-/// The smallest of the patches that are worth their time, which nobody has applied yet. Takes what [`patch`] takes.
+/// The smallest of the patches that are worth their time, which nobody has applied yet. Takes what [`patch()`] takes.
 pub fn smallest(
     old: &[u8],
     new: &[u8],

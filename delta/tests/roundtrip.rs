@@ -3,8 +3,13 @@
 mod generate;
 #[path = "generate/executable.rs"]
 mod programs;
+mod vectors;
 
-use std::io;
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    sync::LazyLock,
+};
 
 use proptest::prelude::*;
 use updraft_delta::{
@@ -230,6 +235,14 @@ fn patches_are_at_most_five_percent_larger_than_bsdiffs() {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "only a linker makes bytes of a real program")]
+static REAL: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut bytes = Vec::new();
+    let program = File::open(std::env::current_exe().expect("has a name")).expect("is running");
+    program.take(1024 * 1024).read_to_end(&mut bytes).expect("reads");
+    bytes
+});
+
 /// One change to contents.
 #[derive(Debug, Clone)]
 enum Edit {
@@ -285,6 +298,32 @@ proptest! {
     ) {
         let old = generate::noise(seed, size);
         let new = edited(old.clone(), &edits);
+        round_trip(&old, &new);
+        round_trip(&new, &old);
+    }
+
+    /// Real bytes: those of this very program, whose first ones claim an image that goes on behind the end.
+    #[test]
+    fn any_edits_of_real_bytes_come_back(
+        at in prop_oneof![Just(0), 0..REAL.len() - 4000],
+        size in 0_usize..4000,
+        edits in prop::collection::vec(edit(), 0..12),
+    ) {
+        let old = REAL[at..at + size].to_vec();
+        let new = edited(old.clone(), &edits);
+        round_trip(&old, &new);
+        round_trip(&new, &old);
+    }
+
+    #[test]
+    fn any_edits_of_a_program_come_back(
+        seed in 0..1000_u64,
+        arm: bool,
+        edits in prop::collection::vec(edit(), 0..4),
+    ) {
+        let program = Program::new(if arm { Machine::Arm } else { Machine::X86 }, seed, 12);
+        let old = program.link();
+        let new = edited(program.next(seed + 1).link(), &edits);
         round_trip(&old, &new);
         round_trip(&new, &old);
     }
