@@ -201,9 +201,8 @@ fn compress_held<W: Write>(
     level: Level,
     mut out: Cutting<W>,
 ) -> Result<Described, BlobError> {
-    let images = whole::to_addresses(&mut contents);
-    let list = images.write(contents.len()).filter(|_| !images.is_empty());
-    if let Some(list) = list {
+    let list = whole::to_addresses(&mut contents);
+    if let Some(list) = list.map_err(|error| BlobError::Programs(Box::new(error)))? {
         let mut head = FILTERED.to_vec();
         varint::push(&mut head, list.len() as u64);
         head.extend_from_slice(&list);
@@ -254,13 +253,14 @@ pub fn decompress_whole(
     if magic != FILTERED {
         return decompress(magic[..read].chain(blob), size, out);
     }
-    let got = read_number(&mut blob)?;
+    let short = || BlobError::Frame(FrameError::Short { expected: size, got: 0 });
+    let got = read_number(&mut blob)?.ok_or_else(short)?;
     if got > whole::MAX_LIST {
         return Err(BlobError::LongList { got, limit: whole::MAX_LIST });
     }
     let mut list = vec![0; usize::try_from(got).expect("checked")];
     if read_up_to(&mut blob, &mut list)? < list.len() {
-        return Err(BlobError::Frame(FrameError::Short { expected: size, got: 0 }));
+        return Err(short());
     }
     let contents = usize::try_from(size).unwrap_or(usize::MAX);
     let images =
@@ -296,18 +296,18 @@ fn read_up_to(blob: &mut impl Read, buffer: &mut [u8]) -> Result<usize, BlobErro
     Ok(read)
 }
 
-/// Reads a number of a list's size.
-fn read_number(blob: &mut impl Read) -> Result<u64, BlobError> {
+/// Reads the size of a list; `None` if the blob ends in it.
+fn read_number(blob: &mut impl Read) -> Result<Option<u64>, BlobError> {
     let mut number = varint::Partial::default();
     loop {
         let mut byte = [0];
-        read_up_to(blob, &mut byte)?;
+        if read_up_to(blob, &mut byte)? == 0 {
+            return Ok(None);
+        }
         match number.push(byte[0]) {
             varint::Step::More => {}
-            varint::Step::Done(value) => return Ok(value),
-            varint::Step::Bad => {
-                return Err(BlobError::LongList { got: u64::MAX, limit: whole::MAX_LIST });
-            }
+            varint::Step::Done(value) => return Ok(Some(value)),
+            varint::Step::Bad => return Err(BlobError::BadListSize),
         }
     }
 }

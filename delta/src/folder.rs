@@ -128,11 +128,15 @@ impl<F: FileSource> ReadAt for FolderStream<'_, F> {
     }
 
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        let end = offset.checked_add(buf.len() as u64);
+        if end.is_none_or(|end| end > self.size()) {
+            return Err(past_the_end());
+        }
         let border = self.listing.len() as u64;
         let listed = border.saturating_sub(offset);
         let (front, back) = buf.split_at_mut(buf.len().min(usize_of(listed)));
         self.listing.read_exact_at(offset.min(border), front)?;
-        let at = offset.checked_add(front.len() as u64).ok_or_else(past_the_end)?;
+        let at = offset + front.len() as u64;
         if back.is_empty() { Ok(()) } else { self.contents.read_exact_at(at - border, back) }
     }
 }

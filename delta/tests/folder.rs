@@ -200,6 +200,17 @@ fn things() -> impl Strategy<Value = Folder> {
     })
 }
 
+#[test]
+fn nothing_is_read_past_the_end_not_even_nothing() {
+    let folder = Folder::default();
+    let tree = folder.tree();
+    let stream = FolderStream::new(&tree, &folder).expect("a short listing");
+    let size = stream.size();
+    assert!(stream.read_exact_at(size, &mut []).is_ok());
+    assert!(stream.read_exact_at(size + 1, &mut []).is_err());
+    assert!(stream.read_exact_at(u64::MAX, &mut [0]).is_err());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 

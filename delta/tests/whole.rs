@@ -8,7 +8,7 @@ mod programs;
 use std::io;
 
 use updraft_delta::{
-    BlobError, Level, PatchError,
+    BlobError, FrameError, Level, PatchError,
     blob::{compress_whole, decompress_whole},
 };
 
@@ -93,9 +93,13 @@ fn every_truncation_is_refused_and_no_flipped_bit_gives_more_bytes() {
 fn lists_that_cannot_be_are_refused_with_their_reason() {
     let head = |list: &[u8]| [b"UpW\x01", list].concat();
     let refused = |blob: &[u8]| decompress_whole(blob, 1000, io::sink()).expect_err("refused");
-    // Over a megabyte is announced; a number without an end.
+    // Over a megabyte is announced; a number without an end, one that is cut off, and none at all.
     assert!(matches!(refused(&head(&[0xFF, 0xFF, 0xFF, 1])), BlobError::LongList { .. }));
-    assert!(matches!(refused(&head(&[0xFF; 12])), BlobError::LongList { .. }));
+    assert!(matches!(refused(&head(&[0xFF; 12])), BlobError::BadListSize));
+    for cut in [&[0x80][..], &[]] {
+        let error = refused(&head(cut));
+        assert!(matches!(error, BlobError::Frame(FrameError::Short { .. })), "{error:?}");
+    }
     let list = [0xFF; 30];
     let error = refused(&head(&[&[30], &list[..]].concat()));
     let BlobError::Programs(why) = &error else { panic!("{error:?}") };

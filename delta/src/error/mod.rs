@@ -74,6 +74,9 @@ pub enum BlobError {
     /// What it says about programs in the contents cannot be.
     #[error("the blob's list of programs is none")]
     Programs(#[source] Box<PatchError>),
+    /// The size of its list of programs is no number in its shortest form.
+    #[error("the size of the blob's list of programs is no number")]
+    BadListSize,
     /// Its list of programs is longer than any.
     #[error("the blob's list of programs has {got} bytes, at most {limit} are read")]
     LongList {
@@ -224,7 +227,9 @@ impl AssembleError {
         match self {
             Self::BlobSize { .. } => Blame::Blob,
             Self::Whole(BlobError::Frame(source)) => source.blame(),
-            Self::Whole(BlobError::Programs(_) | BlobError::LongList { .. }) => Blame::Blob,
+            Self::Whole(
+                BlobError::Programs(_) | BlobError::BadListSize | BlobError::LongList { .. },
+            ) => Blame::Blob,
             Self::Whole(_) | Self::Split(SplitError::Sink { .. }) => Blame::Here,
             Self::Patch(source) => source.blame(),
             Self::Split(_) => Blame::Blob,

@@ -31,8 +31,10 @@ pub(crate) const MAX_LIST: u64 = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Images(Vec<Told>);
 
-/// Changes all images among the contents, and says which and how.
-pub(crate) fn to_addresses(contents: &mut [u8]) -> Images {
+/// Changes the images among the contents, and says which and how: a list of at most [`MAX_LIST`] bytes, none if nothing
+/// was changed. What the list has no room for stays as it is.
+pub(crate) fn to_addresses(contents: &mut [u8]) -> Result<Option<Vec<u8>>, PatchError> {
+    let size = contents.len();
     let mut told = Vec::new();
     for image in executable::find(contents) {
         if image.end() - image.at > MAX_IMAGE {
@@ -44,7 +46,20 @@ pub(crate) fn to_addresses(contents: &mut [u8]) -> Images {
         code::to_addresses(bytes, &alone);
         told.push((image, tables));
     }
-    Images(told)
+    let mut images = Images(told);
+    loop {
+        if images.0.is_empty() {
+            return Ok(None);
+        }
+        let list = images.write(size)?;
+        if list.len() as u64 <= MAX_LIST {
+            return Ok(Some(list));
+        }
+        // Half of them fit the next time, or half of those.
+        for (image, tables) in images.0.drain(images.0.len() / 2..) {
+            undo(&mut contents[image.at..image.end()], &image, tables);
+        }
+    }
 }
 
 /// The image of a file that begins with its first byte.
@@ -62,17 +77,11 @@ fn undo(bytes: &mut [u8], image: &Image, tables: Tables) {
 }
 
 impl Images {
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Writes the list of images of so many bytes of contents: `None` if it would be too long.
-    pub(crate) fn write(&self, size: usize) -> Option<Vec<u8>> {
+    /// Writes the list of images of so many bytes of contents.
+    fn write(&self, size: usize) -> Result<Vec<u8>, PatchError> {
         let mut coder = Writer::new();
-        code_images(&mut coder, (&[], &[]), size, &self.0).ok()?;
-        let list = coder.finish();
-        (list.len() as u64 <= MAX_LIST).then_some(list)
+        code_images(&mut coder, (&[], &[]), size, &self.0)?;
+        Ok(coder.finish())
     }
 
     /// Reads the list of images of so many bytes of contents.

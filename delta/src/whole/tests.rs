@@ -60,7 +60,7 @@ fn calls_of_one_function_become_the_same_bytes() {
 fn a_list_comes_back_and_one_that_cannot_be_is_refused() {
     let (contents, image) = code(Machine::Arm, &calls(Machine::Arm, 10), 0x40_0000, 0x1000);
     let (_, images) = changed(&contents, &image);
-    let list = images.write(contents.len()).expect("short");
+    let list = images.write(contents.len()).expect("codes");
     assert_eq!(Images::read(&list, contents.len()).expect("the same").0, images.0);
     let refused = Images::read(&list, contents.len() - 1).map(drop);
     assert!(matches!(refused, Err(PatchError::Impossible { .. })), "{refused:?}");
@@ -77,7 +77,7 @@ fn an_image_too_large_to_be_held_is_refused() {
     image.sections[0].offset = 0;
     image.sections[0].size = size;
     image.addresses.end = image.sections[0].address + size as u64;
-    let list = Images(vec![(image, Tables::default())]).write(size).expect("short");
+    let list = Images(vec![(image, Tables::default())]).write(size).expect("codes");
     let refused = Images::read(&list, size).map(drop);
     assert!(
         matches!(refused, Err(PatchError::Impossible { field: "size of an image", .. })),

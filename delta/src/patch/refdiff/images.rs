@@ -154,8 +154,10 @@ impl<C: Coder> Telling<'_, C> {
         let image = Image { at, machine, sections, addresses: start..end, bases: Vec::new() };
         for section in &image.sections {
             let ends = section.address.checked_add(section.size as u64);
-            let inside = section.address >= start && ends.is_some_and(|ends| ends <= end);
-            within("address of a section", if inside { 0 } else { section.address }, 0)?;
+            if section.address < start || ends.is_none_or(|ends| ends > end) {
+                let (field, got) = ("address of a section", section.address);
+                return Err(PatchError::Impossible { field, got });
+            }
         }
         let expected = like.map_or(0, |(_, tables)| tables.bits());
         let bits = known.map_or(expected, |(_, tables)| tables.bits());
