@@ -187,6 +187,20 @@ fn a_patch_that_makes_another_size_than_signed_is_refused() {
 }
 
 #[test]
+fn a_dense_patch_that_says_much_itself_is_refused_before_that_is_read() {
+    let options = Options { codec: PatchCodec::RefdiffDense, level: Level::FAST };
+    let patch = patch::create(&[], &[], &options).expect("small");
+    let new_size = 40 << 20_u64;
+    let large = [&patch[..5], &[0x80, 0x80, 0x80, 0x14], &patch[6..]].concat();
+    let expected = Expected { codec: options.codec, new_size };
+    let result = patch::apply(&[][..], &large, &expected, io::sink());
+    assert!(
+        matches!(result, Err(PatchError::TooMuchNew { got, .. }) if got == new_size),
+        "{result:?}"
+    );
+}
+
+#[test]
 fn a_patch_of_another_codec_than_signed_is_refused() {
     for pair in &*PAIRS {
         for codec in PatchCodec::ALL.into_iter().filter(|codec| *codec != pair.codec) {

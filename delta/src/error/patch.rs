@@ -152,6 +152,14 @@ pub enum PatchError {
         /// Bytes that it may.
         left: u64,
     },
+    /// A dense patch says more bytes itself than one is made for.
+    #[error("{got} bytes resemble no old ones, a dense patch has at most {limit}")]
+    TooMuchNew {
+        /// How many it would have.
+        got: u64,
+        /// The most there may be.
+        limit: u64,
+    },
     /// More records than there may be for contents of this size.
     #[error("it has {got} records, at most {limit} are read for contents of this size")]
     TooScattered {

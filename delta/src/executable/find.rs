@@ -7,6 +7,10 @@ use super::{Claim, Image, elf, macho, pe, reader::Reader};
 /// Images of one side of a patch. What comes after them is matched as plain bytes.
 pub(crate) const MAX_IMAGES: usize = 4096;
 
+/// Sections of all images of one side together: as many as a thousand programs have. They take some hundred bytes of
+/// memory each, and hardly any in a patch.
+pub(crate) const MAX_ALL_SECTIONS: usize = 32_768;
+
 /// Places that look like the beginning of an image, whether one is there or not. Reading the tables of one that
 /// is none costs up to some 10 µs, and contents can be made that have one every few bytes: all of them together
 /// take less than a second. Object files look like images too, so the bound is well above what archives hold.
@@ -30,17 +34,18 @@ pub(crate) fn extents(contents: &[u8]) -> Vec<Range<usize>> {
 /// The images and how many bytes of each file were read.
 fn found(contents: &[u8]) -> Vec<(Image, usize)> {
     let mut images: Vec<(Image, usize)> = Vec::new();
-    let mut from = 0;
+    let (mut from, mut sections) = (0, 0);
     for _ in 0..MAX_TRIES {
         let Some(start) = next_beginning(contents, from) else { break };
         from = start + 1;
         let read = Cell::new(0);
         let Some(image) = read_at(contents, start, &read) else { continue };
         from = image.end();
-        images.push((image, read.get()));
-        if images.len() == MAX_IMAGES {
+        sections += image.sections.len();
+        if images.len() == MAX_IMAGES || sections > MAX_ALL_SECTIONS {
             break;
         }
+        images.push((image, read.get()));
     }
     images
 }

@@ -29,9 +29,9 @@ mod side;
 mod space;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-pub(crate) use find::{MAX_IMAGES, at, extents, find};
+pub(crate) use find::{MAX_ALL_SECTIONS, MAX_IMAGES, at, extents, find};
 pub(crate) use normalise::{Tables, normalise, restore};
 pub(crate) use side::{Normal, Side};
 pub(crate) use space::{Place, Space, first_address};

@@ -34,6 +34,10 @@ pub(crate) struct Images(Vec<Told>);
 /// Changes the images among the contents, and says which and how: a list of at most [`MAX_LIST`] bytes, none if nothing
 /// was changed. What the list has no room for stays as it is.
 pub(crate) fn to_addresses(contents: &mut [u8]) -> Result<Option<Vec<u8>>, PatchError> {
+    to_addresses_with(contents, MAX_LIST)
+}
+
+fn to_addresses_with(contents: &mut [u8], most: u64) -> Result<Option<Vec<u8>>, PatchError> {
     let size = contents.len();
     let mut told = Vec::new();
     for image in executable::find(contents) {
@@ -52,7 +56,7 @@ pub(crate) fn to_addresses(contents: &mut [u8]) -> Result<Option<Vec<u8>>, Patch
             return Ok(None);
         }
         let list = images.write(size)?;
-        if list.len() as u64 <= MAX_LIST {
+        if list.len() as u64 <= most {
             return Ok(Some(list));
         }
         // Half of them fit the next time, or half of those.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::executable::{Kind, Machine, Section};
+use crate::executable::{Kind, Machine, Section, tests::linux};
 
 /// Contents of which all but the first bytes are the code of an image.
 fn code(machine: Machine, bytes: &[u8], address: u64, more: u64) -> (Vec<u8>, Image) {
@@ -85,6 +85,27 @@ fn an_image_too_large_to_be_held_is_refused() {
     );
 }
 
+#[test]
+fn what_a_list_has_no_room_for_stays_as_it_is() {
+    let mut program = linux();
+    program[0x300..0x3f0].copy_from_slice(&calls(Machine::X86, 30));
+    let original = program.repeat(40);
+    let mut sizes = Vec::new();
+    for most in [0, 20, 60, 90, MAX_LIST] {
+        let mut contents = original.clone();
+        let Some(list) = to_addresses_with(&mut contents, most).expect("codes") else {
+            assert!(contents == original);
+            continue;
+        };
+        assert!(list.len() as u64 <= most && contents != original);
+        let images = Images::read(&list, contents.len()).expect("was just written");
+        assert!(undone(&contents, &images, 1000) == original, "{most}");
+        sizes.push(images.0.len());
+    }
+    assert!(sizes.len() > 1 && sizes.is_sorted() && sizes[0] < 40, "{sizes:?}");
+    assert_eq!(sizes.last(), Some(&40));
+}
+
 /// Bytes that are often taken for references.
 fn any_code() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
@@ -117,11 +138,21 @@ proptest! {
         prop_assert_eq!(undone(&changed, &images, piece), contents);
     }
 
-    /// A blob may claim that any bytes were changed.
+    /// A blob may claim that any bytes were changed, in images that it tells as it likes.
     #[test]
-    fn whatever_is_undone_has_the_same_size(bytes in any_code(), lists in prop::collection::vec(any::<u8>(), 0..60)) {
-        if let Ok(images) = Images::read(&lists, bytes.len()) {
+    fn whatever_is_undone_has_the_same_size(
+        bytes in prop::collection::vec(any::<u8>(), 2_600..3_000),
+        at in any::<prop::sample::Index>(),
+        flip in 0..=255_u8,
+    ) {
+        let mut contents = linux().repeat(2);
+        let mut list = to_addresses(&mut contents).expect("codes").expect("two programs");
+        let at = at.index(list.len());
+        list[at] ^= flip;
+        if let Ok(images) = Images::read(&list, bytes.len()) {
             prop_assert_eq!(undone(&bytes, &images, 64).len(), bytes.len());
         }
+        let images = Images(executable::find(&contents).into_iter().map(|image| (image, Tables::default())).collect());
+        prop_assert_eq!(undone(&contents, &images, 64).len(), contents.len());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     super::{Image, Kind, Section},
-    frames,
+    MAX_TABLE, frames,
 };
 
 /// Version 1; the pointer to the frames and the table's numbers are relative, the count is of 32 bits.
@@ -26,6 +26,7 @@ pub(super) fn insert(contents: &mut [u8], image: &Image, index: &Section) -> Opt
 
 fn make(contents: &[u8], image: &Image, index: &Section) -> Option<Vec<u8>> {
     let frames = image.sections.iter().find(|section| section.kind == Kind::Frames)?;
+    (frames.size <= MAX_TABLE).then_some(())?;
     let bytes = &contents[frames.bytes()];
     let records = frames::records(bytes)?;
     let relative = |address: u64| address.wrapping_sub(index.address);

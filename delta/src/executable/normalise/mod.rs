@@ -30,10 +30,12 @@ impl Tables {
         self.sections
     }
 
-    /// Reads that number: `None` when it names a section that the image does not have.
+    /// Reads that number: `None` when it names a section that the image does not have, or that has no normal form.
     pub(crate) fn from_bits(bits: u64, image: &Image) -> Option<Self> {
-        let known = image.sections.len() >= MOST || bits >> image.sections.len() == 0;
-        known.then_some(Self { sections: bits })
+        let tables = Self { sections: bits };
+        let may_be = |(number, section)| tables.has(number) && may_be_normal(section);
+        let named = image.sections.iter().enumerate().filter(|section| may_be(*section)).count();
+        (usize::try_from(bits.count_ones()) == Ok(named)).then_some(tables)
     }
 
     /// Whether the section of this number is.
@@ -61,9 +63,14 @@ fn sections(image: &Image, kind: Kind) -> impl DoubleEndedIterator<Item = (usize
     image.sections.iter().enumerate().take(MOST).filter(move |(_, section)| section.kind == kind)
 }
 
+/// Whether a section is a table with a normal form.
+fn may_be_normal(section: &Section) -> bool {
+    !matches!(section.kind, Kind::Code | Kind::Data) && section.size <= MAX_TABLE
+}
+
 /// Whether the section was normalised; if not, it is as it was.
 fn normalise_one(contents: &mut [u8], image: &Image, section: &Section) -> bool {
-    if section.size > MAX_TABLE {
+    if !may_be_normal(section) {
         return false;
     }
     let done = match section.kind {

@@ -18,7 +18,7 @@ fn only(contents: &[u8]) -> Image {
 }
 
 /// A small program as Linux has it: headers and constants, then code, then data whose end is zeros.
-pub(super) fn linux() -> Vec<u8> {
+pub(crate) fn linux() -> Vec<u8> {
     let segments = [
         (R, place(0, 0x300, 0x40_0000)),
         (RX, place(0x300, 0x100, 0x40_1300)),

@@ -263,6 +263,10 @@ impl Known {
     }
 
     fn dense(&self, coder: Reader<'_>, body: &Body<'_>, out: &mut [u8]) -> Result<(), PatchError> {
+        let (got, limit) = (total(&self.gaps) as u64, MAX_APART as u64);
+        if got > limit {
+            return Err(PatchError::TooMuchNew { got, limit });
+        }
         let (rebuilt, literals) = rayon::join(
             || {
                 let mut model = Dense::new(coder, self.new_size);

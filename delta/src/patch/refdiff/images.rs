@@ -6,7 +6,8 @@ use crate::{
     entropy::{Coder, Numbers},
     error::PatchError,
     executable::{
-        self, Image, Kind, MAX_ADDRESS, MAX_IMAGES, MAX_SECTIONS, Machine, Section, Tables,
+        self, Image, Kind, MAX_ADDRESS, MAX_ALL_SECTIONS, MAX_IMAGES, MAX_SECTIONS, Machine,
+        Section, Tables,
     },
 };
 
@@ -42,7 +43,7 @@ pub(super) fn old_images<C: Coder>(
     within("old images", count, MAX_IMAGES as u64)?;
     let mut coded: Vec<Image> = Vec::new();
     let mut known = images.into_iter();
-    let mut before = 0;
+    let (mut before, mut sections) = (0, 0);
     for _ in 0..count {
         let known = known.next();
         let gap = known.as_ref().map_or(0, |image| image.at - before);
@@ -56,6 +57,8 @@ pub(super) fn old_images<C: Coder>(
             return Err(PatchError::Impossible { field: "old image", got: gap });
         };
         before = image.end();
+        sections += image.sections.len();
+        within("sections of all images", sections as u64, MAX_ALL_SECTIONS as u64)?;
         coded.push(image);
     }
     Ok(coded)
@@ -77,9 +80,13 @@ pub(crate) fn new_images<C: Coder>(
     let count = telling.number(context::COUNT, known.len() as u64);
     within("new images", count, MAX_IMAGES as u64)?;
     let mut images = Vec::new();
+    let mut sections = 0;
     for index in 0..count {
         let known = usize::try_from(index).ok().and_then(|index| known.get(index));
-        images.push(telling.image(known)?);
+        let told = telling.image(known)?;
+        sections += told.0.sections.len();
+        within("sections of all images", sections as u64, MAX_ALL_SECTIONS as u64)?;
+        images.push(told);
     }
     Ok(images)
 }
