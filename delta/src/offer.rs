@@ -126,7 +126,7 @@ fn patches(
     let mut next = || made.next().expect("one for each codec");
     let fast = match next() {
         Ok(fast) => fast,
-        Err(CreateError::TooLarge { .. }) => {
+        Err(CreateError::TooLargeTogether { .. }) => {
             let options = Options { codec: PatchCodec::BsdiffZstd, level };
             return Ok(vec![(options.codec, patch::create(old, new, &options)?)]);
         }

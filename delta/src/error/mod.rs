@@ -128,9 +128,18 @@ pub enum SplitError {
 /// Why a patch could not be made. None of these is a fault of the release: it goes out without the patch.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    /// Both sides together are larger than the suffix array can number.
-    #[error("{got} bytes of both versions are more than {limit}, the most that can be compared")]
+    /// One of the versions is larger than any that patches are made for.
+    #[error("a version of {got} bytes is larger than {limit}, the most that patches are made for")]
     TooLarge {
+        /// Bytes of the larger one.
+        got: u64,
+        /// The most there may be.
+        limit: u64,
+    },
+    /// Both versions together are larger than the codec compares: for the plain one than a suffix array numbers, for the
+    /// others than they hold in memory, with compressed streams unpacked.
+    #[error("{got} bytes of both versions are more than {limit}, the most that this codec compares")]
+    TooLargeTogether {
         /// Bytes of old and new together.
         got: u64,
         /// The most there may be.

@@ -39,7 +39,7 @@ fn index(value: u32) -> usize {
 pub(super) fn neighbours(old: &[u8], new: &[u8]) -> Result<Neighbours, CreateError> {
     let both = old.len() as u64 + new.len() as u64;
     if both > MAX_BOTH_SIDES {
-        return Err(CreateError::TooLarge { got: both, limit: MAX_BOTH_SIDES });
+        return Err(CreateError::TooLargeTogether { got: both, limit: MAX_BOTH_SIDES });
     }
     let array = sorted(old, new)?;
     let split = u32::try_from(new.len()).expect("both sides together fit into 31 bits");

@@ -49,7 +49,7 @@ impl Comparison {
             Flat::of(old, new).map_err(CreateError::Container)?;
         let got = old.len() as u64 + new.len() as u64;
         if got > MAX_IN_MEMORY {
-            return Err(CreateError::TooLarge { got, limit: MAX_IN_MEMORY });
+            return Err(CreateError::TooLargeTogether { got, limit: MAX_IN_MEMORY });
         }
         let side = |contents: Vec<u8>| {
             let images = executable::find(&contents);

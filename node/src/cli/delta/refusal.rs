@@ -2,7 +2,9 @@
 
 use std::{error::Error, path::Path};
 
-use updraft_delta::{Blame, CreateError, FolderError, PatchError, patch::MAX_SIDE};
+use updraft_delta::{
+    Blame, CreateError, FolderError, PatchError, matching::MAX_BOTH_SIDES, patch::MAX_SIDE,
+};
 
 use super::super::{problem_of::file_code, words::size};
 use crate::{
@@ -44,16 +46,22 @@ pub(super) fn too_large(path: &Path, got: u64) -> Problem {
 pub(super) fn of_creation(error: &CreateError) -> Problem {
     let refused = Problem::from_error(Code::InputRefused, error);
     match error {
-        CreateError::TooLarge { limit, .. } if *limit < MAX_SIDE => {
-            refused.hint("`--codec plain` needs less memory and takes more")
+        CreateError::TooLargeTogether { limit, .. } if *limit < MAX_BOTH_SIDES => {
+            refused.hint("`--codec plain` takes more, and makes a larger patch")
         }
-        CreateError::TooLarge { .. } | CreateError::Index { .. } => {
+        CreateError::TooLarge { .. }
+        | CreateError::TooLargeTogether { .. }
+        | CreateError::Index { .. } => {
             refused.hint("make patches of its parts: of single files, or of folders in it")
         }
-        CreateError::TooMuchNew { .. }
-        | CreateError::Container(_)
-        | CreateError::Scattered { .. } => {
-            refused.hint("`--codec auto` picks one that can be made")
+        CreateError::TooMuchNew { .. } => {
+            refused.hint("`--codec fast` takes any number of new bytes")
+        }
+        CreateError::Container(_) => {
+            refused.hint("`--codec plain` does not look into compressed files")
+        }
+        CreateError::Scattered { .. } => {
+            refused.hint("the two have hardly anything in common: hand out NEW itself, compressed")
         }
         CreateError::Compress(_) => Problem::from_error(file_code(error), error),
         CreateError::Untrue(_) | CreateError::OtherResult | CreateError::Describe(_) => {
