@@ -138,7 +138,9 @@ pub enum CreateError {
     },
     /// Both versions together are larger than the codec compares: for the plain one than a suffix array numbers, for the
     /// others than they hold in memory, with compressed streams unpacked.
-    #[error("{got} bytes of both versions are more than {limit}, the most that this codec compares")]
+    #[error(
+        "{got} bytes of both versions are more than {limit}, the most that this codec compares"
+    )]
     TooLargeTogether {
         /// Bytes of old and new together.
         got: u64,
