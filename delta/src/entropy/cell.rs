@@ -15,6 +15,18 @@ impl Cell {
     /// Nothing came yet: both are as likely.
     pub(crate) const NEW: Self = Self(2048 << 4);
 
+    /// What it is stored as: zero for one to which nothing came.
+    #[inline]
+    pub(crate) fn stored(self) -> u16 {
+        self.0 ^ Self::NEW.0
+    }
+
+    /// The one that is stored as this.
+    #[inline]
+    pub(crate) fn of(stored: u16) -> Self {
+        Self(stored ^ Self::NEW.0)
+    }
+
     /// The chance of a one in 4,096.
     #[inline]
     pub(crate) fn chance(self) -> u16 {
@@ -58,6 +70,12 @@ mod tests {
             sum += u32::from(cell.chance());
         }
         assert!((900..1150).contains(&(sum / 4000)), "{}", sum / 4000);
+    }
+
+    #[test]
+    fn zero_is_a_new_one_and_others_come_back() {
+        assert_eq!(Cell::of(0), Cell::NEW);
+        assert!((0..=u16::MAX).all(|stored| Cell::of(stored).stored() == stored));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Entropy coding: how symbols become bits when the chances of each are known on both sides.
 //!
 //! ```text
-//!  counter.rs   how likely was a one here until now?          ─┐
+//!  counter.rs   how likely was a one here until now?          ─┐ many of them: counters.rs
 //!  logistic.rs  probabilities ◀──▶ log odds                    ├─▶ one probability ─▶ range.rs ─▶ bits
 //!  mixer.rs     many opinions ──▶ one, weights learnt         ─┘
 //!  number.rs    whole numbers of any size, from such bits
@@ -17,6 +17,7 @@
 
 mod cell;
 mod counter;
+mod counters;
 mod logistic;
 mod mixer;
 mod number;
@@ -24,6 +25,7 @@ mod range;
 
 pub(crate) use cell::Cell;
 pub(crate) use counter::Counter;
+pub(crate) use counters::Counters;
 pub(crate) use logistic::{odds, odds_of_12, stretch};
 pub(crate) use mixer::{Mixer, chance_of};
 pub(crate) use number::Numbers;

@@ -19,6 +19,8 @@ use crate::{
 pub const WINDOW_LOG_CONTROL: u32 = 22;
 /// Window of a stream of bytes: 16 MiB, in which nearly all repeats of a difference lie.
 pub const WINDOW_LOG_DATA: u32 = 24;
+/// Bytes of the shortest frame there is: magic, descriptor, size, the header of a block, and a byte.
+const SHORTEST_FRAME: usize = 4 + 1 + 1 + 3 + 1;
 /// What a stream hands out in small pieces, it keeps in a buffer of this size.
 const BUFFER: usize = 16 * 1024;
 
@@ -116,13 +118,16 @@ pub(super) fn pack<const N: usize>(
 }
 
 fn pack_one(bytes: &[u8], name: StreamName, level: Level) -> io::Result<Vec<u8>> {
+    if bytes.len() <= SHORTEST_FRAME {
+        return Ok(bytes.to_vec());
+    }
     // Long-distance matching helps beyond the level's own window, and the limit here is not above that.
     let options = FrameOptions {
         level: level.get(),
         window_log: name.window_log(),
         long_distance_from: u64::MAX,
     };
-    let packed = if bytes.is_empty() { Vec::new() } else { compress(bytes, options)? };
+    let packed = compress(bytes, options)?;
     Ok(if packed.len() < bytes.len() { packed } else { bytes.to_vec() })
 }
 

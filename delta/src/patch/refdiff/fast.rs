@@ -8,7 +8,7 @@ use super::{
     rebuild::{Model, New},
 };
 use crate::{
-    entropy::{Coder, Counter, mix},
+    entropy::{Coder, Counter, Counters, mix},
     error::PatchError,
 };
 
@@ -22,9 +22,9 @@ const VALUE_LIMIT: u32 = 60;
 #[derive(Debug)]
 pub(super) struct Fast<C> {
     coder: C,
-    blocks: Vec<Counter>,
-    hits: Vec<Counter>,
-    values: Vec<Counter>,
+    blocks: Counters,
+    hits: Counters,
+    values: Counters,
     /// Whether the last blocks were wrong, the last bit for the last one.
     dirty: u32,
     /// The last difference.
@@ -33,7 +33,7 @@ pub(super) struct Fast<C> {
 
 impl<C: Coder> Fast<C> {
     pub(super) fn new(coder: C) -> Self {
-        let table = || vec![Counter::NEW; 1 << BITS];
+        let table = || Counters::new(1 << BITS);
         Self { coder, blocks: table(), hits: table(), values: table(), dirty: 0, missed: 0 }
     }
 
@@ -47,7 +47,7 @@ impl<C: Coder> Fast<C> {
         for place in (0..8).rev() {
             let bit = value >> place & 1 == 1;
             let slot = slot(mix(context, seen));
-            let bit = bit_in(&mut self.coder, &mut self.values[slot], bit, VALUE_LIMIT);
+            let bit = bit_in(&mut self.coder, self.values.get_mut(slot), bit, VALUE_LIMIT);
             seen = seen << 1 | u32::from(bit);
         }
         seen.to_le_bytes()[0]
@@ -73,7 +73,7 @@ impl<C: Coder> Model for Fast<C> {
             | u32::from(block.label) << 7
             | block.piece_len.ilog2().min(15) << 13;
         let wrong = !new.is(block.new, block.predicted());
-        let counter = &mut self.blocks[slot(mix(1, context))];
+        let counter = self.blocks.get_mut(slot(mix(1, context)));
         let wrong = bit_in(&mut self.coder, counter, wrong, BLOCK_LIMIT);
         self.dirty = self.dirty << 1 | u32::from(wrong);
         if !wrong {
@@ -93,7 +93,7 @@ impl<C: Coder> Model for Fast<C> {
                 let context = mix(2, kind | (history & 15) << 12);
                 bit_in(
                     &mut self.coder,
-                    &mut self.hits[slot(context)],
+                    self.hits.get_mut(slot(context)),
                     truth == *predicted,
                     HIT_LIMIT,
                 )

@@ -5,7 +5,7 @@
 //! Each meaning predicts a new number; which ones were right is learnt as the numbers come.
 
 use crate::{
-    entropy::{Counter, mix, stretch},
+    entropy::{Counters, mix, stretch},
     executable::MAX_BASES,
 };
 
@@ -70,7 +70,7 @@ const REVIVED_BY: u16 = 16;
 /// Learns which meanings are right where.
 #[derive(Debug)]
 pub(super) struct Judge {
-    counters: Vec<Counter>,
+    counters: Counters,
     /// For each label and meaning, how often it was asked for since it was right.
     idle: Vec<[u16; Hypotheses::COUNT]>,
     /// The last meanings that were right, four bits each.
@@ -80,7 +80,7 @@ pub(super) struct Judge {
 impl Judge {
     pub(super) fn new() -> Self {
         let idle = vec![[0; Hypotheses::COUNT]; 256];
-        Self { counters: vec![Counter::NEW; 1 << BITS], idle, history: 0 }
+        Self { counters: Counters::new(1 << BITS), idle, history: 0 }
     }
 
     /// Whether numbers in sections of this label may well have this meaning.
@@ -101,7 +101,8 @@ impl Judge {
             mix(label + 128, place | (self.history & 0xFF) << 8),
         ];
         let score = |meaning: usize| -> i32 {
-            let votes = found.contexts.iter().map(|context| self.counters[slot(*context, meaning)]);
+            let contexts = found.contexts.iter();
+            let votes = contexts.map(|context| self.counters.get(slot(*context, meaning)));
             votes.map(|counter| i32::from(stretch(counter.chance()))).sum()
         };
         // Of equals the first: that it stays the same.
@@ -128,7 +129,7 @@ impl Judge {
                 self.idle[usize::from(label)][meaning] = 0;
             }
             for context in found.contexts {
-                self.counters[slot(context, meaning)].learn(was_right, LIMIT);
+                self.counters.get_mut(slot(context, meaning)).learn(was_right, LIMIT);
             }
         }
         self.history = self.history << 4 | right & 15;

@@ -5,13 +5,15 @@
 //! choosing their weights are averaged, and a last table corrects what they are systematically wrong about.
 //! Source: the architecture of Mahoney's `lpaq`, its sizes chosen anew.
 
-use crate::entropy::{Cell, Coder, Counter, Mixer, chance_of, mix, odds, odds_of_12};
+use crate::entropy::{Cell, Coder, Counters, Mixer, chance_of, mix, odds, odds_of_12};
 
 /// Memory of one counter of the last correction.
 const CORRECTION_LIMIT: u32 = 500;
 const EXPECTED_LIMIT: u32 = 500;
 /// The cells of half a byte: one for each way through its bits, that of no bit not used.
 type Line = [Cell; 16];
+/// The same in a table: zeros while nothing came, which memory is without being filled.
+type Stored = [u16; 16];
 /// How quickly weights are learnt, and what they begin with.
 const RATE: f32 = 0.0035;
 const WEIGHT: f32 = 0.16;
@@ -27,14 +29,14 @@ pub(super) struct Expected {
 /// expectations, one that is always the same, and zeros up to a multiple of eight.
 #[derive(Debug)]
 pub(super) struct Bytes<const CONTEXTS: usize, const EXPECTED: usize, const INPUTS: usize> {
-    tables: [Vec<Line>; CONTEXTS],
+    tables: [Vec<Stored>; CONTEXTS],
     /// Which lines are at work, and what is in them: copied out and back, so that all are fetched at once.
     slots: [usize; CONTEXTS],
     lines: [Line; CONTEXTS],
-    expected: [Vec<Counter>; EXPECTED],
+    expected: [Counters; EXPECTED],
     by_byte: Mixer<INPUTS>,
     by_place: Mixer<INPUTS>,
-    correction: Vec<Counter>,
+    correction: Counters,
 }
 
 /// Which weights are used: a class of the byte's surroundings for either mixer.
@@ -51,13 +53,13 @@ impl<const CONTEXTS: usize, const EXPECTED: usize, const INPUTS: usize>
     pub(super) fn new(bits: [u32; CONTEXTS], choices: Choice) -> Self {
         const { assert!(2 * CONTEXTS + EXPECTED < INPUTS) };
         Self {
-            tables: bits.map(|bits| vec![[Cell::NEW; 16]; 1 << bits]),
+            tables: bits.map(|bits| vec![[0; 16]; 1 << bits]),
             slots: [0; CONTEXTS],
             lines: [[Cell::NEW; 16]; CONTEXTS],
-            expected: std::array::from_fn(|_| vec![Counter::NEW; 1 << 13]),
+            expected: std::array::from_fn(|_| Counters::new(1 << 13)),
             by_byte: Mixer::new(choices.first * 256, RATE, WEIGHT),
             by_place: Mixer::new(choices.second * 8, RATE, WEIGHT),
-            correction: vec![Counter::NEW; 1 << 16],
+            correction: Counters::new(1 << 16),
         }
     }
 
@@ -105,14 +107,14 @@ impl<const CONTEXTS: usize, const EXPECTED: usize, const INPUTS: usize>
         }
         for (line, (slot, table)) in self.lines.iter_mut().zip(self.slots.iter().zip(&self.tables))
         {
-            *line = table[*slot];
+            *line = table[*slot].map(Cell::of);
         }
     }
 
     fn put_back(&mut self) {
         for (line, (slot, table)) in self.lines.iter().zip(self.slots.iter().zip(&mut self.tables))
         {
-            table[*slot] = *line;
+            table[*slot] = line.map(Cell::stored);
         }
     }
 
@@ -138,14 +140,14 @@ impl<const CONTEXTS: usize, const EXPECTED: usize, const INPUTS: usize>
             if (byte | 256) >> (8 - at.place) == at.seen {
                 let slot = ((class as usize) << 3 | at.place) << 1 | byte >> (7 - at.place) & 1;
                 expecting[index] = Some(slot);
-                opinions[2 * CONTEXTS + index] = odds(self.expected[index][slot].chance());
+                opinions[2 * CONTEXTS + index] = odds(self.expected[index].get(slot).chance());
             }
         }
         opinions[2 * CONTEXTS + EXPECTED] = 0.4;
         let one = self.by_byte.weigh(&opinions, choice.first * 256 + at.seen);
         let two = self.by_place.weigh(&opinions, choice.second * 8 + at.place);
         let mixed = chance_of((one + two) * 0.5);
-        let correction = &mut self.correction[at.corrected];
+        let correction = self.correction.get_mut(at.corrected);
         let chance = if correction.count() > 20 {
             let sum = u32::from(mixed) * 3 + u32::from(correction.chance());
             u16::try_from(sum / 4).expect("a mean")
@@ -161,7 +163,7 @@ impl<const CONTEXTS: usize, const EXPECTED: usize, const INPUTS: usize>
         }
         for (table, slot) in self.expected.iter_mut().zip(expecting) {
             if let Some(slot) = slot {
-                table[slot].learn(bit, EXPECTED_LIMIT);
+                table.get_mut(slot).learn(bit, EXPECTED_LIMIT);
             }
         }
         bit

@@ -1,6 +1,6 @@
 //! Yes or no, in several contexts that are weighed against each other.
 
-use crate::entropy::{Coder, Counter, Mixer, chance_of, mix, odds};
+use crate::entropy::{Coder, Counters, Mixer, chance_of, mix, odds};
 
 const RATE: f32 = 0.02;
 const LIMIT: u32 = 255;
@@ -10,7 +10,9 @@ const INPUTS: usize = 8;
 /// Flags in `CONTEXTS` contexts, fewer than eight.
 #[derive(Debug)]
 pub(super) struct Flag<const CONTEXTS: usize> {
-    tables: [Vec<Counter>; CONTEXTS],
+    tables: [Counters; CONTEXTS],
+    /// Which bits of a hash are a counter's number.
+    mask: usize,
     mixer: Mixer<INPUTS>,
 }
 
@@ -20,8 +22,8 @@ impl<const CONTEXTS: usize> Flag<CONTEXTS> {
         const { assert!(CONTEXTS < INPUTS) };
         #[expect(clippy::cast_precision_loss, reason = "fewer than eight")]
         let weight = 1.3 / CONTEXTS as f32;
-        let tables = std::array::from_fn(|_| vec![Counter::NEW; 1 << bits]);
-        Self { tables, mixer: Mixer::new(choices, RATE, weight) }
+        let tables = std::array::from_fn(|_| Counters::new(1 << bits));
+        Self { tables, mask: (1 << bits) - 1, mixer: Mixer::new(choices, RATE, weight) }
     }
 
     /// Codes one flag.
@@ -35,15 +37,15 @@ impl<const CONTEXTS: usize> Flag<CONTEXTS> {
         let mut opinions = [0.0_f32; INPUTS];
         let mut slots = [0; CONTEXTS];
         for (index, (context, table)) in contexts.iter().zip(&self.tables).enumerate() {
-            slots[index] = (mix(*context, 0) as usize) & (table.len() - 1);
-            opinions[index] = odds(table[slots[index]].chance());
+            slots[index] = (mix(*context, 0) as usize) & self.mask;
+            opinions[index] = odds(table.get(slots[index]).chance());
         }
         opinions[CONTEXTS] = 0.3;
         let chance = chance_of(self.mixer.weigh(&opinions, choice));
         let flag = coder.bit(chance, flag);
         self.mixer.learn(&opinions, chance, flag);
         for (table, slot) in self.tables.iter_mut().zip(slots) {
-            table[slot].learn(flag, LIMIT);
+            table.get_mut(slot).learn(flag, LIMIT);
         }
         flag
     }
