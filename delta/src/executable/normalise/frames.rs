@@ -44,12 +44,12 @@ pub(super) fn restore(section: &mut [u8], address: u64) -> Option<()> {
 }
 
 /// Where the frame records stand in the section. `None` for a section that is not built like that.
-pub(super) fn records(section: &[u8]) -> Option<Vec<usize>> {
+pub(super) fn records(section: &[u8]) -> Option<Vec<u32>> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(record) = Record::from(section, at)? {
         if record.id != 0 {
-            found.push(record.at);
+            found.push(u32::try_from(record.at).ok()?);
         }
         at = record.end;
     }

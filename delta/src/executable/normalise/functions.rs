@@ -4,7 +4,7 @@
 const ENTRY: usize = 12;
 
 /// The gap before a function, its length, and how far its unwind data is from the one before.
-pub(super) fn normalise(table: &mut [u8]) -> Option<()> {
+pub(super) fn normalise(table: &mut [u8]) {
     let (mut ended, mut unwound) = (0_u32, 0_u32);
     for entry in table.chunks_exact_mut(ENTRY) {
         let [begin, end, unwind] = numbers(entry);
@@ -13,11 +13,10 @@ pub(super) fn normalise(table: &mut [u8]) -> Option<()> {
         (ended, unwound) = (end, unwind);
         set_numbers(entry, gaps);
     }
-    Some(())
 }
 
 /// Addresses again.
-pub(super) fn restore(table: &mut [u8]) -> Option<()> {
+pub(super) fn restore(table: &mut [u8]) {
     let (mut ended, mut unwound) = (0_u32, 0_u32);
     for entry in table.chunks_exact_mut(ENTRY) {
         let [gap, length, unwind] = numbers(entry);
@@ -26,7 +25,6 @@ pub(super) fn restore(table: &mut [u8]) -> Option<()> {
         unwound = unwound.wrapping_add(unwind);
         set_numbers(entry, [begin, ended, unwound]);
     }
-    Some(())
 }
 
 fn numbers(entry: &[u8]) -> [u32; 3] {

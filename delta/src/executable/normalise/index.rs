@@ -1,7 +1,10 @@
 //! `.eh_frame_hdr`: a table that linkers make from the frame records, sorted by function. It is made again.
 
 use super::{
-    super::{Image, Kind, Section},
+    super::{
+        Image, Kind, Section,
+        references::{distance, read_u32},
+    },
     MAX_TABLE, frames,
 };
 
@@ -19,33 +22,38 @@ pub(super) fn remove(contents: &mut [u8], image: &Image, index: &Section) -> Opt
 /// The table again, from frame records that are back in their own form.
 pub(super) fn insert(contents: &mut [u8], image: &Image, index: &Section) -> Option<()> {
     let made = make(contents, image, index)?;
-    (made.len() == index.size).then_some(())?;
     contents[index.bytes()].copy_from_slice(&made);
     Some(())
 }
 
+/// The table, if it is as long as the section. Takes memory of half of the frames, and of the table.
 fn make(contents: &[u8], image: &Image, index: &Section) -> Option<Vec<u8>> {
     let frames = image.sections.iter().find(|section| section.kind == Kind::Frames)?;
     (frames.size <= MAX_TABLE).then_some(())?;
     let bytes = &contents[frames.bytes()];
-    let records = frames::records(bytes)?;
+    let mut records = frames::records(bytes)?;
+    // Every record has the distance to its function, behind two numbers.
+    let complete = |at: &u32| *at as usize + 12 <= bytes.len();
+    records.iter().all(complete).then_some(())?;
     let relative = |address: u64| address.wrapping_sub(index.address);
-    let mut rows = Vec::with_capacity(records.len());
-    for at in records {
-        let field = at + 8;
-        let distance = i32::from_le_bytes(bytes.get(field..field + 4)?.try_into().ok()?);
-        let function = (frames.address + field as u64).wrapping_add_signed(i64::from(distance));
-        rows.push((relative(function).cast_signed(), relative(frames.address + at as u64)));
-    }
-    rows.sort_unstable();
+    let function = |at: &u32| {
+        let field = *at as usize + 8;
+        let address =
+            (frames.address + field as u64).wrapping_add(distance(read_u32(bytes, field)));
+        relative(address).cast_signed()
+    };
+    let record = |at: &u32| relative(frames.address + u64::from(*at));
+    records.sort_unstable_by_key(|at| (function(at), record(at)));
     // Of several records for one function, linkers keep one.
-    rows.dedup_by_key(|(function, _)| *function);
-    let mut made = HEADER.to_vec();
+    records.dedup_by_key(|at| function(at));
+    (index.size == HEADER.len() + 8 + 8 * records.len()).then_some(())?;
+    let mut made = Vec::with_capacity(index.size);
+    made.extend_from_slice(&HEADER);
     made.extend_from_slice(&low_bytes(relative(frames.address).wrapping_sub(4)));
-    made.extend_from_slice(&low_bytes(rows.len() as u64));
-    for (function, record) in rows {
-        made.extend_from_slice(&low_bytes(function.cast_unsigned()));
-        made.extend_from_slice(&low_bytes(record));
+    made.extend_from_slice(&low_bytes(records.len() as u64));
+    for at in &records {
+        made.extend_from_slice(&low_bytes(function(at).cast_unsigned()));
+        made.extend_from_slice(&low_bytes(record(at)));
     }
     Some(made)
 }

@@ -73,21 +73,26 @@ fn normalise_one(contents: &mut [u8], image: &Image, section: &Section) -> bool 
     if !may_be_normal(section) {
         return false;
     }
-    let done = match section.kind {
-        Kind::FrameIndex => index::remove(contents, image, section),
+    match section.kind {
+        Kind::FrameIndex => index::remove(contents, image, section).is_some(),
         Kind::Frames => {
             let original = contents[section.bytes()].to_vec();
             let done = frames::normalise(&mut contents[section.bytes()], section.address);
             if done.is_none() {
                 contents[section.bytes()].copy_from_slice(&original);
             }
-            done
+            done.is_some()
         }
-        Kind::Relocations => relocations::normalise(contents, image, section),
-        Kind::Functions => functions::normalise(&mut contents[section.bytes()]),
-        Kind::Code | Kind::Data => None,
-    };
-    done.is_some()
+        Kind::Relocations => {
+            relocations::normalise(contents, image, section);
+            true
+        }
+        Kind::Functions => {
+            functions::normalise(&mut contents[section.bytes()]);
+            true
+        }
+        Kind::Code | Kind::Data => false,
+    }
 }
 
 /// Puts the tables of an image back that were normalised. What was not made by [`normalise`] becomes something.
@@ -102,14 +107,14 @@ pub(crate) fn restore(contents: &mut [u8], image: &Image, tables: Tables) {
 }
 
 fn restore_one(contents: &mut [u8], image: &Image, section: &Section) {
-    // What cannot be put back was not normalised here: the result is wrong, and its digest says so.
-    let _ = match section.kind {
-        Kind::FrameIndex => index::insert(contents, image, section),
-        Kind::Frames => frames::restore(&mut contents[section.bytes()], section.address),
+    match section.kind {
+        // What cannot be put back was not normalised here: the result is wrong, and its digest says so.
+        Kind::FrameIndex => _ = index::insert(contents, image, section),
+        Kind::Frames => _ = frames::restore(&mut contents[section.bytes()], section.address),
         Kind::Relocations => relocations::restore(contents, image, section),
         Kind::Functions => functions::restore(&mut contents[section.bytes()]),
-        Kind::Code | Kind::Data => None,
-    };
+        Kind::Code | Kind::Data => {}
+    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ const fn relative(machine: Machine) -> u64 {
 }
 
 /// Distances instead of addresses; of what is added, what it is more than the data has already.
-pub(super) fn normalise(contents: &mut [u8], image: &Image, table: &Section) -> Option<()> {
+pub(super) fn normalise(contents: &mut [u8], image: &Image, table: &Section) {
     let data = Data::of(image);
     let mut before = 0_u64;
     for entry in entries(table) {
@@ -27,11 +27,10 @@ pub(super) fn normalise(contents: &mut [u8], image: &Image, table: &Section) -> 
         before = address;
         data.change(contents, entry, address, u64::wrapping_sub);
     }
-    Some(())
 }
 
 /// Addresses again.
-pub(super) fn restore(contents: &mut [u8], image: &Image, table: &Section) -> Option<()> {
+pub(super) fn restore(contents: &mut [u8], image: &Image, table: &Section) {
     let data = Data::of(image);
     let mut address = 0_u64;
     for entry in entries(table) {
@@ -39,7 +38,6 @@ pub(super) fn restore(contents: &mut [u8], image: &Image, table: &Section) -> Op
         write_u64(contents, entry, address);
         data.change(contents, entry, address, u64::wrapping_add);
     }
-    Some(())
 }
 
 fn entries(table: &Section) -> impl Iterator<Item = usize> {
