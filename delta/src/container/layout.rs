@@ -23,6 +23,9 @@ pub const MAX_STREAMS: usize = 1 << 20;
 /// Shorter streams are not worth a line in a list.
 pub const LEAST_PACKED: usize = 64;
 
+/// The longest stream that is packed again: while it is, all of it is held until it can be written.
+pub const MOST_PACKED: usize = 32 << 20;
+
 /// The most that one stream may hold: places in it are numbers of 32 bits.
 pub(super) const MOST_RAW: usize = (1 << 31) - 1;
 
@@ -65,6 +68,13 @@ impl Layout {
         let end = at.checked_add(packed).filter(|end| *end <= self.size);
         if at < after || packed < LEAST_PACKED || end.is_none() {
             return Err(ContainerError::Misplaced { at: at as u64, packed: packed as u64 });
+        }
+        if packed > MOST_PACKED {
+            return Err(ContainerError::StreamTooLong {
+                at: at as u64,
+                packed: packed as u64,
+                limit: MOST_PACKED as u64,
+            });
         }
         if raw as u64 / MOST_HELD > packed as u64 || raw > MOST_RAW {
             return Err(ContainerError::Impossible { packed: packed as u64, raw: raw as u64 });

@@ -46,15 +46,15 @@ use std::io::Write;
 use rayon::prelude::*;
 
 pub use find::{find, find_rebuildable};
-pub use layout::{LEAST_PACKED, Layout, Limits, MAX_STREAMS, Stream};
+pub use layout::{LEAST_PACKED, Layout, Limits, MAX_STREAMS, MOST_PACKED, Stream};
 pub use recipe::Recipe;
 
 use crate::error::{ContainerError, StreamError};
 use inflate::{Fill, Inflate};
 
-/// Streams are packed side by side as long as they hold no more than this together, or one at a time: 64 MiB, so
-/// that what waits to be written stays small beside what it is made of.
-const AT_ONCE: usize = 64 << 20;
+/// Streams are packed side by side as long as they have no more bytes than this together, as many as one alone may have:
+/// what waits to be written stays within it.
+const AT_ONCE: usize = MOST_PACKED;
 
 /// The contents with each stream replaced by what it holds; everything else stays as it is, in order.
 ///
@@ -94,8 +94,8 @@ fn inflate(packed: &[u8], raw: &mut [u8]) -> Result<(), StreamError> {
 
 /// The contents again, from what [`unpack`] made of them. Every stream needs its recipe.
 ///
-/// Uses all threads; the bytes are the same on any number of them, on any machine. Takes memory of 64 MiB or the
-/// largest stream on each thread.
+/// Uses all threads; the bytes are the same on any number of them, on any machine. Takes memory of [`MOST_PACKED`] for
+/// what waits to be written, and of some MiB on each thread.
 pub fn pack<W: Write>(unpacked: &[u8], layout: &Layout, mut out: W) -> Result<(), ContainerError> {
     expect_size(layout.unpacked_size(), unpacked.len())?;
     let mut rest = unpacked;
@@ -132,7 +132,7 @@ fn again(raw: &[u8], stream: &Stream) -> Result<Vec<u8>, ContainerError> {
 fn together(streams: &[Stream]) -> usize {
     let mut held = 0_usize;
     let fitting = streams.iter().take_while(|stream| {
-        held = held.saturating_add(stream.raw);
+        held = held.saturating_add(stream.packed);
         held <= AT_ONCE
     });
     fitting.count().max(1)

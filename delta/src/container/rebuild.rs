@@ -55,6 +55,7 @@ pub(super) fn up_to(raw: &[u8], recipe: &[u8], most: usize) -> Result<Vec<u8>, S
         right: 0,
         kind: 0,
         out: BitWriter::default(),
+        most,
     };
     reader.next_odd()?;
     reader.next_wrong()?;
@@ -138,6 +139,8 @@ struct Reader<'a> {
     /// What kind that one is.
     kind: u64,
     out: BitWriter,
+    /// Bytes that may come out.
+    most: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -219,6 +222,9 @@ impl<'a> Reader<'a> {
 
     fn stored(&mut self, size: usize, last: bool) -> Result<(), StreamError> {
         let bytes = self.raw[self.at..].get(..size).ok_or(StreamError::Recipe)?;
+        if size > self.most.saturating_sub(self.out.len()) {
+            return Err(StreamError::Long);
+        }
         blocks::begin(&mut self.out, 0, last);
         blocks::stored(&mut self.out, bytes)?;
         self.at += size;

@@ -50,6 +50,16 @@ pub enum ContainerError {
         /// How long it would be.
         packed: u64,
     },
+    /// A stream is longer than any that is packed again.
+    #[error("the stream at {at} has {packed} bytes, {limit} are packed again at most")]
+    StreamTooLong {
+        /// Where it begins.
+        at: u64,
+        /// How long it is.
+        packed: u64,
+        /// How long it may be.
+        limit: u64,
+    },
     /// A stream cannot hold that much.
     #[error("{packed} bytes of a stream cannot hold {raw}")]
     Impossible {

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{container::ContainerError, patch::varint};
+use crate::{
+    container::{ContainerError, MOST_PACKED},
+    patch::varint,
+};
 
 const SIZE: usize = 10_000;
 
@@ -80,6 +83,43 @@ fn more_than_a_stream_can_hold_or_a_caller_allows_is_refused() {
     let generous = Limits { raw: u64::MAX, streams: usize::MAX };
     let error = Layout::read(&list(&[(1 << 20) + 1]), SIZE, &generous).expect_err("too many");
     assert!(matches!(error, ContainerError::TooMany { .. }), "{error:?}");
+}
+
+#[test]
+fn a_stream_longer_than_any_that_is_packed_again_is_refused() {
+    const MOST: u64 = 32 << 20;
+    let read = |packed| {
+        Layout::read(
+            &list(&[1, 0, packed, 100, 0]),
+            usize::MAX >> 1,
+            &Limits { raw: 100, streams: 1 },
+        )
+    };
+    assert!(read(MOST).is_ok());
+    let error = read(MOST + 1).expect_err("too long");
+    assert!(
+        matches!(error, ContainerError::StreamTooLong { at: 0, packed, limit: MOST } if packed == MOST + 1),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_stream_longer_than_any_that_is_packed_again_stays_as_it_is() {
+    // Stored blocks: each has five bytes in front, and the last one says that it is.
+    let stored = |packed: usize| {
+        const BLOCK: usize = 65_535;
+        let (whole, rest) = (packed / (BLOCK + 5), packed % (BLOCK + 5) - 5);
+        let mut stream = [&[0, 255, 255, 0, 0][..], &[7; BLOCK]].concat().repeat(whole);
+        let [low, high, ..] = rest.to_le_bytes();
+        stream.extend([1, low, high, !low, !high]);
+        stream.resize(packed, 7);
+        (stream, whole * BLOCK + rest)
+    };
+    for (packed, streams) in [(MOST_PACKED, 1), (MOST_PACKED + 1, 0)] {
+        let (stream, raw) = stored(packed);
+        let found = find(&gzip(&stream, &vec![7; raw]), &LIMITS);
+        assert_eq!(found.streams().len(), streams);
+    }
 }
 
 #[test]
