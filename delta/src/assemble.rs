@@ -30,7 +30,7 @@ pub fn assemble<B, O, W>(
     out: W,
 ) -> Result<(), AssembleError>
 where
-    B: ReadAt + ?Sized,
+    B: ReadAt + Sync + ?Sized,
     O: ReadAt + ?Sized,
     W: Write,
 {
@@ -61,7 +61,7 @@ pub fn assemble_tree<B, O, S>(
     sink: S,
 ) -> Result<S, AssembleError>
 where
-    B: ReadAt + ?Sized,
+    B: ReadAt + Sync + ?Sized,
     O: ReadAt + ?Sized,
     S: FileSink,
 {

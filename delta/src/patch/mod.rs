@@ -3,6 +3,7 @@
 //! ```text
 //!  header.rs   magic, codec, sizes and checks of old and new; the rest is the codec's business
 //!  plain.rs    codec 1: bsdiff in five streams, each stored or one zstd frame       streams.rs
+//!  body.rs     behind the header: where each part lies, and how it is read
 //!  parts.rs    which part of a patch takes how many bytes
 //!  refdiff/    codecs 2 and 3: what changes when code moves is predicted, not said
 //! ```
@@ -10,6 +11,7 @@
 //! Whoever made a patch, applying it ends in exactly the announced bytes or in a [`PatchError`]; memory and
 //! work are bounded by the signed size of the new contents before the first byte of a stream is read.
 
+mod body;
 mod header;
 mod parts;
 mod plain;
@@ -146,9 +148,10 @@ pub fn inspect<P: ReadAt + ?Sized>(patch: &P) -> Result<Header, PatchError> {
 /// Applies a patch: reads `old` by position and writes the new contents in order.
 ///
 /// Takes at most 48 MiB of memory for a plain patch, whatever the sizes; for the others what they compare of both
-/// sides, with compressed streams unpacked, and 64 MiB. Reads all of `old` once before it writes anything, to
-/// refuse contents that the patch is not for. What was written before an error is worth nothing. To stop
-/// early, let `out` fail.
+/// sides, with compressed streams unpacked, what of the patch is coded bit by bit, and 64 MiB; one that is nothing but
+/// equivalences, as many as it may have, up to three times the new contents more. Streams of a patch are read where they
+/// lie. Reads all of `old` once before it writes anything, to refuse contents that the patch is not for. What was
+/// written before an error is worth nothing. To stop early, let `out` fail.
 pub fn apply<O, P, W>(
     old: &O,
     patch: &P,
@@ -157,7 +160,7 @@ pub fn apply<O, P, W>(
 ) -> Result<Applied, PatchError>
 where
     O: ReadAt + ?Sized,
-    P: ReadAt + ?Sized,
+    P: ReadAt + Sync + ?Sized,
     W: Write,
 {
     let header = Header::read(patch)?;
@@ -188,7 +191,7 @@ fn check_base(header: &Header, got: &Digest) -> Result<(), PatchError> {
 
 fn digest_of<O: ReadAt + ?Sized>(old: &O) -> Result<Digest, PatchError> {
     let mut hasher = Hasher::new();
-    let mut buffer = vec![0; BUFFER];
+    let mut buffer = vec![0; piece(old.size())];
     let mut offset = 0;
     while offset < old.size() {
         let len = piece(old.size() - offset);
@@ -218,7 +221,7 @@ struct Output<W> {
 
 impl<W: Write> Output<W> {
     fn new(out: W, size: u64) -> Self {
-        Self { out, hasher: Hasher::new(), left: size, waiting: Vec::with_capacity(BUFFER) }
+        Self { out, hasher: Hasher::new(), left: size, waiting: Vec::with_capacity(piece(size)) }
     }
 
     /// Takes at most [`BUFFER`] bytes, and no more than are left.

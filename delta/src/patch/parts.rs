@@ -5,9 +5,12 @@
 
 use std::fmt;
 
+use updraft_protocol::PatchCodec;
+
 use super::{
-    header::{Fields, Header},
-    plain, refdiff,
+    header::Header,
+    plain,
+    refdiff::Places,
     streams::{StreamName, StreamSize},
 };
 use crate::{error::PatchError, read_at::ReadAt};
@@ -47,76 +50,32 @@ pub struct Part {
 /// The parts of a patch in the order in which they lie there. Their bytes add up to those of the patch.
 pub fn parts<P: ReadAt + ?Sized>(patch: &P) -> Result<Vec<Part>, PatchError> {
     let header = Header::read(patch)?;
-    let mut cursor = Cursor { patch, at: header.len, parts: Vec::new() };
-    if header.codec == updraft_protocol::PatchCodec::BsdiffZstd {
-        for (name, size) in plain::sizes(patch, &header)? {
-            cursor.stream(name, size)?;
+    let mut parts = match header.codec {
+        PatchCodec::BsdiffZstd => {
+            let sizes = plain::sizes(patch, &header)?;
+            sizes.into_iter().map(|(name, size)| Part::stream(name, size)).collect()
         }
-    } else {
-        refdiff::parts(&mut cursor)?;
-    }
-    let mut parts = cursor.parts;
+        PatchCodec::RefdiffFast | PatchCodec::RefdiffDense => of_refdiff(patch, &header)?,
+    };
     let others: u64 = parts.iter().map(|part| part.bytes).sum();
-    let bytes = patch.size() - others;
+    let bytes = patch.size().saturating_sub(others);
     parts.insert(0, Part { name: PartName::Header, bytes, unpacked: None });
     Ok(parts)
 }
 
-/// Walks over a patch, part by part.
-#[derive(Debug)]
-pub(super) struct Cursor<'p, P: ?Sized> {
-    patch: &'p P,
-    /// Where what was not walked over yet begins; never past the end.
-    at: u64,
-    parts: Vec<Part>,
+fn of_refdiff<P: ReadAt + ?Sized>(patch: &P, header: &Header) -> Result<Vec<Part>, PatchError> {
+    let Places { coded, lists, wrong, literals, .. } = Places::of(patch, header)?;
+    let mut parts = vec![Part { name: PartName::Coded, bytes: coded.len, unpacked: None }];
+    let wrong = wrong.map(|wrong| [wrong.gaps, wrong.values]);
+    let streams = lists.into_iter().chain(wrong.into_iter().flatten());
+    parts.extend(streams.map(|stream| Part::stream(stream.name, stream.size)));
+    let name = PartName::Stream(StreamName::Literals);
+    parts.push(Part { name, bytes: literals.len, unpacked: None });
+    Ok(parts)
 }
 
-impl<P: ReadAt + ?Sized> Cursor<'_, P> {
-    /// Takes a number.
-    pub(super) fn number(&mut self, field: &'static str) -> Result<u64, PatchError> {
-        let mut fields = Fields::<10>::read(self.patch, self.at)?;
-        let number = fields.number(field)?;
-        self.at += fields.taken();
-        Ok(number)
-    }
-
-    /// Takes the size of a stream.
-    pub(super) fn size(&mut self) -> Result<StreamSize, PatchError> {
-        Ok(StreamSize { raw: self.number("stream sizes")?, packed: self.number("stream sizes")? })
-    }
-
-    /// Reads the first bytes of what comes next, as many as there are.
-    pub(super) fn peek<const MOST: usize>(&self) -> Result<[u8; MOST], PatchError> {
-        let mut bytes = [0; MOST];
-        let len = usize::try_from(self.patch.size() - self.at).unwrap_or(MOST).min(MOST);
-        self.patch.read_exact_at(self.at, &mut bytes[..len]).map_err(PatchError::ReadPatch)?;
-        Ok(bytes)
-    }
-
-    /// Walks over a stream.
-    pub(super) fn stream(&mut self, name: StreamName, size: StreamSize) -> Result<(), PatchError> {
-        size.check(name)?;
-        self.part(PartName::Stream(name), size.packed, Some(size.raw))
-    }
-
-    /// Walks over everything that is left.
-    pub(super) fn rest(&mut self, name: StreamName) -> Result<(), PatchError> {
-        self.part(PartName::Stream(name), self.patch.size() - self.at, None)
-    }
-
-    /// Walks over a part.
-    pub(super) fn part(
-        &mut self,
-        name: PartName,
-        bytes: u64,
-        unpacked: Option<u64>,
-    ) -> Result<(), PatchError> {
-        let expected = self.at.saturating_add(bytes);
-        if expected > self.patch.size() {
-            return Err(PatchError::Length { expected, got: self.patch.size() });
-        }
-        self.at = expected;
-        self.parts.push(Part { name, bytes, unpacked });
-        Ok(())
+impl Part {
+    fn stream(name: StreamName, size: StreamSize) -> Self {
+        Self { name: PartName::Stream(name), bytes: size.packed, unpacked: Some(size.raw) }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::{
     super::{
-        MAX_IN_MEMORY,
         streams::{self, StreamName},
         varint,
     },
@@ -45,12 +44,7 @@ pub(in super::super) struct Comparison {
 impl Comparison {
     /// Compares old and new contents.
     pub(in super::super) fn of(old: &[u8], new: &[u8]) -> Result<Self, CreateError> {
-        let Flat { old, new, unchanged, streams } =
-            Flat::of(old, new).map_err(CreateError::Container)?;
-        let got = old.len() as u64 + new.len() as u64;
-        if got > MAX_IN_MEMORY {
-            return Err(CreateError::TooLargeTogether { got, limit: MAX_IN_MEMORY });
-        }
+        let Flat { old, new, unchanged, streams } = Flat::of(old, new)?;
         let side = |contents: Vec<u8>| {
             let images = executable::find(&contents);
             Side::new(contents, images)
@@ -201,7 +195,7 @@ impl Comparison {
 
     fn literals(&self) -> Vec<u8> {
         let gaps = self.gaps.iter();
-        gaps.flat_map(|gap| &self.new.bytes[gap.new..gap.new + gap.len]).copied().collect()
+        gaps.flat_map(|gap| &self.new.bytes[gap.bytes()]).copied().collect()
     }
 }
 
@@ -231,12 +225,21 @@ fn keep_longest(equivalences: &mut Vec<Equivalence>, most: usize) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::LazyLock;
+    use std::{
+        io,
+        sync::{
+            LazyLock,
+            atomic::{AtomicUsize, Ordering::Relaxed},
+        },
+    };
 
     use updraft_protocol::PatchCodec;
 
     use super::*;
-    use crate::patch::{Expected, Header, apply};
+    use crate::{
+        patch::{Expected, Header, apply},
+        read_at::ReadAt,
+    };
 
     /// Contents of which one byte in sixteen changes, in each its own way.
     static PAIR: LazyLock<(Vec<u8>, Vec<u8>)> = LazyLock::new(|| {
@@ -254,13 +257,21 @@ mod tests {
 
     /// The patch with streams that are in halves up to so many bytes, and what its numbers of halves are changed to.
     fn patch(most: usize, halves: impl Fn([usize; 2]) -> [usize; 2]) -> Vec<u8> {
-        let (old, new) = &*PAIR;
-        let mut wrong = COMPARISON.wrong(most).expect("gathers");
+        patch_of(&PAIR, &COMPARISON, most, halves)
+    }
+
+    fn patch_of(
+        (old, new): &(Vec<u8>, Vec<u8>),
+        comparison: &Comparison,
+        most: usize,
+        halves: impl Fn([usize; 2]) -> [usize; 2],
+    ) -> Vec<u8> {
+        let mut wrong = comparison.wrong(most).expect("gathers");
         wrong.first = wrong.first.map(halves);
         let mut patch = Vec::new();
         Header::of(PatchCodec::RefdiffFast, old, new).write(&mut patch);
-        patch.extend(COMPARISON.streams(&wrong, Level::FAST).expect("packs"));
-        patch.extend(COMPARISON.literals());
+        patch.extend(comparison.streams(&wrong, Level::FAST).expect("packs"));
+        patch.extend(comparison.literals());
         patch
     }
 
@@ -281,6 +292,47 @@ mod tests {
         assert_eq!(made.len(), halves.len());
         for patch in [made, halves, streams] {
             assert!(applied(&patch).expect("applies") == *new);
+        }
+    }
+
+    /// A patch that remembers how many of its bytes were read at once, at most.
+    struct Watched<'p> {
+        bytes: &'p [u8],
+        most: AtomicUsize,
+    }
+
+    impl ReadAt for Watched<'_> {
+        fn size(&self) -> u64 {
+            self.bytes.size()
+        }
+
+        fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+            self.most.fetch_max(buf.len(), Relaxed);
+            self.bytes.read_exact_at(offset, buf)
+        }
+    }
+
+    #[test]
+    fn streams_are_read_where_they_lie() {
+        const BUFFER: usize = 32 * 1024;
+        let old = PAIR.0.clone();
+        let mut new = old.clone();
+        // Differences in no order, so that they hardly pack.
+        let mut state = 1_u32;
+        for byte in new.iter_mut().step_by(12) {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *byte ^= state.to_le_bytes()[3] | 1;
+        }
+        let pair = (old, new);
+        let comparison = Comparison::of(&pair.0, &pair.1).expect("compares");
+        let (old, new) = &pair;
+        for most in [usize::MAX, 0] {
+            let patch = patch_of(&pair, &comparison, most, |first| first);
+            assert!(patch.len() > 2 * BUFFER, "{}", patch.len());
+            let watched = Watched { bytes: &patch, most: AtomicUsize::new(0) };
+            let expected = Expected { codec: PatchCodec::RefdiffFast, new_size: new.len() as u64 };
+            apply(old, &watched, &expected, io::sink()).expect("applies");
+            assert!(watched.most.into_inner() <= BUFFER);
         }
     }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     container::{self, Layout, Limits, MAX_STREAMS},
-    error::{ContainerError, PatchError},
+    error::{ContainerError, CreateError, PatchError},
     executable,
     read_at::ReadAt,
 };
@@ -42,7 +42,9 @@ const LIMITS: Limits = Limits { raw: MAX_IN_MEMORY / 4, streams: MAX_STREAMS };
 
 impl Flat {
     /// Finds what both sides have in common and what is packed in them.
-    pub(super) fn of(old: &[u8], new: &[u8]) -> Result<Self, ContainerError> {
+    ///
+    /// What is larger than may be compared is refused before anything of it is copied.
+    pub(super) fn of(old: &[u8], new: &[u8]) -> Result<Self, CreateError> {
         let (old_streams, new_streams) = rayon::join(
             || container::find(old, &LIMITS),
             || container::find_rebuildable(new, &LIMITS),
@@ -54,12 +56,16 @@ impl Flat {
         let (compared, changed) = (unchanged.compared_old(), unchanged.changed_new());
         let streams =
             Streams { old: old_streams.within(&compared), new: new_streams.within(&changed) };
-        Ok(Self {
-            old: container::unpack(&concat(old, &compared), &streams.old)?,
-            new: container::unpack(&concat(new, &changed), &streams.new)?,
-            unchanged,
-            streams,
-        })
+        let got = streams.both_sizes();
+        if got > MAX_IN_MEMORY {
+            return Err(CreateError::TooLargeTogether { got, limit: MAX_IN_MEMORY });
+        }
+        let flat = |contents, ranges, layout| {
+            let compared = concat(contents, ranges);
+            container::unpack(&compared, layout).map_err(CreateError::Container)
+        };
+        let (old, new) = (flat(old, &compared, &streams.old)?, flat(new, &changed, &streams.new)?);
+        Ok(Self { old, new, unchanged, streams })
     }
 }
 

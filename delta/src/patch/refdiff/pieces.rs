@@ -12,7 +12,9 @@ use crate::{
 };
 
 /// New bytes for which there may be one equivalence, beyond a thousand. Real patches have one for a hundred and
-/// more; the limit keeps what they take in memory below the size of the new contents.
+/// more. What is made of one (two pieces, a gap, what they say of addresses, and a table to find that) takes up to
+/// 180 bytes of memory in a patch that is made to cut each at a section's border and to have them all overlap in the
+/// old contents; a third of that in others.
 const BYTES_EACH: usize = 64;
 const ALLOWANCE: usize = 1024;
 

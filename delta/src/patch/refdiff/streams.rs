@@ -9,10 +9,11 @@ use super::{
         streams::{Stream, StreamName, StreamSize},
         varint,
     },
+    parts::Wrong,
     predict::Block,
     rebuild::{Model, New},
 };
-use crate::error::PatchError;
+use crate::{error::PatchError, read_at::ReadAt};
 
 /// Bytes of either stream up to which pieces are coded in halves. Both streams are held then, which the promise on
 /// memory has to have room for; a patch with more is of a program of some hundred megabytes.
@@ -57,32 +58,36 @@ impl Model for Gathered {
 
 /// Follows both streams while one is applied.
 #[derive(Debug)]
-pub(super) struct Followed<'p> {
-    gaps: Stream<'p, [u8]>,
-    values: Stream<'p, [u8]>,
+pub(super) struct Followed<'p, P: ReadAt + ?Sized> {
+    gaps: Stream<'p, P>,
+    values: Stream<'p, P>,
     /// Bytes up to the next wrong one, if there is one.
     next: Option<u64>,
     /// Wrong ones so far.
     wrong: u64,
 }
 
-impl<'p> Followed<'p> {
-    pub(super) fn new(
-        gaps: Stream<'p, [u8]>,
-        values: Stream<'p, [u8]>,
-    ) -> Result<Self, PatchError> {
-        let mut followed = Self { gaps, values, next: None, wrong: 0 };
-        followed.advance()?;
-        Ok(followed)
-    }
-
+impl<'p> Followed<'p, [u8]> {
     /// Follows streams that were unpacked.
     pub(super) fn unpacked(gaps: &'p [u8], values: &'p [u8]) -> Result<Self, PatchError> {
         let open = |name, bytes: &'p [u8]| {
             let len = bytes.len() as u64;
             Stream::open(bytes, name, 0, StreamSize { raw: len, packed: len })
         };
-        Self::new(open(StreamName::Gaps, gaps)?, open(StreamName::Values, values)?)
+        Self::of(open(StreamName::Gaps, gaps)?, open(StreamName::Values, values)?)
+    }
+}
+
+impl<'p, P: ReadAt + ?Sized> Followed<'p, P> {
+    /// Follows streams where they lie in the patch.
+    pub(super) fn new(patch: &'p P, wrong: &Wrong) -> Result<Self, PatchError> {
+        Self::of(wrong.gaps.open(patch)?, wrong.values.open(patch)?)
+    }
+
+    fn of(gaps: Stream<'p, P>, values: Stream<'p, P>) -> Result<Self, PatchError> {
+        let mut followed = Self { gaps, values, next: None, wrong: 0 };
+        followed.advance()?;
+        Ok(followed)
     }
 
     /// Checks that every byte was used.
@@ -113,7 +118,7 @@ impl<'p> Followed<'p> {
     }
 }
 
-impl Model for Followed<'_> {
+impl<P: ReadAt + ?Sized> Model for Followed<'_, P> {
     fn block(&mut self, _: &[u8], new: &mut New<'_>, block: &Block) -> Result<(), PatchError> {
         let len = block.len as u64;
         new.set(block.new, block.predicted());

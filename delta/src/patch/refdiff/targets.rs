@@ -4,7 +4,10 @@
 //! coded), to where references were seen to lead that are not among those (learnt as coding goes on), and what
 //! lies near to such. Each answer says how sure it is.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+};
 
 use super::pieces::Piece;
 use crate::executable::Space;
@@ -52,7 +55,7 @@ pub(super) struct Moves {
 impl Moves {
     /// What the pieces say. Of those that took the same old bytes, the longest counts.
     pub(super) fn of(pieces: &[Piece], old: &Space, new: &Space) -> Self {
-        let mut known: Vec<Moved> = Vec::new();
+        let mut claims: Vec<Claim> = Vec::new();
         for piece in pieces.iter().filter(|piece| piece.len() >= MEANINGFUL) {
             let (Some(from), Some(to)) = (old.place_of(piece.old()), new.place_of(piece.new_at()))
             else {
@@ -60,14 +63,10 @@ impl Moves {
             };
             let start = from.address(piece.old());
             let shift = to.address(piece.new_at()).wrapping_sub(start);
-            known.push(Moved { start, end: start + piece.len() as u64, shift });
+            let len = u32::try_from(piece.len()).expect("sides are smaller than 2^32");
+            claims.push(Claim { start, shift, len });
         }
-        known.sort_by_key(|moved| (Reverse(moved.end - moved.start), moved.start));
-        let mut owned: BTreeMap<u64, Moved> = BTreeMap::new();
-        for moved in known {
-            own(&mut owned, moved);
-        }
-        let moved: Vec<Moved> = owned.into_values().collect();
+        let moved = divide(claims);
         let lookup = Lookup::of(&moved);
         Self { moved, lookup }
     }
@@ -125,24 +124,61 @@ impl<'m> Targets<'m> {
     }
 }
 
-/// Gives what nobody owns of these addresses to this shift.
-fn own(owned: &mut BTreeMap<u64, Moved>, moved: Moved) {
-    let Moved { start, end, shift } = moved;
-    let before = owned.range(..=start).next_back().map_or(start, |(_, moved)| moved.end);
-    let mut from = start.max(before);
-    if from >= end {
-        return;
+/// Old addresses that a piece took.
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    start: u64,
+    shift: u64,
+    len: u32,
+}
+
+impl Claim {
+    fn end(&self) -> u64 {
+        self.start + u64::from(self.len)
     }
-    let taken: Vec<(u64, u64)> =
-        owned.range(from..end).map(|(start, moved)| (*start, moved.end)).collect();
-    for (start, until) in taken {
-        if from < start {
-            owned.insert(from, Moved { start: from, end: start, shift });
+}
+
+/// Gives every address that was claimed to the longest claim to it; of equals to the one that begins first, and then to
+/// the one that stands first.
+///
+/// A sweep over the addresses, in memory of some ten bytes for each claim beside the claims and the result: a patch may
+/// have one for every 32 new bytes.
+fn divide(mut claims: Vec<Claim>) -> Vec<Moved> {
+    // Stable: the order in which claims stand is the last thing that decides.
+    claims.sort_by_key(|claim| claim.start);
+    let mut moved: Vec<Moved> = Vec::new();
+    // Claims that have begun, by their number; the one that counts on top.
+    let mut begun: BinaryHeap<(u32, Reverse<u32>)> = BinaryHeap::new();
+    let claim_of = |number: u32| claims[number as usize];
+    let mut next = 0_u32;
+    let (mut at, mut last) = (0, None);
+    loop {
+        while begun.peek().is_some_and(|(_, top)| claim_of(top.0).end() <= at) {
+            begun.pop();
         }
-        from = until;
-    }
-    if from < end {
-        owned.insert(from, Moved { start: from, end, shift });
+        let coming = claims.get(next as usize);
+        let top = begun.peek().map(|(_, top)| top.0);
+        if let Some(top) = top {
+            let Claim { shift, .. } = claim_of(top);
+            let end = claim_of(top).end();
+            let until = coming.map_or(end, |coming| coming.start.min(end));
+            if at < until {
+                match moved.last_mut() {
+                    Some(before) if last == Some(top) && before.end == at => before.end = until,
+                    _ => moved.push(Moved { start: at, end: until, shift }),
+                }
+                (at, last) = (until, Some(top));
+            }
+        }
+        match coming {
+            Some(coming) if top.is_none() || coming.start == at => {
+                at = coming.start;
+                begun.push((coming.len, Reverse(next)));
+                next += 1;
+            }
+            None if top.is_none() => return moved,
+            _ => {}
+        }
     }
 }
 
@@ -241,5 +277,54 @@ impl Learnt {
             slot = (slot + 1) & mask;
         }
         slot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn claim((start, len, shift): (u64, u32, u64)) -> Claim {
+        Claim { start, shift, len }
+    }
+
+    /// Whose each address is, one by one.
+    fn owner(claims: &[Claim], address: u64) -> Option<u64> {
+        let claiming = claims.iter().filter(|claim| (claim.start..claim.end()).contains(&address));
+        // Of equals, `min_by_key` gives the first.
+        claiming.min_by_key(|claim| (Reverse(claim.len), claim.start)).map(|claim| claim.shift)
+    }
+
+    proptest! {
+        #[test]
+        fn every_address_is_its_longest_claims(
+            claims in prop::collection::vec((0_u64..200, 1_u32..60, 0_u64..4), 0..40),
+        ) {
+            let claims: Vec<Claim> = claims.into_iter().map(claim).collect();
+            let moved = divide(claims.clone());
+            for pair in moved.windows(2) {
+                prop_assert!(pair[0].end <= pair[1].start, "{moved:?}");
+            }
+            for address in 0..300 {
+                let found =
+                    moved.iter().find(|moved| (moved.start..moved.end).contains(&address));
+                let found = found.map(|moved| moved.shift);
+                prop_assert_eq!(found, owner(&claims, address), "{}", address);
+            }
+        }
+    }
+
+    #[test]
+    fn what_one_claim_owns_in_one_stretch_is_one() {
+        // Short ones begin and end within a long one, and one sticks out.
+        let claims = [(10, 100, 1), (20, 5, 2), (20, 99, 3), (90, 30, 4)].map(claim);
+        let moved: Vec<_> = divide(claims.to_vec())
+            .into_iter()
+            .map(|Moved { start, end, shift }| (start, end, shift))
+            .collect();
+        assert_eq!(moved, [(10, 110, 1), (110, 119, 3), (119, 120, 4)]);
+        assert!(divide(Vec::new()).is_empty());
     }
 }

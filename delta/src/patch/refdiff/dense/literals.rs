@@ -94,7 +94,7 @@ impl Literals<'_> {
         self.short.restart();
         tape.begin(gap);
         let old = &tape.old().bytes;
-        for at in 0..gap.len {
+        for at in 0..gap.len() {
             let here = tape.here();
             let here = here.as_ref();
             self.long.look(tape, true);
@@ -102,7 +102,7 @@ impl Literals<'_> {
             let long = self.long.expect(tape, &self.targets, here);
             let short = self.short.expect(tape, &self.targets, here);
             let code = here.is_some_and(|here| here.section.kind == Kind::Code);
-            let beside = old.get(gap.after + at).map_or(0, |byte| u32::from(*byte));
+            let beside = old.get(gap.after() + at).map_or(0, |byte| u32::from(*byte));
             let contexts = contexts(tape.bytes(), code, beside, [long, short]);
             let expected = [long, short].map(|expectation| {
                 expectation.map(|Expectation { byte, strength, distance, .. }| Expected {
@@ -113,7 +113,7 @@ impl Literals<'_> {
             let strength = long.map_or(0, |long| long.strength).min(84) / 6;
             let second = strength.min(15) as usize * 2 + usize::from(code);
             let choice = Choice { first: usize::from(code), second };
-            let truth = truth.get(gap.new + at).copied().unwrap_or(0);
+            let truth = truth.get(gap.new_at() + at).copied().unwrap_or(0);
             let sure = long.or(short).filter(|found| found.strength >= SURE);
             let byte = match sure.filter(|sure| self.goes_on(coder, sure, truth)) {
                 Some(sure) => sure.byte,

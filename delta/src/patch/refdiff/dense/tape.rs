@@ -46,7 +46,7 @@ pub(in super::super) struct Tape<'a> {
 impl<'a> Tape<'a> {
     /// A tape for these gaps.
     pub(super) fn new(old: &'a Side, space: &'a Space, gaps: &[Gap]) -> Self {
-        let most = gaps.iter().map(|gap| gap.len + LEAD).sum();
+        let most = gaps.iter().map(|gap| gap.len() + LEAD).sum();
         Self {
             old,
             space,
@@ -78,10 +78,10 @@ impl<'a> Tape<'a> {
     /// Begins a gap with its lead.
     pub(super) fn begin(&mut self, gap: &Gap) {
         self.settle_all();
-        let lead = &self.old.bytes[gap.after.saturating_sub(LEAD)..gap.after];
+        let lead = &self.old.bytes[gap.after().saturating_sub(LEAD)..gap.after()];
         self.bytes.extend_from_slice(lead);
         self.settle_all();
-        self.laid.push(Laid { tape: self.bytes.len(), new: gap.new });
+        self.laid.push(Laid { tape: self.bytes.len(), new: gap.new_at() });
         self.here_until = 0;
     }
 
@@ -196,8 +196,7 @@ impl<'a> Tape<'a> {
     /// Takes the bytes of the gaps off the tape and writes them where they belong.
     pub(in super::super) fn lay(self, gaps: &[Gap], new: &mut [u8]) {
         for (gap, laid) in gaps.iter().zip(&self.laid) {
-            new[gap.new..gap.new + gap.len]
-                .copy_from_slice(&self.bytes[laid.tape..laid.tape + gap.len]);
+            new[gap.bytes()].copy_from_slice(&self.bytes[laid.tape..laid.tape + gap.len()]);
         }
     }
 }
