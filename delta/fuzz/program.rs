@@ -16,6 +16,8 @@ mod rig;
 #[path = "../../protocol/fuzz/rig/watch.rs"]
 mod watch;
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use libfuzzer_sys::fuzz_target;
 
 fn one_thread() {
@@ -23,8 +25,12 @@ fn one_thread() {
     pool.build_global().expect("nobody has used it yet");
 }
 
+/// See there.
+const MOST_LITERALS: usize = 96;
+
 fuzz_target!(
     init: {
+        checks::patches::MOST_LITERALS.store(MOST_LITERALS, Relaxed);
         one_thread();
         watch::begin();
     },

@@ -1,4 +1,5 @@
-//! Two ways into private rooms, for the fuzzer (`delta/fuzz`): what no patch reaches often enough to be tried well.
+//! Three ways into private rooms, for the fuzzer (`delta/fuzz`): what no patch reaches often enough to be tried well,
+//! and what an input would take.
 //!
 //! No part of the interface, and nothing in this crate may call it. A promise that is broken is a panic; it must never
 //! make one of what is only a wrong patch.
@@ -7,7 +8,7 @@ use crate::{
     entropy::Coder,
     error::PatchError,
     executable::{self, Image, MAX_ADDRESS, MAX_BASES, MAX_IMAGES, MAX_SECTIONS, Side},
-    patch,
+    patch::{self, Expected},
 };
 
 /// Finds the images in these contents, brings their tables into normal form and puts them back; how many there are.
@@ -39,6 +40,11 @@ pub fn executables(contents: &[u8]) -> usize {
 /// bits is one of `bits`, and zero behind the last one.
 pub fn told(old: &[u8], new_size: usize, bits: &[u8]) -> Result<Vec<u8>, PatchError> {
     patch::follow(old, new_size, Bits { bytes: bits, at: 0 })
+}
+
+/// Bytes of the new contents that this patch of codec 2 or 3 codes by themselves: nearly all the time of a dense one.
+pub fn literals(old: &[u8], patch: &[u8], expected: &Expected) -> Result<usize, PatchError> {
+    patch::literals(old, patch, expected)
 }
 
 /// What everybody who has an image relies on.

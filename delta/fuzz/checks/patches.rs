@@ -4,7 +4,10 @@
 //! follows is read. The check of the result is the one thing that a fuzzer cannot guess: whoever gets that far is
 //! told the right one and has to come to the same bytes again.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use updraft_delta::{
     Blame, Level, PatchError, fuzzing,
@@ -24,6 +27,10 @@ pub(crate) const MOST_NEW: usize = 4096;
 /// Those of dense ones, which take a thousand times as long for each: few, or enough for a program.
 const FEW_NEW_OF_DENSE: usize = 256;
 pub(crate) const MOST_NEW_OF_DENSE: usize = 768;
+/// Literals of a dense patch that the fuzzer tries, at most: each takes as long as all the rest of most inputs, and from
+/// the hundredth on they reach nothing new. The corpus is replayed with all that it has.
+pub(crate) static MOST_LITERALS: AtomicUsize = AtomicUsize::new(usize::MAX);
+
 /// Set where an input is the whole patch, header and all.
 pub(crate) const WHOLE: u8 = 0x80;
 /// Set where a dense patch makes more than a few bytes.
@@ -116,6 +123,13 @@ fn apply(codec: PatchCodec, mut input: &[u8], most_new: usize) -> Outcome {
     } else {
         [&*header(codec, old, new_size, "0000000000000000"), input].concat()
     };
+    let most = MOST_LITERALS.load(Relaxed);
+    if codec == PatchCodec::RefdiffDense
+        && most < usize::MAX
+        && fuzzing::literals(old, &patch, &expected).is_ok_and(|literals| literals > most)
+    {
+        return Outcome::Refused;
+    }
     let (bytes, result) = follow(old, &patch, &expected);
     let Err(error) = result else { return Outcome::Read };
     assert_ne!(error.blame(), Blame::Here, "{error}: nothing is wrong with this machine");

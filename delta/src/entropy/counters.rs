@@ -9,6 +9,9 @@ use super::counter::Counter;
 /// Counters that come into being together: four lines of a processor's cache.
 const PAGE: usize = 64;
 
+/// Pages that there is room for at first.
+const AT_FIRST: usize = 16;
+
 /// So many counters, all of them new.
 #[derive(Debug)]
 pub(crate) struct Counters {
@@ -19,7 +22,10 @@ pub(crate) struct Counters {
 
 impl Counters {
     pub(crate) fn new(count: usize) -> Self {
-        Self { pages: vec![0; count.div_ceil(PAGE)], counters: vec![Counter::NEW; PAGE] }
+        let pages = count.div_ceil(PAGE);
+        let mut counters = Vec::with_capacity(PAGE * pages.min(AT_FIRST));
+        counters.extend_from_slice(&[Counter::NEW; PAGE]);
+        Self { pages: vec![0; pages], counters }
     }
 
     /// The counter of this number.

@@ -163,6 +163,29 @@ where
     P: ReadAt + Sync + ?Sized,
     W: Write,
 {
+    let header = right_header(old, patch, expected)?;
+    check_base(&header, &digest_of(old)?)?;
+    let mut output = Output::new(out, header.new_size);
+    match header.codec {
+        PatchCodec::BsdiffZstd => plain::decode(old, patch, &header, &mut output)?,
+        PatchCodec::RefdiffFast | PatchCodec::RefdiffDense => {
+            refdiff::decode(old, patch, &header, &mut output)?;
+        }
+    }
+    output.finish(&header)
+}
+
+/// Bytes of the new contents that a patch of codec 2 or 3 codes by themselves.
+pub(crate) fn literals(old: &[u8], patch: &[u8], expected: &Expected) -> Result<usize, PatchError> {
+    refdiff::literals(old, patch, &right_header(old, patch, expected)?)
+}
+
+/// The header of a patch that is what it should be and for contents of this size.
+fn right_header<O, P>(old: &O, patch: &P, expected: &Expected) -> Result<Header, PatchError>
+where
+    O: ReadAt + ?Sized,
+    P: ReadAt + ?Sized,
+{
     let header = Header::read(patch)?;
     if header.codec != expected.codec {
         return Err(PatchError::OtherCodec { signed: expected.codec, got: header.codec });
@@ -173,15 +196,7 @@ where
     if header.old_size != old.size() {
         return Err(PatchError::OtherBaseSize { expected: header.old_size, got: old.size() });
     }
-    check_base(&header, &digest_of(old)?)?;
-    let mut output = Output::new(out, header.new_size);
-    match header.codec {
-        PatchCodec::BsdiffZstd => plain::decode(old, patch, &header, &mut output)?,
-        PatchCodec::RefdiffFast | PatchCodec::RefdiffDense => {
-            refdiff::decode(old, patch, &header, &mut output)?;
-        }
-    }
-    output.finish(&header)
+    Ok(header)
 }
 
 fn check_base(header: &Header, got: &Digest) -> Result<(), PatchError> {

@@ -47,18 +47,8 @@ where
     P: ReadAt + Sync + ?Sized,
     W: Write,
 {
-    let limit = header.new_size.saturating_add(MAX_OVERHEAD);
-    if patch.size() > limit {
-        return Err(PatchError::TooLarge { got: patch.size(), limit });
-    }
-    let places = Places::of(patch, header)?;
-    let coded = places.coded.read(patch)?;
-    let mut coder = Reader::new(&coded);
-    // Its places were found by it.
-    let _form = Numbers::new(1).code(&mut coder, 0, 0);
-    let lists = places.lists.map(|lists| lists.unpack(patch, MAX_LISTS)).transpose()?;
-    let sizes = Sizes { old: index(header.old_size), new: index(header.new_size) };
-    make(old, sizes, lists, coder, out, |known, coder, flat| {
+    let Opened { places, coded, lists, sizes } = Opened::of(patch, header)?;
+    make(old, sizes, lists, begun(&coded), out, |known, coder, flat| {
         let Some(wrong) = &places.wrong else {
             return match header.codec {
                 PatchCodec::RefdiffDense => {
@@ -78,6 +68,17 @@ where
             known.streams(patch, wrong, places.literals, flat)
         }
     })
+}
+
+/// Bytes of the new contents that resemble no old ones, as the patch tells; nothing is made.
+pub(in super::super) fn literals(
+    old: &[u8],
+    patch: &[u8],
+    header: &Header,
+) -> Result<usize, PatchError> {
+    let Opened { coded, lists, sizes, .. } = Opened::of(patch, header)?;
+    let (_, _, known) = told(old, sizes, lists, &mut begun(&coded))?;
+    Ok(total(&known.gaps))
 }
 
 /// What becomes of these old contents when everything up to the last wrong byte is what `coder` tells, whatever that
@@ -111,15 +112,7 @@ where
     C: Coder + Send,
     W: Write,
 {
-    let unchanged = Unchanged::code(&mut coder, sizes, None)?;
-    let streams = Streams::read(lists.as_deref(), &unchanged)?;
-    drop(lists);
-    let both = streams.both_sizes();
-    if both > MAX_IN_MEMORY {
-        return Err(PatchError::TooLarge { got: both, limit: MAX_IN_MEMORY });
-    }
-    let flat_old = streams.flat_old(old, &unchanged)?;
-    let known = Known::read(&mut coder, flat_old, streams.new_size())?;
+    let (unchanged, streams, known) = told(old, sizes, lists, &mut coder)?;
     let mut flat = vec![0; known.new_size];
     fill(&known, coder, &mut flat)?;
     known.restore(&mut flat);
@@ -127,6 +120,54 @@ where
     let mut weaving = Weaving::new(old, &unchanged, out);
     streams.pack(&flat, &mut weaving).map_err(|error| weaving.failure().unwrap_or(error))?;
     weaving.finish()
+}
+
+/// Reads what is told before bytes are.
+fn told<O: ReadAt + ?Sized, C: Coder + Send>(
+    old: &O,
+    sizes: Sizes,
+    lists: Option<Vec<u8>>,
+    coder: &mut C,
+) -> Result<(Unchanged, Streams, Known), PatchError> {
+    let unchanged = Unchanged::code(coder, sizes, None)?;
+    let streams = Streams::read(lists.as_deref(), &unchanged)?;
+    drop(lists);
+    let both = streams.both_sizes();
+    if both > MAX_IN_MEMORY {
+        return Err(PatchError::TooLarge { got: both, limit: MAX_IN_MEMORY });
+    }
+    let flat_old = streams.flat_old(old, &unchanged)?;
+    let known = Known::read(coder, flat_old, streams.new_size())?;
+    Ok((unchanged, streams, known))
+}
+
+/// The beginning of a patch.
+struct Opened {
+    places: Places,
+    coded: Vec<u8>,
+    lists: Option<Vec<u8>>,
+    sizes: Sizes,
+}
+
+impl Opened {
+    fn of<P: ReadAt + ?Sized>(patch: &P, header: &Header) -> Result<Self, PatchError> {
+        let limit = header.new_size.saturating_add(MAX_OVERHEAD);
+        if patch.size() > limit {
+            return Err(PatchError::TooLarge { got: patch.size(), limit });
+        }
+        let places = Places::of(patch, header)?;
+        let coded = places.coded.read(patch)?;
+        let lists = places.lists.map(|lists| lists.unpack(patch, MAX_LISTS)).transpose()?;
+        let sizes = Sizes { old: index(header.old_size), new: index(header.new_size) };
+        Ok(Self { places, coded, lists, sizes })
+    }
+}
+
+/// Reads what is coded, behind the form, by which its places were found.
+fn begun(coded: &[u8]) -> Reader<'_> {
+    let mut coder = Reader::new(coded);
+    let _form = Numbers::new(1).code(&mut coder, 0, 0);
+    coder
 }
 
 /// What was coded ends where it should.

@@ -44,7 +44,11 @@ mod unchanged;
 mod weave;
 
 pub(crate) use self::decode::follow;
-pub(super) use self::{decode::decode, encode::Comparison, parts::Places};
+pub(super) use self::{
+    decode::{decode, literals},
+    encode::Comparison,
+    parts::Places,
+};
 pub(crate) use images::{Told, new_images};
 
 /// How what is not as predicted is coded. Its number comes first, plus [`UNPACKED`] if compressed streams were.
