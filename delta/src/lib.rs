@@ -5,7 +5,7 @@
 //!              (files in order) │                                                     ├─▶ chunk lists ─▶ manifest
 //!                      old ─────┴─ matching ─▶ Equivalence ─▶ patch::create ─▶ patch ─┘
 //!
-//!  node        manifest × what is here × who holds what ─▶ plan ─▶ Route
+//!  node        manifest × what is here × who holds what ─▶ journey ─▶ Route
 //!              Route × blob × installed contents ─▶ assemble ─▶ contents ─▶ TreeWriter ─▶ files, each checked
 //! ```
 //!
@@ -23,8 +23,8 @@
 //! | `entropy` | how do symbols become bits? |
 //! | [`offer`] | what does a publisher offer, and is a patch worth offering? |
 //! | [`rates`] | how fast do things go on this machine? |
-//! | [`plan`] | which route is the cheapest for this node? |
-//! | [`mod@journey`] | which way leads there through other releases? |
+//! | [`plan`] | what does a route cost this node? |
+//! | [`mod@journey`] | which way is the cheapest, straight or through other releases? |
 //! | [`mod@assemble`] | how is a route followed? |
 //! | [`error`] | what can go wrong, and whose fault is it? |
 //!
@@ -60,7 +60,7 @@ pub use error::{
 };
 pub use folder::{FolderSink, FolderStream, FolderWriter, Sides};
 pub use journey::Journey;
-pub use plan::{Plan, Route};
+pub use plan::Route;
 pub use rates::{Gauge, Measured, Rates};
 pub use read_at::{ReadAt, Tail};
 pub use tree::{Contents, FileSink, FileSource, TreeWriter};

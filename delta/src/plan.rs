@@ -1,4 +1,5 @@
-//! Which way to a release is the cheapest for this node. Pure: it decides, and nothing is fetched.
+//! What a route to a release costs this node, from what it knows. Pure: nothing is fetched. Which routes make the cheapest
+//! way, [`crate::journey`] says.
 //!
 //! A route's cost is the time it takes here: the bytes still missing over the rate at which its holders give
 //! them, plus the time to turn them into contents. Costs of steps add up. Bytes already here cost nothing, so
@@ -7,13 +8,12 @@
 //! memory either; a patch is, where applying it takes more than there is.
 
 use std::{
-    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
     num::NonZeroU64,
     time::Duration,
 };
 
-use updraft_protocol::{Blob, Digest, Manifest, PatchCodec, PatchOffer, ReleaseVersion};
+use updraft_protocol::{Blob, Digest, PatchCodec, PatchOffer, ReleaseVersion};
 
 use crate::rates::{Gauge, Rates};
 
@@ -121,17 +121,15 @@ pub enum Reach {
     Unknown,
 }
 
-/// A route and what it takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// The way.
-    pub route: Route,
+/// What a route takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Plan {
     /// Bytes to fetch.
-    pub missing: u64,
+    pub(crate) missing: u64,
     /// Whether they can be asked for.
-    pub reach: Reach,
+    pub(crate) reach: Reach,
     /// Time it takes: fetching, then applying.
-    pub cost: Duration,
+    pub(crate) cost: Duration,
 }
 
 /// Why no route leads to a release.
@@ -153,42 +151,6 @@ pub enum NoRoute {
     },
 }
 
-/// The cheapest route to a release.
-///
-/// Routes whose holders are known come before others, then the cheapest; of equals the whole artifact, which
-/// depends on nothing installed. Plan again when holders, rates or exclusions change.
-pub fn plan(manifest: &Manifest, situation: &Situation<'_>) -> Result<Plan, NoRoute> {
-    let all = routes(manifest, situation)?;
-    let tried = all.len();
-    all.into_iter()
-        .find(|plan| !situation.excluded.contains(&plan.route.blob().digest))
-        .ok_or(NoRoute::AllExcluded { tried })
-}
-
-/// All routes to a release from here, the best first, the excluded ones among them. Those that take more memory than
-/// there is are not.
-pub fn routes(manifest: &Manifest, situation: &Situation<'_>) -> Result<Vec<Plan>, NoRoute> {
-    if let Some(base) = situation.base
-        && let Some(minimum) = manifest.stop_before(&base.version)
-    {
-        let (installed, minimum) = (base.version.clone(), minimum.clone());
-        return Err(NoRoute::BelowMinimum { installed, minimum });
-    }
-    let patches = situation.base.into_iter().flat_map(|base| {
-        let fits = |patch: &&PatchOffer| {
-            applies_within(situation.memory, patch.codec, base.bytes, manifest.tree.bytes)
-        };
-        manifest.patches_from(&base.tree).filter(fits).cloned()
-    });
-    let mut plans: Vec<Plan> = std::iter::once(Route::Whole(manifest.whole))
-        .chain(patches.map(Route::Patch))
-        .map(|route| cost(route, manifest.tree.bytes, situation))
-        .collect();
-    // Stable: the whole artifact is first among equals because it is first in the list.
-    plans.sort_by(better);
-    Ok(plans)
-}
-
 /// Whether a patch of this codec can be applied in so much memory.
 pub(crate) fn applies_within(memory: u64, codec: PatchCodec, old: u64, new: u64) -> bool {
     let takes = match codec {
@@ -200,10 +162,6 @@ pub(crate) fn applies_within(memory: u64, codec: PatchCodec, old: u64, new: u64)
     takes <= memory
 }
 
-fn better(a: &Plan, b: &Plan) -> Ordering {
-    a.reach.cmp(&b.reach).then(a.cost.cmp(&b.cost))
-}
-
 /// What a route takes that ends in `contents` bytes.
 pub(crate) fn cost(route: Route, contents: u64, situation: &Situation<'_>) -> Plan {
     let rates = &situation.rates;
@@ -213,7 +171,7 @@ pub(crate) fn cost(route: Route, contents: u64, situation: &Situation<'_>) -> Pl
     let apply_rate = rates.of(route.gauge());
     let cost = step(missing, fetch_rate(rates, state.holders), contents, apply_rate);
     let reach = if missing > 0 && state.holders == 0 { Reach::Unknown } else { Reach::Known };
-    Plan { route, missing, reach, cost }
+    Plan { missing, reach, cost }
 }
 
 /// The cost of one step: fetch, then apply. Steps one after the other cost their sum.

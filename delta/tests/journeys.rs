@@ -1,6 +1,8 @@
 //! Ways through other releases, as a table.
 
-use std::{collections::BTreeMap, num::NonZeroU64};
+mod releases;
+
+use std::collections::BTreeMap;
 
 use updraft_delta::{
     Journey,
@@ -8,52 +10,24 @@ use updraft_delta::{
     plan::{Base, BlobState, Excluded, NoRoute, Reach, Situation},
     rates::Rates,
 };
-use updraft_protocol::{
-    Blob, Compatibility, Digest, Manifest, NetworkId, ObjectRef, PatchCodec, PatchOffer,
-    ReleaseKind, Severity, Timestamp, TreeRef,
-};
+use updraft_protocol::{Digest, Manifest, PatchCodec};
+
+use releases::{blob, held, installed, patch, rate, tree};
 
 const WHOLE: u64 = 10_000_000;
 const PATCH: u64 = 500_000;
 const CONTENTS: u64 = 30_000_000;
 
-fn blob(name: &str, size: u64) -> Blob {
-    let chunks = ObjectRef::of(name.as_bytes()).expect("small");
-    Blob { digest: Digest::of(name.as_bytes()), size, chunks }
-}
-
-fn tree(minor: u32) -> Digest {
-    Digest::of(format!("tree {minor}").as_bytes())
-}
-
 /// Release 1.`minor`.0, with a patch from the one before it.
 fn release(minor: u32) -> Manifest {
-    let object = ObjectRef { digest: tree(minor), size: 10 };
-    let patch = |from: u32| PatchOffer {
-        from: format!("1.{from}.0").parse().expect("a version"),
-        from_tree: tree(from),
-        codec: PatchCodec::BsdiffZstd,
-        blob: blob(&format!("patch {from} to {minor}"), PATCH),
+    let version = |minor: u32| format!("1.{minor}.0");
+    let offer = |from: u32| {
+        let blob = blob(&format!("patch {from} to {minor}"), PATCH);
+        patch(&version(from), tree(from), PatchCodec::BsdiffZstd, blob)
     };
-    Manifest {
-        network: NetworkId::from_bytes([1; 32]),
-        component: "demo-app".parse().expect("a name"),
-        version: format!("1.{minor}.0").parse().expect("a version"),
-        target: "any".parse().expect("a target"),
-        channel: "stable".parse().expect("a name"),
-        created: Timestamp::from_seconds(1),
-        kind: ReleaseKind::Bugfix,
-        severity: Severity::Normal,
-        compatibility: Compatibility::Compatible,
-        min_version: None,
-        barriers: Vec::new(),
-        needs_protocol: None,
-        source: None,
-        notes: String::new(),
-        tree: TreeRef { object, entries: 1, bytes: CONTENTS },
-        whole: blob(&format!("whole {minor}"), WHOLE),
-        patches: minor.checked_sub(1).map(patch).into_iter().collect(),
-    }
+    let whole = blob(&format!("whole {minor}"), WHOLE);
+    let release = releases::release(&version(minor), tree(minor), CONTENTS, whole);
+    Manifest { patches: minor.checked_sub(1).map(offer).into_iter().collect(), ..release }
 }
 
 struct World {
@@ -72,25 +46,22 @@ impl World {
     }
 
     fn installed(mut self, minor: u32) -> Self {
-        let version = format!("1.{minor}.0").parse().expect("a version");
-        self.base = Some(Base { tree: tree(minor), version, bytes: CONTENTS });
+        self.base = Some(installed(&format!("1.{minor}.0"), tree(minor), CONTENTS));
         self
     }
 
     fn held(mut self, names: &[&str]) -> Self {
         for name in names {
-            let state = BlobState { verified: 0, holders: 2 };
-            self.blobs.insert(Digest::of(name.as_bytes()), state);
+            self.blobs.insert(Digest::of(name.as_bytes()), held(0, 2));
         }
         self
     }
 
     fn situation(&self) -> Situation<'_> {
-        let rate = |mbps: u64| NonZeroU64::new(mbps * 1_000_000).expect("not zero");
         Situation {
             base: self.base.as_ref(),
             blobs: &self.blobs,
-            rates: Rates { line: rate(10), holder: rate(2), ..Rates::ASSUMED },
+            rates: Rates { line: rate(10_000_000), holder: rate(2_000_000), ..Rates::ASSUMED },
             memory: self.memory,
             excluded: &self.excluded,
         }
@@ -205,8 +176,7 @@ fn a_cheap_way_that_cannot_be_asked_for_wins_where_the_other_cannot_either() {
 #[test]
 fn a_way_is_weighed_again_and_left_only_for_much_less() {
     let whole = |world: &mut World, verified: u64| {
-        let state = BlobState { verified, holders: 2 };
-        world.blobs.insert(Digest::of(b"whole 1"), state);
+        world.blobs.insert(Digest::of(b"whole 1"), held(verified, 2));
         world.journey().expect("a way")
     };
     let mut world = World::new(2).installed(0).held(&["patch 0 to 1"]);

@@ -1,62 +1,29 @@
-//! The planner as a table: what is here and who holds what, and the route that follows.
+//! Ways of one step as a table: what is here and who holds what, and the route that follows.
 
-use std::{collections::BTreeMap, num::NonZeroU64, time::Duration};
+mod releases;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use updraft_delta::{
-    Plan, Route,
-    plan::{Base, BlobState, Excluded, NoRoute, Reach, Situation, plan, routes},
+    Journey, Route,
+    journey::journey,
+    plan::{Base, BlobState, Excluded, NoRoute, Reach, Situation},
     rates::Rates,
 };
-use updraft_protocol::{
-    Blob, Compatibility, Digest, Manifest, NetworkId, ObjectRef, PatchCodec, PatchOffer,
-    ReleaseKind, Severity, Timestamp, TreeRef,
-};
+use updraft_protocol::{Digest, Manifest, PatchCodec, PatchOffer};
+
+use releases::{blob, held, installed, patch, rate, release, tree};
 
 const MB: u64 = 1_000_000;
 const WHOLE: u64 = 10 * MB;
 const PATCH: u64 = MB;
 const CONTENTS: u64 = 30 * MB;
 
-fn blob(name: &str, size: u64) -> Blob {
-    let chunks = ObjectRef::of(name.as_bytes()).expect("small");
-    Blob { digest: Digest::of(name.as_bytes()), size, chunks }
-}
-
-fn tree(name: &str) -> Digest {
-    Digest::of(name.as_bytes())
-}
-
-/// Release 2.0.0 with a patch from `tree 1`.
+/// Release 2.0.0 with a patch from tree 1.
 fn manifest() -> Manifest {
-    let object = ObjectRef::of(b"tree 2").expect("small");
-    Manifest {
-        network: NetworkId::from_bytes([7; 32]),
-        component: "demo-app".parse().expect("a name"),
-        version: "2.0.0".parse().expect("a version"),
-        target: "linux-x86_64".parse().expect("a target"),
-        channel: "stable".parse().expect("a name"),
-        created: Timestamp::from_seconds(1),
-        kind: ReleaseKind::Feature,
-        severity: Severity::Normal,
-        compatibility: Compatibility::Compatible,
-        min_version: None,
-        barriers: Vec::new(),
-        needs_protocol: None,
-        source: None,
-        notes: String::new(),
-        tree: TreeRef { object, entries: 1, bytes: CONTENTS },
-        whole: blob("whole", WHOLE),
-        patches: vec![PatchOffer {
-            from: "1.0.0".parse().expect("a version"),
-            from_tree: tree("tree 1"),
-            codec: PatchCodec::BsdiffZstd,
-            blob: blob("patch", PATCH),
-        }],
-    }
-}
-
-fn rate(bytes: u64) -> NonZeroU64 {
-    NonZeroU64::new(bytes).expect("not zero")
+    let offer = patch("1.0.0", tree(1), PatchCodec::BsdiffZstd, blob("patch", PATCH));
+    let release = release("2.0.0", tree(2), CONTENTS, blob("whole", WHOLE));
+    Manifest { patches: vec![offer], ..release }
 }
 
 /// A line of 10 MB/s, holders of 1 MB/s each, unpacking at 100 MB/s and patching at 30 MB/s.
@@ -72,14 +39,26 @@ fn rates() -> Rates {
 }
 
 /// What is installed: as much as is released.
-fn installed(name: &str, version: &str) -> Base {
-    Base { tree: tree(name), version: version.parse().expect("a version"), bytes: CONTENTS }
+fn base(number: u32, version: &str) -> Base {
+    installed(version, tree(number), CONTENTS)
+}
+
+/// The way to a release, of which no other is known.
+fn plan(manifest: &Manifest, situation: &Situation<'_>) -> Result<Journey, NoRoute> {
+    let way = journey(manifest, &[], situation)?;
+    assert_eq!(way.legs.len(), 1, "there is nothing to go through");
+    Ok(way)
+}
+
+fn route(way: &Journey) -> &Route {
+    &way.legs[0].route
 }
 
 /// One line of the table.
 struct Case {
     name: &'static str,
-    base: Option<&'static str>,
+    /// The number of the tree that is installed.
+    base: Option<u32>,
     whole: BlobState,
     patch: BlobState,
     rates: Rates,
@@ -91,7 +70,7 @@ impl Default for Case {
     fn default() -> Self {
         Self {
             name: "",
-            base: Some("tree 1"),
+            base: Some(1),
             whole: held(0, 2),
             patch: held(0, 2),
             rates: rates(),
@@ -101,13 +80,9 @@ impl Default for Case {
     }
 }
 
-fn held(verified: u64, holders: u32) -> BlobState {
-    BlobState { verified, holders }
-}
-
 impl Case {
-    fn plan(&self) -> Result<Plan, NoRoute> {
-        let base = self.base.map(|name| installed(name, "1.0.0"));
+    fn plan(&self) -> Result<Journey, NoRoute> {
+        let base = self.base.map(|number| base(number, "1.0.0"));
         let blobs = BTreeMap::from([
             (Digest::of(b"whole"), self.whole),
             (Digest::of(b"patch"), self.patch),
@@ -127,10 +102,10 @@ impl Case {
     }
 }
 
-fn name(plan: &Result<Plan, NoRoute>) -> &'static str {
-    match plan {
-        Ok(Plan { route: Route::Whole(_), .. }) => "whole",
-        Ok(Plan { route: Route::Patch(_), .. }) => "patch",
+fn name(plan: &Result<Journey, NoRoute>) -> &'static str {
+    match plan.as_ref().map(route) {
+        Ok(Route::Whole(_)) => "whole",
+        Ok(Route::Patch(_)) => "patch",
         Err(_) => "none",
     }
 }
@@ -143,7 +118,7 @@ fn the_cheapest_route_is_taken() {
         Case { name: "nothing installed", base: None, expected: "whole", ..Case::default() },
         Case {
             name: "another tree is installed",
-            base: Some("tree 0"),
+            base: Some(0),
             expected: "whole",
             ..Case::default()
         },
@@ -252,14 +227,22 @@ fn the_whole_is_first_among_equals() {
 #[test]
 fn the_whole_is_always_among_the_routes() {
     let blobs = BTreeMap::new();
-    let excluded = Excluded::default();
-    let base = installed("tree 1", "1.0.0");
+    let base = base(1, "1.0.0");
     for (base, memory) in [(None, u64::MAX), (Some(&base), u64::MAX), (Some(&base), 0)] {
-        let situation =
-            Situation { base, blobs: &blobs, rates: rates(), memory, excluded: &excluded };
-        let all = routes(&manifest(), &situation).expect("routes");
-        assert!(all.iter().any(|plan| matches!(plan.route, Route::Whole(_))));
-        assert!(all.iter().all(|plan| plan.reach == Reach::Unknown));
+        let with = |excluded: &Excluded| {
+            let situation = Situation { base, blobs: &blobs, rates: rates(), memory, excluded };
+            plan(&manifest(), &situation)
+        };
+        let best = with(&Excluded::default()).expect("routes");
+        assert_eq!(best.reach, Reach::Unknown);
+        // Whatever comes before it, the whole is left when that cannot be taken.
+        let mut excluded = Excluded::default();
+        excluded.exclude(Digest::of(b"patch"));
+        let left = with(&excluded).expect("routes");
+        assert!(matches!(route(&left), Route::Whole(_)));
+        assert_eq!(left.reach, Reach::Unknown);
+        excluded.exclude(Digest::of(b"whole"));
+        assert!(matches!(with(&excluded), Err(NoRoute::AllExcluded { .. })));
     }
 }
 
@@ -269,7 +252,7 @@ fn a_version_below_the_minimum_has_no_direct_route_and_a_fresh_install_has() {
     let excluded = Excluded::default();
     let manifest = Manifest { min_version: "1.5.0".parse().ok(), ..manifest() };
     let with = |version: Option<&str>| {
-        let base = version.map(|version| installed("tree 1", version));
+        let base = version.map(|version| base(1, version));
         let situation = Situation {
             base: base.as_ref(),
             blobs: &blobs,
@@ -315,12 +298,13 @@ fn taken(line: u64, memory: u64, rates: Rates) -> Option<PatchCodec> {
         })
         .collect();
     let held = manifest.blobs().map(|blob| (blob.digest, held(0, 8))).collect();
-    let base = installed("tree 1", "1.0.0");
+    let base = base(1, "1.0.0");
     let excluded = Excluded::default();
     let rates = Rates { line: rate(line), holder: rate(line), ..rates };
     let situation =
         Situation { base: Some(&base), blobs: &held, rates, memory, excluded: &excluded };
-    plan(&manifest, &situation).expect("a route").route.patch().map(|patch| patch.codec)
+    let way = plan(&manifest, &situation).expect("a route");
+    route(&way).patch().map(|patch| patch.codec)
 }
 
 #[test]

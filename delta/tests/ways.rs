@@ -1,7 +1,9 @@
 //! Ways on random small graphs, against every way that there is: nothing cheaper is overlooked, and nothing is said to be
 //! a way that is none.
 
-use std::{collections::BTreeMap, num::NonZeroU64, time::Duration};
+mod releases;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use proptest::{prelude::*, sample::select};
 use updraft_delta::{
@@ -10,21 +12,11 @@ use updraft_delta::{
     plan::{Base, BlobState, Excluded, NoRoute, Reach, Situation},
     rates::Rates,
 };
-use updraft_protocol::{
-    Blob, Compatibility, Digest, Manifest, NetworkId, ObjectRef, PatchCodec, PatchOffer,
-    ReleaseKind, Severity, Timestamp, TreeRef,
-};
+use updraft_protocol::{Blob, Digest, Manifest, PatchCodec, PatchOffer};
+
+use releases::{blob, held, installed, patch, rate, release, tree};
 
 const MIB: u64 = 1024 * 1024;
-
-fn tree(number: u8) -> Digest {
-    Digest::of(&[b't', number])
-}
-
-fn blob(name: &str, size: u64) -> Blob {
-    let chunks = ObjectRef::of(name.as_bytes()).expect("small");
-    Blob { digest: Digest::of(name.as_bytes()), size, chunks }
-}
 
 /// What is made up about one blob.
 #[derive(Debug, Clone)]
@@ -95,12 +87,8 @@ struct World {
 impl World {
     fn of(graph: &Graph) -> Self {
         let version = if graph.below { "0.9.0" } else { "1.0.0" };
-        let base = graph.base.map(|(number, bytes)| Base {
-            tree: tree(number),
-            version: version.parse().expect("a version"),
-            bytes,
-        });
-        let rate = NonZeroU64::new(graph.line).expect("not zero");
+        let base = graph.base.map(|(number, bytes)| installed(version, tree(number), bytes));
+        let rate = rate(graph.line);
         let mut world = Self {
             manifests: Vec::new(),
             blobs: BTreeMap::new(),
@@ -117,14 +105,15 @@ impl World {
             let mut patches = BTreeMap::new();
             for (from, _, codec, bytes) in of_it {
                 let blob = world.blob(&format!("{codec:?} {from} {number}"), bytes);
-                let from_version = format!("1.{from}.0").parse().expect("a version");
-                let offer =
-                    PatchOffer { from: from_version, from_tree: tree(*from), codec: *codec, blob };
+                let offer = patch(&format!("1.{from}.0"), tree(from), *codec, blob);
                 patches.insert((tree(*from), *codec), offer);
             }
             world.sizes.insert(tree(number), *contents);
             let patches = patches.into_values().collect();
-            world.manifests.push(manifest(number, *contents, whole, patches));
+            let version = format!("1.{}.0", number + 1);
+            let release = release(&version, tree(number), *contents, whole);
+            let min_version = "1.0.0".parse().ok();
+            world.manifests.push(Manifest { min_version, patches, ..release });
         }
         world
     }
@@ -132,7 +121,7 @@ impl World {
     fn blob(&mut self, name: &str, bytes: &Bytes) -> Blob {
         let blob = blob(name, bytes.size);
         let verified = bytes.size / 10 * bytes.verified;
-        self.blobs.insert(blob.digest, BlobState { verified, holders: bytes.holders });
+        self.blobs.insert(blob.digest, held(verified, bytes.holders));
         if bytes.excluded {
             self.excluded.exclude(blob.digest);
         }
@@ -242,32 +231,6 @@ impl World {
         }
         assert_eq!(at, Some(self.manifests[self.goal].tree.object.digest));
         assert_eq!((way.reach, way.cost, way.missing), (took.0, took.1, missing));
-    }
-}
-
-fn manifest(number: u8, contents: u64, whole: Blob, patches: Vec<PatchOffer>) -> Manifest {
-    Manifest {
-        network: NetworkId::from_bytes([1; 32]),
-        component: "demo-app".parse().expect("a name"),
-        version: format!("1.{}.0", number + 1).parse().expect("a version"),
-        target: "any".parse().expect("a target"),
-        channel: "stable".parse().expect("a name"),
-        created: Timestamp::from_seconds(1),
-        kind: ReleaseKind::Bugfix,
-        severity: Severity::Normal,
-        compatibility: Compatibility::Compatible,
-        min_version: "1.0.0".parse().ok(),
-        barriers: Vec::new(),
-        needs_protocol: None,
-        source: None,
-        notes: String::new(),
-        tree: TreeRef {
-            object: ObjectRef { digest: tree(number), size: 10 },
-            entries: 1,
-            bytes: contents,
-        },
-        whole,
-        patches,
     }
 }
 
