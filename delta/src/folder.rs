@@ -341,25 +341,25 @@ fn read(mut listing: &[u8]) -> Result<Tree, FolderError> {
         if entry == MAX_TREE_ENTRIES {
             return Err(FolderError::TooMany { limit: MAX_TREE_ENTRIES });
         }
-        let missing = |field| FolderError::BadEntry { entry, field };
         listing = rest;
-        let path = text(&mut listing).ok_or_else(|| missing("path"))?;
+        let path = text(&mut listing, entry, "path")?;
         let path: TreePath = path.parse().map_err(|error: updraft_protocol::InvalidPath| {
             FolderError::BadPath { entry, path: error.path, reason: error.reason }
         })?;
         let node = match *kind {
             kind::FOLDER => Node::Folder,
             kind::PLAIN | kind::EXECUTABLE => {
-                let size = varint::take(&mut listing).ok_or_else(|| missing("size"))?;
+                let missing = FolderError::BadEntry { entry, field: "size" };
+                let size = varint::take(&mut listing).ok_or(missing)?;
                 let plain = *kind == kind::PLAIN;
                 let mode = if plain { FileMode::Plain } else { FileMode::Executable };
                 Node::File { mode, size, digest: nothing }
             }
             kind::LINK => {
-                let target = text(&mut listing).ok_or_else(|| missing("target"))?;
+                let target = text(&mut listing, entry, "target")?;
                 Node::Link { target: LinkTarget::new(target) }
             }
-            _ => return Err(missing("kind")),
+            got => return Err(FolderError::UnknownKind { entry, got }),
         };
         entries.push(Entry { path, node });
     }
@@ -368,9 +368,15 @@ fn read(mut listing: &[u8]) -> Result<Tree, FolderError> {
     Ok(tree)
 }
 
-fn text<'l>(listing: &mut &'l [u8]) -> Option<&'l str> {
-    let len = usize::try_from(varint::take(listing)?).ok()?;
-    let (text, rest) = listing.split_at_checked(len)?;
+/// Takes a text with its size in front.
+fn text<'l>(
+    listing: &mut &'l [u8],
+    entry: usize,
+    field: &'static str,
+) -> Result<&'l str, FolderError> {
+    let len = varint::take(listing).and_then(|len| usize::try_from(len).ok());
+    let split = len.and_then(|len| listing.split_at_checked(len));
+    let (text, rest) = split.ok_or(FolderError::BadEntry { entry, field })?;
     *listing = rest;
-    std::str::from_utf8(text).ok()
+    std::str::from_utf8(text).map_err(|_| FolderError::NotText { entry, field })
 }

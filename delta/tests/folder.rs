@@ -284,7 +284,16 @@ fn a_listing_that_lies_is_refused_before_anything_is_written() {
         ("a path that climbs", stream(&[file("../x")], b""), "is `../x`: it has `.` or `..` in it"),
         ("an absolute path", stream(&[file("/etc/x")], b""), "is `/etc/x`: it is absolute"),
         ("an empty path", stream(&[file("")], b""), "empty name"),
-        ("a path that is no text", stream(&[vec![FILE, 1, 0xff, 0]], b""), "has no `path`"),
+        (
+            "a path that is no text",
+            stream(&[vec![FILE, 1, 0xff, 0]], b""),
+            "the `path` of entry 0 of its listing is not UTF-8",
+        ),
+        (
+            "a target that is no text",
+            stream(&[file("a"), entry(LINK, "b", &[1, 0xff])], b""),
+            "the `target` of entry 1 of its listing is not UTF-8",
+        ),
         ("a link that leads out", stream(&[link("a", "../x")], b""), "links to a place outside"),
         ("an absolute link", stream(&[link("a", "/etc")], b""), "links to an absolute path"),
         (
@@ -297,7 +306,11 @@ fn a_listing_that_lies_is_refused_before_anything_is_written() {
         ("the wrong order", stream(&[file("b"), file("a")], b""), "NoFolder"),
         ("a file without its folder", stream(&[file("a/b")], b""), "no folder `a`"),
         ("a file below a link", stream(&[link("a", "b"), file("a/x")], b""), "no folder `a`"),
-        ("a kind that there is not", stream(&[entry(4, "a", b"")], b""), "has no `kind`"),
+        (
+            "a kind that there is not",
+            stream(&[file("A"), entry(4, "b", b"")], b""),
+            "entry 1 of its listing is of kind 4; kinds are 0 to 3",
+        ),
         ("an entry cut after its kind", stream(&[vec![FILE]], b""), "has no `path`"),
         ("an entry cut in its path", stream(&[vec![FILE, 2, b'a']], b""), "has no `path`"),
         ("an entry cut before its size", stream(&[entry(FILE, "a", b"")], b""), "has no `size`"),

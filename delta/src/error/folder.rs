@@ -18,12 +18,28 @@ pub enum FolderError {
     /// The number in front is none.
     #[error("it does not begin with the size of a listing")]
     NoListing,
-    /// An entry of the listing is cut short, or not built like one.
+    /// An entry of the listing is cut short, or one of its numbers is none.
     #[error("entry {entry} of its listing has no `{field}`")]
     BadEntry {
         /// Which, from 0.
         entry: usize,
-        /// The first field that is missing or wrong.
+        /// The first field that is missing.
+        field: &'static str,
+    },
+    /// An entry of the listing is of a kind that there is not.
+    #[error("entry {entry} of its listing is of kind {got}; kinds are 0 to 3")]
+    UnknownKind {
+        /// Which, from 0.
+        entry: usize,
+        /// What it says.
+        got: u8,
+    },
+    /// A path or a target of the listing is no text.
+    #[error("the `{field}` of entry {entry} of its listing is not UTF-8")]
+    NotText {
+        /// Which, from 0.
+        entry: usize,
+        /// The field.
         field: &'static str,
     },
     /// A path that could lead elsewhere, or that some systems cannot have.
