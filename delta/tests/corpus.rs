@@ -22,29 +22,13 @@ mod rig;
 #[path = "corpus/seeds.rs"]
 mod seeds;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::LazyLock,
-};
-
 /// What the repository is ready to carry for all targets together.
 const MOST_BYTES: usize = 300 * 1024;
-
-/// The folder of corpora, seeds written anew first if that was asked for.
-static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
-    if golden::is_writing() {
-        for (target, name, bytes) in seeds::all() {
-            golden::write(&folder.join(target).join(name), &bytes);
-        }
-    }
-    folder
-});
 
 #[test]
 fn every_input_of_the_corpus_keeps_every_promise() {
     let _turn = replay::turn();
-    replay::every_input_keeps_every_promise(&FOLDER);
+    replay::every_input_keeps_every_promise();
 }
 
 #[test]
@@ -56,11 +40,11 @@ fn the_longest_of_each_kind_takes_the_memory_that_it_may() {
 #[test]
 fn every_target_has_a_corpus_that_is_read_and_one_that_is_refused() {
     let _turn = replay::turn();
-    replay::every_target_reads_and_refuses(&FOLDER);
+    replay::every_target_reads_and_refuses();
 }
 
 #[test]
 fn every_corpus_belongs_to_a_target_and_all_are_small_and_within_its_length() {
     let _turn = replay::turn();
-    replay::every_corpus_belongs_to_a_target_and_all_are_small(&FOLDER, MOST_BYTES);
+    replay::every_corpus_belongs_to_a_target_and_all_are_small(MOST_BYTES);
 }

@@ -16,11 +16,7 @@ mod seeds;
 #[expect(dead_code, reason = "other tests of the wire use the rest")]
 mod samples;
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    sync::LazyLock,
-};
+use std::collections::BTreeSet;
 
 use checks::TARGETS;
 use samples::golden;
@@ -28,21 +24,10 @@ use samples::golden;
 /// What the repository is ready to carry for all targets together.
 const MOST_BYTES: usize = 1024 * 1024;
 
-/// The folder of corpora, seeds written anew first if that was asked for.
-static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
-    if golden::is_writing() {
-        for (target, name, bytes) in seeds::all() {
-            golden::write(&folder.join(target).join(name), &bytes);
-        }
-    }
-    folder
-});
-
 #[test]
 fn every_input_of_the_corpus_keeps_every_promise() {
     let _turn = replay::turn();
-    replay::every_input_keeps_every_promise(&FOLDER);
+    replay::every_input_keeps_every_promise();
 }
 
 #[test]
@@ -54,22 +39,21 @@ fn the_longest_of_each_kind_is_read_in_proportional_memory() {
 #[test]
 fn every_target_has_a_corpus_that_is_read_and_one_that_is_refused() {
     let _turn = replay::turn();
-    replay::every_target_reads_and_refuses(&FOLDER);
+    replay::every_target_reads_and_refuses();
 }
 
 #[test]
 fn every_corpus_belongs_to_a_target_and_all_are_small_and_within_its_length() {
     let _turn = replay::turn();
-    replay::every_corpus_belongs_to_a_target_and_all_are_small(&FOLDER, MOST_BYTES);
+    replay::every_corpus_belongs_to_a_target_and_all_are_small(MOST_BYTES);
 }
 
 /// Whoever says something new on the wire gives the fuzzer a target for it.
 #[test]
 fn every_kind_of_message_is_an_input_of_a_target() {
     let _turn = replay::turn();
-    let inputs = |target| replay::inputs(&FOLDER, target);
     let known: BTreeSet<Vec<u8>> =
-        TARGETS.iter().flat_map(inputs).map(|(_, bytes)| bytes).collect();
+        TARGETS.iter().flat_map(replay::inputs).map(|(_, bytes)| bytes).collect();
     let missing: Vec<_> = samples::all()
         .into_iter()
         .filter(|sample| !known.contains(&sample.bytes))

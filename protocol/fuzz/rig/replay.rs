@@ -7,8 +7,8 @@ use std::{
     collections::BTreeSet,
     fs,
     panic::catch_unwind,
-    path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    path::{Path, PathBuf},
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
 use peak_alloc::PeakAlloc;
@@ -17,11 +17,23 @@ use crate::{
     checks::{TARGETS, costly},
     golden,
     rig::{Outcome, Target},
+    seeds,
 };
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 static TURN: Mutex<()> = Mutex::new(());
+
+/// The folder of the corpora of the crate whose test this is, seeds written anew first if that was asked for.
+static CORPUS: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    if golden::is_writing() {
+        for (target, name, bytes) in seeds::all() {
+            golden::write(&folder.join(target).join(name), &bytes);
+        }
+    }
+    folder
+});
 
 /// Holds others up as long as it lives.
 pub(crate) fn turn() -> MutexGuard<'static, ()> {
@@ -38,8 +50,8 @@ fn peak_of(run: impl FnOnce()) -> usize {
 
 /// The inputs of a target, with their names.
 #[expect(clippy::disallowed_methods, reason = "a corpus is files")]
-pub(crate) fn inputs(corpus: &Path, target: &Target) -> Vec<(String, Vec<u8>)> {
-    let folder = corpus.join(target.name);
+pub(crate) fn inputs(target: &Target) -> Vec<(String, Vec<u8>)> {
+    let folder = CORPUS.join(target.name);
     let input = |name: String| {
         let path = folder.join(&name);
         let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -59,12 +71,12 @@ fn broken(target: &Target, bytes: &[u8]) -> Option<String> {
     (peak > allowed).then(|| format!("takes {peak} bytes of memory, {allowed} are allowed"))
 }
 
-pub(crate) fn every_input_keeps_every_promise(corpus: &Path) {
+pub(crate) fn every_input_keeps_every_promise() {
     let mut found = Vec::new();
     for target in TARGETS {
         // What a target makes once and keeps is not memory of its first input.
         (target.check)(&[0; 2]);
-        for (name, bytes) in inputs(corpus, target) {
+        for (name, bytes) in inputs(target) {
             let problem = broken(target, &bytes);
             found.extend(problem.map(|problem| format!("corpus/{}/{name} {problem}", target.name)));
         }
@@ -82,9 +94,9 @@ pub(crate) fn the_longest_of_each_kind_takes_proportional_memory() {
 }
 
 /// A corpus of refusals alone gets no further than the first check.
-pub(crate) fn every_target_reads_and_refuses(corpus: &Path) {
+pub(crate) fn every_target_reads_and_refuses() {
     for target in TARGETS {
-        let outcomes: BTreeSet<_> = inputs(corpus, target)
+        let outcomes: BTreeSet<_> = inputs(target)
             .iter()
             .map(|(_, bytes)| (target.check)(bytes) == Outcome::Read)
             .collect();
@@ -93,13 +105,13 @@ pub(crate) fn every_target_reads_and_refuses(corpus: &Path) {
 }
 
 /// `most` is what the repository is ready to carry for all targets together.
-pub(crate) fn every_corpus_belongs_to_a_target_and_all_are_small(corpus: &Path, most: usize) {
+pub(crate) fn every_corpus_belongs_to_a_target_and_all_are_small(most: usize) {
     let named: BTreeSet<String> = TARGETS.iter().map(|target| target.name.to_owned()).collect();
     assert_eq!(named.len(), TARGETS.len(), "two targets share a name");
-    assert_eq!(golden::names(corpus), named.into_iter().collect::<Vec<_>>());
+    assert_eq!(golden::names(&CORPUS), named.into_iter().collect::<Vec<_>>());
     let mut all = 0;
     for target in TARGETS {
-        for (name, bytes) in inputs(corpus, target) {
+        for (name, bytes) in inputs(target) {
             let (got, longest) = (bytes.len(), target.longest);
             assert!(
                 got <= longest,
