@@ -8,8 +8,11 @@ mod containers;
 pub(crate) mod costly;
 mod executables;
 pub(crate) mod files;
+mod folders;
+mod measured;
 pub(crate) mod olds;
 pub(crate) mod patches;
+mod wholes;
 
 use std::error::Error;
 
@@ -54,6 +57,10 @@ pub(crate) const TARGETS: &[Target] = &[
     slow("recipe", KIB, containers::recipe, |_| 4 * KIB * KIB),
     target("executable", 2 * KIB, executables::check, |bytes| 512 * KIB + 32 * bytes),
     slow("create", KIB, patches::create, |_| 32 * KIB * KIB),
+    target("parts", KIB, patches::parts, |_| 64 * KIB),
+    target("whole", KIB, wholes::check, |_| 4 * KIB * KIB),
+    target("folder", KIB, folders::check, |bytes| 64 * KIB + 256 * bytes),
+    target("rates", KIB, measured::check, |_| 64 * KIB),
 ];
 
 /// A refusal in words fit for a log, down to what it goes back to.

@@ -31,6 +31,8 @@ pub(crate) const MOST_NEW_OF_DENSE: usize = 768;
 /// the hundredth on they reach nothing new. The corpus is replayed with all that it has.
 pub(crate) static MOST_LITERALS: AtomicUsize = AtomicUsize::new(usize::MAX);
 
+/// Bytes that a patch makes whose parts are asked for.
+pub(crate) const PARTED: usize = 1500;
 /// Set where an input is the whole patch, header and all.
 pub(crate) const WHOLE: u8 = 0x80;
 /// Set where a dense patch makes more than a few bytes.
@@ -146,6 +148,25 @@ fn apply(codec: PatchCodec, mut input: &[u8], most_new: usize) -> Outcome {
     result.expect("the same patch with the right check");
     assert!(again == bytes, "another result the second time");
     Outcome::Read
+}
+
+/// How the bytes of a patch are divided among its parts: all of them, or a refusal. The first byte is its codec.
+pub(super) fn parts(mut input: &[u8]) -> Outcome {
+    let codec = PatchCodec::ALL[usize::from(byte(&mut input)) % PatchCodec::ALL.len()];
+    let header = header(codec, b"", PARTED, "0000000000000000");
+    let patch = [&*header, input].concat();
+    match patch::parts(&*patch) {
+        Ok(parts) => {
+            let sum: u64 = parts.iter().map(|part| part.bytes).sum();
+            assert_eq!(sum, patch.len() as u64, "bytes of no part, or of two");
+            assert!(parts[0].bytes >= header.len() as u64, "the header is cut");
+            Outcome::Read
+        }
+        Err(error) => {
+            assert_ne!(error.blame(), Blame::Here, "{error}: nothing is wrong with this machine");
+            refused(&error)
+        }
+    }
 }
 
 /// What comes of numbers that nobody coded: bytes, or a refusal.

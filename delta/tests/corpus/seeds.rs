@@ -12,7 +12,7 @@ use crate::{
         changed,
         files::{Format, program},
         olds::{CALLS, OLDS, TEXTS, archive, deflated, gzip, text, zip},
-        patches::{LARGE, MOST_NEW, MOST_NEW_OF_DENSE, WHOLE, header},
+        patches::{LARGE, MOST_NEW, MOST_NEW_OF_DENSE, PARTED, WHOLE, header},
     },
     generate,
 };
@@ -30,6 +30,10 @@ pub(crate) fn all() -> Vec<Seed> {
     seeds.extend(containers());
     seeds.extend(executables());
     seeds.extend(creations());
+    seeds.extend(parted());
+    seeds.extend(wholes());
+    seeds.extend(folders());
+    seeds.extend(rates());
     seeds.retain(|(.., bytes)| bytes.len() <= LONGEST);
     seeds
 }
@@ -237,5 +241,85 @@ fn creations() -> Vec<Seed> {
     seeds.push(seed("create", "halves", halves));
     seeds.push(seed("create", "empty", vec![4]));
     seeds.push(seed("create", "from_empty", [&[4, 0, 0], &*generate::noise(6, 40)].concat()));
+    seeds
+}
+
+/// Patches of every codec without their headers, and what is left of them when they are cut.
+fn parted() -> Vec<Seed> {
+    let program = |seed| generate::program(seed, PARTED);
+    let (old, mut new) = (program(1), program(1));
+    new.iter_mut().step_by(40).for_each(|byte| *byte = byte.wrapping_add(3));
+    let mut packed = zip(&text(80));
+    packed.resize(PARTED, b' ');
+    let mut seeds = Vec::new();
+    for (number, codec) in (0_u8..).zip(PatchCodec::ALL) {
+        for (name, old, new) in
+            [("program", &*old, &new), ("new", b"", &new), ("packed", b"", &packed)]
+        {
+            let options = Options { codec, level: Level::PUBLISH };
+            let patch = patch::create(old, new, &options).expect("small");
+            let header = header(codec, old, PARTED, "0000000000000000").len();
+            let body = &patch[header..patch.len().min(header + LONGEST - 1)];
+            seeds.push(seed("parts", &format!("{number}_{name}"), [&[number], body].concat()));
+            let cut = &body[..body.len() / 3];
+            seeds.push(seed("parts", &format!("{number}_{name}_cut"), [&[number], cut].concat()));
+        }
+    }
+    seeds
+}
+
+/// Lists as they are, and changed in one place and in many.
+fn wholes() -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    for number in 0..3_u8 {
+        let input = |changes: &[u8]| [&[number], changes].concat();
+        seeds.push(seed("whole", &format!("{number}_as_it_is"), input(&[])));
+        seeds.push(seed("whole", &format!("{number}_cut"), input(&[2, 0, 255, 0])));
+        seeds.push(seed("whole", &format!("{number}_longer"), input(&[0, 0, 0, 3, 1, 2, 3])));
+        for at in [0, 1, 4, 9, 14, 20] {
+            let name = format!("{number}_changed_{at}");
+            seeds.push(seed("whole", &name, input(&[at, 0, 1, 1, 0x55])));
+        }
+    }
+    seeds
+}
+
+/// The folder of the document, others, and lies about them.
+fn folders() -> Vec<Seed> {
+    let known = b"\x14\x02\x03app\x06\x03\x06latest\x05./app#!app\n";
+    let of =
+        |name: &str, piece: u8, stream: &[u8]| seed("folder", name, [&[piece], stream].concat());
+    vec![
+        of("document", 255, known),
+        of("document_by_bytes", 0, known),
+        of("document_cut", 255, &known[..known.len() - 1]),
+        of("folders", 6, b"\x0d\x00\x01a\x00\x03a/b\x01\x05a/b/c\x02hi"),
+        of("tree", 6, b"\x10\x00\x01a\x00\x03a/b\x01\x05a/b/c\x02hi"),
+        of("climbs", 255, b"\x07\x01\x04../b\x01x"),
+        of("leads_out", 255, b"\x08\x03\x01a\x04../x"),
+        of("kind", 255, b"\x03\x07\x01a"),
+        of("no_text", 255, b"\x04\x01\x01\xff\x00"),
+        of("twice", 255, b"\x08\x01\x01a\x00\x01\x01a\x00"),
+        of("long", 255, b"\xff\xff\xff\x7f"),
+        of("nothing", 0, b""),
+    ]
+}
+
+/// What a node wrote down, and what it never would.
+fn rates() -> Vec<Seed> {
+    let mut seeds: Vec<Seed> = [
+        ("one", "line 10000000\n"),
+        ("two", "line 10000000\nfast 90000000\n"),
+        ("twice", "line 10000000\nline 10000000\n"),
+        ("unknown", "rumour 10000000\n"),
+        ("none", "line 0\n"),
+        ("too_much", "line 18446744073709551615\n"),
+        ("no_number", "line fast\n"),
+        ("no_end", "line 10000000"),
+    ]
+    .into_iter()
+    .map(|(name, text)| seed("rates", name, text.as_bytes().to_vec()))
+    .collect();
+    seeds.push(seed("rates", "no_text", vec![0xff; 4]));
     seeds
 }
