@@ -133,7 +133,7 @@ impl Comparison {
         Ok(())
     }
 
-    /// What is not as predicted: in halves if either stream has at most so many bytes.
+    /// What is not as predicted: in halves if each stream has at most so many bytes.
     fn wrong(&self, most: usize) -> Result<Wrong, PatchError> {
         let gather = |pieces: &[Piece]| {
             let mut gathered = Gathered::default();
