@@ -2,20 +2,30 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
+    process::{Child, Stdio},
 };
 
-use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::{
+    fs::{CWD, FileType, Mode, mknodat},
+    process::{Pid, Signal, kill_process},
+};
 use serde_json::Value;
 use tempfile::TempDir;
-use updraft_delta::{Level, Sides, offer, patch::MAX_SIDE};
+use updraft_delta::{
+    Level, Sides, offer,
+    patch::{self, MAX_SIDE, Options},
+};
+use updraft_protocol::PatchCodec;
 
 use super::{
     cli::{run, updraft},
     harness::{
         dir::{folder, snapshot},
         release::noise,
+        until,
     },
 };
 
@@ -73,6 +83,15 @@ impl Desk {
         let (code, out, err) = self.delta(words);
         assert_eq!(code, Some(0), "{words}: {err}");
         out
+    }
+
+    /// Begins `updraft delta` with these words; what it says can be read.
+    fn begin(&self, words: &str) -> Child {
+        let mut all = vec!["delta"];
+        all.extend(words.split(' '));
+        let mut command = updraft(&self.home, &all);
+        command.current_dir(self.home.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().expect("the program starts")
     }
 
     #[track_caller]
@@ -300,5 +319,81 @@ fn a_patch_that_was_made_to_leave_its_folder_is_refused() {
             6,
             &["error[UD0710]: `evil` does not make a folder", says],
         );
+    }
+}
+
+/// A dense patch from one byte, of which nothing is written before all is computed, and that takes long: its literals are
+/// noise. What it makes is not what it says, but nobody should come that far.
+fn slow_patch() -> Vec<u8> {
+    const HEADER: usize = 4 + 2 + 2 * 8;
+    let options = Options { codec: PatchCodec::RefdiffDense, level: Level::FAST };
+    let quick = patch::create(b"x", &[7; 100], &options).expect("a patch");
+    // The same, of 32 MiB.
+    let header = [&quick[..5], &[0x80, 0x80, 0x80, 0x10], &quick[6..HEADER]].concat();
+    [header, quick[HEADER..].to_vec(), noise("slow", 8 << 20)].concat()
+}
+
+/// Sends a signal and says how the program ends.
+fn stopped(mut child: Child, signal: Signal) -> Option<i32> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(pid, signal).expect("our child");
+    child.wait().expect("our child").code()
+}
+
+const STOPS: [(Signal, i32); 2] = [(Signal::INT, 130), (Signal::TERM, 143)];
+
+#[test]
+fn an_application_that_is_stopped_leaves_nothing() {
+    for (signal, code) in STOPS {
+        let desk = Desk::new();
+        desk.write("one", b"x");
+        desk.write("slow", &slow_patch());
+        let before = snapshot(desk.home.path());
+        let child = desk.begin("apply one slow made");
+        let prepared = || {
+            let entries = fs::read_dir(desk.home.path()).expect("own folder");
+            let mut paths = entries.map(|entry| entry.expect("own folder").path().join("new"));
+            paths.find(|path| path.exists())
+        };
+        until("something is prepared", prepared);
+        assert_eq!(stopped(child, signal), Some(code));
+        assert_eq!(snapshot(desk.home.path()), before);
+    }
+}
+
+#[test]
+fn a_creation_that_is_stopped_leaves_nothing() {
+    for (signal, code) in STOPS {
+        let desk = Desk::new();
+        desk.write("one", &noise("one", 4 << 20));
+        desk.write("two", &noise("two", 4 << 20));
+        let before = snapshot(desk.home.path());
+        let mut child = desk.begin("create one two p --codec dense");
+        let mut said = String::new();
+        let mut talk = BufReader::new(child.stderr.take().expect("piped"));
+        talk.read_line(&mut said).expect("it says something");
+        assert!(said.contains("Comparing 4.0 MiB with 4.0 MiB"), "{said}");
+        assert_eq!(stopped(child, signal), Some(code));
+        assert_eq!(snapshot(desk.home.path()), before);
+    }
+}
+
+#[test]
+fn what_a_file_becomes_may_be_read_written_and_run_by_the_same_people() {
+    let desk = Desk::new();
+    desk.done("create old.bin new.bin p");
+    for mode in [0o600, 0o644, 0o664, 0o755, 0o711, 0o640, 0o400] {
+        let set = |name: &str, mode| {
+            fs::set_permissions(desk.at(name), fs::Permissions::from_mode(mode)).expect("own file");
+        };
+        set("old.bin", mode);
+        desk.done(&format!("apply old.bin p made-{mode:o}"));
+        desk.write("there", b"something else");
+        set("there", 0o666);
+        desk.done("apply old.bin p there --force");
+        for name in [&*format!("made-{mode:o}"), "there"] {
+            let got = fs::metadata(desk.at(name)).expect("there").permissions().mode();
+            assert_eq!(got & 0o7777, mode, "{name}: {got:o}");
+        }
     }
 }

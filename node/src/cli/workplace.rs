@@ -9,10 +9,7 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink},
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use rustix::{
@@ -25,35 +22,100 @@ use updraft_protocol::{FileMode, LinkTarget, TreePath};
 
 use crate::problem::{Code, Problem};
 
-/// Tells work on another thread that nobody waits for it any more. It does when it is dropped.
+/// Tells work on another thread that nobody waits for it any more. It does when it is dropped: then nothing more is
+/// written, and what was prepared is gone.
 #[derive(Debug, Default)]
-pub(super) struct Wanted(Arc<AtomicBool>);
+pub(super) struct Wanted(Arc<Mutex<Work>>);
 
 /// The other end of a [`Wanted`].
 #[derive(Debug, Clone)]
-pub(super) struct Abandoned(Arc<AtomicBool>);
+pub(super) struct Abandoned(Arc<Mutex<Work>>);
+
+/// How far work has come that somebody waits for.
+#[derive(Debug, Default)]
+struct Work {
+    /// Nobody waits any more.
+    is_over: bool,
+    /// What was prepared is in its place.
+    is_placed: bool,
+    /// Where it is prepared.
+    folder: Option<PathBuf>,
+}
+
+/// What giving work up came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GivenUp {
+    /// Nothing of it is left, though the thread may go on computing for a while.
+    InTime,
+    /// It was in its place already.
+    TooLate,
+}
 
 impl Wanted {
     /// What the work looks at.
     pub(super) fn watched(&self) -> Abandoned {
         Abandoned(self.0.clone())
     }
+
+    /// Waits for it no longer.
+    pub(super) fn give_up(self) -> GivenUp {
+        if lock(&self.0).is_placed { GivenUp::TooLate } else { GivenUp::InTime }
+    }
 }
 
 impl Drop for Wanted {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        let mut work = lock(&self.0);
+        work.is_over = true;
+        if let Some(folder) = work.folder.take() {
+            // It may be gone by now, if the work came to its end.
+            drop(fs::remove_dir_all(folder));
+        }
     }
 }
 
 impl Abandoned {
-    /// Fails when nobody waits any more.
-    pub(super) fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::Relaxed) {
+    /// Makes a place in which all that follows is prepared.
+    pub(super) fn prepare(
+        &self,
+        make: impl FnOnce() -> Result<Workplace, Problem>,
+    ) -> Result<Workplace, Problem> {
+        let mut work = lock(&self.0);
+        let is_over = |error: io::Error| Problem::from_error(Code::FileUnusable, &error);
+        work.goes_on().map_err(is_over)?;
+        let place = make()?;
+        work.folder = Some(place.folder.path().to_owned());
+        Ok(place)
+    }
+
+    /// Writes something, or fails when nobody waits any more. Whoever gives up waits for what is being written.
+    pub(super) fn write<T>(&self, write: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let work = lock(&self.0);
+        work.goes_on()?;
+        write()
+    }
+
+    /// Puts what was prepared into its place, or fails when nobody waits any more.
+    pub(super) fn place(&self, place: Workplace, from: &Path) -> io::Result<()> {
+        let mut work = lock(&self.0);
+        work.goes_on()?;
+        let place = place.rename(from)?;
+        work.is_placed = true;
+        place.sync()
+    }
+}
+
+impl Work {
+    fn goes_on(&self) -> io::Result<()> {
+        if self.is_over {
             return Err(io::Error::other("nobody waits for it any more"));
         }
         Ok(())
     }
+}
+
+fn lock(work: &Mutex<Work>) -> MutexGuard<'_, Work> {
+    work.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Mode of folders.
@@ -113,11 +175,28 @@ impl Workplace {
 
     /// Puts what was prepared and synced to its destination, durably.
     pub(super) fn place(self, from: &Path) -> io::Result<()> {
+        self.rename(from)?.sync()
+    }
+
+    fn rename(self, from: &Path) -> io::Result<Placed> {
         match self.over {
             Over::File => fs::rename(from, &self.destination)?,
             Over::Nothing => rename_to_free(from, &self.destination)?,
         }
-        File::open(folder_of(&self.destination))?.sync_all()
+        Ok(Placed(self.destination))
+    }
+}
+
+/// What is at its destination, and has to stay there.
+struct Placed(PathBuf);
+
+impl Placed {
+    fn sync(self) -> io::Result<()> {
+        let synced = File::open(folder_of(&self.0)).and_then(|folder| folder.sync_all());
+        synced.map_err(|error| {
+            let words = "it is there and whole, but may be gone after a power cut";
+            io::Error::new(error.kind(), format!("{words}: {error}"))
+        })
     }
 }
 
@@ -160,8 +239,10 @@ impl Files {
     }
 
     fn make_folder(&mut self, path: PathBuf) -> io::Result<()> {
-        fs::create_dir(&path)?;
-        fs::set_permissions(&path, Permissions::from_mode(FOLDER_MODE))?;
+        self.abandoned.write(|| {
+            fs::create_dir(&path)?;
+            fs::set_permissions(&path, Permissions::from_mode(FOLDER_MODE))
+        })?;
         self.folders.push(path);
         Ok(())
     }
@@ -180,18 +261,21 @@ pub(super) fn under(root: &Path, path: &TreePath) -> PathBuf {
 impl FileSink for Files {
     fn begin(&mut self, path: &TreePath, mode: FileMode, _size: u64) -> io::Result<()> {
         let path = under(&self.root, path);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.set_permissions(Permissions::from_mode(mode.bits()))?;
+        let file = self.abandoned.write(|| {
+            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+            file.set_permissions(Permissions::from_mode(mode.bits()))?;
+            Ok(file)
+        })?;
         self.open = Some(file);
         Ok(())
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.abandoned.check()?;
-        match &mut self.open {
+        let open = &mut self.open;
+        self.abandoned.write(|| match open {
             Some(file) => file.write_all(bytes),
             None => Err(io::Error::other("bytes before the first file")),
-        }
+        })
     }
 
     fn finish(&mut self) -> io::Result<()> {
@@ -205,7 +289,7 @@ impl FolderSink for Files {
     }
 
     fn link(&mut self, path: &TreePath, target: &LinkTarget) -> io::Result<()> {
-        symlink(target.as_str(), under(&self.root, path))
+        self.abandoned.write(|| symlink(target.as_str(), under(&self.root, path)))
     }
 }
 
@@ -229,6 +313,43 @@ mod tests {
         }
         fs::create_dir(&from).expect("made");
         rename_to_free(&from, &to).expect("free");
+    }
+
+    #[test]
+    fn whoever_gives_up_leaves_nothing_and_what_is_placed_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let begin = |wanted: &Wanted, name: &str| {
+            let abandoned = wanted.watched();
+            let make = || Workplace::beside(&at(name), Over::Nothing, "");
+            let place = abandoned.prepare(make).expect("free");
+            fs::write(place.path("new"), "new").expect("written");
+            (abandoned, place)
+        };
+        let count = || fs::read_dir(folder.path()).expect("read").count();
+
+        let wanted = Wanted::default();
+        let (abandoned, place) = begin(&wanted, "early");
+        assert_eq!((wanted.give_up(), count()), (GivenUp::InTime, 0));
+        let path = place.path("new");
+        abandoned.write(|| fs::write(&path, "more")).expect_err("given up");
+        abandoned.place(place, &path).expect_err("given up");
+        abandoned
+            .prepare(|| Workplace::beside(&at("early"), Over::Nothing, ""))
+            .expect_err("given up");
+        let mut files = Files { root: at("x"), abandoned, open: None, folders: Vec::new() };
+        let name: TreePath = "a".parse().expect("a path");
+        files.folder(&name).expect_err("given up");
+        files.begin(&name, FileMode::Plain, 1).expect_err("given up");
+        files.link(&name, &LinkTarget::new("b")).expect_err("given up");
+        assert_eq!(count(), 0);
+
+        let wanted = Wanted::default();
+        let (abandoned, place) = begin(&wanted, "late");
+        let path = place.path("new");
+        abandoned.place(place, &path).expect("placed");
+        assert_eq!((wanted.give_up(), count()), (GivenUp::TooLate, 1));
+        assert_eq!(fs::read_to_string(at("late")).expect("there"), "new");
     }
 
     #[test]

@@ -22,14 +22,15 @@ pub(super) struct Work {
 }
 
 impl Budget {
-    /// With all work to be done, the most wanted first. What takes more than there is is left out.
+    /// With all work to be done, the most wanted first; and what is left out because it takes more than there is.
     pub(super) fn new(
         memory: u64,
         threads: NonZeroUsize,
         work: impl IntoIterator<Item = Work>,
-    ) -> Self {
-        let waiting = work.into_iter().filter(|work| work.memory <= memory).collect();
-        Self { memory, threads: threads.get(), waiting }
+    ) -> (Self, Vec<Work>) {
+        let (waiting, left_out): (Vec<_>, Vec<_>) =
+            work.into_iter().partition(|work| work.memory <= memory);
+        (Self { memory, threads: threads.get(), waiting: waiting.into() }, left_out)
     }
 
     /// What may begin now, if anything may.
@@ -63,6 +64,10 @@ mod tests {
     use super::*;
 
     fn budget(memory: u64, threads: usize, work: &[u64]) -> Budget {
+        budget_and_rest(memory, threads, work).0
+    }
+
+    fn budget_and_rest(memory: u64, threads: usize, work: &[u64]) -> (Budget, Vec<Work>) {
         let work = work.iter().enumerate().map(|(name, memory)| Work { name, memory: *memory });
         Budget::new(memory, NonZeroUsize::new(threads).expect("some"), work)
     }
@@ -98,7 +103,8 @@ mod tests {
 
     #[test]
     fn what_takes_all_there_is_comes_last_but_comes_and_what_takes_more_never_does() {
-        let mut budget = budget(10, 8, &[3, 10, 11, 3]);
+        let (mut budget, left_out) = budget_and_rest(10, 8, &[3, 10, 11, 3]);
+        assert_eq!(names(&left_out), [2]);
         let first = begun(&mut budget);
         assert_eq!(names(&first), [0, 3]);
         budget.end(first[0]);

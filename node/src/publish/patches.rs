@@ -96,10 +96,15 @@ impl<'a> Chosen<'a> {
         let memory = |past: &Manifest| offer::memory(past.tree.bytes, new);
         let all = self.from.iter().enumerate();
         let all = all.map(|(name, past)| Work { name, memory: memory(past) });
-        let mut budget = Budget::new(effort.memory, effort.threads, all);
+        let (mut budget, left_out) = Budget::new(effort.memory, effort.threads, all);
         let mut progress = Progress::new(self.from.iter().map(|past| past.tree.bytes + new));
         let mut made = Vec::new();
         told(progress.step());
+        for Work { name, memory } in left_out {
+            let past = self.from[name];
+            told(no_patch(past, over_memory(memory, effort.memory)));
+            told(progress.another(past.tree.bytes + new));
+        }
         thread::scope(|scope| {
             let (ends, ended) = sync_channel(self.from.len());
             let mut under_way = 0;
@@ -193,9 +198,11 @@ fn too_much(old: u64, new: u64, memory: u64) -> Option<String> {
         return Some(format!("patches are made between at most {MAX_SIDE} bytes, not {largest}"));
     }
     let takes = offer::memory(old, new);
-    (takes > memory).then(|| {
-        format!("making it may take {takes} bytes of memory, and {memory} may be used (--memory)")
-    })
+    (takes > memory).then(|| over_memory(takes, memory))
+}
+
+fn over_memory(takes: u64, memory: u64) -> String {
+    format!("making it may take {takes} bytes of memory, and {memory} may be used (--memory)")
 }
 
 fn no_patch(from: &Manifest, why: String) -> Step {

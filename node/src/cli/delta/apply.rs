@@ -1,19 +1,20 @@
 //! `updraft delta apply`: turns OLD into NEW by a patch, whole or not at all.
 //!
 //! What the patch says about its result is compared with the result; who made the patch, nobody asks. Memory is
-//! bounded by the engine. Must never touch OLD, nor anything outside of NEW.
+//! bounded by the engine. Must never change OLD while it is read, nor anything but NEW; with `--force` both may have one
+//! name, and then the result takes the place of OLD in one step at the end.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, Permissions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
 use serde_json::json;
 use updraft_delta::{
-    FolderWriter, PatchError, Sides,
-    patch::{self, Expected},
+    FolderError, FolderWriter, PatchError, Sides,
+    patch::{self, Expected, Part},
 };
 
 use super::{
@@ -21,16 +22,17 @@ use super::{
         Context, Exit,
         output::Format,
         words::{clean, size},
-        workplace::{Abandoned, Files, Wanted, Workplace},
+        workplace::{Abandoned, Files, Workplace},
     },
     create::{FORCE, over, stay_apart},
     in_json,
+    interruptible::{Ended, interruptible},
     patch_file::PatchFile,
     refusal::{not_for, of_application, of_file, of_folder, of_patch},
     side::{Side, Stream, named},
     stats::{Stats, Took, Watch},
 };
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// What to apply to what.
 #[derive(Debug, Clone, clap::Args)]
@@ -53,53 +55,19 @@ pub struct Args {
 #[derive(Debug)]
 pub(super) struct Done {
     patch: PatchFile,
+    parts: Vec<Part>,
     took: Took,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     context.output.say(&format!("    Applying {}", clean(&args.patch.display().to_string())));
-    let done = interruptible(context, {
+    let ended = interruptible(context, {
         let args = args.clone();
         move |abandoned| apply(&args, abandoned)
     })?;
-    match done {
-        Some(done) => tell(args, &done, context).map(|()| Exit::Done),
-        None => Ok(Exit::Interrupted),
-    }
-}
-
-/// Does work until it ends or Ctrl-C is pressed. Then it stops at the next byte it writes, and cleans up; whoever
-/// cannot wait for that presses again.
-fn interruptible<T: Send + 'static>(
-    context: &Context,
-    work: impl FnOnce(&Abandoned) -> Result<T, Problem> + Send + 'static,
-) -> Result<Option<T>, Problem> {
-    let runtime = context.runtime()?;
-    let ended = runtime.block_on(async {
-        let wanted = Wanted::default();
-        let abandoned = wanted.watched();
-        let mut work = tokio::task::spawn_blocking(move || work(&abandoned));
-        tokio::select! {
-            ended = &mut work => return Some(ended),
-            pressed = tokio::signal::ctrl_c() => {
-                if pressed.is_err() {
-                    // Without a handler the system ends the process by itself.
-                    return Some(work.await);
-                }
-            }
-        }
-        drop(wanted);
-        tokio::select! {
-            // What was done before it could be stopped is done.
-            ended = work => Some(ended).filter(|ended| matches!(ended, Ok(Ok(_)))),
-            _ = tokio::signal::ctrl_c() => None,
-        }
-    });
-    runtime.shutdown_background();
     match ended {
-        Some(Ok(ended)) => ended.map(Some),
-        Some(Err(error)) => Err(Problem::from_error(Code::Failed, &error)),
-        None => Ok(None),
+        Ended::Done(done) => tell(args, &done, context).map(|()| Exit::Done),
+        Ended::Stopped(exit) => Ok(exit),
     }
 }
 
@@ -107,13 +75,13 @@ pub(super) fn apply(args: &Args, abandoned: &Abandoned) -> Result<Done, Problem>
     let (old, new) = (named(&args.old)?, named(&args.new)?);
     stay_apart(new, "NEW", named(&args.patch)?, "PATCH")?;
     let patch = PatchFile::open(&args.patch)?;
-    let place = match patch.sides {
-        Sides::Files => Workplace::beside(new, over(args.force), FORCE)?,
+    let place = abandoned.prepare(|| match patch.sides {
+        Sides::Files => Workplace::beside(new, over(args.force), FORCE),
         Sides::Folders => {
             stay_apart(new, "NEW", old, "OLD")?;
-            Workplace::beside(new, over(false), "name another place: a folder is never replaced")?
+            Workplace::beside(new, over(false), "name another place: a folder is never replaced")
         }
-    };
+    })?;
     let old = Side::open(old)?;
     if old.sides() != patch.sides {
         let (is, wants) = match patch.sides {
@@ -123,17 +91,47 @@ pub(super) fn apply(args: &Args, abandoned: &Abandoned) -> Result<Done, Problem>
         return Err(not_for(patch.path(), old.path())
             .cause(format!("it is between {wants}, and this is {is}")));
     }
+    // Once NEW is there, nothing may fail any more.
+    let parts = patch::parts(&patch.patch()).map_err(|error| of_patch(patch.path(), &error))?;
     let stream = old.stream()?;
     let watch = Watch::begin();
-    match &old {
-        Side::File(file) => {
-            let mode = if file.can_be_run() { 0o777 } else { 0o666 };
-            write_file(place, &stream, old.path(), &patch, mode, abandoned)?;
-        }
-        Side::Folder(_) => write_folder(place, &stream, old.path(), &patch, abandoned)?,
-    }
+    let written = match &old {
+        Side::File(file) => write_file(place, &stream, &patch, file.mode(), abandoned),
+        Side::Folder(_) => write_folder(place, &stream, &patch, abandoned),
+    };
+    written.map_err(|error| error.why(&old, &patch, new))?;
     let took = watch.end();
-    Ok(Done { patch, took })
+    Ok(Done { patch, parts, took })
+}
+
+/// Why NEW was not written.
+#[derive(Debug)]
+pub(super) enum Unwritten {
+    /// The engine refused, or could not read or write.
+    Patch(PatchError),
+    /// What came is no folder.
+    Folder(FolderError),
+    /// This machine could not.
+    Here(io::Error),
+}
+
+impl Unwritten {
+    /// As a problem. A version that changed while it was read is no version, whatever else is said of what came of it.
+    pub(super) fn why(self, old: &Side, patch: &PatchFile, new: &Path) -> Problem {
+        let is_ours = match &self {
+            Self::Patch(error) => matches!(error, PatchError::Write(_)),
+            Self::Folder(error) => matches!(error, FolderError::Sink { .. }),
+            Self::Here(_) => true,
+        };
+        if !is_ours && let Some(changed) = old.changed() {
+            return changed;
+        }
+        match self {
+            Self::Patch(error) => of_application(patch.path(), old.path(), new, &error),
+            Self::Folder(error) => of_folder(patch.path(), new, &error),
+            Self::Here(error) => of_file("written", new, &error),
+        }
+    }
 }
 
 fn apply_to(
@@ -146,45 +144,41 @@ fn apply_to(
     patch::apply(stream, &patch.patch(), &expected, out)
 }
 
+/// Writes the result with the mode that OLD has, whatever the mask is: what was not for others is not for them now.
 fn write_file(
     place: Workplace,
     stream: &Stream<'_>,
-    old: &Path,
     patch: &PatchFile,
     mode: u32,
     abandoned: &Abandoned,
-) -> Result<(), Problem> {
-    let new = place.destination().to_owned();
-    let unwritten = |error: io::Error| of_file("written", &new, &error);
+) -> Result<(), Unwritten> {
     let path = place.path("new");
-    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path);
-    let file = file.map_err(unwritten)?;
+    let file = abandoned.write(|| {
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        file.set_permissions(Permissions::from_mode(mode))?;
+        Ok(file)
+    });
+    let file = file.map_err(Unwritten::Here)?;
     let applied = apply_to(stream, patch, Interruptible { file: &file, abandoned });
-    applied.map_err(|error| of_application(patch.path(), old, &new, &error))?;
-    file.sync_all().and_then(|()| place.place(&path)).map_err(unwritten)
+    applied.map_err(Unwritten::Patch)?;
+    file.sync_all().and_then(|()| abandoned.place(place, &path)).map_err(Unwritten::Here)
 }
 
 fn write_folder(
     place: Workplace,
     stream: &Stream<'_>,
-    old: &Path,
     patch: &PatchFile,
     abandoned: &Abandoned,
-) -> Result<(), Problem> {
-    let new = place.destination().to_owned();
-    let unwritten = |error: io::Error| of_file("written", &new, &error);
+) -> Result<(), Unwritten> {
     let root = place.path("tree");
-    let files = Files::below(&root, abandoned).map_err(unwritten)?;
+    let files = Files::below(&root, abandoned).map_err(Unwritten::Here)?;
     let mut writer = FolderWriter::new(patch.header.new_size, files);
     if let Err(error) = apply_to(stream, patch, &mut writer) {
         // What the listing says is nearer to the cause than that writing failed.
-        return Err(match writer.failure() {
-            Some(error) => of_folder(patch.path(), &new, &error),
-            None => of_application(patch.path(), old, &new, &error),
-        });
+        return Err(writer.failure().map_or(Unwritten::Patch(error), Unwritten::Folder));
     }
-    let files = writer.finish().map_err(|error| of_folder(patch.path(), &new, &error))?;
-    files.sync().and_then(|()| place.place(&root)).map_err(unwritten)
+    let files = writer.finish().map_err(Unwritten::Folder)?;
+    files.sync().and_then(|()| abandoned.place(place, &root)).map_err(Unwritten::Here)
 }
 
 /// A file that takes nothing more once nobody waits for it.
@@ -195,21 +189,20 @@ struct Interruptible<'f> {
 
 impl Write for Interruptible<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.abandoned.check()?;
-        self.file.write(bytes)
+        let mut file = self.file;
+        self.abandoned.write(|| file.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        Ok(())
     }
 }
 
 fn tell(args: &Args, done: &Done, context: &Context) -> Result<(), Problem> {
-    let Done { patch, took } = done;
-    let parts = patch::parts(&patch.patch()).map_err(|error| of_patch(patch.path(), &error))?;
+    let Done { patch, parts, took } = done;
     let header = &patch.header;
     let bytes = patch.bytes();
-    let stats = Stats { header, bytes, create: None, apply: *took, parts: &parts };
+    let stats = Stats { header, bytes, create: None, apply: *took, parts };
     match context.output.format() {
         Format::Json => {
             let mut members = in_json(header, patch.sides, bytes);

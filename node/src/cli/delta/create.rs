@@ -1,7 +1,7 @@
 //! `updraft delta create`: makes a patch between two files or two folders.
 //!
-//! The patch is applied and compared before anything is written. It takes memory, and is done in one go: Ctrl-C ends
-//! it at once and leaves nothing, because nothing is on the disk until the patch is proven.
+//! The patch is applied and compared before anything is written. It takes memory, and is done in one go; nothing is on
+//! the disk until the patch is proven, and Ctrl-C ends it at once.
 
 use std::{
     fs::{self, OpenOptions},
@@ -13,21 +13,23 @@ use std::{
 use serde_json::json;
 use updraft_delta::{
     CreateError, Level, ReadAt as _, Sides, offer,
-    patch::{self, Options},
+    patch::{self, Options, Part},
 };
 use updraft_protocol::PatchCodec;
 
 use super::{
     super::{
         Context, Exit,
-        output::Format,
+        output::{Format, Output},
         words::{clean, share, size},
-        workplace::{Over, Workplace},
+        workplace::{Abandoned, Over, Workplace},
     },
-    Codec, in_json, name_of,
+    Codec, in_json,
+    interruptible::{Ended, interruptible},
+    name_of,
     refusal::{of_creation, of_file, of_patch},
     side::{Side, named},
-    stats::{Stats, Watch},
+    stats::{Stats, Took, Watch},
 };
 use crate::problem::{Code, Problem};
 
@@ -37,7 +39,7 @@ const LARGE: u64 = 128 * 1024 * 1024;
 const MEMORY: u64 = 12;
 
 /// What to make a patch of, and how.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// File or folder to start from
     pub old: PathBuf,
@@ -59,14 +61,36 @@ pub struct Args {
     pub force: bool,
 }
 
+/// A patch that was made, proven and written.
+struct Made {
+    header: patch::Header,
+    parts: Vec<Part>,
+    sides: Sides,
+    /// Bytes of its file.
+    written: u64,
+    create: Took,
+    apply: Took,
+}
+
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
-    let output = &context.output;
+    let ended = interruptible(context, {
+        let (args, output) = (args.clone(), context.output.clone());
+        move |abandoned| create(&args, &output, abandoned)
+    })?;
+    match ended {
+        Ended::Done(made) => tell(args, &made, &context.output).map(|()| Exit::Done),
+        Ended::Stopped(exit) => Ok(exit),
+    }
+}
+
+fn create(args: &Args, output: &Output, abandoned: &Abandoned) -> Result<Made, Problem> {
     let to = named(&args.patch)?;
     for (name, side) in [("OLD", &args.old), ("NEW", &args.new)] {
         stay_apart(to, "PATCH", named(side)?, name)?;
     }
     // Only to see whether that will work: nothing lies there while the patch is made.
-    drop(Workplace::beside(to, over(args.force), FORCE)?);
+    let place = || Workplace::beside(to, over(args.force), FORCE);
+    drop(abandoned.prepare(place)?);
     let (old, new) = (Side::open(&args.old)?, Side::open(&args.new)?);
     let sides = old.sides();
     if sides != new.sides() {
@@ -94,32 +118,35 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
     let watch = Watch::begin();
     offer::prove(&old, &new, codec, &bytes).map_err(|error| of_creation(&error))?;
     let apply = watch.end();
-    let place = Workplace::beside(to, over(args.force), FORCE)?;
-    write(place, sides, &bytes).map_err(|error| of_file("written", to, &error))?;
-
     let header = patch::inspect(&bytes).map_err(|error| of_patch(to, &error))?;
     let parts = patch::parts(&bytes).map_err(|error| of_patch(to, &error))?;
     let written = bytes.size().saturating_add(sides.mark().len() as u64);
-    let stats =
-        Stats { header: &header, bytes: written, create: Some(create), apply, parts: &parts };
+    let place = abandoned.prepare(place)?;
+    write(place, sides, &bytes, abandoned).map_err(|error| of_file("written", to, &error))?;
+    Ok(Made { header, parts, sides, written, create, apply })
+}
+
+fn tell(args: &Args, made: &Made, output: &Output) -> Result<(), Problem> {
+    let Made { header, parts, sides, written, create, apply } = made;
+    let to = args.patch.display();
+    let stats = Stats { header, bytes: *written, create: Some(*create), apply: *apply, parts };
     match output.format() {
         Format::Json => {
-            let mut members = in_json(&header, sides, written);
-            members["patch"] = json!(to.display().to_string());
+            let mut members = in_json(header, *sides, *written);
+            members["patch"] = json!(to.to_string());
             members["create"] = create.in_json();
             members["apply"] = apply.in_json();
             if args.stats {
                 members["stats"] = stats.in_json();
             }
-            output.document("delta-create", &members)?;
+            output.document("delta-create", &members)
         }
         Format::Text => {
             let line = format!(
-                "{}: {}, {} of new, {}; made in {}, applied in {}",
-                to.display(),
-                size(written),
-                share(written, header.new_size),
-                name_of(codec),
+                "{to}: {}, {} of new, {}; made in {}, applied in {}",
+                size(*written),
+                share(*written, header.new_size),
+                name_of(header.codec),
                 create.words(),
                 apply.words()
             );
@@ -128,9 +155,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Problem> {
                 output.line("");
                 stats.show(output);
             }
+            Ok(())
         }
     }
-    Ok(Exit::Done)
 }
 
 fn make(args: &Args, old: &[u8], new: &[u8]) -> Result<(PatchCodec, Vec<u8>), CreateError> {
@@ -141,14 +168,16 @@ fn make(args: &Args, old: &[u8], new: &[u8]) -> Result<(PatchCodec, Vec<u8>), Cr
     }
 }
 
-fn write(place: Workplace, sides: Sides, bytes: &[u8]) -> io::Result<()> {
+fn write(place: Workplace, sides: Sides, bytes: &[u8], abandoned: &Abandoned) -> io::Result<()> {
     let path = place.path("new");
-    // As readable as the user's mask lets files be.
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o666).open(&path)?;
-    file.write_all(sides.mark())?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    place.place(&path)
+    abandoned.write(|| {
+        // As readable as the user's mask lets files be.
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o666).open(&path)?;
+        file.write_all(sides.mark())?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    })?;
+    abandoned.place(place, &path)
 }
 
 /// What to do about a file that is there already.

@@ -7,6 +7,7 @@
 //!
 //!  side.rs   what OLD and NEW are, read in order or by position      patch_file.rs   the file of a patch, bounded
 //!  stats.rs  time, memory and sizes                                  refusal.rs      errors as problems
+//!  interruptible.rs   Ctrl-C and SIGTERM, which leave nothing
 //! ```
 //!
 //! Needs no node, no configuration and no data directory. There are no signatures here: who applies a patch trusts
@@ -15,6 +16,7 @@
 pub mod apply;
 pub mod create;
 pub mod inspect;
+mod interruptible;
 mod patch_file;
 mod refusal;
 mod side;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use rustix::fs::{Mode, OFlags};
-use updraft_delta::{FileSource, FolderStream, ReadAt, Sides, patch::MAX_SIDE};
+use updraft_delta::{FileSource, FolderError, FolderStream, ReadAt, Sides, patch::MAX_SIDE};
 use updraft_protocol::TreePath;
 
 use super::{
@@ -68,9 +68,17 @@ impl Regular {
         &self.path
     }
 
-    /// Whether its owner may run it.
-    pub(super) fn can_be_run(&self) -> bool {
-        self.facts.mode() & 0o100 != 0
+    /// Who may do what with it: reading, writing and running, and nothing else that a mode says.
+    pub(super) fn mode(&self) -> u32 {
+        self.facts.mode() & 0o777
+    }
+
+    /// Whether it is another one than when it was opened.
+    fn has_changed(&self) -> bool {
+        let stamp = |facts: &Metadata| {
+            (facts.len(), facts.mtime(), facts.mtime_nsec(), facts.ctime(), facts.ctime_nsec())
+        };
+        self.file.metadata().is_ok_and(|now| stamp(&now) != stamp(&self.facts))
     }
 
     /// All of it. The caller has checked its size.
@@ -80,11 +88,7 @@ impl Regular {
         let mut bytes = Vec::new();
         // One more than there should be: a file that grew is another file.
         (&self.file).take(size.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
-        let now = self.file.metadata().map_err(unreadable)?;
-        let stamp = |facts: &Metadata| {
-            (facts.len(), facts.mtime(), facts.mtime_nsec(), facts.ctime(), facts.ctime_nsec())
-        };
-        if bytes.size() != size || stamp(&now) != stamp(&self.facts) {
+        if bytes.size() != size || self.has_changed() {
             return Err(of_source(SourceError::Changed(self.path.clone())));
         }
         Ok(bytes)
@@ -156,28 +160,38 @@ impl Side {
             Self::Folder(source) => {
                 let files = Opened { source, last: Mutex::new(None) };
                 let stream = FolderStream::new(source.tree(), files);
-                Stream::Folder(stream.map_err(|error| {
-                    Problem::from_error(Code::InputRefused, &error)
-                        .cause(format!("in the folder `{}`", source.path().display()))
-                })?)
+                Stream::Folder(stream.map_err(|error| unlisted(source, &error))?)
             }
         };
-        match stream.size() {
-            got if got > MAX_SIDE => Err(too_large(self.path(), got)),
-            _ => Ok(stream),
-        }
+        within(self.path(), stream.size())?;
+        Ok(stream)
+    }
+
+    /// That it changed since it was opened or listed, if it did. Reads a folder again.
+    pub(super) fn changed(&self) -> Option<Problem> {
+        let has_changed = match self {
+            Self::File(file) => file.has_changed(),
+            // What cannot be read any more has changed, too.
+            Self::Folder(source) => {
+                Source::read(source.path()).map_or(true, |now| now.tree() != source.tree())
+            }
+        };
+        has_changed.then(|| of_source(SourceError::Changed(self.path().to_owned())))
     }
 
     /// The whole stream. Unlike [`stream`](Self::stream), it notices every change of a file since it was listed.
     pub(super) fn read(&self) -> Result<Vec<u8>, Problem> {
-        let size = self.stream()?.size();
         let source = match self {
-            Self::File(file) => return file.read(),
+            Self::File(file) => {
+                within(file.path(), ReadAt::size(&file))?;
+                return file.read();
+            }
             Self::Folder(source) => source,
         };
         let listing = updraft_delta::folder::listing(source.tree());
-        let mut bytes = listing.map_err(|error| Problem::from_error(Code::InputRefused, &error))?;
-        let left = size.saturating_sub(bytes.size());
+        let mut bytes = listing.map_err(|error| unlisted(source, &error))?;
+        let left = source.tree().content_size();
+        within(source.path(), bytes.size().saturating_add(left))?;
         let read = source.contents().take(left.saturating_add(1)).read_to_end(&mut bytes);
         read.map_err(|error| match error.downcast::<SourceError>() {
             Ok(error) => of_source(error),
@@ -185,6 +199,17 @@ impl Side {
         })?;
         Ok(bytes)
     }
+}
+
+/// Refuses a stream that is larger than patches are for.
+fn within(path: &Path, got: u64) -> Result<(), Problem> {
+    if got > MAX_SIDE { Err(too_large(path, got)) } else { Ok(()) }
+}
+
+/// A folder that cannot be one stream.
+fn unlisted(source: &Source, error: &FolderError) -> Problem {
+    Problem::from_error(Code::InputRefused, error)
+        .cause(format!("in the folder `{}`", source.path().display()))
 }
 
 /// A side, read by position.

@@ -13,7 +13,10 @@ use super::{
         output::{Format, Output},
         workplace::Wanted,
     },
-    apply, refusal,
+    apply,
+    patch_file::PatchFile,
+    refusal,
+    side::Side,
 };
 use crate::{
     build::Build,
@@ -146,6 +149,37 @@ fn work_that_nobody_waits_for_stops_and_leaves_nothing() {
     let problem = apply::apply(&args, &abandoned).expect_err("abandoned");
     assert_eq!(problem.code, Code::FileUnusable);
     assert_eq!(names(folder.path()), ["new", "old", "patch"]);
+}
+
+#[test]
+fn a_version_that_changes_while_it_is_read_is_not_the_fault_of_the_patch() {
+    let (folder, [old, new, patch, made]) = desk();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["a", "b"] {
+        fs::create_dir(at(name)).expect("made");
+        fs::copy(if name == "a" { &old } else { &new }, at(name).join("file")).expect("copied");
+    }
+    let text = |path: &Path| path.to_str().expect("text").to_owned();
+    let [a, b, folders] = ["a", "b", "folders"].map(|name| text(&at(name)));
+    let changes = [(old, new, patch, at("old")), (a, b, folders, at("a/file"))];
+    for (old, new, patch, file) in changes {
+        let (ended, _) = run(Format::Text, &["create", &old, &new, &patch]);
+        assert_eq!(ended, Ok(Exit::Done));
+        let patch = PatchFile::open(Path::new(&patch)).expect("a patch");
+        let side = Side::open(Path::new(&old)).expect("a version");
+        let why = |error| apply::Unwritten::Patch(error).why(&side, &patch, Path::new(&made));
+        assert_eq!(why(PatchError::OtherEnd).code, Code::PatchRefused);
+        fs::write(&file, "another one").expect("written");
+        for error in [PatchError::OtherEnd, PatchError::NotAPatch] {
+            let problem = why(error);
+            assert_eq!(problem.code, Code::InputRefused);
+            assert!(problem.detail.contains(&old), "{}", problem.detail);
+            assert!(problem.detail.contains("changed while it was read"), "{}", problem.detail);
+        }
+        // Nobody reads it any more when the disk is full.
+        let full = PatchError::Write(std::io::ErrorKind::StorageFull.into());
+        assert_eq!(why(full).code, Code::DiskFull);
+    }
 }
 
 #[test]
