@@ -28,7 +28,7 @@ fi
 # --- 2. Between the rooms of the node ----------------------------------------------------------------------
 # room: rooms that its code may name. `FLOOR` is the ground floor, which knows no room.
 # Tests of a room may also name `testing` and what stands in a row `room (tests)`.
-floor="again build clock config dirs fingerprint group identity lock logging memory metrics problem secret whole"
+floor="again build clock config dirs fingerprint group identity lock logging memory metrics plain problem secret whole"
 allowed=$(cat <<'ROWS'
 # The ground floor. Logging and configuration know each other: a filter is validated by who will obey it.
 again: whole
@@ -39,6 +39,7 @@ fingerprint:
 group:
 lock:
 memory:
+plain:
 problem:
 secret:
 whole:

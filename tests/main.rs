@@ -7,6 +7,7 @@ mod cli;
 mod conformance;
 mod delta;
 mod devnet;
+mod file_reuse;
 mod flood;
 mod heights;
 mod keys;

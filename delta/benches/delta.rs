@@ -12,7 +12,8 @@ use std::io;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use updraft_delta::{
-    Level, blob, offer,
+    Level,
+    blob::{self, Cut},
     patch::{self, Expected, Options},
 };
 use updraft_protocol::PatchCodec;
@@ -50,12 +51,13 @@ fn whole(criterion: &mut Criterion) {
     let contents = generate::next_version(&generate::program(1, 4 * 1024 * 1024), 2);
     let size = contents.len() as u64;
     let mut whole = Vec::new();
-    offer::whole(&*contents, size, Level::PUBLISH, &mut whole).expect("memory takes it");
+    blob::compress_whole(&*contents, &Cut::nowhere(size), Level::PUBLISH, &mut whole)
+        .expect("memory takes it");
     let mut group = criterion.benchmark_group("whole");
     group.throughput(Throughput::Bytes(size)).sample_size(10);
     group.bench_function("unpack", |bencher| {
         bencher.iter(|| {
-            blob::decompress_whole(&*whole, size, io::sink()).expect("an honest blob");
+            blob::decompress_whole(&whole, size, io::sink()).expect("an honest blob");
         });
     });
     group.finish();

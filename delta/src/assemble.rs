@@ -13,7 +13,7 @@ use crate::{
     error::{AssembleError, BlobError, PatchError},
     patch::{self, Expected},
     plan::Route,
-    read_at::{ReadAt, Span},
+    read_at::ReadAt,
     tree::{FileSink, TreeWriter},
 };
 
@@ -39,8 +39,9 @@ where
         return Err(AssembleError::BlobSize { expected, got: blob.size() });
     }
     match route {
-        Route::Whole(_) => {
-            decompress_whole(Span::all(blob), contents, out).map_err(AssembleError::Whole)
+        // Where files are to be reused and all of the blob is here, it is unpacked like any other.
+        Route::Whole(_) | Route::Reuse(_) => {
+            decompress_whole(blob, contents, out).map_err(AssembleError::Whole)
         }
         Route::Patch(offer) => {
             let expected = Expected { codec: offer.codec, new_size: contents };

@@ -40,7 +40,7 @@ pub struct Journey {
 }
 
 impl Journey {
-    /// The way in words: `whole`, or `patch from 1.0.0`, then the patches after it.
+    /// The way in words: `whole`, perhaps `but for files that are here`, or `patch from 1.0.0`, then the patches after it.
     pub fn describe(&self) -> String {
         self.steps().join(", then ")
     }
@@ -49,6 +49,7 @@ impl Journey {
     pub fn steps(&self) -> Vec<String> {
         let word = |leg: &Leg| match &leg.route {
             Route::Whole(_) => "whole".to_owned(),
+            Route::Reuse(_) => "whole, but for files that are here".to_owned(),
             Route::Patch(offer) => format!("patch from {}", offer.from),
         };
         self.legs.iter().map(word).collect()
@@ -180,9 +181,16 @@ impl<'a> Map<'a> {
         !self.situation.excluded.contains(&route.blob().digest) && route.patch().is_none_or(fits)
     }
 
-    /// Steps that need nothing fetched before them: the whole, and patches from what is installed.
+    /// Steps that need nothing fetched before them: the whole, with as many files from here as there are, and patches
+    /// from what is installed.
     fn first_steps(&self, manifest: &Manifest) -> Vec<Route> {
-        let whole = Some(Route::Whole(manifest.whole)).filter(|w| self.allows(manifest, w));
+        let state = self.situation.blobs.get(&manifest.whole.digest);
+        let whole = if state.is_some_and(|state| state.spared > 0) {
+            Route::Reuse(manifest.whole)
+        } else {
+            Route::Whole(manifest.whole)
+        };
+        let whole = Some(whole).filter(|whole| self.allows(manifest, whole));
         let installed = self.situation.base.map(|base| base.tree);
         let patches = self
             .usable_patches(manifest)

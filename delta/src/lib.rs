@@ -25,6 +25,7 @@
 //! | [`rates`] | how fast do things go on this machine? |
 //! | [`plan`] | what does a route cost this node? |
 //! | [`mod@journey`] | which way is the cheapest, straight or through other releases? |
+//! | [`reuse`] | what of a whole artifact need not be fetched, because the files lie here? |
 //! | [`mod@assemble`] | how is a route followed? |
 //! | [`error`] | what can go wrong, and whose fault is it? |
 //!
@@ -49,6 +50,7 @@ pub mod patch;
 pub mod plan;
 pub mod rates;
 pub mod read_at;
+pub mod reuse;
 pub mod tree;
 mod whole;
 

@@ -5,12 +5,16 @@
 
 use std::io::{self, Read, Write};
 
-use updraft_protocol::{Digest, PatchCodec};
+use updraft_protocol::{Blob, Digest, FileMode, PatchCodec, Tree, TreePath};
 
 use crate::{
-    blob::{self, Described, Level},
-    error::{BlobError, CreateError},
+    assemble::assemble_tree,
+    blob::{self, Cut, Described, Level},
+    error::{AssembleError, BlobError, CreateError},
     patch::{self, Expected, Options},
+    plan::Route,
+    read_at::ReadAt,
+    tree::FileSink,
 };
 
 /// A patch is offered up to this share of the whole artifact, in percent.
@@ -49,14 +53,43 @@ pub enum Offers {
     },
 }
 
-/// Compresses a release's contents of `size` bytes into `out` and describes the blob.
-pub fn whole(
-    contents: impl Read,
-    size: u64,
+/// Compresses the contents of a tree into `out` and describes the blob. `open` begins to read them; it is called up to
+/// three times, twice to see whether blocks cost little.
+pub fn whole<R: Read>(
+    tree: &Tree,
+    mut open: impl FnMut() -> R,
     level: Level,
     out: impl Write,
 ) -> Result<Described, BlobError> {
-    blob::compress_whole(contents, size, level, out)
+    let cut = Cut::between_files(tree).if_cheap(&mut open)?;
+    blob::compress_whole(open(), &cut, level, out)
+}
+
+/// Unpacks a whole artifact that was just made, and compares every file with the tree.
+pub fn prove_whole<B: ReadAt + Sync + ?Sized>(
+    whole: Blob,
+    bytes: &B,
+    tree: &Tree,
+) -> Result<(), AssembleError> {
+    assemble_tree(&Route::Whole(whole), tree, bytes, [].as_slice(), Nowhere).map(|_| ())
+}
+
+/// Keeps nothing of the files that are compared.
+#[derive(Debug)]
+struct Nowhere;
+
+impl FileSink for Nowhere {
+    fn begin(&mut self, _: &TreePath, _: FileMode, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&mut self, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A denser patch is offered only if it is smaller than a quicker one by this share of it, in percent: it takes ten

@@ -3,7 +3,7 @@
 //!
 //! A route's cost is the time it takes here: the bytes still missing over the rate at which its holders give
 //! them, plus the time to turn them into contents. Costs of steps add up. Bytes already here cost nothing, so
-//! a route that was begun stays attractive. The whole artifact is always among the routes: it needs nothing
+//! a route that was begun stays attractive; neither do blocks of a whole artifact whose files lie here. The whole artifact is always among the routes: it needs nothing
 //! installed, and every other route is only a cheaper way to the same contents. It is never left out for want of
 //! memory either; a patch is, where applying it takes more than there is.
 
@@ -37,6 +37,8 @@ pub struct Base {
 pub struct BlobState {
     /// Bytes of it that lie here and are verified.
     pub verified: u64,
+    /// Other bytes of it that need not be fetched: what they unpack to lies here as files. Only of whole artifacts.
+    pub spared: u64,
     /// Peers known to hold some of it.
     pub holders: u32,
 }
@@ -77,6 +79,8 @@ pub struct Situation<'a> {
 pub enum Route {
     /// Fetch and unpack the whole artifact.
     Whole(Blob),
+    /// Fetch the blocks of the whole artifact whose files do not lie here; take the other files from where they are.
+    Reuse(Blob),
     /// Fetch one patch and apply it to what is installed.
     Patch(PatchOffer),
 }
@@ -91,14 +95,14 @@ impl Route {
     pub fn patch(&self) -> Option<&PatchOffer> {
         match self {
             Self::Patch(offer) => Some(offer),
-            Self::Whole(_) => None,
+            Self::Whole(_) | Self::Reuse(_) => None,
         }
     }
 
     /// What following it is measured as.
     pub fn gauge(&self) -> Gauge {
         match self {
-            Self::Whole(_) => Gauge::Unpack,
+            Self::Whole(_) | Self::Reuse(_) => Gauge::Unpack,
             Self::Patch(offer) => Gauge::of(offer.codec),
         }
     }
@@ -106,7 +110,7 @@ impl Route {
     /// The blob to fetch.
     pub fn blob(&self) -> &Blob {
         match self {
-            Self::Whole(blob) => blob,
+            Self::Whole(blob) | Self::Reuse(blob) => blob,
             Self::Patch(offer) => &offer.blob,
         }
     }
@@ -167,7 +171,8 @@ pub(crate) fn cost(route: Route, contents: u64, situation: &Situation<'_>) -> Pl
     let rates = &situation.rates;
     let blob = route.blob();
     let state = situation.blobs.get(&blob.digest).copied().unwrap_or_default();
-    let missing = blob.size.saturating_sub(state.verified);
+    let spared = if matches!(route, Route::Reuse(_)) { state.spared } else { 0 };
+    let missing = blob.size.saturating_sub(state.verified).saturating_sub(spared);
     let apply_rate = rates.of(route.gauge());
     let cost = step(missing, fetch_rate(rates, state.holders), contents, apply_rate);
     let reach = if missing > 0 && state.holders == 0 { Reach::Unknown } else { Reach::Known };

@@ -92,8 +92,8 @@ fn release() -> Release {
     ]);
     let (before, after) = (old.contents(), new.contents());
     let mut whole = Vec::new();
-    let described = offer::whole(&*after, after.len() as u64, Level::FAST, &mut whole)
-        .expect("memory holds it");
+    let described =
+        offer::whole(&new.tree(), || &*after, Level::FAST, &mut whole).expect("memory holds it");
     let made = offer::patch(&before, &after, Level::FAST, whole.len() as u64).expect("small");
     let Offers::Made(mut offers) = made else { panic!("worth it") };
     let Offer { codec, bytes: patch, described: patched } = offers.remove(0);

@@ -105,6 +105,7 @@ impl Case {
 fn name(plan: &Result<Journey, NoRoute>) -> &'static str {
     match plan.as_ref().map(route) {
         Ok(Route::Whole(_)) => "whole",
+        Ok(Route::Reuse(_)) => "reuse",
         Ok(Route::Patch(_)) => "patch",
         Err(_) => "none",
     }
@@ -120,6 +121,12 @@ fn the_cheapest_route_is_taken() {
             name: "another tree is installed",
             base: Some(0),
             expected: "whole",
+            ..Case::default()
+        },
+        Case {
+            name: "the whole has little to fetch beside files that are here",
+            whole: BlobState { spared: WHOLE, ..held(0, 1) },
+            expected: "reuse",
             ..Case::default()
         },
         Case {

@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use updraft_delta::{
     BlobError, Level,
-    blob::{compress_whole, decompress_whole},
+    blob::{Cut, compress_whole, decompress_whole},
 };
 
 use programs::{Machine, Program};
@@ -39,7 +39,8 @@ impl Whole {
     fn of(contents: Vec<u8>) -> Self {
         let mut blob = Vec::new();
         let size = contents.len() as u64;
-        compress_whole(&*contents, size, Level::FAST, &mut blob).expect("compresses");
+        compress_whole(&*contents, &Cut::nowhere(size), Level::FAST, &mut blob)
+            .expect("compresses");
         let rest = blob.strip_prefix(b"UpW\x01").expect("there are programs");
         let digits = rest.iter().position(|byte| *byte < 128).expect("a number ends") + 1;
         let (len, rest) = rest.split_at(digits);
@@ -59,7 +60,7 @@ impl Whole {
         len.push(left.to_le_bytes()[0]);
         let blob = [b"UpW\x01", &*len, list, &self.frame].concat();
         let mut out = Vec::new();
-        decompress_whole(&*blob, self.contents.len() as u64, &mut out).map(|()| out)
+        decompress_whole(&blob, self.contents.len() as u64, &mut out).map(|()| out)
     }
 }
 

@@ -22,8 +22,9 @@ const MIB: u64 = 1024 * 1024;
 #[derive(Debug, Clone)]
 struct Bytes {
     size: u64,
-    /// Of 10.
+    /// Of 10; both together are no more.
     verified: u64,
+    spared: u64,
     holders: u32,
     excluded: bool,
 }
@@ -48,8 +49,12 @@ fn bytes() -> impl Strategy<Value = Bytes> {
     // A few values only: ways that cost the same are what is easily got wrong.
     let size = select(vec![1_000, 50_000, 1_000_000, 20_000_000]);
     let verified = select(vec![0, 0, 0, 5, 10]);
-    (size, verified, 0..3_u32, prop::bool::weighted(0.15))
-        .prop_map(|(size, verified, holders, excluded)| Bytes { size, verified, holders, excluded })
+    (size, verified, select(vec![0, 0, 3, 5]), 0..3_u32, prop::bool::weighted(0.15)).prop_map(
+        |(size, verified, spared, holders, excluded)| {
+            let spared = spared.min(10 - verified);
+            Bytes { size, verified, spared, holders, excluded }
+        },
+    )
 }
 
 fn graph() -> impl Strategy<Value = Graph> {
@@ -120,8 +125,9 @@ impl World {
 
     fn blob(&mut self, name: &str, bytes: &Bytes) -> Blob {
         let blob = blob(name, bytes.size);
-        let verified = bytes.size / 10 * bytes.verified;
-        self.blobs.insert(blob.digest, held(verified, bytes.holders));
+        let (verified, spared) = (bytes.size / 10 * bytes.verified, bytes.size / 10 * bytes.spared);
+        let state = BlobState { spared, ..held(verified, bytes.holders) };
+        self.blobs.insert(blob.digest, state);
         if bytes.excluded {
             self.excluded.exclude(blob.digest);
         }
@@ -147,6 +153,8 @@ impl World {
     fn may(&self, to: &Manifest, route: &Route) -> bool {
         let memory = match route {
             Route::Whole(_) => 0,
+            Route::Reuse(_) if self.blobs[&to.whole.digest].spared == 0 => return false,
+            Route::Reuse(_) => 0,
             Route::Patch(PatchOffer { codec: PatchCodec::BsdiffZstd, .. }) => 48 * MIB,
             // Of a tree that nobody knows there is nothing to start from.
             Route::Patch(offer) => match self.sizes.get(&offer.from_tree) {
@@ -157,14 +165,23 @@ impl World {
         memory <= self.memory && !self.excluded.contains(&route.blob().digest)
     }
 
+    /// Bytes that a step has to fetch.
+    fn missing(&self, route: &Route) -> u64 {
+        let state = self.blobs[&route.blob().digest];
+        let all = route.blob().size - state.verified;
+        match route {
+            Route::Whole(_) | Route::Patch(_) => all,
+            Route::Reuse(_) => all - state.spared,
+        }
+    }
+
     /// What a step takes.
     fn takes(&self, to: &Manifest, route: &Route) -> (Reach, Duration) {
-        let state = self.blobs[&route.blob().digest];
-        let missing = route.blob().size.saturating_sub(state.verified);
+        let (state, missing) = (self.blobs[&route.blob().digest], self.missing(route));
         let line = u64::from(state.holders.max(1)) * self.rates.holder.get();
         let line = line.min(self.rates.line.get());
         let apply = match route {
-            Route::Whole(_) => self.rates.unpack,
+            Route::Whole(_) | Route::Reuse(_) => self.rates.unpack,
             Route::Patch(offer) => match offer.codec {
                 PatchCodec::BsdiffZstd => self.rates.plain,
                 PatchCodec::RefdiffFast => self.rates.fast,
@@ -192,9 +209,10 @@ impl World {
         let from = if legs == 0 { installed } else { at };
         let mut best = here;
         for to in &self.manifests {
-            let whole = (legs == 0).then_some(Route::Whole(to.whole));
+            let wholes = [Route::Whole(to.whole), Route::Reuse(to.whole)];
+            let whole = wholes.into_iter().filter(|_| legs == 0);
             let patches = to.patches.iter().filter(|patch| Some(patch.from_tree) == from);
-            for route in whole.into_iter().chain(patches.cloned().map(Route::Patch)) {
+            for route in whole.chain(patches.cloned().map(Route::Patch)) {
                 if !self.may(to, &route) {
                     continue;
                 }
@@ -216,7 +234,9 @@ impl World {
             let to = self.manifests.iter().find(|m| m.tree.object.digest == leg.to);
             let to = to.expect("leads to a release");
             match &leg.route {
-                Route::Whole(whole) => assert_eq!((number, whole), (0, &to.whole)),
+                Route::Whole(whole) | Route::Reuse(whole) => {
+                    assert_eq!((number, whole), (0, &to.whole))
+                }
                 Route::Patch(offer) => {
                     assert!(to.patches.contains(offer), "is on offer");
                     assert_eq!(Some(offer.from_tree), at);
@@ -225,8 +245,7 @@ impl World {
             assert!(self.may(to, &leg.route));
             let (reach, cost) = self.takes(to, &leg.route);
             took = (took.0.max(reach), took.1 + cost);
-            let blob = leg.route.blob();
-            missing += blob.size.saturating_sub(self.blobs[&blob.digest].verified);
+            missing += self.missing(&leg.route);
             at = Some(leg.to);
         }
         assert_eq!(at, Some(self.manifests[self.goal].tree.object.digest));

@@ -9,14 +9,15 @@ use std::io;
 
 use updraft_delta::{
     BlobError, FrameError, Level, PatchError,
-    blob::{compress_whole, decompress_whole},
+    blob::{Cut, compress_whole, decompress_whole},
 };
 
 use programs::{Machine, Program};
 
 fn packed(contents: &[u8]) -> Vec<u8> {
     let mut blob = Vec::new();
-    compress_whole(contents, contents.len() as u64, Level::FAST, &mut blob).expect("compresses");
+    compress_whole(contents, &Cut::nowhere(contents.len() as u64), Level::FAST, &mut blob)
+        .expect("compresses");
     blob
 }
 

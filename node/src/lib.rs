@@ -47,6 +47,7 @@ pub mod lock;
 pub mod logging;
 pub mod memory;
 pub mod metrics;
+pub mod plain;
 pub mod problem;
 pub mod secret;
 pub mod whole;

@@ -9,7 +9,7 @@ use std::{
 
 use updraft_delta::{
     Level,
-    blob::{compress_whole, decompress_whole},
+    blob::{Cut, compress_whole, decompress_whole},
 };
 
 use super::{
@@ -44,7 +44,8 @@ impl Whole {
     fn of(contents: Vec<u8>) -> Self {
         let mut blob = Vec::new();
         let size = contents.len() as u64;
-        compress_whole(&*contents, size, Level::FAST, &mut blob).expect("into memory");
+        compress_whole(&*contents, &Cut::nowhere(size), Level::FAST, &mut blob)
+            .expect("into memory");
         let rest = blob.strip_prefix(MARK).expect("there are programs");
         let (len, rest) = rest.split_first().expect("the size of a list");
         assert!(*len < 128, "a number of one byte");
@@ -84,7 +85,7 @@ pub(super) fn check(mut input: &[u8]) -> Outcome {
     assert!(high < 64, "a number of two bytes");
     let blob = [&MARK[..], &len, &told, frame].concat();
     let mut out = Out { bytes: Vec::new(), most: contents.len() };
-    match decompress_whole(&*blob, contents.len() as u64, &mut out) {
+    match decompress_whole(&blob, contents.len() as u64, &mut out) {
         Ok(()) => {
             assert_eq!(out.bytes.len(), contents.len(), "another size than was signed");
             assert!(told != *list || out.bytes == *contents, "its own list gives something else");

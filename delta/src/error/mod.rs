@@ -85,6 +85,12 @@ pub enum BlobError {
         /// The most there may be.
         limit: u64,
     },
+    /// Its end is no index of blocks.
+    #[error("the index of the blob's blocks {what}")]
+    Index {
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// Its chunk list breaks the protocol's limits.
     #[error("the blob cannot be described")]
     Describe(#[source] EncodeError),
@@ -224,6 +230,15 @@ pub enum AssembleError {
     /// Unpacking the whole artifact failed.
     #[error("cannot unpack the whole artifact")]
     Whole(#[source] BlobError),
+    /// A file that was to be taken from what lies here cannot be read.
+    #[error("cannot read the file {file}, which lay here")]
+    File {
+        /// Its digest.
+        file: Digest,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// Applying the patch failed.
     #[error("cannot apply the patch")]
     Patch(#[source] PatchError),
@@ -239,9 +254,14 @@ impl AssembleError {
             Self::BlobSize { .. } => Blame::Blob,
             Self::Whole(BlobError::Frame(source)) => source.blame(),
             Self::Whole(
-                BlobError::Programs(_) | BlobError::BadListSize | BlobError::LongList { .. },
+                BlobError::Programs(_)
+                | BlobError::BadListSize
+                | BlobError::LongList { .. }
+                | BlobError::Index { .. },
             ) => Blame::Blob,
-            Self::Whole(_) | Self::Split(SplitError::Sink { .. }) => Blame::Here,
+            Self::Whole(_) | Self::File { .. } | Self::Split(SplitError::Sink { .. }) => {
+                Blame::Here
+            }
             Self::Patch(source) => source.blame(),
             Self::Split(_) => Blame::Blob,
         }

@@ -54,7 +54,7 @@ pub(crate) fn installed(version: &str, tree: Digest, bytes: u64) -> Base {
 
 /// What is known of a blob of which so many bytes are here.
 pub(crate) fn held(verified: u64, holders: u32) -> BlobState {
-    BlobState { verified, holders }
+    BlobState { verified, spared: 0, holders }
 }
 
 /// So many bytes a second.

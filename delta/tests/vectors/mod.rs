@@ -6,7 +6,8 @@
 use std::{collections::BTreeSet, path::Path};
 
 use updraft_delta::{
-    Level, blob,
+    Level,
+    blob::{self, Cut},
     patch::{self, Expected, Options, PartName, StreamName},
 };
 use updraft_protocol::PatchCodec;
@@ -128,12 +129,13 @@ fn wholes_with_programs_are_unpacked() {
         let size = contents.len() as u64;
         let whole = vector(name, || {
             let mut whole = Vec::new();
-            blob::compress_whole(&*contents, size, Level::PUBLISH, &mut whole).expect("small");
+            blob::compress_whole(&*contents, &Cut::nowhere(size), Level::PUBLISH, &mut whole)
+                .expect("small");
             whole
         });
         assert_eq!(whole[..4], *b"UpW\x01");
         let mut unpacked = Vec::new();
-        blob::decompress_whole(&*whole, size, &mut unpacked).expect("made once");
+        blob::decompress_whole(&whole, size, &mut unpacked).expect("made once");
         assert!(unpacked == contents, "{name}");
     }
 }

@@ -243,19 +243,29 @@ impl Peers for SwarmPeers {
 
 /// A blob under way, as the fetch room sees it.
 #[derive(Debug)]
-pub(super) struct Shelf(pub(super) PartialBlob);
+pub(super) struct Shelf {
+    /// The blob.
+    pub(super) blob: PartialBlob,
+    /// One flag for each chunk that is needed; `None` if all are.
+    pub(super) wanted: Option<Arc<[bool]>>,
+}
 
 impl Chunks for Shelf {
+    /// What is not needed is as good as held.
     fn held(&self) -> Vec<bool> {
-        self.0.held()
+        let mut held = self.blob.held();
+        if let Some(wanted) = &self.wanted {
+            held.iter_mut().zip(&**wanted).for_each(|(held, wanted)| *held |= !wanted);
+        }
+        held
     }
 
     fn chunk_size(&self) -> u32 {
-        self.0.chunks().chunk_size
+        self.blob.chunks().chunk_size
     }
 
     fn keep(&self, index: u32, bytes: &[u8]) -> Result<(), KeepError> {
-        self.0.write_chunk(index, bytes).map_err(|refused| {
+        self.blob.write_chunk(index, bytes).map_err(|refused| {
             if refused.is_senders_fault() {
                 KeepError::WrongDigest
             } else {
@@ -265,7 +275,7 @@ impl Chunks for Shelf {
     }
 }
 
-/// A complete blob, read by position; every chunk is checked when it is read.
+/// A blob, read by position; every chunk is checked when it is read.
 pub(super) struct StoredBlob {
     store: Store,
     digest: Digest,
@@ -286,6 +296,13 @@ impl StoredBlob {
         Ok(list.map(|list| Self { store: store.clone(), digest, list, cache: Mutex::default() }))
     }
 
+    /// A blob of which only some chunks are here; reading others is an error. It can be read for as long as somebody
+    /// has a handle on it.
+    pub(super) fn in_part(store: &Store, partial: &PartialBlob) -> Self {
+        let list = Arc::new(partial.chunks().clone());
+        Self { store: store.clone(), digest: partial.blob().digest, list, cache: Mutex::default() }
+    }
+
     fn chunk(&self, index: u32) -> io::Result<Arc<Vec<u8>>> {
         let mut cache = lock(&self.cache);
         if let Some((_, bytes)) = cache.iter().find(|(cached, _)| *cached == index) {
@@ -295,7 +312,7 @@ impl StoredBlob {
         let rotten = || {
             io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("chunk {index} of the blob is damaged"),
+                format!("chunk {index} of the blob is missing or damaged"),
             )
         };
         let bytes = Arc::new(read.ok_or_else(rotten)?);
@@ -333,30 +350,6 @@ impl ReadAt for StoredBlob {
             offset += len as u64;
         }
         Ok(())
-    }
-}
-
-/// An open file, read by position.
-#[derive(Debug)]
-pub(super) struct PlainFile {
-    file: std::fs::File,
-    size: u64,
-}
-
-impl PlainFile {
-    pub(super) fn new(file: std::fs::File) -> io::Result<Self> {
-        let size = file.metadata()?.len();
-        Ok(Self { file, size })
-    }
-}
-
-impl ReadAt for PlainFile {
-    fn size(&self) -> u64 {
-        self.size
-    }
-
-    fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        std::os::unix::fs::FileExt::read_exact_at(&self.file, out, offset)
     }
 }
 

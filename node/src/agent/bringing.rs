@@ -71,14 +71,15 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
         let damaged = |error| JobError::Damaged(format!("the signed chunk list is {error}"));
         match some(bytes).and_then(|bytes| codec::decode(&bytes).map_err(damaged)) {
             Ok(list) => {
-                out.push(ErrandAction::Blob { blob: piece.blob, list, holders });
+                let (blob, wanted) = (piece.blob, piece.wanted.clone());
+                out.push(ErrandAction::Blob { blob, list, wanted, holders });
                 Ok(Stage::Fetching)
             }
             Err(error) => self.on_not_brought(error, out),
         }
     }
 
-    /// The blob is complete: it was here, or has come.
+    /// The blob is complete, or what is needed of it: it was here, or has come.
     pub(super) fn on_brought(
         &mut self,
         report: Option<&Report<P>>,
@@ -86,20 +87,25 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
     ) -> Step<P> {
         if let Some(piece) = self.pieces.pop_front() {
             // Another way may begin with what this one brought.
-            if !self.brought.blobs.contains(&piece.blob.digest) {
+            if piece.wanted.is_none() && !self.brought.blobs.contains(&piece.blob.digest) {
                 self.brought.blobs.push(piece.blob.digest);
             }
             self.reviewed &= report.is_none();
-            let given = || report.map(|report| &report.sources).into_iter().flatten();
-            let bytes = given().map(|(_, bytes)| bytes).sum();
-            let sources = given().map(|(peer, bytes)| (peer.to_string(), *bytes)).collect();
-            let patch_bytes = if piece.is_patch { bytes } else { 0 };
-            let (duplicates, wrong) = report.map_or((0, 0), |came| (came.duplicate, came.wrong));
-            let route = Vec::new();
-            let fetched = Fetched { route, bytes, patch_bytes, sources, duplicates, wrong };
-            self.brought.fetched.add(fetched);
+            self.count(report, piece.is_patch);
         }
         self.next_piece(out)
+    }
+
+    /// Adds who gave what.
+    pub(super) fn count(&mut self, report: Option<&Report<P>>, is_patch: bool) {
+        let given = || report.map(|report| &report.sources).into_iter().flatten();
+        let bytes = given().map(|(_, bytes)| bytes).sum();
+        let sources = given().map(|(peer, bytes)| (peer.to_string(), *bytes)).collect();
+        let patch_bytes = if is_patch { bytes } else { 0 };
+        let (duplicates, wrong) = report.map_or((0, 0), |came| (came.duplicate, came.wrong));
+        let route = Vec::new();
+        let fetched = Fetched { route, bytes, patch_bytes, sources, duplicates, wrong };
+        self.brought.fetched.add(fetched);
     }
 
     pub(super) fn on_not_brought(

@@ -2,7 +2,7 @@
 //! Pure.
 //!
 //! ```text
-//!  peers? ─> survey ─> what lies here? ─> the way ─> (the DHT, and the way again) ─> peers? ─> listing
+//!  peers? ─> survey ─> (files here?) ─> what lies here? ─> the way ─> (the DHT, and the way again) ─> peers? ─> listing
 //!     ┌──────────────────────────────────────────────────────────────────────────────────────────┘
 //!     └─> for each blob: is it here? ─> peers? ─> (the DHT) ─> chunk list ─> its chunks
 //! ```
@@ -25,7 +25,7 @@ use updraft_protocol::{Blob, ChunkList, Digest, Manifest, ObjectRef, TransferAns
 use super::{
     action::{Fetched, Job, JobError},
     bringing::some,
-    route::{Here, Means, blobs, candidates, choose},
+    route::{Here, Means, Sighted, Spared, blobs, candidates, choose, may_reuse},
     survey::{Holders, Survey},
 };
 use crate::fetch::{GaveUp, PeerError, Report};
@@ -40,6 +40,9 @@ pub enum ErrandInput<P> {
     Peers(Vec<P>),
     /// The end of [`ErrandAction::AskHolding`].
     Holding(P, Digest, Result<TransferAnswer, PeerError>),
+    /// The end of [`ErrandAction::Spare`]: no chunks if none is spared, or nobody could tell, and who gave what to find
+    /// it out.
+    Spared(Option<Spared>, Option<Report<P>>),
     /// The end of [`ErrandAction::LookUp`]: whom the DHT names as holders of a blob.
     Named(Digest, Vec<P>),
     /// The end of [`ErrandAction::Look`]. What is not in it does not lie here.
@@ -65,6 +68,9 @@ pub enum ErrandAction<P> {
     LookUp(Digest),
     /// What of these blobs lies here?
     Look(Vec<Digest>),
+    /// Which chunks of the whole artifact are not needed, because the files that they unpack to lie here? Who may have
+    /// its listing and its ends, too.
+    Spare(Vec<P>),
     /// So many bytes are to be fetched: for people who watch.
     Missing(u64),
     /// Bring an object here, from these peers if it does not lie here.
@@ -74,12 +80,14 @@ pub enum ErrandAction<P> {
         /// Whom to ask, in this order.
         holders: Vec<P>,
     },
-    /// Fetch a blob and make it complete.
+    /// Fetch a blob and make it complete, or the chunks of it that are needed.
     Blob {
         /// Which.
         blob: Blob,
         /// Its chunks, as they are signed for.
         list: ChunkList,
+        /// One flag for each chunk that is needed; `None` if all are.
+        wanted: Option<Arc<[bool]>>,
         /// Whom to ask first.
         holders: Vec<P>,
     },
@@ -118,6 +126,8 @@ pub(super) enum Stage<P> {
     Gathering,
     /// What they hold.
     Surveying(Survey<P>),
+    /// Which files of the release lie here.
+    Sparing(Sight),
     /// What lies here, so that a way can be chosen.
     Weighing(Sight),
     /// Whom the DHT names, for these blobs.
@@ -154,10 +164,12 @@ pub(super) enum Sight {
 }
 
 /// A blob to bring.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Piece {
     pub(super) blob: Blob,
     pub(super) is_patch: bool,
+    /// The chunks that are needed, if not all are.
+    pub(super) wanted: Option<Arc<[bool]>>,
 }
 
 /// What comes next, or why nothing does.
@@ -172,6 +184,9 @@ pub struct Errand<P> {
     /// What is still to be brought; the first is under way.
     pub(super) pieces: VecDeque<Piece>,
     pub(super) brought: Brought,
+    /// What of the whole artifact need not be fetched, and whether that was asked.
+    pub(super) spared: Option<Spared>,
+    looked_for_files: bool,
     /// What this machine has for making contents.
     pub(super) means: Means,
     /// The same when the way was chosen, and the peers that were there then.
@@ -205,6 +220,8 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
             holders: Holders::new(),
             pieces: VecDeque::new(),
             brought: Brought::default(),
+            spared: None,
+            looked_for_files: false,
             means: Means::default(),
             means_then: Means::default(),
             near: BTreeSet::new(),
@@ -252,6 +269,11 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
             (Stage::New, _) => ask_peers(Stage::Gathering, out),
             (Stage::Gathering, ErrandInput::Peers(peers)) => self.survey(&peers, now, out),
             (Stage::Surveying(survey), input) => self.on_survey(survey, input, now, out),
+            (Stage::Sparing(sight), ErrandInput::Spared(spared, came)) => {
+                self.spared = spared;
+                self.count(came.as_ref(), false);
+                self.look_around(sight, out)
+            }
             (Stage::Weighing(sight), ErrandInput::Here(here)) => self.weigh(sight, &here, out)?,
             (Stage::Searching(open), ErrandInput::Named(blob, named)) => {
                 self.on_named(open, blob, named, out)
@@ -331,30 +353,48 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
 
     fn on_survey(
         &mut self,
-        mut survey: Survey<P>,
+        survey: Survey<P>,
         input: ErrandInput<P>,
         now: Duration,
         out: &mut Vec<ErrandAction<P>>,
     ) -> Stage<P> {
-        hear(&mut survey, input, out);
-        if !survey.is_over(now) {
-            return Stage::Surveying(survey);
-        }
-        if survey.is_waiting() {
-            out.push(ErrandAction::Enough);
-        }
-        self.holders = survey.into_holders();
+        self.holders = match hear(survey, input, now, out) {
+            Ok(holders) => holders,
+            Err(survey) => return Stage::Surveying(survey),
+        };
         match &self.purpose {
-            Purpose::Fetch(job) | Purpose::Plan(job) => {
-                look(job, out);
-                Stage::Weighing(Sight::Near)
-            }
+            Purpose::Fetch(_) | Purpose::Plan(_) => self.look_for_files(Sight::Near, out),
             Purpose::Mirror(manifest) => {
-                let piece = |blob: &Blob| Piece { blob: *blob, is_patch: false };
+                let piece = |blob: &Blob| Piece { blob: *blob, is_patch: false, wanted: None };
                 self.pieces = manifest.blobs().map(piece).collect();
                 ask_peers(Stage::Meeting, out)
             }
         }
+    }
+
+    /// Asks which files of the release lie here, if that may pay, somebody can tell, and nobody was asked before.
+    fn look_for_files(&mut self, sight: Sight, out: &mut Vec<ErrandAction<P>>) -> Stage<P> {
+        let Purpose::Fetch(job) = &self.purpose else { return self.look_around(sight, out) };
+        let whole = self.holders.get(&job.manifest.whole.digest);
+        if self.looked_for_files || whole.is_none_or(BTreeSet::is_empty) || !may_reuse(job) {
+            return self.look_around(sight, out);
+        }
+        self.looked_for_files = true;
+        let who: BTreeSet<P> = whole.into_iter().flatten().chain(&self.near).copied().collect();
+        out.push(ErrandAction::Spare(who.into_iter().collect()));
+        Stage::Sparing(sight)
+    }
+
+    fn look_around(&self, sight: Sight, out: &mut Vec<ErrandAction<P>>) -> Stage<P> {
+        if let Some(job) = self.job() {
+            look(job, out);
+        }
+        Stage::Weighing(sight)
+    }
+
+    /// What is known of the blobs on all ways.
+    pub(super) fn sighted<'a>(&'a self, here: &'a BTreeMap<Digest, Here>) -> Sighted<'a, P> {
+        Sighted { here, holders: &self.holders, spared: self.spared.as_ref() }
     }
 
     /// Chooses the way, as far as is known who holds what.
@@ -366,7 +406,7 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
     ) -> Step<P> {
         // A mirror takes all there is.
         let Some(job) = self.job() else { return Ok(ask_peers(Stage::Meeting, out)) };
-        let journey = choose(job, here, &self.holders, &self.means)?;
+        let journey = choose(job, &self.sighted(here), &self.means)?;
         if let Purpose::Plan(_) = &self.purpose {
             self.brought.journey = Some(journey);
             return Ok(self.end(out));
@@ -398,13 +438,10 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
         if open.remove(&blob) && !named.is_empty() {
             self.holders.entry(blob).or_default().extend(named);
         }
-        match self.job() {
-            Some(job) if open.is_empty() => {
-                look(job, out);
-                Stage::Weighing(Sight::Far)
-            }
-            _ => Stage::Searching(open),
+        if open.is_empty() {
+            return self.look_for_files(Sight::Far, out);
         }
+        Stage::Searching(open)
     }
 
     /// Whoever holds anything of the release may have its listing, and so may everybody else.
@@ -422,17 +459,26 @@ pub(super) fn ask_peers<P>(then: Stage<P>, out: &mut Vec<ErrandAction<P>>) -> St
     then
 }
 
-/// Takes an answer in a survey, and puts the next question to who gave it.
+/// Takes an answer in a survey, and puts the next question to who gave it. Gives who holds what, or the survey again if
+/// more is to be waited for.
 pub(super) fn hear<P: Copy + Ord>(
-    survey: &mut Survey<P>,
+    mut survey: Survey<P>,
     input: ErrandInput<P>,
+    now: Duration,
     out: &mut Vec<ErrandAction<P>>,
-) {
+) -> Result<Holders<P>, Survey<P>> {
     if let ErrandInput::Holding(peer, blob, answer) = input
         && let Some((peer, blob)) = survey.on_answer(peer, blob, &answer)
     {
         out.push(ErrandAction::AskHolding(peer, blob));
     }
+    if !survey.is_over(now) {
+        return Err(survey);
+    }
+    if survey.is_waiting() {
+        out.push(ErrandAction::Enough);
+    }
+    Ok(survey.into_holders())
 }
 
 /// Asks what lies here of all blobs that a way may lead through.

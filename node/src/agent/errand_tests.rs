@@ -13,6 +13,9 @@ use crate::{
 #[path = "reviewing_tests.rs"]
 mod reviewing;
 
+#[path = "sparing_tests.rs"]
+mod sparing;
+
 const WHOLE: u64 = 40_000_000;
 const PATCH: u64 = 1_000_000;
 
@@ -57,6 +60,12 @@ struct World {
     asked: Vec<(u8, Digest)>,
     looked_up: Vec<Digest>,
     fetched: Vec<(Digest, Vec<u8>)>,
+    /// What is spared by files that lie here, and who gave what to find it out.
+    spared: Option<Spared>,
+    ends: Option<Report<u8>>,
+    asked_for_files: Vec<Vec<u8>>,
+    /// The chunks that were wanted of the last blob.
+    wanted: Option<Arc<[bool]>>,
     listing_of: Vec<u8>,
     missing: Option<u64>,
     told: Vec<u64>,
@@ -158,8 +167,13 @@ impl World {
                 let bytes = self.objects.get(&object.digest).filter(|_| !holders.is_empty());
                 ErrandInput::Object(object.digest, Ok(bytes.cloned()))
             }
-            ErrandAction::Blob { blob, list, holders } => {
+            ErrandAction::Spare(who) => {
+                self.asked_for_files.push(who);
+                ErrandInput::Spared(self.spared.clone(), self.ends.clone())
+            }
+            ErrandAction::Blob { blob, list, wanted, holders } => {
                 assert_eq!(list.blob_size, blob.size, "its own chunk list");
+                self.wanted = wanted;
                 self.fetched.push((blob.digest, holders.clone()));
                 let end = self.lost.get(&blob.digest).cloned().map_or_else(
                     || {

@@ -18,6 +18,7 @@ use super::{
     errand::{Brought, Errand, ErrandAction, ErrandInput},
     installing::is_full,
     operation::OperationId,
+    reusing,
     route::Here,
 };
 use crate::{
@@ -150,7 +151,18 @@ impl<'a> Driver<'a> {
                 ErrandInput::Object(object.digest, bytes)
             }
             .boxed(),
-            ErrandAction::Blob { blob, list, holders } => {
+            ErrandAction::Spare(who) => {
+                let job = self.errand.job().cloned();
+                async move {
+                    let (spared, came) = match job {
+                        Some(job) => reusing::spare(context, peers, &job, &who).await,
+                        None => (None, None),
+                    };
+                    ErrandInput::Spared(spared, came)
+                }
+                .boxed()
+            }
+            ErrandAction::Blob { blob, list, wanted, holders } => {
                 let (done, missing, watched) = (self.errand.bytes(), self.missing, self.watched);
                 let progress = move |bytes| {
                     if let Some(job) = watched {
@@ -158,7 +170,8 @@ impl<'a> Driver<'a> {
                     }
                 };
                 async move {
-                    let end = bring_blob(context, peers, &blob, list, holders, progress).await;
+                    let what = (&blob, list);
+                    let end = bring_blob(context, peers, what, wanted, holders, progress).await;
                     ErrandInput::Blob(blob.digest, end)
                 }
                 .boxed()
@@ -185,22 +198,22 @@ async fn look(store: Store, blobs: Vec<Digest>) -> BTreeMap<Digest, Here> {
     })
 }
 
-/// Fetches one blob and makes it complete in the store.
-async fn bring_blob(
+/// Fetches one blob and makes it complete in the store, or those of its chunks that are `wanted`.
+pub(super) async fn bring_blob(
     context: &Context,
     peers: Arc<SwarmPeers>,
-    blob: &Blob,
-    list: ChunkList,
+    (blob, list): (&Blob, ChunkList),
+    wanted: Option<Arc<[bool]>>,
     holders: Vec<PeerId>,
     progress: impl Fn(u64),
 ) -> Result<Report<PeerId>, JobError> {
     let (store, begun) = (context.store.clone(), *blob);
     let shelf = blocking(move || store.begin_blob(&begun, &list)).await?;
-    let started = Instant::now();
+    let (started, in_part) = (Instant::now(), wanted.is_some());
     let report = {
         let bytes = watch::Sender::new(0);
         let mut seen = bytes.subscribe();
-        let chunks = Arc::new(Shelf(shelf.clone()));
+        let chunks = Arc::new(Shelf { blob: shelf.clone(), wanted });
         let fetch = fetch::fetch_blob(peers, chunks, blob.digest, holders, context.limits, &bytes);
         tokio::pin!(fetch);
         loop {
@@ -223,7 +236,7 @@ async fn bring_blob(
     let given: Vec<u64> = report.sources.values().copied().collect();
     blocking(move || {
         gauges.fetched(&given, took);
-        shelf.finish()
+        if in_part && !shelf.is_complete() { Ok(()) } else { shelf.finish() }
     })
     .await?;
     let bytes = report.sources.values().sum();
@@ -232,7 +245,7 @@ async fn bring_blob(
 }
 
 /// An object from the store, or from whoever has it, kept from then on; `None` if nobody has it.
-async fn bring_object(
+pub(super) async fn bring_object(
     context: &Context,
     peers: &SwarmPeers,
     object: ObjectRef,

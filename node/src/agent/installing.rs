@@ -10,17 +10,19 @@ use std::{
     time::Instant,
 };
 
-use updraft_delta::{AssembleError, Blame, ReadAt, Route, assemble::assemble};
+use updraft_delta::{AssembleError, Blame, Gauge, ReadAt, Route, assemble::assemble};
 use updraft_protocol::{ComponentName, ReleaseVersion, Tree, codec};
 
 use super::{
     action::{Fetched, Installation, Job, JobError, Leg},
-    adapters::{PlainFile, StoredBlob},
+    adapters::StoredBlob,
     context::{Context, lock},
     lifecycle::InstalledVersion,
+    reusing::InPart,
 };
 use crate::{
     install::{InstallError, Installer},
+    plain::PlainFile,
     problem::chain,
 };
 
@@ -67,12 +69,25 @@ fn make_ready(
 ) -> Result<(Live, Tree), JobError> {
     let tree = tree(context, installer, job)?;
     let base = base(installer, job, fetched)?;
+    let in_part = InPart::of(context, installer, fetched);
+    let in_part = in_part.map_err(|error| JobError::Failed(chain(&error)))?;
     let digest = &job.manifest.tree.object.digest;
     let staged = installer.stage(&job.manifest.version, digest, &tree, |out| {
-        build(context, &fetched.route, &*base, out)
+        match (&in_part, &fetched.route[..]) {
+            (Some(part), [leg]) => {
+                let write = |out: &mut dyn Write| part.write(context, &tree, out);
+                fill(context, leg, Gauge::Unpack, out, write)
+            }
+            (_, route) => build(context, route, &*base, out),
+        }
     });
     match staged {
-        Ok(_) => Ok((Live::NotYet, tree)),
+        Ok(_) => {
+            if let Some(part) = in_part {
+                part.discard(context);
+            }
+            Ok((Live::NotYet, tree))
+        }
         Err(InstallError::AlreadyLive { .. }) => Ok((Live::Already, tree)),
         Err(error) => Err(blame(&error, fetched)),
     }
@@ -263,14 +278,26 @@ fn step(
             Route::Patch(offer.ok_or(BuildError::NotOffered)?.clone())
         }
     };
+    let gauge = route.gauge();
+    fill(context, leg, gauge, out, |out| assemble(&route, leg.to.tree.bytes, &blob, from, out))
+}
+
+/// Writes the contents to which a step leads, and notes how long that took.
+fn fill(
+    context: &Context,
+    leg: &Leg,
+    gauge: Gauge,
+    out: &mut dyn Write,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), AssembleError>,
+) -> Result<(), BuildError> {
     let began = Instant::now();
-    assemble(&route, leg.to.tree.bytes, &blob, from, &mut *out)
+    write(&mut *out)
         .and_then(|()| {
             out.flush()
                 .map_err(|error| AssembleError::Whole(updraft_delta::BlobError::Write(error)))
         })
         .map_err(|source| BuildError::Leg { leg: Box::new(leg.clone()), source })?;
-    context.gauges.wrote(route.gauge(), leg.to.tree.bytes, began.elapsed());
+    context.gauges.wrote(gauge, leg.to.tree.bytes, began.elapsed());
     Ok(())
 }
 

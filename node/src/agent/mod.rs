@@ -65,6 +65,7 @@ mod packed;
 mod passing;
 mod proposals;
 mod restore;
+mod reusing;
 mod reviewing;
 mod route;
 mod rules;

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use updraft_delta::Journey;
+use updraft_delta::{Journey, Route};
 use updraft_protocol::Digest;
 
 use super::{
@@ -51,19 +51,16 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
     /// A newcomer has answered, or time passed.
     pub(super) fn on_review(
         &mut self,
-        mut survey: Survey<P>,
+        survey: Survey<P>,
         input: ErrandInput<P>,
         now: Duration,
         out: &mut Vec<ErrandAction<P>>,
     ) -> Stage<P> {
-        hear(&mut survey, input, out);
-        if !survey.is_over(now) {
-            return Stage::Reviewing(survey);
-        }
-        if survey.is_waiting() {
-            out.push(ErrandAction::Enough);
-        }
-        for (blob, holders) in survey.into_holders() {
+        let found = match hear(survey, input, now, out) {
+            Ok(found) => found,
+            Err(survey) => return Stage::Reviewing(survey),
+        };
+        for (blob, holders) in found {
             self.holders.entry(blob).or_default().extend(holders);
         }
         if let Some(job) = self.job() {
@@ -80,7 +77,7 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
     ) -> Step<P> {
         self.means_then = self.means;
         let other = self.job().zip(self.brought.journey.as_ref()).and_then(|(job, journey)| {
-            choose_again(job, here, &self.holders, &self.means, journey)
+            choose_again(job, &self.sighted(here), &self.means, journey)
         });
         if let Some(other) = other {
             tracing::info!(
@@ -97,9 +94,13 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
 
     /// Goes this way from now on.
     pub(super) fn take(&mut self, journey: Journey) {
+        let spared = self.spared.as_ref();
         let piece = |leg: &updraft_delta::journey::Leg| Piece {
             blob: *leg.route.blob(),
             is_patch: leg.route.is_patch(),
+            wanted: spared
+                .filter(|_| matches!(leg.route, Route::Reuse(_)))
+                .map(|spared| spared.wanted.clone()),
         };
         self.pieces = journey.legs.iter().map(piece).collect();
         self.brought.journey = Some(journey);

@@ -1,14 +1,18 @@
 //! Which way to a release a job takes, given what lies here and who holds what. Pure; the costs of ways are those of the
 //! delta crate.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use updraft_delta::{
+    blob::LEAST_BLOCK,
     journey::{Journey, journey, weigh_again},
     plan::{self, BlobState, Excluded, NoRoute, Situation},
     rates::Rates,
 };
-use updraft_protocol::{Blob, ChunkList, Digest, Holding, Manifest};
+use updraft_protocol::{Blob, ChunkList, Digest, Holding, Manifest, PatchOffer};
 
 use super::{
     action::{Job, JobError},
@@ -60,6 +64,52 @@ impl Here {
             }
         }
     }
+
+    /// Bytes that are spared of those that do not lie here.
+    fn spared_bytes(&self, blob: &Blob, spared: &Spared) -> u64 {
+        let size = u64::from(ChunkList::chunk_size_for(blob.size));
+        let is_here = |(index, wanted): &(u32, &bool)| !**wanted && self.holding.holds(*index);
+        let twice = (0..).zip(&*spared.wanted).filter(is_here).count() as u64;
+        spared.bytes.saturating_sub(twice.saturating_mul(size))
+    }
+}
+
+/// What of a release's whole artifact need not be fetched, because the files that it unpacks to lie here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spared {
+    /// One flag for each chunk: whether it is needed all the same.
+    pub wanted: Arc<[bool]>,
+    /// Bytes of the chunks that are not.
+    pub bytes: u64,
+}
+
+impl Spared {
+    /// Without the chunks that are not wanted.
+    pub fn new(list: &ChunkList, wanted: Vec<bool>) -> Self {
+        let of = |(index, wanted): (u32, &bool)| {
+            let span = list.span(index).filter(|_| !wanted);
+            span.map_or(0, |span| u64::from(span.len))
+        };
+        let bytes = (0..).zip(&wanted).map(of).sum();
+        Self { wanted: wanted.into(), bytes }
+    }
+}
+
+/// Patches below this share of the whole artifact, in percent, are taken without looking which files lie here: to look
+/// takes the chunk list and two chunks of the whole.
+const SMALL_PATCH_PERCENT: u64 = 15;
+
+/// Whether it may pay to look which files of a release lie here.
+pub(super) fn may_reuse(job: &Job) -> bool {
+    let Some(base) = &job.base else { return false };
+    let whole = job.manifest.whole.size;
+    let is_small = |patch: &PatchOffer| {
+        u128::from(patch.blob.size) * 100 < u128::from(whole) * u128::from(SMALL_PATCH_PERCENT)
+    };
+    job.route != RouteChoice::WholeOnly
+        // Less is never cut into blocks.
+        && job.manifest.tree.bytes > LEAST_BLOCK
+        && !job.manifest.patches_from(&base.tree).any(is_small)
 }
 
 /// The blobs that may be part of a way: the release's own first, and patches last that start from what is neither
@@ -93,26 +143,35 @@ pub(super) fn blobs(job: &Job) -> impl Iterator<Item = &Blob> {
     std::iter::once(&job.manifest).chain(&job.others).flat_map(|manifest| manifest.blobs())
 }
 
-/// The cheapest way, given what of each blob is `here`.
+/// What is known of the blobs of a job's ways.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sighted<'a, P> {
+    /// What of each blob is here.
+    pub(super) here: &'a BTreeMap<Digest, Here>,
+    /// Who has it.
+    pub(super) holders: &'a Holders<P>,
+    /// What of the whole artifact is spared.
+    pub(super) spared: Option<&'a Spared>,
+}
+
+/// The cheapest way.
 pub(super) fn choose<P>(
     job: &Job,
-    here: &BTreeMap<Digest, Here>,
-    holders: &Holders<P>,
+    sighted: &Sighted<'_, P>,
     means: &Means,
 ) -> Result<Journey, JobError> {
-    let outlook = Outlook::of(job, here, holders);
+    let outlook = Outlook::of(job, sighted);
     outlook.journey(job, means).map_err(|error| JobError::Failed(error.to_string()))
 }
 
 /// The way to go instead of the `present` one, if there is one that takes much less of what is left.
 pub(super) fn choose_again<P>(
     job: &Job,
-    here: &BTreeMap<Digest, Here>,
-    holders: &Holders<P>,
+    sighted: &Sighted<'_, P>,
     means: &Means,
     present: &Journey,
 ) -> Option<Journey> {
-    let outlook = Outlook::of(job, here, holders);
+    let outlook = Outlook::of(job, sighted);
     let best = outlook.journey(job, means).ok()?;
     let now = weigh_again(present, &job.manifest, &others(job), &outlook.situation(means));
     // A way that cannot be gone any more is left for any other.
@@ -127,12 +186,15 @@ struct Outlook {
 }
 
 impl Outlook {
-    fn of<P>(job: &Job, here: &BTreeMap<Digest, Here>, holders: &Holders<P>) -> Self {
+    fn of<P>(job: &Job, sighted: &Sighted<'_, P>) -> Self {
         let state = |blob: &Blob| {
-            let holders = holders.get(&blob.digest).map_or(0, BTreeSet::len);
-            let here = here.get(&blob.digest).unwrap_or(&Here::NOTHING);
+            let holders = sighted.holders.get(&blob.digest).map_or(0, BTreeSet::len);
+            let here = sighted.here.get(&blob.digest).unwrap_or(&Here::NOTHING);
+            let is_whole = blob.digest == job.manifest.whole.digest;
+            let spared = sighted.spared.filter(|_| is_whole);
             BlobState {
                 verified: here.verified_bytes(blob),
+                spared: spared.map_or(0, |spared| here.spared_bytes(blob, spared)),
                 holders: u32::try_from(holders).unwrap_or(u32::MAX),
             }
         };

@@ -224,6 +224,8 @@ impl From<BuildError> for Problem {
             BuildError::Compress(_) | BuildError::Work { .. } => {
                 Self::from_error(file_code(&error), &error)
             }
+            BuildError::Untrue(_) => Self::from_error(Code::Failed, &error)
+                .hint("publish again, and see that nothing changes the files meanwhile"),
         }
     }
 }

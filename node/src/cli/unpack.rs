@@ -3,13 +3,16 @@
 //! How that is done, [`workplace`](super::workplace) knows; here is what is written, and that every file is checked.
 //! Nothing is believed of a blob but what the tree says.
 
-use std::{fs::File, io::BufReader, path::Path};
+use std::{fs::File, path::Path};
 
 use updraft_delta::{FolderSink as _, TreeWriter, blob::decompress_whole};
 use updraft_protocol::{Node, Tree, TreePath};
 
 use super::workplace::{Abandoned, Files, Over, Workplace, under};
-use crate::problem::{Code, Problem};
+use crate::{
+    plain::PlainFile,
+    problem::{Code, Problem},
+};
 
 /// A place beside the destination for this release. A file takes the place of a file.
 pub(super) fn beside(destination: &Path, tree: &Tree) -> Result<Workplace, Problem> {
@@ -57,8 +60,8 @@ fn write_tree(
         files.folder(&entry.path)?;
     }
     let mut writer = TreeWriter::new(tree, files);
-    let blob = BufReader::new(File::open(blob)?);
-    if let Err(error) = decompress_whole(blob, tree.content_size(), &mut writer) {
+    let blob = PlainFile::new(File::open(blob)?)?;
+    if let Err(error) = decompress_whole(&blob, tree.content_size(), &mut writer) {
         // What the tree says about the bytes is nearer to the cause than what the stream says.
         return Err(writer.failure().map_or_else(|| error.into(), Into::into));
     }
@@ -104,6 +107,7 @@ mod tests {
     use std::fs;
 
     use tempfile::TempDir;
+    use updraft_delta::blob::{Cut, compress_whole};
     use updraft_protocol::{Digest, Entry, FileMode};
 
     use super::{super::workplace::Wanted, *};
@@ -118,7 +122,7 @@ mod tests {
         let place = beside(&folder.path().join("x"), &tree).expect("a place");
         let packed = File::create(place.path(BLOB)).expect("a file");
         let level = updraft_delta::Level::default();
-        updraft_delta::blob::compress_whole(&*contents, 1_000, level, packed).expect("packs");
+        compress_whole(&*contents, &Cut::nowhere(1_000), level, packed).expect("packs");
         let wanted = Wanted::default();
         let abandoned = wanted.watched();
         drop(wanted);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use tempfile::NamedTempFile;
-use updraft_delta::{BlobError, offer};
+use updraft_delta::{AssembleError, BlobError, offer};
 use updraft_protocol::{
     Blob, ChannelName, Compatibility, ComponentName, Digest, Head, Manifest, NetworkId, ObjectRef,
     ReleaseKind, ReleaseVersion, Severity, Signed, Target, Timestamp, TreeRef, Verified,
@@ -23,7 +23,10 @@ use super::{
     patches::{Chosen, Goal, MadePatch},
     source::{Source, SourceError},
 };
-use crate::bundle::{BundleError, BundleWriter};
+use crate::{
+    bundle::{BundleError, BundleWriter},
+    plain::PlainFile,
+};
 
 /// What a person says about a release.
 #[derive(Debug, Clone)]
@@ -69,6 +72,9 @@ pub enum BuildError {
     /// Compressing failed.
     #[error("cannot compress the contents")]
     Compress(#[source] BlobError),
+    /// What was compressed does not unpack to the files: they changed meanwhile, this machine errs, or Updraft does.
+    #[error("the whole artifact that was made is not one of these files")]
+    Untrue(#[source] AssembleError),
     /// The bytes cannot be kept while the release is built.
     #[error("cannot keep the release's bytes in {path} while it is built")]
     Work {
@@ -146,10 +152,14 @@ pub fn build(
     let mut chosen = Chosen::of(past, Digest::of(&tree), size, effort);
     let new = if chosen.is_empty() { None } else { Some(read_all(source)?) };
     let described = match &new {
-        Some(new) => offer::whole(&**new, size, effort.level, whole.as_file_mut()),
-        None => offer::whole(source.contents(), size, effort.level, whole.as_file_mut()),
+        Some(new) => offer::whole(source.tree(), || &**new, effort.level, whole.as_file_mut()),
+        None => {
+            offer::whole(source.tree(), || source.contents(), effort.level, whole.as_file_mut())
+        }
     }
     .map_err(compress_error)?;
+    let made = whole.reopen().and_then(PlainFile::new).map_err(failed)?;
+    offer::prove_whole(described.blob, &made, source.tree()).map_err(BuildError::Untrue)?;
     told(Step::Compressed {
         bytes: size,
         blob: described.blob.size,

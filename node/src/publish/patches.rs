@@ -6,7 +6,6 @@
 
 use std::{
     collections::BTreeSet,
-    io::{BufReader, Seek as _},
     path::Path,
     sync::mpsc::{SyncSender, sync_channel},
     thread,
@@ -25,6 +24,7 @@ use super::{
     budget::{Budget, Work, eta},
     ledger::Trusted,
 };
+use crate::plain::PlainFile;
 
 /// A patch that is offered, and its bytes.
 #[derive(Debug)]
@@ -252,9 +252,9 @@ fn contents_of(past: &Manifest, trusted: &Trusted<'_>, work: &Path) -> Result<Ve
     if !trusted.blob(&past.whole, &mut file).map_err(chain)? {
         return Err("its bytes are not kept here any more".to_owned());
     }
-    file.rewind().map_err(chain)?;
+    let file = PlainFile::new(file).map_err(chain)?;
     let mut contents = Vec::new();
-    blob::decompress_whole(BufReader::new(file), past.tree.bytes, &mut contents).map_err(chain)?;
+    blob::decompress_whole(&file, past.tree.bytes, &mut contents).map_err(chain)?;
     Ok(contents)
 }
 

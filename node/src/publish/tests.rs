@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::Write,
+    io::{Read as _, Write},
     num::NonZeroUsize,
     path::PathBuf,
 };
@@ -161,9 +161,13 @@ fn chunk_list(bundle: &Bundle, blob: &Blob) -> ChunkList {
 /// The contents that a bundle's whole blob holds.
 fn contents(bundle: &Bundle) -> Vec<u8> {
     let manifest = bundle.manifest();
-    let blob = bundle.blob_reader(&manifest.whole.digest).expect("there");
-    let mut out = Vec::new();
-    decompress_whole(std::io::BufReader::new(blob), manifest.tree.bytes, &mut out).expect("whole");
+    let (mut blob, mut out) = (Vec::new(), Vec::new());
+    bundle
+        .blob_reader(&manifest.whole.digest)
+        .expect("there")
+        .read_to_end(&mut blob)
+        .expect("read");
+    decompress_whole(&blob, manifest.tree.bytes, &mut out).expect("whole");
     out
 }
 

@@ -78,8 +78,7 @@ impl Ledger for Shelf<'_> {
         let Some(made) = self.made.values().find(|made| made.manifest.whole == *blob) else {
             return Ok(false);
         };
-        let size = made.source.tree().content_size();
-        offer::whole(made.source.contents(), size, Level::FAST, out)
+        offer::whole(made.source.tree(), || made.source.contents(), Level::FAST, out)
             .map_err(|error| LedgerError::new("an earlier release", error))?;
         Ok(true)
     }

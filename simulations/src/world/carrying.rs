@@ -99,10 +99,12 @@ impl World {
                 self.errand(node, task, ErrandInput::Here(here));
             }
             ErrandAction::Missing(_) => {}
+            // Contents of simulated releases have nothing in common but what patches say.
+            ErrandAction::Spare(_) => self.errand(node, task, ErrandInput::Spared(None, None)),
             ErrandAction::Object { object, holders } => {
                 self.find_object(node, task, object, holders)
             }
-            ErrandAction::Blob { blob, list, holders } => {
+            ErrandAction::Blob { blob, list, holders, .. } => {
                 self.fetch(node, task, blob, Arc::new(list), &holders);
             }
             ErrandAction::Done(result) => {

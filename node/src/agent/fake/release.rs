@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use updraft_delta::{Level, blob::compress_whole};
+use updraft_delta::{
+    Level,
+    blob::{Cut, compress_whole},
+};
 use updraft_protocol::{
     ChannelRole, Compatibility, Digest, Entry, FileMode, LinkTarget, Listing, Manifest, NetworkId,
     NetworkKind, Node, ObjectRef, PatchCodec, PatchOffer, ReleaseKind, ReleaseVersion, Role, Root,
@@ -62,7 +65,8 @@ impl Publisher {
         let object = codec::encode(&tree).expect("a tree");
         let mut packed = Vec::new();
         let size = contents.len() as u64;
-        let whole = compress_whole(&*contents, size, Level::default(), &mut packed).expect("packs");
+        let whole = compress_whole(&*contents, &Cut::nowhere(size), Level::default(), &mut packed)
+            .expect("packs");
         let mut manifest = Manifest {
             network: self.network,
             component: component.parse().expect("a name"),
