@@ -8,7 +8,8 @@
 #   certifi         a tree of a few texts              2026.7.22 → 2026.10.18
 #   jsc             libjavascriptcoregtk, 32 MB (C++)  two security releases, where the archive has both
 # and with --growth, one executable each:
-#   swc, rspack     11 and 52 MB (Rust)                1.16.21 → 1.16.22, 2.3.0 → 2.3.2
+#   esbuild         11 MB (Go)                         0.27.7 → 0.28.0
+#   rspack          52 MB (Rust)                       2.3.0 → 2.3.2
 #   bun, claude     107 and 236 MB (Zig, C++)          1.4.4 → 1.4.5, 2.1.110 → 2.1.111
 # usage: scripts/corpus.sh [--patches | --growth] [FOLDER]     (target/corpus unless told otherwise)
 # Lays them out as FOLDER/<version>/<program>.
@@ -68,7 +69,7 @@ debian() { # debian PACKAGE VERSION FOLDER: nothing if the archive has it no mor
 case $what in
   programs | patches) ;;
   growth)
-    for version in 1.16.21 1.16.22; do npm_package @swc/core-linux-x64-gnu $version swc; done
+    for version in 0.27.7 0.28.0; do npm_package @esbuild/linux-x64 $version esbuild; done
     for version in 2.3.0 2.3.2; do npm_package @rspack/binding-linux-x64-gnu $version rspack; done
     for version in 1.4.4 1.4.5; do npm_package @oven/bun-linux-x64 $version bun; done
     for version in 2.1.110 2.1.111; do npm_package @anthropic-ai/claude-code-linux-x64 $version claude; done

@@ -148,7 +148,8 @@ pub fn smallest(
     Ok(made.min_by_key(|(_, bytes)| bytes.len()).expect("there is one of some codec"))
 }
 
-/// The fast patch, and the dense one if it saves enough for its time; the plain one where sides are too large for them.
+/// The fast patch, and the dense one if it saves enough for its time; the plain one where the contents are too much for
+/// them.
 fn patches(
     old: &[u8],
     new: &[u8],
@@ -159,7 +160,12 @@ fn patches(
     let mut next = || made.next().expect("one for each codec");
     let fast = match next() {
         Ok(fast) => fast,
-        Err(CreateError::TooLargeTogether { .. }) => {
+        // What the plain codec has no trouble with: it compares less, and knows nothing of compressed streams.
+        Err(
+            CreateError::TooLargeTogether { .. }
+            | CreateError::Scattered { .. }
+            | CreateError::Container(_),
+        ) => {
             let options = Options { codec: PatchCodec::BsdiffZstd, level };
             return Ok(vec![(options.codec, patch::create(old, new, &options)?)]);
         }

@@ -6,15 +6,15 @@
 //!  blocks         1    │    2   │  3          fetched: the chunks that 2 lies in, and both ends
 //! ```
 //!
-//! Files are named by their digest alone. Nothing is believed of them: the contents that come out are compared with the
-//! tree like all others.
+//! Files are named by their digest alone, and nothing is believed of them: each is hashed while it is copied, and the
+//! contents that come out are compared with the tree like all others.
 
 use std::{
     io::{self, Write},
     ops::Range,
 };
 
-use updraft_protocol::{ChunkList, Digest, Tree};
+use updraft_protocol::{ChunkList, Digest, Hasher, Tree};
 
 use crate::{
     blob::{Block, Index, decompress_block},
@@ -54,21 +54,23 @@ impl Layout {
         Self { files }
     }
 
-    /// The files that have bytes among these, with the bytes of each, counted in the file.
-    pub fn files(&self, contents: &Range<u64>) -> impl Iterator<Item = (Digest, Range<u64>)> {
-        let Range { start, end } = *contents;
-        let first = self.files.partition_point(|(file, _)| file.end <= start);
-        self.files[first..].iter().take_while(move |(file, _)| file.start < end).map(
-            move |(file, digest)| {
-                let from = start.max(file.start) - file.start;
-                (*digest, from..end.min(file.end) - file.start)
-            },
-        )
+    /// The files that these bytes are, each with its size; `None` if they begin or end within one, as no block of an
+    /// honest publisher does.
+    pub fn files(&self, contents: &Range<u64>) -> Option<impl Iterator<Item = (Digest, u64)>> {
+        let first = self.files.partition_point(|(file, _)| file.end <= contents.start);
+        let after = self.files.partition_point(|(file, _)| file.start < contents.end);
+        let files = self.files.get(first..after).filter(|files| {
+            let from = files.first().map(|(file, _)| file.start);
+            let to = files.last().map(|(file, _)| file.end);
+            (from, to) == (Some(contents.start), Some(contents.end))
+        })?;
+        Some(files.iter().map(|(file, digest)| (*digest, file.end - file.start)))
     }
 
-    /// Whether all files of a block are among those for which `is_here` holds.
+    /// Whether a block is whole files, and all of them are among those for which `is_here` holds.
     pub fn is_here(&self, block: &Block, mut is_here: impl FnMut(&Digest) -> bool) -> bool {
-        self.files(&block.contents).all(|(file, _)| is_here(&file))
+        let files = self.files(&block.contents);
+        files.is_some_and(|mut files| files.all(|(file, _)| is_here(&file)))
     }
 }
 
@@ -118,15 +120,22 @@ fn copy(
     out: &mut impl Write,
 ) -> Result<(), AssembleError> {
     let mut buffer = vec![0; BUFFER];
-    for (file, Range { start, end }) in layout.files(contents) {
-        let mut at = start;
-        while at < end {
-            let len = usize::try_from(end - at).unwrap_or(usize::MAX).min(BUFFER);
+    let cut = AssembleError::Whole(BlobError::Index { what: "cuts a file" });
+    for (file, size) in layout.files(contents).ok_or(cut)? {
+        let lost = |source| AssembleError::File { file, source };
+        let (mut hasher, mut at) = (Hasher::new(), 0);
+        while at < size {
+            let len = usize::try_from(size - at).unwrap_or(usize::MAX).min(BUFFER);
             let piece = &mut buffer[..len];
-            let lost = |source| AssembleError::File { file, source };
             files.read_exact_at(&file, at, piece).map_err(lost)?;
+            hasher.update(piece);
             out.write_all(piece).map_err(|error| AssembleError::Whole(BlobError::Write(error)))?;
             at += len as u64;
+        }
+        // Said here and not when all contents are compared: this is no fault of the blob.
+        if hasher.finish() != file {
+            let changed = io::Error::new(io::ErrorKind::InvalidData, "it is another file by now");
+            return Err(lost(changed));
         }
     }
     Ok(())

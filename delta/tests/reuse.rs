@@ -160,6 +160,20 @@ fn a_file_that_is_gone_meanwhile_is_this_machines_matter() {
 }
 
 #[test]
+fn a_file_that_changes_while_it_is_copied_is_this_machines_matter() {
+    let files = noise_files(&[200_000, 200_000]);
+    let (blob, _) = whole(&files, 100_000);
+    let mut here = Here::of(&files);
+    let changed = here.0.get_mut(&Digest::of(&files[1])).expect("there");
+    changed[199_999] ^= 1;
+    let error = assemble_blocks(&blob, &tree(&files), |_| false, &here, io::sink());
+    let error = error.expect_err("it is another file");
+    let AssembleError::File { file, source } = &error else { panic!("{error:?}") };
+    assert_eq!((*file, source.kind()), (Digest::of(&files[1]), io::ErrorKind::InvalidData));
+    assert_eq!(error.blame(), Blame::Here, "the blob is good");
+}
+
+#[test]
 fn an_index_that_does_not_fit_is_refused_and_blamed_on_the_blob() {
     let files = noise_files(&[200_000, 200_000]);
     let (blob, _) = whole(&files, 100_000);

@@ -14,8 +14,8 @@ use updraft_protocol::Tree;
 use super::{Level, blocks::MAX_BLOCKS, copy_exactly, pack::options};
 use crate::{error::BlobError, frame};
 
-/// Bytes of a block's contents at least. Below that, what is lost at its edges is a larger share of what it saves, and
-/// chunks that lie on edges are fetched for nothing.
+/// Bytes of a block's contents at least, but for small files before a large one and at the end. Below that, what is lost
+/// at its edges is a larger share of what it saves, and chunks that lie on edges are fetched for nothing.
 pub const LEAST_BLOCK: u64 = 8 * 1024 * 1024;
 /// What blocks may cost together, in thousandths of the blob, as a quick compressor sees it.
 const MAY_COST: u64 = 4;
@@ -44,7 +44,7 @@ impl Cut {
         let least = least.max(contents / (MAX_BLOCKS as u64 / 2) + 1);
         let (mut blocks, mut under_way) = (Vec::new(), 0_u64);
         for (_, _, bytes, _) in tree.files() {
-            // A large file is a block of its own, not the end of one.
+            // A large file is a block of its own: small ones beside it change oftener.
             if under_way >= least || (bytes >= least && under_way > 0) {
                 blocks.push(mem::take(&mut under_way));
             }

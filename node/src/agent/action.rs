@@ -268,12 +268,14 @@ pub struct Leg {
     pub from: Option<Digest>,
     /// The blob.
     pub blob: Digest,
+    /// Whether only the blocks of it came whose files do not lie here.
+    pub in_part: bool,
 }
 
 /// What a fetch brought.
 #[derive(Debug, Clone, Default)]
 pub struct Fetched {
-    /// The way to the release, in order; its blobs are complete in the store.
+    /// The way to the release, in order; its blobs are complete in the store, but for those in part.
     pub route: Vec<Leg>,
     /// Chunk bytes that came.
     pub bytes: u64,

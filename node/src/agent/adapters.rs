@@ -17,6 +17,7 @@ use super::{
     context::{Context, lock},
     limiter::Limiter,
     packed::{self, Versions},
+    route::Wanted,
 };
 use crate::{
     fetch::{Chunks, KeepError, Lie, PeerError, Peers},
@@ -246,8 +247,8 @@ impl Peers for SwarmPeers {
 pub(super) struct Shelf {
     /// The blob.
     pub(super) blob: PartialBlob,
-    /// One flag for each chunk that is needed; `None` if all are.
-    pub(super) wanted: Option<Arc<[bool]>>,
+    /// What of it is needed; `None` if all is.
+    pub(super) wanted: Option<Wanted>,
 }
 
 impl Chunks for Shelf {
@@ -255,7 +256,7 @@ impl Chunks for Shelf {
     fn held(&self) -> Vec<bool> {
         let mut held = self.blob.held();
         if let Some(wanted) = &self.wanted {
-            held.iter_mut().zip(&**wanted).for_each(|(held, wanted)| *held |= !wanted);
+            held.iter_mut().zip(&*wanted.flags).for_each(|(held, wanted)| *held |= !wanted);
         }
         held
     }

@@ -1,4 +1,5 @@
-//! The second half of an errand: blob by blob, from looking for it in the store until it is complete there. Pure.
+//! The second half of an errand: blob by blob, from looking for it in the store until what is needed of it is
+//! there. Pure.
 //!
 //! Each is brought before the next is begun: on the way of a patch the next one is of no use without it.
 
@@ -8,6 +9,7 @@ use std::{
     mem,
 };
 
+use updraft_delta::Route;
 use updraft_protocol::{Digest, codec};
 
 use super::{
@@ -139,7 +141,8 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
                     .release_that_offers(&leg.to, &blob)
                     .ok_or_else(|| JobError::Failed("the route leads nowhere".into()))?;
                 let from = leg.route.patch().map(|patch| patch.from_tree);
-                route.push(Leg { blob, from, to });
+                let in_part = matches!(leg.route, Route::Reuse(_));
+                route.push(Leg { blob, from, to, in_part });
             }
             self.brought.fetched.route = route;
         }

@@ -2,14 +2,14 @@
 //! Pure.
 //!
 //! ```text
-//!  peers? ─> survey ─> (files here?) ─> what lies here? ─> the way ─> (the DHT, and the way again) ─> peers? ─> listing
+//!  peers? ─> survey ─> what lies here? ─> the way ─> (the DHT, files that are here, and the way again) ─> peers? ─> listing
 //!     ┌──────────────────────────────────────────────────────────────────────────────────────────┘
 //!     └─> for each blob: is it here? ─> peers? ─> (the DHT) ─> chunk list ─> its chunks
 //! ```
 //!
 //! Each step is an action, its end an input, and there is one step at a time but for the questions of the survey and of
-//! the DHT. `survey.rs` and `route.rs` know the first half, `bringing.rs` the second, and `reviewing.rs` when the way is
-//! chosen again in between. `fetching.rs` drives it with the store and the swarm, simulations with neither.
+//! the DHT. `survey.rs`, `route.rs` and `sparing.rs` know the first half, `bringing.rs` the second, and `reviewing.rs` when
+//! the way is chosen again in between. `fetching.rs` drives it with the store and the swarm, simulations with neither.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -25,7 +25,7 @@ use updraft_protocol::{Blob, ChunkList, Digest, Manifest, ObjectRef, TransferAns
 use super::{
     action::{Fetched, Job, JobError},
     bringing::some,
-    route::{Here, Means, Sighted, Spared, blobs, candidates, choose, may_reuse},
+    route::{Here, Means, Sighted, Spared, Wanted, blobs, candidates, choose},
     survey::{Holders, Survey},
 };
 use crate::fetch::{GaveUp, PeerError, Report};
@@ -86,8 +86,8 @@ pub enum ErrandAction<P> {
         blob: Blob,
         /// Its chunks, as they are signed for.
         list: ChunkList,
-        /// One flag for each chunk that is needed; `None` if all are.
-        wanted: Option<Arc<[bool]>>,
+        /// What of it is needed; `None` if all is.
+        wanted: Option<Wanted>,
         /// Whom to ask first.
         holders: Vec<P>,
     },
@@ -168,8 +168,8 @@ pub(super) enum Sight {
 pub(super) struct Piece {
     pub(super) blob: Blob,
     pub(super) is_patch: bool,
-    /// The chunks that are needed, if not all are.
-    pub(super) wanted: Option<Arc<[bool]>>,
+    /// What is needed of it, if not all is.
+    pub(super) wanted: Option<Wanted>,
 }
 
 /// What comes next, or why nothing does.
@@ -186,7 +186,7 @@ pub struct Errand<P> {
     pub(super) brought: Brought,
     /// What of the whole artifact need not be fetched, and whether that was asked.
     pub(super) spared: Option<Spared>,
-    looked_for_files: bool,
+    pub(super) looked_for_files: bool,
     /// What this machine has for making contents.
     pub(super) means: Means,
     /// The same when the way was chosen, and the peers that were there then.
@@ -284,7 +284,9 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
             {
                 some(bytes)?;
                 let journey = self.brought.journey.as_ref();
-                out.extend(journey.map(|journey| ErrandAction::Missing(journey.missing)));
+                // What was fetched to choose the way counts as done.
+                let all = journey.map(|journey| self.bytes().saturating_add(journey.missing));
+                out.extend(all.map(ErrandAction::Missing));
                 self.next_piece(out)?
             }
             (Stage::Looking, ErrandInput::Here(here)) => self.on_look(&here, out)?,
@@ -363,7 +365,7 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
             Err(survey) => return Stage::Surveying(survey),
         };
         match &self.purpose {
-            Purpose::Fetch(_) | Purpose::Plan(_) => self.look_for_files(Sight::Near, out),
+            Purpose::Fetch(_) | Purpose::Plan(_) => self.look_around(Sight::Near, out),
             Purpose::Mirror(manifest) => {
                 let piece = |blob: &Blob| Piece { blob: *blob, is_patch: false, wanted: None };
                 self.pieces = manifest.blobs().map(piece).collect();
@@ -372,20 +374,7 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
         }
     }
 
-    /// Asks which files of the release lie here, if that may pay, somebody can tell, and nobody was asked before.
-    fn look_for_files(&mut self, sight: Sight, out: &mut Vec<ErrandAction<P>>) -> Stage<P> {
-        let Purpose::Fetch(job) = &self.purpose else { return self.look_around(sight, out) };
-        let whole = self.holders.get(&job.manifest.whole.digest);
-        if self.looked_for_files || whole.is_none_or(BTreeSet::is_empty) || !may_reuse(job) {
-            return self.look_around(sight, out);
-        }
-        self.looked_for_files = true;
-        let who: BTreeSet<P> = whole.into_iter().flatten().chain(&self.near).copied().collect();
-        out.push(ErrandAction::Spare(who.into_iter().collect()));
-        Stage::Sparing(sight)
-    }
-
-    fn look_around(&self, sight: Sight, out: &mut Vec<ErrandAction<P>>) -> Stage<P> {
+    pub(super) fn look_around(&self, sight: Sight, out: &mut Vec<ErrandAction<P>>) -> Stage<P> {
         if let Some(job) = self.job() {
             look(job, out);
         }
@@ -416,11 +405,14 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
             out.extend(open.iter().map(|blob| ErrandAction::LookUp(*blob)));
             return Ok(Stage::Searching(open));
         }
+        if let Some(stage) = self.look_for_files(sight, &journey, out) {
+            return Ok(stage);
+        }
         tracing::info!(
-            release = %job.manifest.release_name(),
+            release = %self.manifest().release_name(),
             route = %journey.describe(),
             missing = journey.missing,
-            whole = job.manifest.whole.size,
+            whole = self.manifest().whole.size,
             "fetching"
         );
         self.means_then = self.means;
@@ -439,7 +431,7 @@ impl<P: Copy + Ord + Debug + Display> Errand<P> {
             self.holders.entry(blob).or_default().extend(named);
         }
         if open.is_empty() {
-            return self.look_for_files(Sight::Far, out);
+            return self.look_around(Sight::Far, out);
         }
         Stage::Searching(open)
     }

@@ -65,7 +65,7 @@ struct World {
     ends: Option<Report<u8>>,
     asked_for_files: Vec<Vec<u8>>,
     /// The chunks that were wanted of the last blob.
-    wanted: Option<Arc<[bool]>>,
+    wanted: Option<Wanted>,
     listing_of: Vec<u8>,
     missing: Option<u64>,
     told: Vec<u64>,

@@ -19,14 +19,14 @@ use super::{
     installing::is_full,
     operation::OperationId,
     reusing,
-    route::Here,
+    route::{Here, Wanted},
 };
 use crate::{
     fetch::{self, FetchError, GaveUp, Peers, Report},
     metrics::{Direction, Source},
     network::PeerId,
     problem::chain,
-    store::{Store, StoreError},
+    store::{ChunkRefused, Store, StoreError},
 };
 
 /// Fetches everything that a job needs. Ends as one value, whatever happens.
@@ -199,16 +199,26 @@ async fn look(store: Store, blobs: Vec<Digest>) -> BTreeMap<Digest, Here> {
 }
 
 /// Fetches one blob and makes it complete in the store, or those of its chunks that are `wanted`.
-pub(super) async fn bring_blob(
+async fn bring_blob(
     context: &Context,
     peers: Arc<SwarmPeers>,
     (blob, list): (&Blob, ChunkList),
-    wanted: Option<Arc<[bool]>>,
+    wanted: Option<Wanted>,
     holders: Vec<PeerId>,
     progress: impl Fn(u64),
 ) -> Result<Report<PeerId>, JobError> {
-    let (store, begun) = (context.store.clone(), *blob);
-    let shelf = blocking(move || store.begin_blob(&begun, &list)).await?;
+    let (store, begun, came) = (context.store.clone(), *blob, wanted.clone());
+    let shelf = blocking(move || {
+        let shelf = store.begin_blob(&begun, &list)?;
+        for (index, bytes) in came.iter().flat_map(|wanted| &*wanted.came) {
+            shelf.write_chunk(*index, bytes).map_err(|refused| match refused {
+                ChunkRefused::Keep { source, .. } => source,
+                refused => StoreError::Chunk(Box::new(refused)),
+            })?;
+        }
+        Ok(shelf)
+    })
+    .await?;
     let (started, in_part) = (Instant::now(), wanted.is_some());
     let report = {
         let bytes = watch::Sender::new(0);
@@ -266,13 +276,19 @@ pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, JobError> {
     match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error @ StoreError::DiskFull { .. })) => Err(JobError::Disk(error.to_string())),
-        Ok(Err(error)) if is_full(&error) => Err(JobError::Disk(chain(&error))),
-        Ok(Err(error @ (StoreError::NotTheBlob { .. } | StoreError::WrongChunkList { .. }))) => {
-            Err(JobError::Damaged(chain(&error)))
-        }
-        Ok(Err(error)) => Err(JobError::Failed(chain(&error))),
+        Ok(done) => done.map_err(refused_by_store),
         Err(error) => Err(JobError::Failed(error.to_string())),
+    }
+}
+
+/// What it means for a job that the store refused something.
+pub(super) fn refused_by_store(error: StoreError) -> JobError {
+    match error {
+        StoreError::DiskFull { .. } => JobError::Disk(error.to_string()),
+        _ if is_full(&error) => JobError::Disk(chain(&error)),
+        StoreError::NotTheBlob { .. } | StoreError::WrongChunkList { .. } => {
+            JobError::Damaged(chain(&error))
+        }
+        _ => JobError::Failed(chain(&error)),
     }
 }

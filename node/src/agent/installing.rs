@@ -69,14 +69,13 @@ fn make_ready(
 ) -> Result<(Live, Tree), JobError> {
     let tree = tree(context, installer, job)?;
     let base = base(installer, job, fetched)?;
-    let in_part = InPart::of(context, installer, fetched);
-    let in_part = in_part.map_err(|error| JobError::Failed(chain(&error)))?;
+    let mut in_part = InPart::of(context, installer, fetched)?;
     let digest = &job.manifest.tree.object.digest;
     let staged = installer.stage(&job.manifest.version, digest, &tree, |out| {
-        match (&in_part, &fetched.route[..]) {
+        match (&mut in_part, &fetched.route[..]) {
             (Some(part), [leg]) => {
                 let write = |out: &mut dyn Write| part.write(context, &tree, out);
-                fill(context, leg, Gauge::Unpack, out, write)
+                fill(context, leg, None, out, write)
             }
             (_, route) => build(context, route, &*base, out),
         }
@@ -84,7 +83,7 @@ fn make_ready(
     match staged {
         Ok(_) => {
             if let Some(part) = in_part {
-                part.discard(context);
+                part.discard();
             }
             Ok((Live::NotYet, tree))
         }
@@ -279,14 +278,16 @@ fn step(
         }
     };
     let gauge = route.gauge();
-    fill(context, leg, gauge, out, |out| assemble(&route, leg.to.tree.bytes, &blob, from, out))
+    fill(context, leg, Some(gauge), out, |out| {
+        assemble(&route, leg.to.tree.bytes, &blob, from, out)
+    })
 }
 
-/// Writes the contents to which a step leads, and notes how long that took.
+/// Writes the contents to which a step leads, and notes how long that took, where it says how fast something goes.
 fn fill(
     context: &Context,
     leg: &Leg,
-    gauge: Gauge,
+    gauge: Option<Gauge>,
     out: &mut dyn Write,
     write: impl FnOnce(&mut dyn Write) -> Result<(), AssembleError>,
 ) -> Result<(), BuildError> {
@@ -297,7 +298,9 @@ fn fill(
                 .map_err(|error| AssembleError::Whole(updraft_delta::BlobError::Write(error)))
         })
         .map_err(|source| BuildError::Leg { leg: Box::new(leg.clone()), source })?;
-    context.gauges.wrote(gauge, leg.to.tree.bytes, began.elapsed());
+    if let Some(gauge) = gauge {
+        context.gauges.wrote(gauge, leg.to.tree.bytes, began.elapsed());
+    }
     Ok(())
 }
 

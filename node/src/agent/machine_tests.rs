@@ -92,7 +92,12 @@ impl World {
         let job = job(actions).expect("a fetch was begun");
         let manifest = job.manifest.clone();
         let fetched = Fetched {
-            route: vec![Leg { to: manifest.clone(), from: None, blob: manifest.whole.digest }],
+            route: vec![Leg {
+                to: manifest.clone(),
+                from: None,
+                blob: manifest.whole.digest,
+                in_part: false,
+            }],
             ..Fetched::default()
         };
         let kept =

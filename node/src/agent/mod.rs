@@ -73,6 +73,7 @@ mod saying;
 mod serving;
 mod show;
 mod signing;
+mod sparing;
 mod staging;
 mod start;
 mod statements;

@@ -12,11 +12,11 @@ use updraft_delta::{
     plan::{self, BlobState, Excluded, NoRoute, Situation},
     rates::Rates,
 };
-use updraft_protocol::{Blob, ChunkList, Digest, Holding, Manifest, PatchOffer};
+use updraft_protocol::{Blob, ChunkList, Digest, Holding, Manifest};
 
 use super::{
     action::{Job, JobError},
-    order::RouteChoice,
+    order::{Extent, RouteChoice},
     survey::Holders,
 };
 
@@ -67,49 +67,69 @@ impl Here {
 
     /// Bytes that are spared of those that do not lie here.
     fn spared_bytes(&self, blob: &Blob, spared: &Spared) -> u64 {
-        let size = u64::from(ChunkList::chunk_size_for(blob.size));
-        let is_here = |(index, wanted): &(u32, &bool)| !**wanted && self.holding.holds(*index);
-        let twice = (0..).zip(&*spared.wanted).filter(is_here).count() as u64;
-        spared.bytes.saturating_sub(twice.saturating_mul(size))
+        let flags = (0..).zip(&*spared.wanted.flags);
+        let twice = flags
+            .filter(|(index, needed)| spared.spares(*index, **needed) && self.holding.holds(*index))
+            .count() as u64;
+        spared.bytes.saturating_sub(twice.saturating_mul(spared.chunk_size)).min(blob.size)
     }
 }
 
 /// What of a release's whole artifact need not be fetched, because the files that it unpacks to lie here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spared {
-    /// One flag for each chunk: whether it is needed all the same.
-    pub wanted: Arc<[bool]>,
-    /// Bytes of the chunks that are not.
+    /// What is needed all the same.
+    pub wanted: Wanted,
+    /// Bytes of each chunk but the last.
+    chunk_size: u64,
+    /// Bytes of the chunks that are not needed.
     pub bytes: u64,
 }
 
+/// Chunks of a blob that are needed, where not all are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// One flag for each chunk.
+    pub flags: Arc<[bool]>,
+    /// Those that came already, verified, while it was found out.
+    pub came: Arc<BTreeMap<u32, Vec<u8>>>,
+}
+
 impl Spared {
-    /// Without the chunks that are not wanted.
-    pub fn new(list: &ChunkList, wanted: Vec<bool>) -> Self {
-        let of = |(index, wanted): (u32, &bool)| {
-            let span = list.span(index).filter(|_| !wanted);
+    /// Without the chunks that are not needed, and with those that came already.
+    pub fn new(list: &ChunkList, needed: Vec<bool>, came: BTreeMap<u32, Vec<u8>>) -> Self {
+        let is_spared = |index: u32, needed: bool| !needed || came.contains_key(&index);
+        let of = |(index, needed): (u32, &bool)| {
+            let span = list.span(index).filter(|_| is_spared(index, *needed));
             span.map_or(0, |span| u64::from(span.len))
         };
-        let bytes = (0..).zip(&wanted).map(of).sum();
-        Self { wanted: wanted.into(), bytes }
+        let bytes = (0..).zip(&needed).map(of).sum();
+        let wanted = Wanted { flags: needed.into(), came: Arc::new(came) };
+        Self { wanted, chunk_size: u64::from(list.chunk_size), bytes }
+    }
+
+    /// Whether a chunk need not be fetched any more.
+    fn spares(&self, index: u32, needed: bool) -> bool {
+        !needed || self.wanted.came.contains_key(&index)
     }
 }
 
-/// Patches below this share of the whole artifact, in percent, are taken without looking which files lie here: to look
-/// takes the chunk list and two chunks of the whole.
-const SMALL_PATCH_PERCENT: u64 = 15;
+/// A way that has to fetch less than this share of the whole artifact, in percent, is taken without looking which files
+/// lie here: to look takes the chunk list and two chunks of the whole, and every file that may be reused is read.
+const SMALL_PERCENT: u64 = 15;
 
-/// Whether it may pay to look which files of a release lie here.
-pub(super) fn may_reuse(job: &Job) -> bool {
-    let Some(base) = &job.base else { return false };
-    let whole = job.manifest.whole.size;
-    let is_small = |patch: &PatchOffer| {
-        u128::from(patch.blob.size) * 100 < u128::from(whole) * u128::from(SMALL_PATCH_PERCENT)
+/// Whether it may pay to look which files of a release lie here, rather than to go this way.
+pub(super) fn may_reuse(job: &Job, way: &Journey) -> bool {
+    let is_small = |missing: u64, whole: u64| {
+        u128::from(missing) * 100 < u128::from(whole) * u128::from(SMALL_PERCENT)
     };
-    job.route != RouteChoice::WholeOnly
+    job.base.is_some()
+        && job.route != RouteChoice::WholeOnly
+        // Who only fetches wants all that it takes to install it one day, whatever lies here then.
+        && job.extent != Extent::Download
         // Less is never cut into blocks.
         && job.manifest.tree.bytes > LEAST_BLOCK
-        && !job.manifest.patches_from(&base.tree).any(is_small)
+        && !is_small(way.missing, job.manifest.whole.size)
 }
 
 /// The blobs that may be part of a way: the release's own first, and patches last that start from what is neither

@@ -232,7 +232,9 @@ impl<P: Copy + Ord + Debug + Display> Machine<P> {
         let mut actions = Vec::new();
         match result {
             Ok(fetched) => {
-                let blobs: Vec<Digest> = fetched.route.iter().map(|leg| leg.blob).collect();
+                // What is here in part goes again when the release is staged.
+                let complete = fetched.route.iter().filter(|leg| !leg.in_part);
+                let blobs: Vec<Digest> = complete.map(|leg| leg.blob).collect();
                 self.held.extend(blobs.iter().copied());
                 if self.rules.upload == Upload::On {
                     actions.push(Action::Provide(blobs));

@@ -181,6 +181,20 @@ impl PartialBlob {
         Ok(())
     }
 
+    /// Removes what came of a blob, unless it is complete or somebody else works on it.
+    ///
+    /// # Errors
+    /// Those of the disk; what is left then goes with a later sweep.
+    pub fn abandon(self) -> Result<(), StoreError> {
+        let digest = self.partial.blob.digest;
+        let _stripe = self.store.inner.stripe(&digest);
+        let is_shared = Arc::strong_count(&self.partial) > 1;
+        if is_shared || self.partial.life() != Life::Open {
+            return Ok(());
+        }
+        self.store.discard(&self.partial)
+    }
+
     /// Gives a blob its own name: synced, read back and hashed as a whole, renamed, folder synced.
     ///
     /// Chunks that are found rotten are given up, so that they can be fetched again. When the whole is not

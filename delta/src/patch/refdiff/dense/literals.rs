@@ -21,9 +21,9 @@ const CONTEXTS: usize = 10;
 /// takes the place of eight bits in all contexts.
 const SURE: u32 = 17;
 /// Lines for each context, as powers of two: those of few different values have small tables.
-const BITS: [u32; CONTEXTS] = [6, 10, 15, 16, 16, 16, 16, 16, 16, 16];
+const BITS: [u32; CONTEXTS] = [6, 10, 15, 15, 15, 15, 15, 15, 15, 15];
 /// Places known for each length of resemblance, as a power of two.
-const PLACES: u32 = 20;
+const PLACES: u32 = 19;
 
 /// Codes the bytes of all gaps; `truth` are the new contents if they are known, else empty.
 pub(in super::super) fn code<'a, C: Coder>(
