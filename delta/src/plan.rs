@@ -1,11 +1,11 @@
 //! What a route to a release costs this node, from what it knows. Pure: nothing is fetched. Which routes make the cheapest
 //! way, [`crate::journey`] says.
 //!
-//! A route's cost is the time it takes here: the bytes still missing over the rate at which its holders give
-//! them, plus the time to turn them into contents. Costs of steps add up. Bytes already here cost nothing, so
-//! a route that was begun stays attractive; neither do blocks of a whole artifact whose files lie here. The whole artifact is always among the routes: it needs nothing
-//! installed, and every other route is only a cheaper way to the same contents. It is never left out for want of
-//! memory either; a patch is, where applying it takes more than there is.
+//! A route's cost is the time it takes here: the bytes still missing over the rate at which its holders give them, plus
+//! the time to turn them into contents. Costs of steps add up. Bytes already here cost nothing, so a route that was begun
+//! stays attractive; neither do blocks of a whole artifact whose files lie here. The whole artifact is always among the
+//! routes: it needs nothing installed, and every other route is only a cheaper way to the same contents. It is never left
+//! out for want of memory either; a patch is, where applying it takes more than there is.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

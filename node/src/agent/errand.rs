@@ -49,7 +49,7 @@ pub enum ErrandInput<P> {
     Here(BTreeMap<Digest, Here>),
     /// The end of [`ErrandAction::Object`]: its bytes, verified and kept; `None` if nobody has it.
     Object(Digest, Result<Option<Vec<u8>>, JobError>),
-    /// The end of [`ErrandAction::Blob`]: who gave it, once it is complete in the store.
+    /// The end of [`ErrandAction::Blob`]: who gave it, once what is needed of it is in the store.
     Blob(Digest, Result<Report<P>, JobError>),
     /// Nothing; time passed. The first input of all.
     Tick,
